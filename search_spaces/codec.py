@@ -1,0 +1,160 @@
+"""The official LightTrack code, both ways.
+
+A code such as `back_04502514044521042540+cls_211000022+reg_100000111_ops_32` reads:
+
+- `back_`: 0 for the fixed stage, 18 digits for stages 1 to 5 (2, 4, 4, 4, 4 blocks), 0 for the fixed last stage. A digit
+  counts (kernel, expansion): 0 = (3, 4), 1 = (3, 6), 2 = (5, 4), 3 = (5, 6), 4 = (7, 4), 5 = (7, 6). The tracker never
+  runs stage 5: decoding drops its four digits, encoding writes 0.
+- `cls_` and `reg_`: the tower's width (0 = 128, 1 = 192, 2 = 256), then eight layers (0 = kernel 3, 1 = kernel 5,
+  2 = skip; the first layer cannot skip).
+- `ops_`: the output, stage 1 to 3 counted from the 40-channel one's predecessor (so 1 = 40, 2 = 80, 3 = 96 channels), and
+  the block in it, from 0.
+"""
+
+import re
+
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.description import BRANCHES
+from lighttrack_nas.search_spaces.operations import InvertedResidual, Skip, TowerConvolution
+from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.trackers.errors import InputError
+
+_EXAMPLE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
+# The underscore after `reg` digits is followed by `ops` directly; some listings write a plus sign there.
+_PARTS = re.compile(r"back_(\w*?)\+cls_(\w*?)\+reg_(\w*?)[_+]ops_(\w*)", re.ASCII)
+_STAGE_BLOCKS = (2, 4, 4, 4)
+_DEAD_BLOCKS = 4
+_BACK_DIGITS = 1 + sum(_STAGE_BLOCKS) + _DEAD_BLOCKS + 1
+_TOWER_DIGITS = 9
+_BLOCKS = tuple((kernel, expansion) for kernel in (3, 5, 7) for expansion in (4, 6))
+_LAYERS = (3, 5, None)
+_WIDTHS = (128, 192, 256)
+
+
+def decode(code: str, space: Space) -> Architecture:
+    """Read an official code as an architecture of a space.
+
+    Args:
+        code: The code, as in the module's text.
+        space: `lighttrack`, `lighttrack-12`, or a space of the same backbone and towers.
+
+    Returns:
+        The architecture; genes behind the output are kept, the four digits of stage 5 are not.
+
+    Raises:
+        InputError: The space has no such codes, or the code is malformed; the message names the place and the reason.
+    """
+    _check_space(space)
+    parts = _PARTS.fullmatch(code) if isinstance(code, str) else None
+    if parts is None:
+        raise InputError(f"code {code!r}: expected back_DIGITS+cls_DIGITS+reg_DIGITS_ops_DIGITS, such as {_EXAMPLE}")
+    back, cls, reg, ops = parts.groups()
+    digits = _digits(code, "back", back, _BACK_DIGITS)
+    for place in (0, _BACK_DIGITS - 1):
+        _digit(code, "back", digits, place, 1, "the fixed first and last stage have one form, 0")
+    for place in range(1, _BACK_DIGITS - 1):
+        _digit(code, "back", digits, place, len(_BLOCKS), "0 to 5 count (kernel, expansion)")
+    choices = {
+        label: space.candidates[label][int(digit)]
+        for label, digit in zip(_block_labels(space), digits[1:], strict=False)
+    }
+    for branch, text in zip(BRANCHES, (cls, reg), strict=True):
+        choices |= _decode_tower(code, branch, text, space)
+    return space.architecture(choices | {OUTPUT: _decode_output(code, ops, space)})
+
+
+def encode(architecture: Architecture) -> str:
+    """Write an architecture as an official code; the four digits of stage 5 are 0.
+
+    Raises:
+        InputError: The architecture's space has no official codes.
+    """
+    space = architecture.space
+    _check_space(space)
+    chosen = architecture.choices
+
+    def digit(label: str) -> str:
+        return str(space.candidates[label].index(chosen[label]))
+
+    back = "".join(digit(label) for label in _block_labels(space))
+    towers = {branch: "".join(digit(label) for label in _tower_labels(branch)) for branch in BRANCHES}
+    stage, _, block = chosen[OUTPUT].partition("-block")
+    stages = [stage.name for stage in space.description.stages[1:]]
+    return f"back_0{back}{'0' * _DEAD_BLOCKS}0+cls_{towers['cls']}+reg_{towers['reg']}_ops_{stages.index(stage)}{block}"
+
+
+def _decode_tower(code: str, branch: str, text: str, space: Space) -> dict[str, str]:
+    digits = _digits(code, branch, text, _TOWER_DIGITS)
+    _digit(code, branch, digits, 0, len(_WIDTHS), "the width is 0 (128), 1 (192) or 2 (256)")
+    _digit(code, branch, digits, 1, 2, "the first layer is 0 (kernel 3) or 1 (kernel 5); it cannot skip")
+    for place in range(2, _TOWER_DIGITS):
+        _digit(code, branch, digits, place, len(_LAYERS), "a layer is 0 (kernel 3), 1 (kernel 5) or 2 (skip)")
+    return {
+        label: space.candidates[label][int(digit)] for label, digit in zip(_tower_labels(branch), digits, strict=True)
+    }
+
+
+def _decode_output(code: str, ops: str, space: Space) -> str:
+    digits = _digits(code, "ops", ops, 2)
+    stages = space.description.stages[1:]
+    if digits[0] not in "123":
+        raise InputError(
+            f"code '{code}': ops, digit 1 of 2 is {digits[0]}: the stage is 1 (40 channels), 2 (80) or 3 (96)"
+        )
+    _digit(code, "ops", digits, 1, stages[int(digits[0])].blocks, "the block in its stage is 0 to 3")
+    output = f"{stages[int(digits[0])].name}-block{digits[1]}"
+    if output not in space.candidates[OUTPUT]:
+        raise InputError(
+            f"code '{code}': ops {ops}: '{output}' is no output of space '{space.name}'; its outputs are "
+            + ", ".join(space.candidates[OUTPUT])
+        )
+    return output
+
+
+def _digits(code: str, part: str, text: str, count: int) -> str:
+    for place, character in enumerate(text):
+        if character not in "0123456789":
+            raise InputError(f"code '{code}': {part}, character {place + 1} is '{character}', no digit")
+    if len(text) != count:
+        raise InputError(f"code '{code}': {part} has {len(text)} digits, expected {count}")
+    return text
+
+
+def _digit(code: str, part: str, digits: str, place: int, below: int, rule: str) -> None:
+    if int(digits[place]) >= below:
+        raise InputError(f"code '{code}': {part}, digit {place + 1} of {len(digits)} is {digits[place]}: {rule}")
+
+
+def _block_labels(space: Space) -> list[str]:
+    return [block.name for block in space.description.blocks[1:]]
+
+
+def _tower_labels(branch: str) -> list[str]:
+    return [width_label(branch), *(layer_label(branch, layer) for layer in range(_TOWER_DIGITS - 1))]
+
+
+def _check_space(space: Space) -> None:
+    """Codes count candidates by position, so they fit only spaces that hold the official candidates in that order."""
+    description = space.description
+    operations = description.operations
+
+    def block_options(names: tuple[str, ...]) -> tuple:
+        found = (operations[name] for name in names)
+        return tuple((op.kernel, op.expansion) if isinstance(op, InvertedResidual) else None for op in found)
+
+    def layer_options(names: tuple[str, ...]) -> tuple:
+        found = (operations[name] for name in names)
+        return tuple(op.kernel if isinstance(op, TowerConvolution) else None if isinstance(op, Skip) else 0 for op in found)
+
+    searched = description.stages[1:]
+    fits = tuple(stage.blocks for stage in searched) == _STAGE_BLOCKS and description.stages[0].blocks == 1
+    fits = fits and all(block_options(stage.operations) == _BLOCKS for stage in searched)
+    for branch in BRANCHES:
+        tower = space.tower(branch)
+        layers = tuple(layer_options(names) for names in tower.candidates)
+        fits = fits and tower.widths == _WIDTHS and layers == (_LAYERS[:2], *[_LAYERS] * (_TOWER_DIGITS - 2))
+    if not fits:
+        raise InputError(
+            f"space '{space.name}' has no official codes: they describe LightTrack's backbone of 2, 4, 4, 4 searched blocks "
+            "and its towers; write the architecture as JSON"
+        )

@@ -1,0 +1,107 @@
+"""Spaces from preset names and YAML files."""
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from lighttrack_nas.search_spaces.description import SpaceDescription
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.errors import InputError
+
+_MAX_EXTENDS = 8
+
+
+def preset_names() -> tuple[str, ...]:
+    """Names of the spaces that ship with the package."""
+    folder = resources.files("lighttrack_nas.search_spaces.presets")
+    return tuple(sorted(path.name[: -len(".yaml")] for path in folder.iterdir() if path.name.endswith(".yaml")))
+
+
+def load_space(source: str | Path) -> Space:
+    """Load a space from a preset's name or a YAML file.
+
+    A file may `extends:` a preset or another file (relative to its own folder): its keys then replace the other's,
+    top-level key by top-level key.
+
+    Args:
+        source: A name from `preset_names()`, or the path of a file that ends in .yaml or .yml.
+
+    Returns:
+        The space.
+
+    Raises:
+        InputError: Unknown preset, unreadable file, unknown key, or an impossible space; it says where.
+    """
+    content, where = _read(str(source), Path())
+    seen = [where]
+    while "extends" in content:
+        base = content.pop("extends")
+        if not isinstance(base, str):
+            raise InputError(f"{where}: extends: expected a preset's name or a file, got {base!r}")
+        base_content, where = _read(base, Path(where).parent if where.endswith((".yaml", ".yml")) else Path())
+        if where in seen or len(seen) >= _MAX_EXTENDS:
+            raise InputError(f"{seen[0]}: extends runs in a circle: {' -> '.join([*seen, where])}")
+        seen.append(where)
+        content = base_content | content
+    return parse_space(content, where=seen[0])
+
+
+def parse_space(content: object, where: str) -> Space:
+    """Check a description that was read from somewhere.
+
+    Args:
+        content: What YAML or JSON gave, without `extends`.
+        where: What to call the source in an error message.
+
+    Raises:
+        InputError: Unknown key, wrong type, or an impossible space; it says at which key.
+    """
+    try:
+        return Space(SpaceDescription.model_validate(content))
+    except ValidationError as error:
+        raise InputError(f"{where}: " + "; ".join(_describe(e) for e in error.errors()[:3])) from None
+
+
+def _read(source: str, folder: Path) -> tuple[dict[str, Any], str]:
+    if not source.endswith((".yaml", ".yml")):
+        if source not in preset_names():
+            close = difflib.get_close_matches(source, preset_names(), n=1)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise InputError(
+                f"unknown space '{source}'{hint} Known presets: {', '.join(preset_names())}; or give a file that ends "
+                "in .yaml"
+            )
+        text = resources.files("lighttrack_nas.search_spaces.presets").joinpath(f"{source}.yaml").read_text("utf-8")
+        return yaml.safe_load(text), f"space '{source}'"
+    path = folder / source
+    where = str(path)
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: is no text file (expected YAML in UTF-8)") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "malformed"
+        raise InputError(f"{where}: is no valid YAML{place}: {problem}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected a mapping of keys such as name, stages, towers; got {content!r:.60}")
+    return content, where
+
+
+def _describe(error: Any) -> str:
+    place = ""
+    for part in error["loc"]:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{place}'"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] in ("value_error", "missing") or not place:
+        return f"{place}: {message}" if place else message
+    return f"{place}: {message}, got {error['input']!r:.60}"

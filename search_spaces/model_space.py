@@ -1,0 +1,100 @@
+"""NNI's model space of trackers: LayerChoice for operations and widths, InputChoice for the output layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.builder import Factories, build
+from lighttrack_nas.search_spaces.nni_adapter import InputChoice, LayerChoice, ModelSpace, current_model
+from lighttrack_nas.search_spaces.space import OUTPUT, Space
+from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork
+
+
+class TrackerModelSpace(ModelSpace):
+    """A space as NNI sees it: its one-shot strategies, `simplify()`, `validate()` and `freeze()` work on it.
+
+    The network is `network`, a `SiameseNetwork` whose parts are choices. Under NNI's `model_context(sample)` the choices
+    are decided while building, so that nothing else is built. NNI replaces choices in place when a strategy mutates the
+    model space into a supernet.
+
+    Args:
+        space: What to build.
+    """
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self.space = space
+        self.network: SiameseNetwork = build(space, _NniChooser())
+
+    def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict from both images at once; see `SiameseNetwork.forward`."""
+        return self.network(template, search)
+
+    def freeze(self, sample: dict[str, Any]) -> SiameseNetwork:
+        """Build the plain network of a sample with a copy of these weights.
+
+        NNI's own `freeze` keeps blocks behind the output, and hands out the supernet's modules themselves. This one
+        shares nothing: training or recalibrating the result leaves the supernet as it was.
+        """
+        self.validate(sample)
+        architecture = architecture_of(self.space, sample)
+        network = self.space.network(architecture)
+        wanted = network.state_dict().keys()
+        shared = dict(_weights(self.network, "", sample))
+        network.load_state_dict({key: shared[key] for key in wanted})
+        return network.train(self.training)
+
+
+def nni_sample(architecture: Architecture) -> dict[str, Any]:
+    """The architecture as NNI's sample: names for layer choices, a list with one index for the output."""
+    outputs = architecture.space.candidates[OUTPUT]
+    return {
+        label: [outputs.index(value)] if label == OUTPUT else value for label, value in architecture.choices.items()
+    }
+
+
+def architecture_of(space: Space, sample: dict[str, Any]) -> Architecture:
+    """The architecture of NNI's sample, as its strategies export it."""
+    outputs = space.candidates[OUTPUT]
+
+    def value(label: str) -> str:
+        chosen = sample[label]
+        if label != OUTPUT:
+            return chosen
+        return outputs[chosen[0] if isinstance(chosen, list) else chosen]
+
+    return space.architecture({label: value(label) for label in space.labels})
+
+
+class _NniChooser:
+    """Leaves every decision to NNI, unless a model context has made it already."""
+
+    def layer(self, label: str, factories: Factories) -> nn.Module:
+        decided = current_model()
+        if decided is not None:
+            return factories[decided[label]]()
+        return LayerChoice({name: factory() for name, factory in factories.items()}, label=label)
+
+    def output(self, exits: Sequence[str]) -> tuple[nn.Module, tuple[int, ...]]:
+        if len(exits) == 1:
+            return ChosenOutput(0), (0,)
+        decided = current_model()
+        if decided is not None:
+            index = decided[OUTPUT][0]
+            return ChosenOutput(index), (index,)
+        return InputChoice(n_candidates=len(exits), n_chosen=1, label=OUTPUT), tuple(range(len(exits)))
+
+
+def _weights(module: nn.Module, prefix: str, sample: dict[str, Any]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Yield parameters and buffers along a sample's path, under the plain network's names."""
+    if isinstance(module, LayerChoice):
+        yield from _weights(module[sample[module.label]], prefix, sample)
+        return
+    for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+        yield prefix + name, tensor.detach()
+    for name, child in module.named_children():
+        yield from _weights(child, f"{prefix}{name}.", sample)

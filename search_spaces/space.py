@@ -1,0 +1,249 @@
+"""The space: every choice and its candidates, with the verbs that search needs."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.normal_forms import count_words, earliest_placement
+from lighttrack_nas.trackers.errors import InputError
+
+if TYPE_CHECKING:
+    from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
+    from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.trackers.network import SiameseNetwork
+
+OUTPUT = "output"
+"""Label of the output layer's choice."""
+
+
+def width_label(branch: str) -> str:
+    """Label of a tower's width."""
+    return f"{branch}-width"
+
+
+def layer_label(branch: str, layer: int) -> str:
+    """Label of a tower's layer, from 0."""
+    return f"{branch}-layer{layer}"
+
+
+@dataclass(frozen=True)
+class SpaceSize:
+    """How large a space is.
+
+    Attributes:
+        labels: Product of the candidates of all labels: what a sampler may draw.
+        networks: Different networks, after genes behind the output and the places of skips are removed.
+    """
+
+    labels: int
+    networks: int
+
+
+class Space:
+    """A search space, from its description. Immutable; equal when the descriptions build the same networks.
+
+    Args:
+        description: Checked data, usually from `load_space`.
+    """
+
+    def __init__(self, description: SpaceDescription) -> None:
+        self.description = description
+        self.name = description.name
+        self.hash = description.hash
+        candidates: dict[str, tuple[str, ...]] = {block.name: block.operations for block in description.blocks}
+        candidates[OUTPUT] = tuple(block.name for block in description.exits)
+        for branch in BRANCHES:
+            tower = self.tower(branch)
+            candidates[width_label(branch)] = tuple(str(width) for width in tower.widths)
+            for index, names in enumerate(tower.candidates):
+                candidates[layer_label(branch, index)] = names
+        self.candidates: Mapping[str, tuple[str, ...]] = MappingProxyType(candidates)
+        """Candidates of every place, also of places that leave no choice."""
+        self.labels: Mapping[str, tuple[str, ...]] = MappingProxyType(
+            {label: values for label, values in candidates.items() if len(values) > 1}
+        )
+        """Candidates of every choice, in a fixed order: backbone, output, towers."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Space) and (self.name, self.hash) == (other.name, other.hash)
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __repr__(self) -> str:
+        return f"Space({self.name}, {len(self.labels)} choices, {self.hash})"
+
+    def __reduce__(self) -> tuple[type[Space], tuple[SpaceDescription]]:
+        return Space, (self.description,)
+
+    def tower(self, branch: str) -> TowerDescription:
+        """The description of the "cls" or "reg" tower."""
+        tower: TowerDescription = getattr(self.description.towers, branch)
+        return tower
+
+    @cached_property
+    def size(self) -> SpaceSize:
+        """The number of label combinations and of different networks, both exact."""
+        labels = math.prod(len(values) for values in self.labels.values())
+        backbones, product, exits = 0, 1, {block.name for block in self.description.exits}
+        for block in self.description.blocks:
+            product *= len(block.operations)
+            backbones += product if block.name in exits else 0
+        heads = math.prod(
+            len(self.tower(branch).widths) * count_words(self.tower(branch).candidates, self._skips)
+            for branch in BRANCHES
+        )
+        return SpaceSize(labels=labels, networks=backbones * heads)
+
+    def architecture(self, choices: Mapping[str, str]) -> Architecture:
+        """Check chosen values and make the architecture.
+
+        Args:
+            choices: A candidate for every label.
+
+        Raises:
+            InputError: A label is unknown or missing, or a value is no candidate.
+        """
+        for label in choices:
+            if label not in self.labels:
+                close = difflib.get_close_matches(str(label), self.labels, n=1)
+                hint = f"; did you mean '{close[0]}'?" if close else ""
+                raise InputError(f"space '{self.name}' has no label '{label}'{hint}")
+        missing = [label for label in self.labels if label not in choices]
+        if missing:
+            raise InputError(f"space '{self.name}': no value for {', '.join(missing)}")
+        for label, values in self.labels.items():
+            if choices[label] not in values:
+                raise InputError(
+                    f"space '{self.name}', label '{label}': {choices[label]!r} is no candidate; known: {', '.join(values)}"
+                )
+        return Architecture(self, tuple(choices[label] for label in self.labels))
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw an architecture, every candidate of every label equally likely."""
+        return Architecture(self, tuple(values[rng.integers(len(values))] for values in self.labels.values()))
+
+    def contains(self, architecture: Architecture) -> bool:
+        """Whether the architecture is of this space."""
+        return architecture.space == self
+
+    def chosen(self, architecture: Architecture) -> dict[str, str]:
+        """The value at every place, also where the space leaves no choice."""
+        return {label: values[0] for label, values in self.candidates.items()} | dict(architecture.choices)
+
+    def path(self, architecture: Architecture) -> Architecture:
+        """See `Architecture.path`."""
+        chosen = dict(architecture.choices)
+        for label in self._behind(self.chosen(architecture)[OUTPUT]) & self.labels.keys():
+            chosen[label] = self.labels[label][0]
+        return self.architecture(chosen)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """See `Architecture.canonical`."""
+        chosen = self.chosen(self.path(architecture))
+        for branch in BRANCHES:
+            layers = self.tower(branch).candidates
+            labels = [layer_label(branch, index) for index in range(len(layers))]
+            placed = earliest_placement([chosen[label] for label in labels], layers, self._skips)
+            chosen.update(zip(labels, placed, strict=True))
+        return self.architecture({label: chosen[label] for label in self.labels})
+
+    def from_json(self, text: str, where: str = "architecture") -> Architecture:
+        """Read what `Architecture.to_json` wrote.
+
+        Args:
+            text: JSON.
+            where: What to call the source in an error message.
+
+        Raises:
+            InputError: Malformed JSON, another space, or choices that do not fit.
+        """
+        content = parse_architecture(text, where)
+        if content.get("space_hash") != self.hash:
+            raise InputError(
+                f"{where}: belongs to space '{content['space']}' ({content.get('space_hash')}), not to '{self.name}' "
+                f"({self.hash})"
+            )
+        return self.architecture(content["choices"])
+
+    def decode(self, code: str) -> Architecture:
+        """Read an official LightTrack code; see `lighttrack_nas.search_spaces.codec`."""
+        from lighttrack_nas.search_spaces.codec import decode
+
+        return decode(code, self)
+
+    def encode(self, architecture: Architecture) -> str:
+        """Write an official LightTrack code; see `lighttrack_nas.search_spaces.codec`."""
+        from lighttrack_nas.search_spaces.codec import encode
+
+        if not self.contains(architecture):
+            raise InputError(f"the architecture is of space '{architecture.space.name}', not of '{self.name}'")
+        return encode(architecture)
+
+    def network(self, architecture: Architecture) -> SiameseNetwork:
+        """Build the plain network of an architecture with fresh weights; it holds no block behind its output.
+
+        Torch's global generator initialises the weights: seed it for the same weights again.
+
+        Raises:
+            InputError: The architecture is of another space.
+        """
+        from lighttrack_nas.search_spaces.builder import build_network
+
+        if not self.contains(architecture):
+            raise InputError(f"the architecture is of space '{architecture.space.name}', not of '{self.name}'")
+        return build_network(architecture)
+
+    def model_space(self) -> TrackerModelSpace:
+        """Build NNI's model space: LayerChoice for operations and widths, InputChoice for the output layer."""
+        from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
+
+        return TrackerModelSpace(self)
+
+    def supernet(self) -> Supernet:
+        """Build the weight-sharing network with fresh weights; torch's global generator initialises them."""
+        from lighttrack_nas.search_spaces.supernet import Supernet
+
+        return Supernet(self)
+
+    def blocks_up_to(self, output: str) -> tuple[str, ...]:
+        """Names of the blocks up to and including an exit's."""
+        names = [block.name for block in self.description.blocks]
+        return tuple(names[: names.index(output) + 1])
+
+    def _behind(self, output: str) -> set[str]:
+        names = [block.name for block in self.description.blocks]
+        return set(names[names.index(output) + 1 :])
+
+    @property
+    def _skips(self) -> frozenset[str]:
+        return frozenset(name for name, operation in self.description.operations.items() if operation.kind == "skip")
+
+
+def parse_architecture(text: str, where: str) -> dict:
+    """Read an architecture's JSON without knowing its space.
+
+    Returns:
+        A mapping with "space" (str), "space_hash" and "choices" (mapping of str to str).
+
+    Raises:
+        InputError: Malformed JSON or missing keys.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: is no valid JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("choices"), dict) or "space" not in content:
+        raise InputError(f"{where}: expected an object with the keys space, space_hash and choices")
+    return content

@@ -1,0 +1,218 @@
+"""The Siamese network: one backbone, an output layer, a fusion per output, two head towers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A place where features may leave the backbone.
+
+    Attributes:
+        block: Name of the block behind which they leave.
+        channels: Of the features there.
+        stride: Pixels of the input per step of the feature map.
+        kernels: Positions of the template's map, the number of correlation kernels.
+    """
+
+    block: str
+    channels: int
+    stride: int
+    kernels: int
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Image sizes in pixels, and how the raw predictions become logits and distances.
+
+    Attributes:
+        template_size: Side of the square template crop.
+        search_sizes: Sides of the square search crops that the tracker may ask for, ascending.
+        score_scale: Factor on the classification output.
+        box_activation: "relu" (the published network) or "exp": keeps distances from being negative.
+        box_scale: Pixels per unit of the activated regression output. The published network keeps 16 for outputs of
+            stride 8 too.
+    """
+
+    template_size: int
+    search_sizes: tuple[int, ...]
+    score_scale: float
+    box_activation: Literal["relu", "exp"]
+    box_scale: float
+
+
+class LazyOutputs(Sequence[Tensor]):
+    """The outputs at all exits, each computed when it is asked for and no sooner.
+
+    NNI's InputChoice only takes the length and indexes, so a single path computes nothing behind its exit, while the
+    differentiable strategies, which ask for every item, get them all from one pass through the backbone.
+
+    Args:
+        exits: Every exit of the network.
+        features: The features at one exit after another, computed as they are drawn.
+        finish: Turns an exit and its features into the output there.
+    """
+
+    def __init__(self, exits: Sequence[Exit], features: Iterator[Any], finish: Callable[[Exit, Any], Tensor]) -> None:
+        self._exits = exits
+        self._features = features
+        self._finish = finish
+        self._drawn: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self._exits)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(f"output {index} of {len(self)}")
+        while len(self._drawn) <= index:
+            self._drawn.append(next(self._features))
+        return self._finish(self._exits[index], self._drawn[index])
+
+
+class ChosenOutput(nn.Module):
+    """The output layer of a plain network: one exit, decided."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+
+    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Take the chosen exit's tensor."""
+        return outputs[self.index]
+
+
+class Backbone(nn.Module):
+    """Stem and blocks in order; a plain network holds no block behind its exit."""
+
+    def __init__(self, stem: nn.Module, blocks: dict[str, nn.Module], exits: Sequence[str]) -> None:
+        super().__init__()
+        self.stem = stem
+        self.blocks = nn.ModuleDict(blocks)
+        self._exits = frozenset(exits)
+
+    def features(self, image: Tensor) -> Iterator[Tensor]:
+        """Yield the features at one exit after another, running only the blocks up to the last one asked for."""
+        features = self.stem(image)
+        for name, block in self.blocks.items():
+            features = block(features)
+            if name in self._exits:
+                yield features
+
+
+class Tower(nn.Module):
+    """A head branch: layers of one width, then a 3x3 convolution to the predicted channels."""
+
+    def __init__(self, layers: Sequence[nn.Module], width: int, outputs: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+        self.prediction = nn.Conv2d(width, outputs, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map the fused ``(batch, channels, h, w)`` to ``(batch, outputs, h, w)``."""
+        return self.prediction(self.layers(features))
+
+
+class SiameseNetwork(nn.Module):
+    """A Siamese tracker's network: `template` once, `track` for every frame.
+
+    The parts may be plain modules, or the choices of a weight-sharing network: then `output`, every block and every
+    head decide at run time, and `template` and `track` need a single path. `forward` serves all.
+
+    Args:
+        backbone: Stem and blocks.
+        exits: Every place where the features may leave, in the order in which `output` counts them.
+        output: Takes the lazily computed outputs of all exits and returns one tensor.
+        necks: By channel count (as text): the separate norms of template and search features.
+        fusions: By the number of correlation kernels (as text).
+        cls_head: Fused features to one channel.
+        reg_head: Fused features to four channels, left, top, right, bottom.
+        geometry: Sizes and scales.
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: Backbone,
+        exits: Sequence[Exit],
+        output: nn.Module,
+        necks: dict[str, nn.Module],
+        fusions: dict[str, nn.Module],
+        cls_head: nn.Module,
+        reg_head: nn.Module,
+        geometry: Geometry,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.exits = tuple(exits)
+        self.output = output
+        self.necks = nn.ModuleDict(necks)
+        self.fusions = nn.ModuleDict(fusions)
+        self.cls_head = cls_head
+        self.reg_head = reg_head
+        self.geometry = geometry
+
+    @property
+    def exit(self) -> Exit:
+        """The chosen exit of a plain network.
+
+        Raises:
+            TypeError: The output layer is still a choice.
+        """
+        if not isinstance(self.output, ChosenOutput):
+            raise TypeError("a weight-sharing network has no exit of its own: its output layer is a choice")
+        return self.exits[self.output.index]
+
+    @property
+    def stride(self) -> int:
+        """Search pixels per step of the output map (plain networks only)."""
+        return self.exit.stride
+
+    def template(self, image: Tensor) -> Tensor:
+        """Compute the template's features, once per target.
+
+        Args:
+            image: ``(batch, 3, template_size, template_size)``, RGB, normalised with ImageNet's mean and deviation.
+
+        Returns:
+            ``(batch, channels, hz, wz)``, before the neck's norm (which is applied by `track`).
+        """
+        return self.output(LazyOutputs(self.exits, self.backbone.features(image), lambda _, features: features))
+
+    def track(self, template_features: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict where the target is in a search crop.
+
+        Args:
+            template_features: What `template` returned, ``(batch, channels, hz, wz)``.
+            image: ``(batch, 3, search_size, search_size)``, RGB, normalised as the template.
+
+        Returns:
+            Logits ``(batch, 1, n, n)``, and distances left, top, right, bottom in search pixels from each position to
+            the box's sides, ``(batch, 4, n, n)``, never negative; n is the search size over the stride.
+        """
+        searched = self.backbone.features(image)
+        fused = LazyOutputs(self.exits, searched, lambda exit_, search: self._fuse(exit_, template_features, search))
+        return self._predict(self.output(fused))
+
+    def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict from both images at once, as training does; the same as `track(self.template(template), search)`.
+
+        Both images advance through the backbone in step, so every sampled path sees the same blocks.
+        """
+        both = zip(self.backbone.features(template), self.backbone.features(search), strict=True)
+        return self._predict(self.output(LazyOutputs(self.exits, both, lambda exit_, pair: self._fuse(exit_, *pair))))
+
+    def _fuse(self, exit_: Exit, template: Tensor, search: Tensor) -> Tensor:
+        template, search = self.necks[str(exit_.channels)](template, search)
+        return self.fusions[str(exit_.kernels)](template, search)
+
+    def _predict(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+        activation: Callable[[Tensor], Tensor] = torch.relu if self.geometry.box_activation == "relu" else torch.exp
+        scores = self.cls_head(fused) * self.geometry.score_scale
+        return scores, activation(self.reg_head(fused)) * self.geometry.box_scale

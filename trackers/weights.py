@@ -1,0 +1,128 @@
+"""Weight files: safetensors with a header that says what the weights are of. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.files import write_atomically
+
+FORMAT = "lighttrack-nas-1"
+_FORMAT_KEY, _HEADER_KEY = "format_version", "lighttrack_nas"
+
+
+def save_weights(network: nn.Module, path: Path, header: Mapping[str, Any]) -> None:
+    """Write a network's state as safetensors.
+
+    Args:
+        network: Any module.
+        path: The file; replaced whole or not at all.
+        header: JSON-able facts to keep with the weights: architecture, space, hyper-parameters ...
+    """
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
+    metadata = {_FORMAT_KEY: FORMAT, _HEADER_KEY: json.dumps(header, sort_keys=True)}
+    write_atomically(path, safetensors.torch.save(state, metadata))
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Read a weight file's header without its tensors.
+
+    Raises:
+        InputError: No such file, truncated, no safetensors, or none of this project's.
+    """
+    try:
+        with safetensors.safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except FileNotFoundError:
+        raise InputError(f"weight file '{path}' does not exist") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"'{path}' is no whole safetensors file: {error}") from None
+    if metadata.get(_FORMAT_KEY) != FORMAT:
+        raise InputError(
+            f"'{path}' is a safetensors file, but none of this project's: its header lacks {_FORMAT_KEY}={FORMAT}; official "
+            "checkpoints come in by `lighttrack-nas import-weights`"
+        )
+    try:
+        header = json.loads(metadata[_HEADER_KEY])
+    except (KeyError, json.JSONDecodeError):
+        header = None
+    if not isinstance(header, dict):
+        raise InputError(f"'{path}': the header '{_HEADER_KEY}' is no JSON object")
+    return header
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load a safetensors file into a network, strictly.
+
+    Raises:
+        InputError: Unreadable file, missing or unexpected keys, another shape or type, or values that are not finite.
+    """
+    try:
+        state = safetensors.torch.load_file(str(path))
+    except FileNotFoundError:
+        raise InputError(f"weight file '{path}' does not exist") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"'{path}' is no whole safetensors file: {error}") from None
+    check_state(network, state, str(path))
+    network.load_state_dict(state)
+
+
+def check_state(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Check that a state fits a network key by key, shape by shape, and is finite.
+
+    Raises:
+        InputError: It does not; the message names the first keys that differ.
+    """
+    own = network.state_dict()
+    missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    if missing or unexpected:
+        raise InputError(
+            f"'{where}' holds weights of another architecture: {len(missing)} keys missing ({', '.join(missing[:3])}), "
+            f"{len(unexpected)} unexpected ({', '.join(unexpected[:3])})"
+        )
+    for key, tensor in own.items():
+        if state[key].shape != tensor.shape:
+            raise InputError(
+                f"'{where}' holds weights of another architecture: '{key}' has shape {tuple(state[key].shape)}, expected "
+                f"{tuple(tensor.shape)}"
+            )
+        if state[key].is_floating_point() != tensor.is_floating_point():
+            raise InputError(f"'{where}': '{key}' has type {state[key].dtype}, expected {tensor.dtype}")
+        if tensor.is_floating_point() and not torch.isfinite(state[key]).all():
+            raise InputError(f"'{where}': '{key}' holds values that are not finite")
+
+
+def load_torch_file(path: Path) -> Any:
+    """Read a .pth file with `weights_only=True`: tensors and plain containers, never code.
+
+    Raises:
+        InputError: No such file, truncated, or it would need to run code.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"weight file '{path}' does not exist") from None
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"'{path}' is refused: it holds more than tensors and plain containers, and loading it could run code"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"'{path}' is no whole PyTorch file: {reason}") from None
+
+
+def save_torch_file(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write a state dict as a .pth file, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_atomically(path, buffer.getvalue())
