@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -121,12 +122,16 @@ def measure_costs(subject: Architecture | SiameseNetwork) -> Costs:
 
 
 def _count(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
-    from fvcore.nn import FlopCountAnalysis
+    with warnings.catch_warnings():
+        # fvcore counts on TorchScript graphs, whose entry points newer torch calls deprecated.
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        from fvcore.nn import FlopCountAnalysis
 
-    analysis = FlopCountAnalysis(module, inputs)
-    analysis.unsupported_ops_warnings(False)
-    analysis.uncalled_modules_warnings(False)
-    analysis.total()
+        analysis = FlopCountAnalysis(module, inputs)
+        analysis.unsupported_ops_warnings(False)
+        analysis.uncalled_modules_warnings(False)
+        analysis.total()
     return analysis
 
 

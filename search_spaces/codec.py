@@ -2,13 +2,12 @@
 
 A code such as `back_04502514044521042540+cls_211000022+reg_100000111_ops_32` reads:
 
-- `back_`: 0 for the fixed stage, 18 digits for stages 1 to 5 (2, 4, 4, 4, 4 blocks), 0 for the fixed last stage. A digit
-  counts (kernel, expansion): 0 = (3, 4), 1 = (3, 6), 2 = (5, 4), 3 = (5, 6), 4 = (7, 4), 5 = (7, 6). The tracker never
-  runs stage 5: decoding drops its four digits, encoding writes 0.
+- `back_`: 0 for the fixed stage, 18 digits for stages 1 to 5 (2, 4, 4, 4, 4 blocks), 0 for the fixed last stage. A
+  digit counts (kernel, expansion): 0 = (3, 4), 1 = (3, 6), 2 = (5, 4), 3 = (5, 6), 4 = (7, 4), 5 = (7, 6). The tracker
+  never runs stage 5: decoding drops its four digits, encoding writes 0.
 - `cls_` and `reg_`: the tower's width (0 = 128, 1 = 192, 2 = 256), then eight layers (0 = kernel 3, 1 = kernel 5,
   2 = skip; the first layer cannot skip).
-- `ops_`: the output, stage 1 to 3 counted from the 40-channel one's predecessor (so 1 = 40, 2 = 80, 3 = 96 channels), and
-  the block in it, from 0.
+- `ops_`: the output: its stage (1, 2, 3 = the stages of 40, 80, 96 channels) and the block in it, from 0.
 """
 
 import re
@@ -144,7 +143,9 @@ def _check_space(space: Space) -> None:
 
     def layer_options(names: tuple[str, ...]) -> tuple:
         found = (operations[name] for name in names)
-        return tuple(op.kernel if isinstance(op, TowerConvolution) else None if isinstance(op, Skip) else 0 for op in found)
+        return tuple(
+            op.kernel if isinstance(op, TowerConvolution) else None if isinstance(op, Skip) else 0 for op in found
+        )
 
     searched = description.stages[1:]
     fits = tuple(stage.blocks for stage in searched) == _STAGE_BLOCKS and description.stages[0].blocks == 1
@@ -155,6 +156,6 @@ def _check_space(space: Space) -> None:
         fits = fits and tower.widths == _WIDTHS and layers == (_LAYERS[:2], *[_LAYERS] * (_TOWER_DIGITS - 2))
     if not fits:
         raise InputError(
-            f"space '{space.name}' has no official codes: they describe LightTrack's backbone of 2, 4, 4, 4 searched blocks "
-            "and its towers; write the architecture as JSON"
+            f"space '{space.name}' has no official codes: they describe LightTrack's backbone of 2, 4, 4, 4 searched "
+            "blocks and its towers; write the architecture as JSON"
         )

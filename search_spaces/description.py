@@ -152,7 +152,7 @@ class SpaceDescription(_Part):
             twins = [other for other, value in self.operations.items() if value == operation and other < name]
             if twins:
                 raise ValueError(f"operations.{name}: the same operation as '{twins[0]}' under another name")
-        for index, stage in enumerate(self.stages):
+        for index in range(len(self.stages)):
             for block in self.stage_blocks(index):
                 where = f"stages[{index}] ({block.name})"
                 self._check_candidates(where, block.operations, block.inputs, block.outputs, block.stride)
@@ -185,15 +185,15 @@ class SpaceDescription(_Part):
             known = stage in stages and (output == stage or (block.isdecimal() and int(block) < stages[stage]))
             if not known:
                 raise ValueError(
-                    f"outputs: no block '{output}'; write STAGE or STAGE-blockN with N from 0; stages and their blocks: "
-                    + ", ".join(f"{name} ({count})" for name, count in stages.items())
+                    f"outputs: no block '{output}'; write STAGE or STAGE-blockN with N from 0; stages and their "
+                    "blocks: " + ", ".join(f"{name} ({count})" for name, count in stages.items())
                 )
         if len(set(self.exit_names)) < len(self.exit_names):
             raise ValueError(f"outputs: a block stands twice in {', '.join(self.exit_names)}")
-        for block in self.exits:
-            if self.template_size < 2 * block.total_stride:
+        for exit_ in self.exits:
+            if self.template_size < 2 * exit_.total_stride:
                 raise ValueError(
-                    f"outputs: behind '{block.name}' (stride {block.total_stride}) a template of {self.template_size} "
+                    f"outputs: behind '{exit_.name}' (stride {exit_.total_stride}) a template of {self.template_size} "
                     "pixels leaves fewer than 2 x 2 positions"
                 )
 

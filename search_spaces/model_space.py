@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,9 +17,9 @@ from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork
 class TrackerModelSpace(ModelSpace):
     """A space as NNI sees it: its one-shot strategies, `simplify()`, `validate()` and `freeze()` work on it.
 
-    The network is `network`, a `SiameseNetwork` whose parts are choices. Under NNI's `model_context(sample)` the choices
-    are decided while building, so that nothing else is built. NNI replaces choices in place when a strategy mutates the
-    model space into a supernet.
+    The network is `network`, a `SiameseNetwork` whose parts are choices. Under NNI's `model_context(sample)` the
+    choices are decided while building, so that nothing else is built. NNI replaces choices in place when a strategy
+    mutates the model space into a supernet.
 
     Args:
         space: What to build.
@@ -89,7 +89,7 @@ class _NniChooser:
         return InputChoice(n_candidates=len(exits), n_chosen=1, label=OUTPUT), tuple(range(len(exits)))
 
 
-def _weights(module: nn.Module, prefix: str, sample: dict[str, Any]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _weights(module: nn.Module, prefix: str, sample: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
     """Yield parameters and buffers along a sample's path, under the plain network's names."""
     if isinstance(module, LayerChoice):
         yield from _weights(module[sample[module.label]], prefix, sample)

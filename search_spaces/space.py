@@ -126,7 +126,8 @@ class Space:
         for label, values in self.labels.items():
             if choices[label] not in values:
                 raise InputError(
-                    f"space '{self.name}', label '{label}': {choices[label]!r} is no candidate; known: {', '.join(values)}"
+                    f"space '{self.name}', label '{label}': {choices[label]!r} is no candidate; known: "
+                    + ", ".join(values)
                 )
         return Architecture(self, tuple(choices[label] for label in self.labels))
 
@@ -243,7 +244,9 @@ def parse_architecture(text: str, where: str) -> dict:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{where}: is no valid JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise InputError(
+            f"{where}: is no valid JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from None
     if not isinstance(content, dict) or not isinstance(content.get("choices"), dict) or "space" not in content:
         raise InputError(f"{where}: expected an object with the keys space, space_hash and choices")
     return content

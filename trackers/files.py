@@ -8,7 +8,8 @@ from pathlib import Path
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader, or a kill at any moment, sees the old content or the new, never a part.
 
-    The content goes to a temporary file in the same folder, is synced to the disk and renamed. Missing folders are made.
+    The content goes to a temporary file in the same folder, is synced to the disk and renamed. Missing folders are
+    made.
 
     Args:
         path: The file to write.

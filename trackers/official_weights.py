@@ -81,7 +81,9 @@ def official_keys(network: SiameseNetwork) -> dict[str, str]:
         prefixes[f"fusions.{key}.adapter"] = "feature_fusor.adj_layer"
     for branch, head in (("cls", network.cls_head), ("reg", network.reg_head)):
         # The released code lists only the layers that are no skip.
-        layers = [i for i, layer in enumerate(head.layers) if isinstance(layer, blocks.TowerConvolution)]
+        layers = [
+            i for i, layer in enumerate(head.get_submodule("layers").children()) if not isinstance(layer, nn.Identity)
+        ]
         for theirs_index, index in enumerate(layers):
             for ours, theirs in _LAYER_PARTS.items():
                 prefixes[f"{branch}_head.layers.{index}.{ours}"] = f"head.{branch}_tower.{theirs_index}.{theirs}"

@@ -49,8 +49,8 @@ def read_header(path: Path) -> dict[str, Any]:
         raise InputError(f"'{path}' is no whole safetensors file: {error}") from None
     if metadata.get(_FORMAT_KEY) != FORMAT:
         raise InputError(
-            f"'{path}' is a safetensors file, but none of this project's: its header lacks {_FORMAT_KEY}={FORMAT}; official "
-            "checkpoints come in by `lighttrack-nas import-weights`"
+            f"'{path}' is a safetensors file, but none of this project's: its header lacks {_FORMAT_KEY}={FORMAT}; "
+            "official checkpoints come in by `lighttrack-nas import-weights`"
         )
     try:
         header = json.loads(metadata[_HEADER_KEY])
@@ -93,8 +93,8 @@ def check_state(network: nn.Module, state: Mapping[str, Tensor], where: str) -> 
     for key, tensor in own.items():
         if state[key].shape != tensor.shape:
             raise InputError(
-                f"'{where}' holds weights of another architecture: '{key}' has shape {tuple(state[key].shape)}, expected "
-                f"{tuple(tensor.shape)}"
+                f"'{where}' holds weights of another architecture: '{key}' has shape {tuple(state[key].shape)}, "
+                f"expected {tuple(tensor.shape)}"
             )
         if state[key].is_floating_point() != tensor.is_floating_point():
             raise InputError(f"'{where}': '{key}' has type {state[key].dtype}, expected {tensor.dtype}")

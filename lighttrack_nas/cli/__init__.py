@@ -1,0 +1,26 @@
+"""The command line, `lighttrack-nas`. Commands import what they need when they run, so that `--help` is quick."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with one sentence and exit code 1, a wrong call with 2."""
+    # Read when torch's OpenMP starts. Threads that spin while they wait make every step many times slower as soon as
+    # another process wants a core; somebody who set the variable keeps the choice.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from lighttrack_nas.cli.app import app
+    from lighttrack_nas.trackers.errors import InputError
+
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read the output (head, less) has gone; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

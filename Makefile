@@ -1,0 +1,39 @@
+# Every target makes the virtual environment it needs; a fresh machine needs Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Spinning OpenMP threads make torch many times slower beside another busy process.
+export OMP_WAIT_POLICY ?= passive
+
+.PHONY: install test check format benchmark clean
+
+install: $(READY)
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group test --group check
+	touch $(READY)
+
+# The whole suite; tests on real data run where LIGHTTRACK_NAS_DATA names the folder, and skip elsewhere.
+test: $(READY)
+	$(BIN)/python -m pytest
+
+# Format, lint, types, and the tests that take seconds.
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not slow and not data"
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The figures of benchmarks/RESULTS.md: MODEL=model.safetensors make benchmark
+benchmark: $(READY)
+	$(BIN)/python benchmarks/scripts/tracker_step.py $(MODEL)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

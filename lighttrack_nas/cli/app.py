@@ -1,0 +1,145 @@
+"""The commands and their options; the work is done by the modules beside this one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="lighttrack-nas",
+    help="Neural architecture search for visual tracking: LightTrack's space on NNI and Optuna.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Space = Annotated[
+    str | None, typer.Option("--space", help="A preset or a YAML file. Default: the first that contains the code.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if missing.")]
+HyperParameters = Annotated[
+    str | None,
+    typer.Option(help="'default', 'vot2019', or a YAML/JSON file. Default: those stored with the model."),
+]
+Device = Annotated[str, typer.Option(help="Torch device that runs the network, such as cpu or cuda.")]
+MODEL_HELP = "A model.safetensors, or a baseline's name such as opencv-mil or never-moves."
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from lighttrack_nas import __version__
+
+        typer.echo(f"lighttrack-nas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def describe(
+    space: Annotated[str, typer.Argument(help="A preset's name or a YAML file.")] = "lighttrack",
+    json: Json = False,
+) -> None:
+    """Print a space as a table: stages, choices, label names, sizes."""
+    from lighttrack_nas.cli.spaces import describe as run
+
+    run(space, json)
+
+
+@app.command()
+def costs(
+    architecture: Annotated[
+        str, typer.Argument(metavar="CODE|FILE", help="An official code, an architecture.json, or a model.safetensors.")
+    ],
+    space: Space = None,
+    json: Json = False,
+) -> None:
+    """Count parameters and MACs of an architecture, whole and by part."""
+    from lighttrack_nas.cli.spaces import costs as run
+
+    run(architecture, space, json)
+
+
+@app.command("import-weights")
+def import_weights(
+    checkpoint: Annotated[Path, typer.Argument(metavar="OFFICIAL.PTH", help="A released checkpoint.")],
+    code: Annotated[str, typer.Option(help="The checkpoint's architecture as an official code.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model.safetensors to write.")],
+    space: Space = None,
+    hyper_parameters: Annotated[
+        str | None, typer.Option(help="Store these with the weights: 'default', 'vot2019', or a YAML/JSON file.")
+    ] = None,
+) -> None:
+    """Turn a released LightTrack checkpoint into a model file."""
+    from lighttrack_nas.cli.weights import import_weights as run
+
+    run(checkpoint, code, output, space, hyper_parameters)
+
+
+@app.command("export-weights")
+def export_weights(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model.safetensors.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .pth to write, with the released key names.")],
+) -> None:
+    """Turn a model file into a checkpoint as LightTrack's code reads it."""
+    from lighttrack_nas.cli.weights import export_weights as run
+
+    run(model, output)
+
+
+@app.command()
+def track(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    source: Annotated[str, typer.Argument(help="A video file, a folder of frames, or a camera's number.")],
+    output: Output,
+    box: Annotated[
+        str | None,
+        typer.Option(metavar="x,y,w,h", help="The target in the first frame. Default: draw it on the screen."),
+    ] = None,
+    save_video: Annotated[bool, typer.Option("--save-video", help="Write a video with box and score.")] = False,
+    max_frames: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many frames (cameras never end).")
+    ] = None,
+    hyper_parameters: HyperParameters = None,
+    device: Device = "cpu",
+) -> None:
+    """Track a target through a video; write boxes, scores and times."""
+    from lighttrack_nas.cli.tracking import track as run
+
+    run(model, source, output, box, save_video, max_frames, hyper_parameters, device)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL|NAME", help=MODEL_HELP)],
+    sequences: Annotated[Path, typer.Argument(help="A data set's folder, or one sequence's.")],
+    output: Output,
+    layout: Annotated[str, typer.Option(help="got10k, otb, lasot, trackingnet, uav123, vot or nfs.")] = "got10k",
+    hyper_parameters: HyperParameters = None,
+    device: Device = "cpu",
+    json: Json = False,
+) -> None:
+    """Track every sequence of a data set and measure it: AO, success rates, AUC, precision, speed.
+
+    Finished sequences are kept: the same call again goes on where it stopped.
+    """
+    from lighttrack_nas.cli.tracking import evaluate as run
+
+    run(model, sequences, output, layout, hyper_parameters, device, json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check this installation: versions, known traps, devices, runtimes, baselines."""
+    from lighttrack_nas.cli.doctor import doctor as run
+
+    run(json)

@@ -1,0 +1,51 @@
+"""`doctor`."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from lighttrack_nas import environment
+from lighttrack_nas.cli.printing import print_json, print_table
+from lighttrack_nas.trackers.baselines import available_baselines
+
+
+def doctor(as_json: bool) -> None:
+    """Print what is installed and what is wrong; exit code 1 when something is."""
+    installed = environment.versions()
+    problems = [f"{name} is not installed" for name, version in installed.items() if version == "not installed"]
+    trap = environment.filelock_trap(installed)
+    if trap:
+        problems.append(trap)
+    devices = environment.devices() if installed["torch"] != "not installed" else []
+    record = {
+        "versions": installed,
+        "devices": devices,
+        "runtimes": environment.runtimes(),
+        "baselines": available_baselines(),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
+        "problems": problems,
+    }
+    if as_json:
+        print_json(record)
+    else:
+        print_table(("package", "version"), list(installed.items()))
+        print()
+        print_table(("runtime", "version"), list(environment.runtimes().items()))
+        print("\ndevices")
+        for device in devices:
+            print(f"  {device}")
+        print("\nbaselines")
+        for line in _baseline_lines(record["baselines"]):
+            print(f"  {line}")
+        print()
+        print("\n".join(f"PROBLEM: {problem}" for problem in problems) or "no problem found")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _baseline_lines(baselines: object) -> list[str]:
+    if isinstance(baselines, dict):
+        return [f"{name}: {state}" for name, state in baselines.items()]
+    return [str(name) for name in baselines]  # type: ignore[attr-defined]

@@ -1,0 +1,188 @@
+"""Model files: weights with everything needed to use them, and trackers made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.environment import versions
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.loading import parse_space
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.hyper_parameters import HyperParameters, load_hyper_parameters
+from lighttrack_nas.trackers.tracker import SiameseTracker
+
+if TYPE_CHECKING:
+    from lighttrack_nas.trackers.network import SiameseNetwork
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with its architecture and what its file says of it.
+
+    Attributes:
+        network: The plain network, in eval mode.
+        architecture: What it was built from, in a space rebuilt from the file.
+        hyper_parameters: Of the tracker, as stored with the weights; the published defaults where the file has none.
+        provenance: Where the weights come from: source, versions and so on.
+    """
+
+    network: SiameseNetwork
+    architecture: Architecture
+    hyper_parameters: HyperParameters
+    provenance: Mapping[str, Any]
+
+
+def save_model(
+    network: SiameseNetwork,
+    architecture: Architecture,
+    path: str | Path,
+    *,
+    hyper_parameters: HyperParameters | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a model file (safetensors): weights, architecture, the whole space, hyper-parameters, versions.
+
+    Args:
+        network: The plain network of `architecture`.
+        architecture: What it was built from.
+        path: The file, replaced whole or not at all.
+        hyper_parameters: To track with; None stores none, so that readers use the published defaults.
+        provenance: JSON-able facts on where the weights come from.
+    """
+    from lighttrack_nas.trackers.weights import save_weights
+
+    header: dict[str, Any] = {
+        "architecture": json.loads(architecture.to_json()),
+        "space": architecture.space.description.model_dump(mode="json"),
+        "provenance": {"versions": versions()} | dict(provenance or {}),
+    }
+    if hyper_parameters is not None:
+        header["hyper_parameters"] = hyper_parameters.to_dict()
+    save_weights(network, Path(path), header)
+
+
+def load_model(path: str | Path) -> Model:
+    """Read a model file.
+
+    Raises:
+        InputError: Unreadable, truncated, of another architecture, or not finite; it names the file and the place.
+    """
+    from lighttrack_nas.trackers.weights import load_weights, read_header
+
+    path = Path(path)
+    header = read_header(path)
+    architecture = _architecture_of(header, path)
+    network = architecture.space.network(architecture)
+    load_weights(network, path)
+    stored = header.get("hyper_parameters", {})
+    provenance = header.get("provenance")
+    return Model(
+        network=network.eval(),
+        architecture=architecture,
+        hyper_parameters=HyperParameters.from_mapping(stored, f"'{path}', hyper_parameters"),
+        provenance=provenance if isinstance(provenance, dict) else {},
+    )
+
+
+def model_architecture(path: Path) -> Architecture:
+    """Read a model file's architecture without its weights.
+
+    Raises:
+        InputError: Unreadable, or the header lacks space or architecture.
+    """
+    from lighttrack_nas.trackers.weights import read_header
+
+    return _architecture_of(read_header(path), path)
+
+
+def load_tracker(
+    path: str | Path,
+    hyper_parameters: HyperParameters | str | Path | None = None,
+    device: str = "cpu",
+) -> SiameseTracker:
+    """Make a tracker from a model file.
+
+    Args:
+        path: A model file, as `save_model` or `import_weights` writes it.
+        hyper_parameters: A value, a set's name, or a file; None uses those stored with the weights.
+        device: Torch device, such as "cpu" or "cuda".
+    """
+    return _tracker(load_model(path), hyper_parameters, device)
+
+
+def build_tracker(
+    architecture: Architecture,
+    weights: str | Path,
+    hyper_parameters: HyperParameters | str | Path | None = None,
+    device: str = "cpu",
+) -> SiameseTracker:
+    """Make a tracker from an architecture and a model file, which must be of the same network.
+
+    Args:
+        architecture: What the weights must be of.
+        weights: A model file.
+        hyper_parameters: A value, a set's name, or a file; None uses those stored with the weights.
+        device: Torch device, such as "cpu" or "cuda".
+
+    Raises:
+        InputError: The file is unreadable, or holds weights of another architecture.
+    """
+    model = load_model(weights)
+    if model.architecture.path() != architecture.path():
+        raise InputError(f"'{weights}' holds weights of another architecture: {model.architecture!r}")
+    return _tracker(model, hyper_parameters, device)
+
+
+def import_weights(
+    checkpoint: str | Path,
+    architecture: Architecture,
+    output: str | Path,
+    hyper_parameters: HyperParameters | None = None,
+) -> None:
+    """Turn a released LightTrack checkpoint (.pth) into a model file.
+
+    Args:
+        checkpoint: The official file; read with `weights_only=True`, its keys must match strictly.
+        architecture: Decoded from the checkpoint's code.
+        output: The model file to write.
+        hyper_parameters: To store with the weights.
+
+    Raises:
+        InputError: The checkpoint is unreadable or does not fit; the message lists missing and unexpected keys.
+    """
+    from lighttrack_nas.trackers.official_weights import load_official
+
+    network = architecture.space.network(architecture)
+    load_official(network, Path(checkpoint))
+    source = {"source": f"official checkpoint {Path(checkpoint).name}"}
+    save_model(network, architecture, output, hyper_parameters=hyper_parameters, provenance=source)
+
+
+def export_weights(model: str | Path, output: str | Path) -> None:
+    """Write a model file's weights as a checkpoint with the released key names (.pth), the way back.
+
+    Raises:
+        InputError: The model is unreadable, or has parts that the released code does not know.
+    """
+    from lighttrack_nas.trackers.official_weights import save_official
+
+    save_official(load_model(model).network, Path(output))
+
+
+def _tracker(model: Model, hyper_parameters: HyperParameters | str | Path | None, device: str) -> SiameseTracker:
+    from lighttrack_nas.trackers.torch_network import TorchNetwork
+
+    chosen = model.hyper_parameters if hyper_parameters is None else load_hyper_parameters(hyper_parameters)
+    return SiameseTracker(TorchNetwork(model.network, device), chosen)
+
+
+def _architecture_of(header: Mapping[str, Any], path: Path) -> Architecture:
+    for key in ("space", "architecture"):
+        if not isinstance(header.get(key), dict):
+            raise InputError(f"'{path}': the header has no '{key}', so the network cannot be rebuilt")
+    space = parse_space(header["space"], where=f"'{path}', header, space")
+    return space.from_json(json.dumps(header["architecture"]), where=f"'{path}', header, architecture")

@@ -1,0 +1,73 @@
+"""Square crops around the target, and the network's input made of them (LightTrack's released tracker)."""
+
+import math
+
+import cv2
+import numpy as np
+
+_MEAN = np.array([0.485, 0.456, 0.406])
+_DEVIATION = np.array([0.229, 0.224, 0.225])
+
+
+def context_side(size: np.ndarray, context: float) -> float:
+    """Side of the square that holds a target and its margin: the geometric mean of both padded sides.
+
+    Args:
+        size: ``(2,)`` width and height, pixels.
+        context: Margin as a share of width plus height.
+    """
+    width, height = float(size[0]), float(size[1])
+    margin = context * (width + height)
+    return math.sqrt((width + margin) * (height + margin))
+
+
+def mean_colour(frame: np.ndarray) -> np.ndarray:
+    """The frame's mean colour, ``(3,)`` float, for padding."""
+    return np.array(cv2.mean(frame)[:3])
+
+
+def crop_square(frame: np.ndarray, centre: np.ndarray, side: int, output_size: int, padding: np.ndarray) -> np.ndarray:
+    """Cut a square out of a frame and resize it.
+
+    The square covers `side` whole pixels from ``round(centre - (side + 1) / 2)`` on (ties to even), both ends
+    included; what lies outside the frame takes the padding colour. Only the square is copied, never the frame.
+
+    Args:
+        frame: ``(height, width, 3)`` BGR uint8.
+        centre: ``(2,)`` x, y in pixels.
+        side: Pixels of the frame, 1 or more.
+        output_size: Side of the result, pixels.
+        padding: ``(3,)`` colour, cut to whole numbers.
+
+    Returns:
+        ``(output_size, output_size, 3)`` BGR uint8.
+    """
+    height, width = frame.shape[:2]
+    left, top = (round(float(c) - (side + 1) / 2) for c in centre)
+    inside = frame[max(top, 0) : max(min(top + side, height), 0), max(left, 0) : max(min(left + side, width), 0)]
+    colour = [int(c) for c in padding]
+    if inside.size == 0:
+        return np.full((output_size, output_size, 3), colour, np.uint8)
+    if inside.shape[:2] != (side, side):
+        before_y, before_x = min(max(-top, 0), side), min(max(-left, 0), side)
+        after_y, after_x = side - before_y - inside.shape[0], side - before_x - inside.shape[1]
+        inside = cv2.copyMakeBorder(
+            inside, before_y, after_y, before_x, after_x, cv2.BORDER_CONSTANT, value=[float(c) for c in colour]
+        )
+    if side == output_size:
+        return inside
+    return cv2.resize(inside, (output_size, output_size))
+
+
+def network_input(crop: np.ndarray) -> np.ndarray:
+    """Turn a crop into what networks read: RGB, scaled to [0, 1], normalised with ImageNet's mean and deviation.
+
+    Args:
+        crop: ``(side, side, 3)`` BGR uint8.
+
+    Returns:
+        ``(1, 3, side, side)`` float32.
+    """
+    # blobFromImage takes the mean in the order of its output (RGB) and before the scale.
+    blob = np.asarray(cv2.dnn.blobFromImage(crop, 1.0 / 255.0, mean=tuple(_MEAN * 255.0), swapRB=True))
+    return np.divide(blob, _DEVIATION.astype(np.float32).reshape(1, 3, 1, 1), out=blob)

@@ -1,0 +1,104 @@
+"""The tracker's hyper-parameters, as one typed value."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lighttrack_nas.trackers.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperParameters:
+    """How predictions become a box (LightTrack's released tracker; SiamFC and SiamRPN before it).
+
+    Attributes:
+        penalty_k: Strength of the penalty on changes of size and aspect, 0 or more.
+        window_influence: Share of the cosine window in the score, 0 to 1.
+        lr: Rate at which the size follows the prediction, 0 to 1.
+        context: Margin around the target in the crops, as a share of width plus height.
+        small_target: Below this share of the frame's area, at the first frame, the larger search size is used.
+        min_size: Smallest side of a box, pixels.
+    """
+
+    penalty_k: float = 0.062
+    window_influence: float = 0.38
+    lr: float = 0.765
+    context: float = 0.5
+    small_target: float = 0.004
+    min_size: float = 10.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+                raise InputError(f"hyper-parameter {field.name}: expected a number of 0 or more, got {value!r}")
+            if field.name in ("window_influence", "lr") and value > 1:
+                raise InputError(f"hyper-parameter {field.name}: expected a number between 0 and 1, got {value!r}")
+
+    def to_dict(self) -> dict[str, float]:
+        """All fields, JSON-able."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, content: object, where: str) -> HyperParameters:
+        """Check a mapping that was read from somewhere; fields that it lacks keep their defaults.
+
+        Raises:
+            InputError: No mapping, an unknown name, or an impossible value.
+        """
+        if not isinstance(content, Mapping):
+            raise InputError(f"{where}: expected a mapping such as penalty_k: 0.062, got {content!r:.60}")
+        known = [field.name for field in fields(cls)]
+        for name in content:
+            if name not in known:
+                close = difflib.get_close_matches(str(name), known, n=1)
+                hint = f"did you mean '{close[0]}'? " if close else ""
+                raise InputError(f"{where}: unknown hyper-parameter '{name}'; {hint}known: {', '.join(known)}")
+        try:
+            return cls(**content)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+
+
+HYPER_PARAMETERS: Mapping[str, HyperParameters] = {
+    "default": HyperParameters(),
+    "vot2019": HyperParameters(penalty_k=0.007, window_influence=0.225, lr=0.616),
+}
+"""The published sets: the class defaults of the released tracker, and its values for VOT2019."""
+
+
+def load_hyper_parameters(source: str | Path | Mapping[str, Any] | HyperParameters) -> HyperParameters:
+    """Take hyper-parameters from a set's name, a YAML or JSON file, a mapping, or a ready value.
+
+    Raises:
+        InputError: Unknown set, unreadable file, unknown name or impossible value.
+    """
+    if isinstance(source, HyperParameters):
+        return source
+    if isinstance(source, Mapping):
+        return HyperParameters.from_mapping(source, "hyper-parameters")
+    name = str(source)
+    if name in HYPER_PARAMETERS:
+        return HYPER_PARAMETERS[name]
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml", ".json"):
+        raise InputError(
+            f"unknown hyper-parameters '{name}'; known sets: {', '.join(HYPER_PARAMETERS)}; or give a file that ends "
+            "in .yaml or .json"
+        )
+    try:
+        text = path.read_text("utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise InputError(f"hyper-parameter file '{path}' cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"hyper-parameter file '{path}' is malformed: {str(error).splitlines()[0]}") from None
+    return HyperParameters.from_mapping(content, f"hyper-parameter file '{path}'")

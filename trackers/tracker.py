@@ -1,0 +1,212 @@
+"""The Siamese tracker: `init` with a box, `update` with every further frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from lighttrack_nas.trackers.boxes import checked_box
+from lighttrack_nas.trackers.crops import context_side, crop_square, mean_colour, network_input
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.frames import checked_frame
+from lighttrack_nas.trackers.hyper_parameters import HyperParameters, load_hyper_parameters
+
+
+class ArrayNetwork(Protocol):
+    """A network on numpy arrays: whatever has these five plugs into the tracker, torch or not.
+
+    Attributes:
+        template_size: Side of the template crop, pixels.
+        search_sizes: One or two sides of the search crop, ascending; the larger one serves small targets.
+        stride: Search pixels per step of the output map.
+    """
+
+    template_size: int
+    search_sizes: tuple[int, ...]
+    stride: int
+
+    def template(self, image: np.ndarray) -> Any:
+        """Map ``(batch, 3, template_size, template_size)`` float32 (see `crops.network_input`) to features, opaque."""
+
+    def track(self, features: Any, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Predict logits ``(batch, 1, n, n)`` and distances l, t, r, b in search pixels ``(batch, 4, n, n)``."""
+
+
+@dataclass(frozen=True)
+class TargetState:
+    """Where the target is.
+
+    Attributes:
+        centre: ``(2,)`` x, y in frame pixels.
+        size: ``(2,)`` width and height in frame pixels.
+    """
+
+    centre: np.ndarray
+    size: np.ndarray
+
+    @property
+    def box(self) -> np.ndarray:
+        """``(4,)`` x, y, w, h."""
+        return np.concatenate([self.centre - self.size / 2, self.size])
+
+
+class SiameseTracker:
+    """Tracks one target through a video, as LightTrack's released tracker does, step by step.
+
+    Args:
+        network: Anything that follows `ArrayNetwork`; `lighttrack_nas.trackers.torch_network.TorchNetwork` makes one of
+            a `SiameseNetwork`.
+        hyper_parameters: A value, the name of a set ("default", "vot2019"), or a file.
+
+    Example:
+        >>> tracker.init(frame, (x, y, width, height))  # doctest: +SKIP
+        >>> box, score = tracker.update(next_frame)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        network: ArrayNetwork,
+        hyper_parameters: HyperParameters | str | Path | Mapping[str, Any] = "default",
+    ) -> None:
+        self.network = network
+        self.hyper_parameters = load_hyper_parameters(hyper_parameters)
+        self.state: TargetState | None = None
+
+    def init(self, frame: np.ndarray, box: Any) -> None:
+        """Start on a target.
+
+        Args:
+            frame: ``(height, width, 3)`` BGR uint8.
+            box: x, y, w, h of the target; it may reach outside the frame.
+
+        Raises:
+            InputError: The frame is of another type, or the box has no area or lies outside the frame.
+        """
+        checked_frame(frame)
+        x, y, w, h = checked_box(box, frame.shape)
+        self._frame_shape = frame.shape
+        self._padding = mean_colour(frame)
+        state = TargetState(np.array([x + w / 2, y + h / 2]), np.array([w, h]))
+        height, width = frame.shape[:2]
+        small = w * h / (width * height) < self.hyper_parameters.small_target
+        # Decided once: a target that grows keeps its search size.
+        self.search_size = self.network.search_sizes[-1 if small else 0]
+        side = round(context_side(state.size, self.hyper_parameters.context))
+        crop = crop_square(frame, state.centre, side, self.network.template_size, self._padding)
+        self._features = self.network.template(network_input(crop))
+        self.state = state
+
+    def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+        """Find the target in the next frame.
+
+        Args:
+            frame: ``(height, width, 3)`` BGR uint8, of the first frame's size.
+
+        Returns:
+            The box ``(4,)`` x, y, w, h, and the network's score of it in [0, 1].
+
+        Raises:
+            InputError: No `init` before, or a frame of another size or type.
+        """
+        if self.state is None:
+            raise InputError("the tracker has no target yet: call init(frame, box) before update(frame)")
+        checked_frame(frame, self._frame_shape)
+        template_size = self.network.template_size
+        scale = template_size / context_side(self.state.size, self.hyper_parameters.context)
+        # Python 2's rounding, half away from zero, as the published tracker rounds here and only here.
+        side = int(np.floor(self.search_size / scale + 0.5))
+        crop = crop_square(frame, self.state.centre, side, self.search_size, self._padding)
+        logits, distances = self.network.track(self._features, network_input(crop))
+        found, score = locate(
+            logits[0, 0],
+            distances[0],
+            self.state,
+            scale=scale,
+            search_size=self.search_size,
+            stride=self.network.stride,
+            hyper_parameters=self.hyper_parameters,
+        )
+        height, width = frame.shape[:2]
+        limits = np.array([width, height], float)
+        self.state = TargetState(
+            centre=np.clip(found.centre, 0, limits),
+            size=np.maximum(self.hyper_parameters.min_size, np.minimum(limits, found.size)),
+        )
+        return self.state.box, score
+
+
+def locate(
+    logits: np.ndarray,
+    distances: np.ndarray,
+    state: TargetState,
+    *,
+    scale: float,
+    search_size: int,
+    stride: int,
+    hyper_parameters: HyperParameters,
+) -> tuple[TargetState, float]:
+    """Choose a prediction and move the target there: penalty, window, and the size smoothed twice.
+
+    Args:
+        logits: ``(n, n)``.
+        distances: ``(4, n, n)`` left, top, right, bottom in search pixels.
+        state: Where the target was.
+        scale: Search pixels per frame pixel.
+        search_size: Side of the search crop, pixels.
+        stride: Search pixels per step of the map.
+        hyper_parameters: Penalty, window and rate.
+
+    Returns:
+        The new state in frame pixels, not yet clipped to the frame, and the score in [0, 1].
+    """
+    grid, window = _grid_and_window(search_size, stride)
+    if logits.shape != window.shape or distances.shape != (4, *window.shape):
+        raise ValueError(
+            f"a map of {window.shape} and distances (4, {window.shape[0]}, {window.shape[1]}) expected for search size "
+            f"{search_size} at stride {stride}, got {logits.shape=} and {distances.shape=}"
+        )
+    scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -500, 500)))
+    left, top = grid[None, :] - distances[0], grid[:, None] - distances[1]
+    right, bottom = grid[None, :] + distances[2], grid[:, None] + distances[3]
+    widths, heights = right - left, bottom - top
+    width, height = state.size * scale
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale_change = _change(_padded_size(widths, heights) / _padded_size(width, height))
+        ratio_change = _change((width / height) / (widths / heights))
+        penalty = np.exp(-(scale_change * ratio_change - 1) * hyper_parameters.penalty_k)
+    # A prediction without any extent has no ratio: it is never worth choosing.
+    penalty = np.nan_to_num(penalty, nan=0.0)
+    influence = hyper_parameters.window_influence
+    row, column = np.unravel_index(np.argmax(penalty * scores * (1 - influence) + window * influence), scores.shape)
+    predicted_centre = np.array(
+        [(left[row, column] + right[row, column]) / 2, (top[row, column] + bottom[row, column]) / 2]
+    )
+    predicted_size = np.array([widths[row, column], heights[row, column]]) / scale
+    centre = state.centre + (predicted_centre - search_size // 2) / scale
+    rate = penalty[row, column] * scores[row, column] * hyper_parameters.lr
+    smoothed = rate * predicted_size + (1 - rate) * state.size
+    # The published tracker smooths the smoothed size once more.
+    size = rate * smoothed + (1 - rate) * state.size
+    return TargetState(centre, size), float(scores[row, column])
+
+
+@lru_cache(maxsize=16)
+def _grid_and_window(search_size: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    cells = round(search_size / stride)
+    grid = (np.arange(cells) - cells // 2) * stride + search_size // 2
+    hanning = np.hanning(cells)
+    return grid.astype(np.float64), np.outer(hanning, hanning)
+
+
+def _change(ratio: np.ndarray) -> np.ndarray:
+    return np.maximum(ratio, 1.0 / ratio)
+
+
+def _padded_size(width: Any, height: Any) -> Any:
+    padding = (width + height) * 0.5
+    return np.sqrt((width + padding) * (height + padding))
