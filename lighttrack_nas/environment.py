@@ -44,8 +44,8 @@ def filelock_trap(installed: dict[str, str]) -> str | None:
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
     if numbers >= (3, 12):
         return (
-            f"filelock {version} is installed: with 3.12 or newer, NNI 3.0's NasExperiment.run() waits for ever and says "
-            'nothing; run: pip install "filelock<3.12"'
+            f"filelock {version} is installed: with 3.12 or newer, NNI 3.0's NasExperiment.run() waits for ever and "
+            'says nothing; run: pip install "filelock<3.12"'
         )
     return None
 

@@ -1,6 +1,5 @@
 """Spaces from preset names and YAML files."""
 
-import difflib
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from lighttrack_nas.search_spaces.description import SpaceDescription
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.names import checked_name
 
 _MAX_EXTENDS = 8
 
@@ -68,13 +68,7 @@ def parse_space(content: object, where: str) -> Space:
 
 def _read(source: str, folder: Path) -> tuple[dict[str, Any], str]:
     if not source.endswith((".yaml", ".yml")):
-        if source not in preset_names():
-            close = difflib.get_close_matches(source, preset_names(), n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else ""
-            raise InputError(
-                f"unknown space '{source}'{hint} Known presets: {', '.join(preset_names())}; or give a file that ends "
-                "in .yaml"
-            )
+        checked_name(source, preset_names(), "space", "or give a file that ends in .yaml")
         text = resources.files("lighttrack_nas.search_spaces.presets").joinpath(f"{source}.yaml").read_text("utf-8")
         return yaml.safe_load(text), f"space '{source}'"
     path = folder / source

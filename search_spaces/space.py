@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription, TowerDescription
 from lighttrack_nas.search_spaces.normal_forms import count_words, earliest_placement
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.names import checked_name
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
@@ -116,10 +116,7 @@ class Space:
             InputError: A label is unknown or missing, or a value is no candidate.
         """
         for label in choices:
-            if label not in self.labels:
-                close = difflib.get_close_matches(str(label), self.labels, n=1)
-                hint = f"; did you mean '{close[0]}'?" if close else ""
-                raise InputError(f"space '{self.name}' has no label '{label}'{hint}")
+            checked_name(label, self.labels, f"label of space '{self.name}',")
         missing = [label for label in self.labels if label not in choices]
         if missing:
             raise InputError(f"space '{self.name}': no value for {', '.join(missing)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.names import checked_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +57,9 @@ class HyperParameters:
         if not isinstance(content, Mapping):
             raise InputError(f"{where}: expected a mapping such as penalty_k: 0.062, got {content!r:.60}")
         known = [field.name for field in fields(cls)]
-        for name in content:
-            if name not in known:
-                close = difflib.get_close_matches(str(name), known, n=1)
-                hint = f"did you mean '{close[0]}'? " if close else ""
-                raise InputError(f"{where}: unknown hyper-parameter '{name}'; {hint}known: {', '.join(known)}")
         try:
+            for name in content:
+                checked_name(str(name), known, "hyper-parameter")
             return cls(**content)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
@@ -86,14 +83,10 @@ def load_hyper_parameters(source: str | Path | Mapping[str, Any] | HyperParamete
     if isinstance(source, Mapping):
         return HyperParameters.from_mapping(source, "hyper-parameters")
     name = str(source)
-    if name in HYPER_PARAMETERS:
-        return HYPER_PARAMETERS[name]
     path = Path(name)
     if path.suffix not in (".yaml", ".yml", ".json"):
-        raise InputError(
-            f"unknown hyper-parameters '{name}'; known sets: {', '.join(HYPER_PARAMETERS)}; or give a file that ends "
-            "in .yaml or .json"
-        )
+        otherwise = "or give a file that ends in .yaml or .json"
+        return HYPER_PARAMETERS[checked_name(name, HYPER_PARAMETERS, "set of hyper-parameters", otherwise)]
     try:
         text = path.read_text("utf-8")
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from lighttrack_nas.trackers.errors import InputError
 
 
-def checked_name(name: str, known: Iterable[str], what: str) -> str:
+def checked_name(name: str, known: Iterable[str], what: str, otherwise: str = "") -> str:
     """Check that a name is one of the known ones.
 
     Args:
         name: What was given.
         known: The names there are.
         what: What is being named, for the message: `layout`, `baseline`.
+        otherwise: What else could have been given, for the end of the message.
 
     Returns:
         The name.
@@ -29,4 +30,4 @@ def checked_name(name: str, known: Iterable[str], what: str) -> str:
         return name
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else ";"
-    raise InputError(f"unknown {what} '{name}'{hint} known: {', '.join(names)}")
+    raise InputError(f"unknown {what} '{name}'{hint} known: {', '.join(names)}" + (otherwise and f"; {otherwise}"))

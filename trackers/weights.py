@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,10 @@ def load_torch_file(path: Path) -> Any:
         InputError: No such file, truncated, or it would need to run code.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Torch warns of pickle protocols that it then refuses or reads; the outcome below says all a user needs.
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"weight file '{path}' does not exist") from None
     except pickle.UnpicklingError:

@@ -124,6 +124,9 @@ def evaluate(
     sequences: Annotated[Path, typer.Argument(help="A data set's folder, or one sequence's.")],
     output: Output,
     layout: Annotated[str, typer.Option(help="got10k, otb, lasot, trackingnet, uav123, vot or nfs.")] = "got10k",
+    protocol: Annotated[
+        str, typer.Option(help="one-pass, or vot: re-started after failures; accuracy, robustness, EAO.")
+    ] = "one-pass",
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
     json: Json = False,
@@ -134,7 +137,7 @@ def evaluate(
     """
     from lighttrack_nas.cli.tracking import evaluate as run
 
-    run(model, sequences, output, layout, hyper_parameters, device, json)
+    run(model, sequences, output, layout, protocol, hyper_parameters, device, json)
 
 
 @app.command()

@@ -37,15 +37,9 @@ def doctor(as_json: bool) -> None:
         for device in devices:
             print(f"  {device}")
         print("\nbaselines")
-        for line in _baseline_lines(record["baselines"]):
-            print(f"  {line}")
+        for name, state in available_baselines().items():
+            print(f"  {name}: {state}")
         print()
         print("\n".join(f"PROBLEM: {problem}" for problem in problems) or "no problem found")
     if problems:
         raise typer.Exit(1)
-
-
-def _baseline_lines(baselines: object) -> list[str]:
-    if isinstance(baselines, dict):
-        return [f"{name}: {state}" for name, state in baselines.items()]
-    return [str(name) for name in baselines]  # type: ignore[attr-defined]

@@ -76,7 +76,7 @@ def make_sequence(
         InputError: Another number of rows than of frames, or no usable first box.
     """
     frames = len(images)
-    if len(boxes) != frames and not (first_box_only and len(boxes) == 1):
+    if frames == 0 or (len(boxes) != frames and not (first_box_only and len(boxes) == 1)):
         folder = images[0].parent if images else source.parent
         raise InputError(
             f"sequence '{name}': ground truth '{source}' has {len(boxes)} lines for {frames} frames in '{folder}'"

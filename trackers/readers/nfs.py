@@ -41,7 +41,7 @@ def _read_sequence(folder: Path, rate: str) -> Sequence:
     # An own annotation of the 30 fps video has a line a frame; the other one has about eight.
     if rate == "30" and abs(len(rows[::_RATIO]) - len(images)) <= 1 < abs(len(rows) - len(images)):
         rows = rows[::_RATIO]
-    if abs(len(rows) - len(images)) == 1:
+    if len(rows) and abs(len(rows) - len(images)) == 1:
         rows, images = rows[: len(images)], images[: len(rows)]
     boxes = np.hstack([rows[:, 1:3], rows[:, 3:5] - rows[:, 1:3]])
     return make_sequence(name, images, boxes, source, absent=rows[:, 6] == 1)

@@ -11,8 +11,8 @@ from lighttrack_nas.trackers.readers.common import make_sequence, sequence_image
 from lighttrack_nas.trackers.readers.text import read_lines, read_rows
 from lighttrack_nas.trackers.sequence import Sequence
 
-# Sequences whose folder holds more frames than are annotated: number of the first and of the last annotated frame, as
-# in the files' names. (The folders of BlurCar1, BlurCar3 and BlurCar4 begin at a later number, but are annotated whole.)
+# Sequences whose folder holds more frames than are annotated: the numbers of the first and the last annotated frame, as
+# in the files' names. (The folders of BlurCar1, BlurCar3 and BlurCar4 begin at a later number and are annotated whole.)
 _ANNOTATED = {
     "David": (300, 770),
     "Diving": (1, 215),

@@ -1,0 +1,329 @@
+"""VOT's supervised, reset-based protocol: accuracy, robustness and expected average overlap.
+
+The protocol of the VOT challenges until 2019 (Kristan et al., "A novel performance evaluation methodology for
+single-target trackers", TPAMI 2016; VOT2015 for the expected average overlap): the tracker is started on the first
+frame; where its box and the true region do not overlap at all it has failed, and it is started again five frames later.
+Regions are rotated quadrilaterals or boxes, and only what lies inside the image counts.
+
+Differences from the VOT toolkit: overlaps are exact areas, where the toolkit counts pixels; a tracker runs once, where
+the toolkit averages up to 15 runs of one that is not deterministic; frames without ground truth, which VOT's data does
+not have, can neither fail nor be started on, and are not scored.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lighttrack_nas.benchmarks.evaluation import Progress, TrackerSource, fresh_tracker, run_each
+from lighttrack_nas.benchmarks.metrics import frames_per_second
+from lighttrack_nas.benchmarks.results import boxes_path, read_times, times_path, to_json, write_run_record
+from lighttrack_nas.benchmarks.vot_eao import (
+    Fragment,
+    expected_average_overlap,
+    expected_overlap_curve,
+    typical_lengths,
+)
+from lighttrack_nas.benchmarks.vot_regions import region_overlap
+from lighttrack_nas.trackers.boxes import checked_box, polygon_to_box
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.protocol import Tracker
+from lighttrack_nas.trackers.sequence import Sequence as Video
+
+BURN_IN = 10
+"""Frames from a (re-)start on, its own included, that accuracy leaves out: they profit from the true box."""
+RESTART_AFTER = 5
+"""Frames from a failure to the next start."""
+
+
+class State(IntEnum):
+    """What happened on a frame; the first three are the codes of VOT's files, where TRACKED is a region."""
+
+    SKIPPED = 0
+    STARTED = 1
+    FAILED = 2
+    TRACKED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class SupervisedRun:
+    """One sequence under the supervised protocol.
+
+    Attributes:
+        states: ``(frames,)`` ints, `State`.
+        boxes: ``(frames, 4)`` x, y, w, h, pixels; NaN on frames that are not TRACKED.
+        overlaps: ``(frames,)`` 0 to 1; NaN on frames that are not TRACKED or have no ground truth.
+        times: ``(frames,)`` seconds; NaN on frames that were SKIPPED.
+    """
+
+    states: np.ndarray
+    boxes: np.ndarray
+    overlaps: np.ndarray
+    times: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SupervisedResult:
+    """Figures of one tracker under the supervised protocol.
+
+    Attributes:
+        overall: `accuracy`, `failures`, `failures_per_100_frames`, `eao`, `fps` (see `summarise`).
+        sequences: Name of the sequence -> `accuracy`, `failures`, `failures_per_100_frames`, `frames`, `fps`.
+        failures: Name of the sequence -> why it could not be evaluated, one line.
+        curve: ``(longest sequence,)`` expected average overlap for each length.
+        interval: The lengths that `eao` averages over, both ends included.
+        record: What was run.
+    """
+
+    overall: dict[str, float]
+    sequences: dict[str, dict[str, float]]
+    failures: dict[str, str]
+    curve: np.ndarray
+    interval: tuple[int, int]
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def table(self) -> pd.DataFrame:
+        """One row a sequence, named by it, one column a figure."""
+        return pd.DataFrame.from_dict(self.sequences, orient="index").rename_axis("sequence")
+
+    def to_json(self) -> str:
+        """The content of ``summary.json``; null for what is not a number."""
+        return to_json(
+            {
+                "overall": {**self.overall, "eao_interval": self.interval},
+                "sequences": self.sequences,
+                "failures": self.failures,
+                "run": self.record,
+            }
+        )
+
+    def save(self, output: Path) -> None:
+        """Write ``summary.json`` and ``summary.csv`` (the table) to a folder, made if missing."""
+        write_atomically(output / "summary.json", self.to_json())
+        write_atomically(output / "summary.csv", self.table().to_csv())
+
+
+def run_supervised(tracker: Tracker, sequence: Video) -> SupervisedRun:
+    """Run a tracker over a sequence, starting it again after failures.
+
+    Args:
+        tracker: Anything with `init` and `update`.
+        sequence: With polygons, or boxes only.
+
+    Returns:
+        What happened on every frame. After a failure on frame f the tracker starts on frame f + 5, or on the first
+        frame after that with a true region that touches the image.
+
+    Raises:
+        InputError: The first frame has no usable region, or an image cannot be read.
+    """
+    frames = len(sequence)
+    states, times = np.full(frames, State.SKIPPED, int), np.full(frames, np.nan)
+    boxes, overlaps = np.full((frames, 4), np.nan), np.full(frames, np.nan)
+    next_start: int | None = 0
+    for index, frame in enumerate(sequence.frames()):
+        if next_start is not None:
+            start_box = _start_box(sequence, index, frame.shape) if index >= next_start else None
+            if start_box is None:
+                continue
+            begin = perf_counter()
+            tracker.init(frame, start_box)
+            times[index] = perf_counter() - begin
+            states[index], next_start = State.STARTED, None
+            continue
+        begin = perf_counter()
+        box, _ = tracker.update(frame)
+        times[index] = perf_counter() - begin
+        region = _region(sequence, index)
+        if region is not None:
+            overlaps[index] = region_overlap(region, box, (frame.shape[1], frame.shape[0]))
+        if overlaps[index] <= 0:
+            states[index], overlaps[index], next_start = State.FAILED, np.nan, index + RESTART_AFTER
+        else:
+            states[index], boxes[index] = State.TRACKED, box
+    return SupervisedRun(states, boxes, overlaps, times)
+
+
+def accuracy(run: SupervisedRun) -> float:
+    """Mean overlap of the tracked frames of one sequence, without the burn-in.
+
+    Returns:
+        0 to 1; NaN if no frame counts.
+    """
+    counted = ~np.isnan(run.overlaps)
+    for start in np.flatnonzero(run.states == State.STARTED):
+        counted[start : start + BURN_IN] = False
+    return float(run.overlaps[counted].mean()) if counted.any() else float("nan")
+
+
+def fragments(run: SupervisedRun) -> Iterator[Fragment]:
+    """Cut a run at its (re-)starts, for the expected average overlap. The burn-in counts here, as in VOT."""
+    for start in np.flatnonzero(run.states == State.STARTED):
+        ends = np.flatnonzero(run.states[start:] == State.FAILED)
+        overlaps = run.overlaps[start : start + ends[0] if len(ends) else None]
+        # The start itself has no overlap but a place; later frames without ground truth have neither.
+        kept = ~np.isnan(overlaps)
+        kept[0] = True
+        yield Fragment(np.nan_to_num(overlaps[kept]), failed=bool(len(ends)))
+
+
+def sequence_figures(run: SupervisedRun) -> dict[str, float]:
+    """`accuracy`, `failures`, `failures_per_100_frames`, `frames` and `fps` of one sequence."""
+    failures = int((run.states == State.FAILED).sum())
+    return {
+        "accuracy": accuracy(run),
+        "failures": failures,
+        "failures_per_100_frames": 100 * failures / len(run.states),
+        "frames": len(run.states),
+        "fps": frames_per_second([_update_times(run)]),
+    }
+
+
+def summarise(runs: Sequence[SupervisedRun], interval: tuple[int, int]) -> tuple[dict[str, float], np.ndarray]:
+    """The figures of a data set.
+
+    Args:
+        runs: One a sequence, in any order; at least one.
+        interval: Lengths that EAO averages over, both ends included.
+
+    Returns:
+        The figures and the curve of the expected average overlap. `accuracy` averages the sequences' accuracies, each
+        weighted by the frames of the sequence, as the VOT toolkit does (which counts a sequence where no frame outlives
+        the burn-in as 0; here it is left out). `failures` is their number over all sequences, and
+        `failures_per_100_frames` that number over all frames, times 100. `eao` as in `vot_eao`. `fps` is frames per
+        second of `update`.
+    """
+    accuracies = np.array([accuracy(run) for run in runs])
+    weights = np.array([len(run.states) for run in runs], float)
+    known = ~np.isnan(accuracies)
+    failures = sum(int((run.states == State.FAILED).sum()) for run in runs)
+    curve = expected_overlap_curve([part for run in runs for part in fragments(run)], int(weights.max()))
+    return {
+        "accuracy": float(np.average(accuracies[known], weights=weights[known])) if known.any() else float("nan"),
+        "failures": failures,
+        "failures_per_100_frames": 100 * failures / float(weights.sum()),
+        "eao": expected_average_overlap(curve, interval),
+        "fps": frames_per_second(_update_times(run) for run in runs),
+    }, curve
+
+
+def evaluate_supervised(
+    tracker: TrackerSource,
+    sequences: Sequence[Video],
+    output: Path,
+    record: Mapping[str, Any],
+    interval: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> SupervisedResult:
+    """Run a tracker over sequences under the supervised protocol and measure it.
+
+    Results are files in VOT's text format, ``DIR/SEQ/SEQ_001.txt``: a line a frame, 1 for a start, 2 for a failure, 0
+    for a frame skipped, else ``x,y,w,h``. Resuming, bad input and interruption are handled as in `evaluation.evaluate`.
+
+    Args:
+        tracker: A tracker, or a function that makes one.
+        sequences: The videos, with unique names.
+        output: The folder for the results; made if missing. Not one that `evaluate` writes to.
+        record: What is run, JSON-able; kept in ``run.json``.
+        interval: Lengths that EAO averages over, both ends included; None estimates them from the sequences
+            (`typical_lengths`). Published figures use `vot_eao.PUBLISHED_INTERVALS`.
+        progress: Called after each sequence; None for silence.
+
+    Returns:
+        The figures; `save` writes them.
+
+    Raises:
+        InputError: No sequences, two of one name, or `output` holds results of another record.
+    """
+    write_run_record(output, {"protocol": "vot supervised", **record})
+
+    def one(sequence: Video) -> SupervisedRun:
+        if read_run(output, sequence) is None:
+            write_run(output, sequence.name, run_supervised(fresh_tracker(tracker), sequence))
+        run = read_run(output, sequence)
+        assert run is not None
+        return run
+
+    runs, failures = run_each(sequences, one, sequence_figures, progress)
+    interval = interval or typical_lengths([len(sequence) for sequence in sequences])
+    overall, curve = summarise(list(runs.values()), interval) if runs else ({}, np.empty(0))
+    return SupervisedResult(
+        overall, {name: sequence_figures(run) for name, run in runs.items()}, failures, curve, interval, dict(record)
+    )
+
+
+def write_run(output: Path, name: str, run: SupervisedRun) -> None:
+    """Write one sequence in VOT's text format, boxes with 4 decimals, and its times (NaN where skipped)."""
+    lines = [
+        ",".join(f"{value:.4f}" for value in box) if state == State.TRACKED else str(int(state))
+        for state, box in zip(run.states, run.boxes, strict=True)
+    ]
+    write_atomically(times_path(output, name), "".join(f"{seconds:.8f}\n" for seconds in run.times))
+    # The regions come last: where they are, the times are.
+    write_atomically(boxes_path(output, name), "".join(f"{line}\n" for line in lines))
+
+
+def read_run(output: Path, sequence: Video) -> SupervisedRun | None:
+    """Read what `write_run` wrote; the overlaps are computed anew from the boxes.
+
+    Returns:
+        The run, or None if a file is missing or has another number of lines than the sequence has frames.
+
+    Raises:
+        InputError: A file does not hold VOT's format (the message names file and line), or the first image, which gives
+            the size of the frame, cannot be read.
+    """
+    path = boxes_path(output, sequence.name)
+    if not (path.is_file() and times_path(output, sequence.name).is_file()):
+        return None
+    lines, times = path.read_text().splitlines(), read_times(times_path(output, sequence.name))
+    if not len(lines) == len(times) == len(sequence):
+        return None
+    states, boxes, overlaps = np.empty(len(lines), int), np.full((len(lines), 4), np.nan), np.full(len(lines), np.nan)
+    height, width = sequence.frame(0).shape[:2]
+    for index, line in enumerate(lines):
+        states[index], boxes[index] = _parse(line, f"{path}, line {index + 1}")
+        region = _region(sequence, index)
+        if states[index] == State.TRACKED and region is not None:
+            overlaps[index] = region_overlap(region, boxes[index], (width, height))
+    return SupervisedRun(states, boxes, overlaps, times)
+
+
+def _parse(line: str, where: str) -> tuple[State, np.ndarray]:
+    nothing = np.full(4, np.nan)
+    try:
+        values = [float(cell) for cell in line.split(",")]
+        if len(values) == 1 and values[0] in (State.SKIPPED, State.STARTED, State.FAILED):
+            return State(int(values[0])), nothing
+        if len(values) == 4:
+            return State.TRACKED, np.array(values)
+    except ValueError:
+        pass
+    raise InputError(f"{where}: expected 0, 1, 2 or a box x,y,w,h, got '{line}'")
+
+
+def _region(sequence: Video, index: int) -> np.ndarray | None:
+    region = sequence.boxes[index] if sequence.polygons is None else sequence.polygons[index]
+    return None if sequence.absent[index] or not np.isfinite(region).all() else region
+
+
+def _start_box(sequence: Video, index: int, frame_shape: tuple[int, ...]) -> np.ndarray | None:
+    """The upright box to start on; None if a frame after the first has none that a tracker could start on."""
+    region = _region(sequence, index)
+    box = np.full(4, np.nan) if region is None else polygon_to_box(region) if len(region) == 8 else region
+    try:
+        return checked_box(box, frame_shape, f"{sequence.source or sequence.name}, frame {index + 1}")
+    except InputError:
+        if index == 0:
+            raise
+        return None
+
+
+def _update_times(run: SupervisedRun) -> np.ndarray:
+    return np.where(run.states == State.STARTED, np.nan, run.times)

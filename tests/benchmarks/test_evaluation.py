@@ -1,0 +1,254 @@
+"""Running trackers over sequences: files, resuming, failures."""
+
+import csv
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lighttrack_nas.benchmarks.evaluation import evaluate, run_sequence
+from lighttrack_nas.benchmarks.results import read_boxes
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.protocol import Tracker
+from lighttrack_nas.trackers.sequence import Sequence
+
+NAN = float("nan")
+TRUTH = [[10, 10, 10, 10]] * 4
+# Against TRUTH: frame 1 is not asked for; 100 / 200; identical; disjoint.
+SCRIPT = [[0, 0, 1, 1], [10, 10, 10, 20], [10, 10, 10, 10], [40, 10, 10, 10]]
+RECORD = {"tracker": "scripted"}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    # Times differ from run to run.
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith("_time.txt")
+    }
+
+
+def test_run_sequence(make_sequence: Callable[..., Sequence], scripted: type) -> None:
+    tracker = scripted(SCRIPT)
+
+    track = run_sequence(tracker, make_sequence(TRUTH))
+
+    assert isinstance(tracker, Tracker)
+    assert tracker.started == [(0, [10, 10, 10, 10])]
+    np.testing.assert_array_equal(track.boxes, [TRUTH[0], *SCRIPT[1:]])
+    np.testing.assert_array_equal(track.scores, [NAN, 0.5, 0.5, 0.5])
+    assert (track.times >= 0).all()
+
+
+def test_times_are_the_trackers_alone(
+    make_sequence: Callable[..., Sequence], scripted: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that only the tracker moves: decoding a frame would add 100 s, `init` takes 7 s, `update` 2 s."""
+    clock = [0.0]
+    monkeypatch.setattr("lighttrack_nas.benchmarks.evaluation.perf_counter", lambda: clock[0])
+    sequence = make_sequence(TRUTH)
+    read = Sequence.frame
+
+    def slow_frame(self: Sequence, index: int) -> np.ndarray:
+        clock[0] += 100
+        return read(self, index)
+
+    class Slow(scripted):  # type: ignore[misc]
+        def init(self, frame: np.ndarray, box: Any) -> None:
+            clock[0] += 7
+            super().init(frame, box)
+
+        def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+            clock[0] += 2
+            return super().update(frame)
+
+    monkeypatch.setattr(Sequence, "frame", slow_frame)
+
+    np.testing.assert_array_equal(run_sequence(Slow(SCRIPT), sequence).times, [7, 2, 2, 2])
+
+
+@pytest.mark.parametrize("box", [[NAN] * 4, [10, 10, 0, 10], [64, 0, 5, 5]], ids=["none", "no area", "outside"])
+def test_a_first_box_that_is_none(make_sequence: Callable[..., Sequence], scripted: type, box: list[float]) -> None:
+    with pytest.raises(InputError, match=r"groundtruth\.txt, first box"):
+        run_sequence(scripted(SCRIPT), make_sequence([box, *TRUTH[1:]]))
+
+
+def test_figures_by_hand(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    heard: list[tuple[str, Any]] = []
+    videos = [make_sequence(TRUTH, "a"), make_sequence(TRUTH, "b", absent=[0, 0, 0, 1])]
+
+    result = evaluate(scripted(SCRIPT), videos, tmp_path / "run", RECORD, lambda name, done: heard.append((name, done)))
+
+    # overlaps on frames 2..4: .5, 1, 0; in "b" the last frame is absent
+    assert result.sequences["a"]["ao"] == pytest.approx(0.5)
+    assert result.sequences["b"]["ao"] == pytest.approx(0.75)
+    assert result.overall["ao"] == pytest.approx(0.625)
+    assert result.overall["ao_frames"] == pytest.approx(3 / 5)
+    assert result.overall["sr50"] == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert result.overall["fps"] > 0
+    assert result.failures == {}
+    assert [name for name, _ in heard] == ["a", "b"]
+    assert heard[0][1] == result.sequences["a"]
+    np.testing.assert_array_equal(read_boxes(tmp_path / "run" / "a" / "a_001.txt"), [TRUTH[0], *SCRIPT[1:]])
+
+
+def test_summary_files(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    # "test" is as in a test split: only the first box is published, so that nothing can be scored
+    videos = [make_sequence(TRUTH, "a"), make_sequence([TRUTH[0], *[[NAN] * 4] * 3], "test")]
+    result = evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+
+    result.save(tmp_path)
+
+    summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
+    assert list(summary) == ["overall", "sequences", "failures", "run"]
+    assert summary["overall"]["ao"] == pytest.approx(0.5)
+    assert {"ao", "sr50", "sr75", "fps", "success_auc", "precision", "normalised_precision"} <= set(summary["overall"])
+    assert summary["sequences"]["test"]["ao"] is None
+    assert summary["sequences"]["test"]["frames"] == 0
+    assert summary["run"] == RECORD
+    rows = list(csv.DictReader((tmp_path / "summary.csv").read_text().splitlines()))
+    assert [row["sequence"] for row in rows] == ["a", "test"]
+    assert float(rows[0]["ao"]) == pytest.approx(0.5)
+    assert result.table().loc["a", "ao"] == pytest.approx(0.5)
+    assert result.to_json() == (tmp_path / "summary.json").read_text()
+
+
+def test_the_given_box_is_never_missed(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    """The first box has more decimals than the file keeps; its centre error is 0 all the same."""
+    thirds = [[10 + 1 / 3, 10 + 1 / 3, 10, 10]] * 4
+
+    result = evaluate(scripted(SCRIPT), [make_sequence(thirds)], tmp_path, RECORD)
+
+    assert result.curves.precision[0] == 0.25
+
+
+def test_a_second_call_runs_nothing(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    videos = [make_sequence(TRUTH, "a"), make_sequence(TRUTH, "b")]
+    first = evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+
+    second = evaluate(lambda: pytest.fail("a tracker was made"), videos, tmp_path, RECORD)
+
+    assert second.to_json() == first.to_json()
+
+
+def test_resumed_is_uninterrupted(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    """Ctrl-C in the second sequence leaves the first, and nothing of the second; going on gives the same files."""
+    videos = [make_sequence(TRUTH, name) for name in "abc"]
+
+    class Interrupted(scripted):  # type: ignore[misc]
+        def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+            if self.updates == 4:
+                raise KeyboardInterrupt
+            return super().update(frame)
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Interrupted(SCRIPT), videos, tmp_path / "resumed", RECORD)
+    assert list(files_of(tmp_path / "resumed")) == ["a/a_001.txt", "run.json"]
+    tracker = scripted(SCRIPT)
+    resumed = evaluate(tracker, videos, tmp_path / "resumed", RECORD)
+    whole = evaluate(scripted(SCRIPT), videos, tmp_path / "whole", RECORD)
+
+    assert len(tracker.started) == 2
+    assert files_of(tmp_path / "resumed") == files_of(tmp_path / "whole")
+    for name in ("ao", "sr50", "precision", "frames"):
+        assert resumed.overall[name] == whole.overall[name]
+
+
+def test_another_record_is_refused(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    videos = [make_sequence(TRUTH)]
+    evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+
+    with pytest.raises(InputError, match='tracker was "scripted" and is now "other"'):
+        evaluate(scripted(SCRIPT), videos, tmp_path, {"tracker": "other"})
+
+
+def test_bad_input_does_not_stop_the_others(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
+    videos = [make_sequence(TRUTH, name) for name in ("good", "cut", "gone", "last")]
+    videos[1].frame_paths[2].write_bytes(videos[1].frame_paths[2].read_bytes()[:20])
+    videos[2].frame_paths[1].unlink()
+    heard: list[tuple[str, bool]] = []
+
+    result = evaluate(
+        scripted(SCRIPT), videos, tmp_path, RECORD, lambda name, done: heard.append((name, done is not None))
+    )
+
+    assert list(result.sequences) == ["good", "last"]
+    assert list(result.failures) == ["cut", "gone"]
+    assert str(videos[1].frame_paths[2]) in result.failures["cut"]
+    assert "does not exist" in result.failures["gone"]
+    assert all("\n" not in message for message in result.failures.values())
+    assert heard == [("good", True), ("cut", False), ("gone", False), ("last", True)]
+    assert result.overall["ao"] == pytest.approx(0.5)
+    assert not (tmp_path / "cut").exists()
+    assert json.loads(result.to_json())["failures"] == result.failures
+
+
+def test_everything_failed(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    video = make_sequence(TRUTH)
+    video.frame_paths[0].unlink()
+
+    result = evaluate(scripted(SCRIPT), [video], tmp_path, RECORD)
+    result.save(tmp_path)
+
+    assert json.loads(result.to_json(), parse_constant=pytest.fail)["overall"]["ao"] is None
+    assert (tmp_path / "summary.csv").is_file()
+
+
+def test_a_damaged_result_is_named(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    videos = [make_sequence(TRUTH, "a"), make_sequence(TRUTH, "b")]
+    evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+    (tmp_path / "a" / "a_001.txt").write_text("1,2,3,4\n1,2,3,4\n1,2,3,4\n1,2\n")
+
+    result = evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+
+    assert list(result.sequences) == ["b"]
+    assert "a_001.txt, line 4" in result.failures["a"]
+
+
+def test_a_tracker_can_be_made_for_each_sequence(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
+    made: list[Tracker] = []
+
+    def build() -> Tracker:
+        made.append(scripted(SCRIPT))
+        return made[-1]
+
+    class WithoutArguments(scripted):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(SCRIPT)
+
+    videos = [make_sequence(TRUTH, "a"), make_sequence(TRUTH, "b")]
+    functions = evaluate(build, videos, tmp_path / "function", RECORD)
+    classes = evaluate(WithoutArguments, videos, tmp_path / "class", RECORD)
+
+    assert [len(tracker.started) for tracker in made] == [1, 1]  # type: ignore[attr-defined]
+    assert functions.overall["ao"] == classes.overall["ao"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("names", "message"), [("", "no sequences"), ("aa", "two sequences are called 'a'")])
+def test_sequences_that_cannot_be_evaluated(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path, names: str, message: str
+) -> None:
+    videos = [make_sequence(TRUTH, "a")] * len(names)
+
+    with pytest.raises(InputError, match=message):
+        evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+
+
+def test_frames_per_second_are_measured(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    class Sleeping(scripted):  # type: ignore[misc]
+        def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+            time.sleep(0.01)
+            return super().update(frame)
+
+    result = evaluate(Sleeping(SCRIPT), [make_sequence(TRUTH)], tmp_path, RECORD)
+
+    assert 5 < result.overall["fps"] < 100.1
+    assert result.overall["fps"] == result.sequences["video"]["fps"]

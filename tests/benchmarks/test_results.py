@@ -1,0 +1,149 @@
+"""Result files and the record of a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lighttrack_nas.benchmarks.results import (
+    jsonable,
+    read_boxes,
+    read_result,
+    read_run_record,
+    read_times,
+    to_json,
+    write_result,
+    write_run_record,
+)
+from lighttrack_nas.trackers.errors import InputError
+
+BOXES = np.array([[1, 2, 3, 4], [1.23456, -2.5, 1e4, 0.00004]])
+TIMES = np.array([0.5, 0.0123456789])
+
+
+def test_layout_and_decimals(tmp_path: Path) -> None:
+    write_result(tmp_path, "car", BOXES, TIMES)
+
+    assert (tmp_path / "car" / "car_001.txt").read_text() == (
+        "1.0000,2.0000,3.0000,4.0000\n1.2346,-2.5000,10000.0000,0.0000\n"
+    )
+    assert (tmp_path / "car" / "car_time.txt").read_text() == "0.50000000\n0.01234568\n"
+    assert sorted(path.name for path in (tmp_path / "car").iterdir()) == ["car_001.txt", "car_time.txt"]
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    write_result(tmp_path, "car", np.vstack([BOXES, np.full((1, 4), np.nan)]), np.append(TIMES, 0.1))
+
+    found = read_result(tmp_path, "car", 3)
+
+    assert found is not None
+    np.testing.assert_allclose(found[0][:2], BOXES, atol=5e-5)
+    assert np.isnan(found[0][2]).all()
+    np.testing.assert_allclose(found[1], [*TIMES, 0.1], atol=5e-9)
+
+
+@pytest.mark.parametrize("missing", ["car_001.txt", "car_time.txt"])
+def test_a_missing_file_is_no_result(tmp_path: Path, missing: str) -> None:
+    write_result(tmp_path, "car", BOXES, TIMES)
+    (tmp_path / "car" / missing).unlink()
+
+    assert read_result(tmp_path, "car", 2) is None
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_another_number_of_frames_is_no_result(tmp_path: Path, frames: int) -> None:
+    write_result(tmp_path, "car", BOXES, TIMES)
+
+    assert read_result(tmp_path, "car", frames) is None
+
+
+@pytest.mark.parametrize(
+    "line", ["1,2,3", "1,2,3,4,5", "1,2,x,4", "1 2 3 4", ""], ids=["three", "five", "word", "spaces", "empty"]
+)
+def test_a_bad_box_names_file_and_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "car_001.txt"
+    path.write_text(f"1,2,3,4\n{line}\n1,2,3,4\n")
+
+    with pytest.raises(InputError) as caught:
+        read_boxes(path)
+
+    assert str(caught.value) == f"{path}, line 2: expected four numbers x,y,w,h, got '{line}'"
+
+
+def test_a_bad_time_names_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "car_time.txt"
+    path.write_text("0.1\nfast\n")
+
+    with pytest.raises(InputError, match=r"car_time.txt, line 2: expected one number, seconds, got 'fast'"):
+        read_times(path)
+
+
+def test_files_that_are_no_text_or_not_there(tmp_path: Path) -> None:
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(InputError, match=r"binary.txt: not a text file"):
+        read_boxes(tmp_path / "binary.txt")
+    with pytest.raises(InputError, match=r"none.txt: cannot be read \(No such file or directory\)"):
+        read_boxes(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../car", "a\\b"])
+def test_a_name_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="plain file name"):
+        write_result(tmp_path, name, BOXES, TIMES)
+
+
+def test_the_same_record_goes_on(tmp_path: Path) -> None:
+    record = {"tracker": "a", "path": Path("/data"), "sizes": (255, 287), "value": np.float64(0.5)}
+
+    write_run_record(tmp_path, record)
+    write_run_record(tmp_path, record)
+
+    assert read_run_record(tmp_path) == {"tracker": "a", "path": "/data", "sizes": [255, 287], "value": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        ({"tracker": "b", "hyper_parameters": {"lr": 0.5}}, 'tracker was "a" and is now "b"'),
+        ({"tracker": "a", "hyper_parameters": {"lr": 0.6}}, "hyper_parameters.lr was 0.5 and is now 0.6"),
+        ({"tracker": "a", "hyper_parameters": {}}, "hyper_parameters.lr was 0.5 and is now null"),
+        ({"tracker": "a", "hyper_parameters": {"lr": 0.5}, "device": "cpu"}, 'device was null and is now "cpu"'),
+    ],
+)
+def test_another_record_is_refused(tmp_path: Path, other: dict[str, Any], difference: str) -> None:
+    write_run_record(tmp_path, {"tracker": "a", "hyper_parameters": {"lr": 0.5}})
+
+    with pytest.raises(InputError) as caught:
+        write_run_record(tmp_path, other)
+
+    assert str(caught.value) == (
+        f"'{tmp_path}' holds results of another run: {difference}; give another output folder, or delete this one"
+    )
+    assert read_run_record(tmp_path)["tracker"] == "a"
+
+
+@pytest.mark.parametrize(("content", "message"), [("{", "line 1: not valid JSON"), ("[]", "expected a JSON object")])
+def test_a_broken_record(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+
+    with pytest.raises(InputError, match=message):
+        write_run_record(tmp_path, {})
+
+
+def test_json_is_strict() -> None:
+    text = to_json({"nan": float("nan"), "inf": np.float32("inf"), "array": np.array([1.5, np.nan]), "set": {2, 1}})
+
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "nan": None,
+        "inf": None,
+        "array": [1.5, None],
+        "set": [1, 2],
+    }
+    assert jsonable({"flag": np.bool_(True), "count": np.int64(3), "none": None}) == {
+        "flag": True,
+        "count": 3,
+        "none": None,
+    }

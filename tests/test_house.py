@@ -1,0 +1,148 @@
+"""The house: arrows between folders, packaging, and what stays light."""
+
+import ast
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import lighttrack_nas
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("trackers", "search_spaces", "benchmarks", "strategies", "lighttrack_nas")
+MAY_IMPORT = {
+    "trackers": {"trackers"},
+    "search_spaces": {"search_spaces", "trackers"},
+    "benchmarks": {"benchmarks", "search_spaces", "trackers"},
+    "strategies": {"strategies", "search_spaces", "trackers"},
+    "lighttrack_nas": set(FOLDERS),
+}
+# Where a framework may be touched; elsewhere it stays out.
+FRAMEWORKS = {
+    "nni": {"search_spaces", "strategies"},
+    "optuna": {"strategies", "lighttrack_nas"},
+    "pytorch_lightning": {"strategies"},
+}
+RUNNING_HALF = (
+    "baselines",
+    "boxes",
+    "crops",
+    "errors",
+    "files",
+    "frames",
+    "hyper_parameters",
+    "protocol",
+    "readers",
+    "sequence",
+    "sources",
+    "tracker",
+)
+
+
+def modules(folder: str) -> list[Path]:
+    """Source files of a folder, scripts apart; links are not followed into other folders."""
+    found = sorted((ROOT / folder).rglob("*.py"))
+    return [path for path in found if "scripts" not in path.parts and path.resolve() == path]
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def folder_of(name: str) -> str | None:
+    """The folder that an imported name lives in; None for other people's packages."""
+    parts = name.split(".")
+    if parts[0] != "lighttrack_nas":
+        return None
+    return parts[1] if len(parts) > 1 and parts[1] in FOLDERS else "lighttrack_nas"
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_arrow_runs_back_up(folder: str) -> None:
+    assert modules(folder)
+    for path in modules(folder):
+        for name in imported(path):
+            target = folder_of(name)
+            assert target is None or target in MAY_IMPORT[folder], f"{path.relative_to(ROOT)} imports {name}"
+            framework = name.split(".")[0]
+            assert folder in FRAMEWORKS.get(framework, {folder}), f"{path.relative_to(ROOT)} imports {name}"
+            assert framework not in FOLDERS[:-1], f"{path.relative_to(ROOT)} imports the bare name {name}"
+
+
+def test_importing_the_package_is_light() -> None:
+    heavy = "{'torch', 'nni', 'optuna', 'cv2', 'numpy', 'pandas', 'pydantic'}"
+    code = f"import sys, lighttrack_nas; assert not {heavy} & set(sys.modules), sorted({heavy} & set(sys.modules))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_help_needs_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'nni', 'optuna', 'pydantic', 'cv2', 'pandas', 'matplotlib'): sys.modules[name] = None\n"
+        "sys.argv = ['lighttrack-nas', '--help']\n"
+        "from lighttrack_nas.cli import main\nmain()"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    for command in ("describe", "costs", "import-weights", "export-weights", "track", "evaluate", "doctor"):
+        assert command in shown
+
+
+def test_running_half_imports_no_torch() -> None:
+    names = ", ".join(f"'lighttrack_nas.trackers.{name}'" for name in RUNNING_HALF)
+    metrics = ", ".join(f"'lighttrack_nas.benchmarks.{name}'" for name in ("metrics", "results", "evaluation", "vot"))
+    code = (
+        "import sys, importlib\nsys.modules['torch'] = None\n"
+        f"for name in ({names}, {metrics}): importlib.import_module(name)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name_resolves() -> None:
+    for name in lighttrack_nas.__all__:
+        assert getattr(lighttrack_nas, name).__name__ == name
+    with pytest.raises(AttributeError, match="nonsense"):
+        lighttrack_nas.nonsense  # noqa: B018
+
+
+def test_links_serve_the_tools_that_read_the_tree() -> None:
+    for folder in FOLDERS[:-1]:
+        link = ROOT / "lighttrack_nas" / folder
+        assert link.is_symlink()
+        assert link.readlink() == Path("..") / folder
+
+
+@pytest.mark.slow
+def test_wheel_has_one_name_and_every_module(tmp_path: Path) -> None:
+    # Through the source distribution, as a release is built; without isolation, so that no network is needed.
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"lighttrack_nas"}
+    for folder in FOLDERS:
+        for path in modules(folder):
+            inside = path.relative_to(ROOT) if folder == "lighttrack_nas" else "lighttrack_nas" / path.relative_to(ROOT)
+            assert inside.as_posix() in names
+    presets = {path.name for path in (ROOT / "search_spaces/presets").glob("*.yaml")}
+    assert presets
+    assert {name.rsplit("/", 1)[1] for name in names if name.endswith(".yaml")} == presets
+
+
+def test_version_is_said_once() -> None:
+    declared = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert declared
+    assert declared[1] == lighttrack_nas.__version__
+    assert f"## {declared[1]}" in (ROOT / "CHANGELOG.md").read_text()

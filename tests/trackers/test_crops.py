@@ -1,0 +1,75 @@
+"""Crops: against a plain implementation that pads the whole frame, and the network's input."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lighttrack_nas.trackers.crops import context_side, crop_square, mean_colour, network_input
+
+
+def padded_crop(frame: np.ndarray, centre: np.ndarray, side: int, size: int, colour: np.ndarray) -> np.ndarray:
+    """The definition, pixel by pixel: no padding is avoided, nothing is clever."""
+    left, top = round(centre[0] - (side + 1) / 2), round(centre[1] - (side + 1) / 2)
+    square = np.empty((side, side, 3), np.uint8)
+    for row in range(side):
+        for column in range(side):
+            y, x = top + row, left + column
+            inside = 0 <= y < frame.shape[0] and 0 <= x < frame.shape[1]
+            square[row, column] = frame[y, x] if inside else colour.astype(np.uint8)
+    return square if side == size else cv2.resize(square, (size, size))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.tuples(st.floats(-30, 60), st.floats(-30, 50)),
+    st.integers(1, 40),
+    st.sampled_from([8, 16, 23]),
+)
+def test_crop_equals_its_definition(seed: int, centre: tuple[float, float], side: int, size: int) -> None:
+    frame = np.random.default_rng(seed).integers(0, 256, (17, 29, 3), np.uint8)
+    colour = mean_colour(frame)
+    crop = crop_square(frame, np.array(centre), side, size, colour)
+    assert crop.shape == (size, size, 3)
+    assert np.array_equal(crop, padded_crop(frame, np.array(centre), side, size, colour))
+
+
+@pytest.mark.parametrize(
+    ("centre", "side", "first"),
+    [
+        (4.5, 4, 2),  # 4.5 - 2.5 = 2
+        (4.0, 4, 2),  # 1.5 ties to the even 2
+        (5.0, 4, 2),  # 2.5 ties to the even 2, not 3
+        (4.0, 3, 2),  # 4 - 2 = 2
+    ],
+)
+def test_left_edge_rounds_ties_to_even(centre: float, side: int, first: int) -> None:
+    frame = np.zeros((20, 20, 3), np.uint8)
+    frame[:, :, 0] = np.arange(20)
+    crop = crop_square(frame, np.array([centre, 10.0]), side, side, np.zeros(3))
+    assert crop[0, :, 0].tolist() == list(range(first, first + side))
+
+
+def test_crop_far_outside_is_padding() -> None:
+    frame = np.zeros((20, 20, 3), np.uint8)
+    crop = crop_square(frame, np.array([500.0, -500.0]), 10, 8, np.array([1.9, 2.2, 3.0]))
+    assert (crop == [1, 2, 3]).all()  # fractions are cut, not rounded
+
+
+@given(st.floats(0.1, 1e4), st.floats(0.1, 1e4))
+def test_context_side(width: float, height: float) -> None:
+    side = context_side(np.array([width, height]), 0.5)
+    assert side == pytest.approx(np.sqrt((width + (width + height) / 2) * (height + (width + height) / 2)))
+    assert context_side(np.array([width, width]), 0.5) == pytest.approx(2 * width)
+    assert context_side(np.array([width, height]), 0.0) == pytest.approx(np.sqrt(width * height))
+
+
+def test_network_input_is_normalised_rgb() -> None:
+    crop = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
+    expected = (crop[:, :, ::-1] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    made = network_input(crop)
+    assert made.shape == (1, 3, 6, 6)
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made[0].transpose(1, 2, 0), expected, atol=2e-6)
