@@ -18,14 +18,14 @@ $(READY): pyproject.toml
 
 # The whole suite; tests on real data run where LIGHTTRACK_NAS_DATA names the folder, and skip elsewhere.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 # Format, lint, types, and the tests that take seconds.
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow and not data"
+	$(BIN)/python -m pytest -q -n auto -m "not slow and not data"
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -162,15 +162,21 @@ def import_weights(
     save_model(network, architecture, output, hyper_parameters=hyper_parameters, provenance=source)
 
 
-def export_weights(model: str | Path, output: str | Path) -> None:
+def export_weights(model: str | Path, output: str | Path) -> str:
     """Write a model file's weights as a checkpoint with the released key names (.pth), the way back.
 
+    Returns:
+        The architecture's official code, which the released code needs beside the checkpoint.
+
     Raises:
-        InputError: The model is unreadable, or has parts that the released code does not know.
+        InputError: The model is unreadable, or of a space that has no official codes.
     """
     from lighttrack_nas.trackers.official_weights import save_official
 
-    save_official(load_model(model).network, Path(output))
+    loaded = load_model(model)
+    code = loaded.architecture.space.encode(loaded.architecture)
+    save_official(loaded.network, Path(output))
+    return code
 
 
 def _tracker(model: Model, hyper_parameters: HyperParameters | str | Path | None, device: str) -> SiameseTracker:

@@ -30,7 +30,7 @@ def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     shared = np.clip(high - low, 0, None).prod(axis=1)
     union = first[:, 2:].prod(axis=1) + second[..., 2:].prod(axis=-1) - shared
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(np.isnan(union), np.nan, np.where(union > 0, shared / union, 0.0))
+        return np.where(np.isnan(union), np.nan, np.where(union > 0, np.minimum(shared / union, 1.0), 0.0))
 
 
 def polygon_to_box(polygon: np.ndarray) -> np.ndarray:

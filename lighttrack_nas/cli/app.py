@@ -127,6 +127,10 @@ def evaluate(
     protocol: Annotated[
         str, typer.Option(help="one-pass, or vot: re-started after failures; accuracy, robustness, EAO.")
     ] = "one-pass",
+    eao_interval: Annotated[
+        str | None,
+        typer.Option(help="With --protocol vot: a challenge such as vot2019, or LOW,HIGH. Default: from the lengths."),
+    ] = None,
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
     json: Json = False,
@@ -137,7 +141,7 @@ def evaluate(
     """
     from lighttrack_nas.cli.tracking import evaluate as run
 
-    run(model, sequences, output, layout, protocol, hyper_parameters, device, json)
+    run(model, sequences, output, layout, protocol, eao_interval, hyper_parameters, device, json)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from lighttrack_nas.progress import progress
 from lighttrack_nas.trackers.boxes import checked_box
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.protocol import Tracker
 from lighttrack_nas.trackers.sources import open_source
 
@@ -80,16 +81,17 @@ def evaluate(
     output: Path,
     layout: str,
     protocol: str,
+    eao_interval: str | None,
     hyper_parameters: str | None,
     device: str,
     as_json: bool,
 ) -> None:
     """Measure a tracker on a data set."""
     from lighttrack_nas.benchmarks import evaluation, plots, vot
-    from lighttrack_nas.trackers.names import checked_name
     from lighttrack_nas.trackers.readers import read_sequences
 
     checked_name(protocol, ("one-pass", "vot"), "protocol")
+    interval = _parse_interval(eao_interval) if eao_interval else None
     videos = read_sequences(sequences, layout)
     tracker, about = resolve_tracker(model, hyper_parameters, device)
     record = about | {
@@ -106,9 +108,9 @@ def evaluate(
 
         result: Any
         if protocol == "vot":
-            result = vot.evaluate_supervised(tracker, videos, output, record, progress=show)
+            result = vot.evaluate_supervised(tracker, videos, output, record, interval, show)
         else:
-            result = evaluation.evaluate(tracker, videos, output, record, progress=show)
+            result = evaluation.evaluate(tracker, videos, output, record, show)
             plots.save_figures(result, output, name=Path(model).stem if model.endswith(".safetensors") else model)
     result.save(output)
     for name, reason in result.failures.items():
@@ -169,6 +171,17 @@ def _parse_box(text: str) -> np.ndarray:
     if len(values) != 4:
         raise InputError(f"--box '{text}': expected four numbers x,y,width,height, such as 120,80,60,40")
     return checked_box(values, where="--box")
+
+
+def _parse_interval(text: str) -> tuple[int, int]:
+    from lighttrack_nas.benchmarks.vot_eao import PUBLISHED_INTERVALS
+
+    if text[:1].isalpha():
+        return PUBLISHED_INTERVALS[checked_name(text, PUBLISHED_INTERVALS, "challenge")]
+    low, _, high = text.partition(",")
+    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
+        raise InputError(f"--eao-interval '{text}': expected LOW,HIGH in frames, such as 46,291, or a challenge's name")
+    return int(low), int(high)
 
 
 def _ask_for_box(frame: np.ndarray) -> np.ndarray:

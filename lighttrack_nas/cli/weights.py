@@ -24,5 +24,5 @@ def export_weights(model: Path, output: Path) -> None:
     """Write an official checkpoint from a model file."""
     if output.suffix != ".pth":
         raise InputError(f"--output {output}: expected a file that ends in .pth")
-    models.export_weights(model, output)
-    print(f"{output}: weights of {model} under the released names")
+    code = models.export_weights(model, output)
+    print(f"{output}: weights of {model} under the released names; code {code}")

@@ -14,6 +14,7 @@ from lighttrack_nas.benchmarks.evaluation import evaluate, run_sequence
 from lighttrack_nas.benchmarks.results import read_boxes
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.protocol import Tracker
+from lighttrack_nas.trackers.readers import read_sequences
 from lighttrack_nas.trackers.sequence import Sequence
 
 NAN = float("nan")
@@ -250,5 +251,34 @@ def test_frames_per_second_are_measured(make_sequence: Callable[..., Sequence], 
 
     result = evaluate(Sleeping(SCRIPT), [make_sequence(TRUTH)], tmp_path, RECORD)
 
-    assert 5 < result.overall["fps"] < 100.1
+    assert 0 < result.overall["fps"] < 100.1  # sleeping takes 10 ms, or more where the machine is busy
     assert result.overall["fps"] == result.sequences["video"]["fps"]
+
+
+@pytest.mark.data
+def test_replayed_published_results_give_the_reference_figures(data: Path, scripted: type, tmp_path: Path) -> None:
+    """Readers, runner, files and figures together: a tracker that says what the published one said."""
+    videos = read_sequences(data / "sequences" / "val", layout="got10k")
+    published = {
+        video.name: read_boxes(data / f"lighttrack_mobile/official_results/default/val/{video.name}.txt")
+        for video in videos
+    }
+    turn = iter(videos)
+
+    class Replay:
+        def __init__(self) -> None:
+            self.boxes = iter(published[next(turn).name])
+
+        def init(self, frame: np.ndarray, box: Any) -> None:
+            np.testing.assert_allclose(box, next(self.boxes), atol=1e-3)
+
+        def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+            return next(self.boxes), 1.0
+
+    result = evaluate(Replay, videos, tmp_path, {"tracker": "replay"})
+
+    assert len(result.sequences) == 12
+    assert result.overall["ao"] == pytest.approx(0.707, abs=0.0005)
+    assert result.overall["sr50"] == pytest.approx(0.877, abs=0.0005)
+    for name, boxes in published.items():
+        np.testing.assert_allclose(read_boxes(tmp_path / name / f"{name}_001.txt")[1:], boxes[1:], atol=1e-4)

@@ -182,7 +182,7 @@ def test_always_failing(make_sequence: Callable[..., Sequence], scripted: type) 
 
 
 def test_frames_without_ground_truth(make_sequence: Callable[..., Sequence], scripted: type) -> None:
-    """Absent on 3 (no failure, though the box is elsewhere) and on 9, 10, where the start after 4's failure would be."""
+    """Absent on 3 (no failure, though the box is elsewhere) and on 9, 10, where the start after 4 would be."""
     absent = np.isin(np.arange(14), [3, 9, 10])
     script = script_of((3, HALF), (2, LOST), (9, HALF))
 

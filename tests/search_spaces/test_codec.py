@@ -1,5 +1,6 @@
 """The official code, both ways."""
 
+import contextlib
 import csv
 from pathlib import Path
 
@@ -91,10 +92,8 @@ def test_bad_codes_are_refused_with_place_and_reason(code: str, said: str) -> No
 
 @given(st.text(max_size=80) | st.text("back_+clsregops0123456789", max_size=80))
 def test_any_text_is_decoded_or_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(InputError):
         SPACES["lighttrack-12"].decode(text)
-    except InputError:
-        pass
 
 
 def test_other_spaces_have_no_codes(tiny: Space) -> None:
@@ -106,7 +105,7 @@ def test_other_spaces_have_no_codes(tiny: Space) -> None:
 
 @pytest.mark.data
 def test_recorded_codes_decode(data: Path) -> None:
-    rows = list(csv.DictReader((data / "lighttrack_mobile/arch_costs.csv").open()))
+    rows = list(csv.DictReader((data / "lighttrack_mobile/arch_costs.csv").read_text().splitlines()))
     assert len(rows) == 12
     for row in rows:
         SPACES["lighttrack-12"].decode(row["arch"])

@@ -140,7 +140,7 @@ def test_broken_files_are_named(tmp_path: Path, text: str, said: str) -> None:
 
 
 def test_unknown_preset_and_missing_file() -> None:
-    with pytest.raises(InputError, match="unknown space 'lighttrack-13'; did you mean 'lighttrack-1[2]'"):
+    with pytest.raises(InputError, match=r"unknown space 'lighttrack-13'; did you mean 'lighttrack-1[2]'"):
         load_space("lighttrack-13")
     with pytest.raises(InputError, match=r"nowhere\.yaml: cannot be read"):
         load_space("nowhere.yaml")

@@ -118,7 +118,7 @@ def test_plain_network_holds_no_dead_block(space: Space) -> None:
         used: list[str] = []
         for name, module in network.named_modules():
             if not list(module.children()):
-                module.register_forward_hook(lambda *_, name=name: used.append(name))
+                module.register_forward_hook(lambda *_, name=name, used=used: used.append(name))
         network.eval()(*images(space))
         leaves = {name for name, module in network.named_modules() if name and not list(module.children())}
         assert leaves - set(used) == {"output"} - set(used)

@@ -137,7 +137,7 @@ def test_checked_box_accepts(given_box: object) -> None:
         ([100, 0, 5, 5], "outside the frame of 100 x 50"),  # right of it, touching
         ([0, 50, 5, 5], "outside the frame"),  # below
         ([-5, 0, 5, 5], "outside the frame"),  # left
-        ([0, -6, 5, 5], "outside the frame"),  # above
+        ([0, -5, 5, 5], "outside the frame"),  # above
     ],
 )
 def test_checked_box_refuses(given_box: object, message: str) -> None:

@@ -295,6 +295,13 @@ def test_nfs_frame_rates(
     assert len(sequence) == len(expected)
 
 
+def test_nfs_one_frame_without_annotation(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images(tmp_path / "cat" / "30" / "cat", numbered(1, 1, 5))
+    write(tmp_path / "cat" / "30" / "cat.txt", "")
+    with pytest.raises(InputError, match="has 0 lines for 1 frames"):
+        read_sequences(tmp_path, "nfs")
+
+
 @pytest.mark.parametrize(
     ("name", "images", "lines", "first"),
     [

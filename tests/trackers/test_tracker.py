@@ -207,7 +207,7 @@ def test_bad_frames() -> None:
     with pytest.raises(InputError, match="float64"):
         tracker.init(frame().astype(float), (1, 1, 5, 5))
     tracker.init(frame(), (10, 10, 50, 50))
-    with pytest.raises(InputError, match="400, 600.*480, 640"):
+    with pytest.raises(InputError, match=r"400, 600.*480, 640"):
         tracker.update(frame(480, 640))
     tracker.update(frame())
 

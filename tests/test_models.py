@@ -1,0 +1,135 @@
+"""Model files: everything needed to use the weights, and refusal of what does not fit."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+import lighttrack_nas as ltn
+from lighttrack_nas.architectures import find_architecture
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.trackers.weights import save_weights
+
+TINY = ltn.load_space("lighttrack-tiny")
+
+
+def make(path: Path, seed: int = 0, space: ltn.Space = TINY, **options: object) -> Architecture:
+    architecture = space.sample(np.random.default_rng(seed))
+    torch.manual_seed(seed)
+    ltn.save_model(space.network(architecture), architecture, path, **options)  # type: ignore[arg-type]
+    return architecture
+
+
+def frame(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (90, 120, 3), np.uint8)
+
+
+def test_a_model_file_is_self_contained(tmp_path: Path) -> None:
+    """Also a space that is no preset comes back from the file alone."""
+    (tmp_path / "mine.yaml").write_text("extends: lighttrack-tiny\nname: mine\nfused_channels: 32\n")
+    mine = ltn.load_space(tmp_path / "mine.yaml")
+    hyper_parameters = ltn.HyperParameters(penalty_k=0.2)
+    architecture = make(
+        tmp_path / "m.safetensors", space=mine, hyper_parameters=hyper_parameters, provenance={"seed": 0}
+    )
+    (tmp_path / "mine.yaml").unlink()
+    model = ltn.load_model(tmp_path / "m.safetensors")
+    assert model.architecture == architecture
+    assert model.architecture.space == mine
+    assert model.hyper_parameters == hyper_parameters
+    assert model.provenance["seed"] == 0
+    assert model.provenance["versions"]["nni"] == "3.0"
+
+
+def test_a_reloaded_model_tracks_the_same(tmp_path: Path) -> None:
+    architecture = make(tmp_path / "m.safetensors")
+    boxes = []
+    for tracker in (
+        ltn.load_tracker(tmp_path / "m.safetensors"),
+        ltn.build_tracker(architecture, weights=tmp_path / "m.safetensors"),
+    ):
+        tracker.init(frame(0), (30, 30, 40, 30))
+        boxes.append([tracker.update(frame(i))[0] for i in range(1, 4)])
+    assert np.array_equal(boxes[0], boxes[1])
+    assert np.isfinite(boxes[0]).all()
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    make(tmp_path / "m.safetensors", seed=0)
+    with pytest.raises(ltn.InputError, match="holds weights of another architecture"):
+        ltn.build_tracker(TINY.sample(np.random.default_rng(1)), weights=tmp_path / "m.safetensors")
+
+
+def test_a_header_that_lies_is_refused(tmp_path: Path) -> None:
+    """Architecture and weights of two networks in one file."""
+    architecture, other = (TINY.sample(np.random.default_rng(seed)) for seed in (0, 1))
+    ltn.save_model(TINY.network(other), architecture, tmp_path / "m.safetensors")
+    with pytest.raises(ltn.InputError, match="another architecture"):
+        ltn.load_model(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({}, "the header has no 'space'"),
+        ({"space": {"name": "x"}, "architecture": {}}, "header, space: template_size: Field required"),
+        (
+            {"space": TINY.description.model_dump(mode="json"), "architecture": {}},
+            "header, architecture: expected an object",
+        ),
+        ({"space": TINY.description.model_dump(mode="json")}, "the header has no 'architecture'"),
+    ],
+)
+def test_broken_headers(tmp_path: Path, header: dict, said: str) -> None:
+    save_weights(TINY.network(TINY.sample(np.random.default_rng(0))), tmp_path / "m.safetensors", header)
+    with pytest.raises(ltn.InputError, match=said):
+        ltn.load_model(tmp_path / "m.safetensors")
+
+
+def test_stored_hyper_parameters_are_checked(tmp_path: Path) -> None:
+    architecture = make(tmp_path / "m.safetensors")
+    header = {
+        "space": TINY.description.model_dump(mode="json"),
+        "architecture": json.loads(architecture.to_json()),
+        "hyper_parameters": {"lr": 7},
+    }
+    save_weights(TINY.network(architecture), tmp_path / "n.safetensors", header)
+    with pytest.raises(ltn.InputError, match=r"hyper_parameters: .*lr: expected a number between 0 and 1, got 7"):
+        ltn.load_model(tmp_path / "n.safetensors")
+
+
+def test_import_and_export(tmp_path: Path, mobile_code: str) -> None:
+    architecture = ltn.load_space("lighttrack").decode(mobile_code)
+    ltn.save_model(architecture.space.network(architecture), architecture, tmp_path / "a.safetensors")
+    ltn.export_weights(tmp_path / "a.safetensors", tmp_path / "a.pth")
+    ltn.import_weights(tmp_path / "a.pth", architecture, tmp_path / "b.safetensors")
+    first, second = (safetensors.torch.load_file(tmp_path / f"{name}.safetensors") for name in "ab")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    other = architecture.space.decode(mobile_code.replace("ops_32", "ops_33"))
+    with pytest.raises(ltn.InputError, match=r"does not fit the architecture: .* missing"):
+        ltn.import_weights(tmp_path / "a.pth", other, tmp_path / "c.safetensors")
+    assert not (tmp_path / "c.safetensors").exists()
+
+
+def test_finding_architectures(tmp_path: Path, mobile_code: str) -> None:
+    assert find_architecture(mobile_code).space.name == "lighttrack"
+    assert find_architecture(mobile_code.replace("ops_32", "ops_12")).space.name == "lighttrack-12"
+    assert find_architecture(mobile_code, "lighttrack-12").space.name == "lighttrack-12"
+    architecture = make(tmp_path / "m.safetensors")
+    assert find_architecture(str(tmp_path / "m.safetensors")) == architecture
+    (tmp_path / "a.json").write_text(architecture.to_json())
+    assert find_architecture(str(tmp_path / "a.json")) == architecture
+    for source, space, said in (
+        ("nonsense", None, "'nonsense' is no architecture"),
+        (mobile_code.replace("ops_32", "ops_12"), "lighttrack", "no output of space 'lighttrack'"),
+        (mobile_code[:-1] + "9", None, "ops, digit 2 of 2 is 9"),
+        (str(tmp_path / "gone.json"), None, "cannot be read: No such file"),
+        (str(tmp_path / "a.json"), "lighttrack", "belongs to space 'lighttrack-tiny'"),
+        (str(tmp_path / "m.safetensors"), "lighttrack", "is of space 'lighttrack-tiny'"),
+    ):
+        with pytest.raises(ltn.InputError, match=said):
+            find_architecture(source, space)
