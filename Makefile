@@ -3,8 +3,6 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Spinning OpenMP threads make torch many times slower beside another busy process.
-export OMP_WAIT_POLICY ?= passive
 
 .PHONY: install test check format benchmark clean
 

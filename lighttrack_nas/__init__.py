@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.architectures import find_architecture
     from lighttrack_nas.benchmarks.costs import Costs, measure_costs
     from lighttrack_nas.benchmarks.evaluation import evaluate
+    from lighttrack_nas.memory import keep_freed_memory
     from lighttrack_nas.models import (
         Model,
         build_tracker,
@@ -42,6 +43,7 @@ _HOMES = {
     "export_weights": "models",
     "find_architecture": "architectures",
     "import_weights": "models",
+    "keep_freed_memory": "memory",
     "load_model": "models",
     "load_space": "search_spaces.loading",
     "load_tracker": "models",
@@ -64,6 +66,7 @@ __all__ = [
     "export_weights",
     "find_architecture",
     "import_weights",
+    "keep_freed_memory",
     "load_model",
     "load_space",
     "load_tracker",

@@ -3,11 +3,9 @@
 import os
 from pathlib import Path
 
-# Read when torch's OpenMP starts: threads that spin while they wait are many times slower beside another busy process.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # The workers share the cores between them already.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Read when torch's OpenMP starts: test workers share the cores between them, and threads that spin while they wait for
+# each other are many times slower beside another busy process.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -185,6 +185,12 @@ def test_bad_boxes(run: Run, model: Path, sequences: Path, box: str, said: str) 
     assert_refused(run("track", model, sequences / "first", "--box", box, "-o", "out"), said)
 
 
+@pytest.mark.parametrize("device", ["tpu", "cuda:99", "meta:x"])
+def test_bad_devices(run: Run, model: Path, sequences: Path, device: str) -> None:
+    outcome = run("track", model, sequences / "first", "--box", "60,40,32,24", "-o", "out", "--device", device)
+    assert_refused(outcome, f"device '{device}' cannot be used here")
+
+
 def test_no_box_and_no_screen(run: Run, model: Path, sequences: Path) -> None:
     assert_refused(run("track", model, sequences / "first", "-o", "out"), "no screen")
 

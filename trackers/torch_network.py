@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
 
 
@@ -13,11 +14,17 @@ class TorchNetwork:
     Args:
         network: A plain network; it is put into eval mode and moved to the device.
         device: "cpu", "cuda" ...
+
+    Raises:
+        InputError: Torch does not know the device, or cannot use it here.
     """
 
     def __init__(self, network: SiameseNetwork, device: str = "cpu") -> None:
-        self.device = torch.device(device)
-        self._network = network.eval().to(self.device)
+        try:
+            self.device = torch.device(device)
+            self._network = network.eval().to(self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"device '{device}' cannot be used here: {str(error).splitlines()[0]}") from None
         self.template_size = network.geometry.template_size
         self.search_sizes = network.geometry.search_sizes
         self.stride = network.stride

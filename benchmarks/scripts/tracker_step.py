@@ -7,16 +7,14 @@ decoded before; without a SEQUENCE they are 480 x 360 pixels of moving noise.
 """
 
 import argparse
-import os
 from pathlib import Path
 from time import perf_counter
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import torch
 
 from lighttrack_nas.environment import cpu_name, versions
+from lighttrack_nas.memory import keep_freed_memory
 from lighttrack_nas.models import load_model
 from lighttrack_nas.trackers.crops import crop_square, network_input
 from lighttrack_nas.trackers.readers import read_sequences
@@ -53,7 +51,9 @@ def main() -> None:
     parser.add_argument("sequence", type=Path, nargs="?", help="one sequence's folder (GOT-10k layout)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--default-allocator", action="store_true", help="leave glibc as it is (the commands do not)")
     arguments = parser.parse_args()
+    kept = not arguments.default_allocator and keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     model = load_model(arguments.model)
     network = TorchNetwork(model.network)
@@ -83,7 +83,8 @@ def main() -> None:
             whole.append(perf_counter() - middle)
     installed = versions()
     print(f"{cpu_name()}; torch {installed['torch']}, {torch.get_num_threads()} threads; search {size} px; ", end="")
-    print(f"frames {frames[0].shape[1]} x {frames[0].shape[0]}; {arguments.steps} steps")
+    print(f"frames {frames[0].shape[1]} x {frames[0].shape[0]}; {arguments.steps} steps; ", end="")
+    print("freed memory kept" if kept else "default allocator")
     print(summary("network alone", bare))
     print(summary("tracker.update", whole))
     ratios = np.array(whole) / np.array(bare)

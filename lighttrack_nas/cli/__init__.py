@@ -6,12 +6,11 @@ import sys
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one sentence and exit code 1, a wrong call with 2."""
-    # Read when torch's OpenMP starts. Threads that spin while they wait make every step many times slower as soon as
-    # another process wants a core; somebody who set the variable keeps the choice.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from lighttrack_nas.cli.app import app
+    from lighttrack_nas.memory import keep_freed_memory
     from lighttrack_nas.trackers.errors import InputError
 
+    keep_freed_memory()
     try:
         app()
     except InputError as error:

@@ -24,6 +24,7 @@ HyperParameters = Annotated[
     typer.Option(help="'default', 'vot2019', or a YAML/JSON file. Default: those stored with the model."),
 ]
 Device = Annotated[str, typer.Option(help="Torch device that runs the network, such as cpu or cuda.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Torch threads. Default: torch's own, one a core.")]
 MODEL_HELP = "A model.safetensors, or a baseline's name such as opencv-mil or never-moves."
 
 
@@ -111,11 +112,12 @@ def track(
     ] = None,
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
+    threads: Threads = None,
 ) -> None:
     """Track a target through a video; write boxes, scores and times."""
     from lighttrack_nas.cli.tracking import track as run
 
-    run(model, source, output, box, save_video, max_frames, hyper_parameters, device)
+    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads)
 
 
 @app.command()
@@ -133,6 +135,7 @@ def evaluate(
     ] = None,
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
+    threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Track every sequence of a data set and measure it: AO, success rates, AUC, precision, speed.
@@ -141,7 +144,7 @@ def evaluate(
     """
     from lighttrack_nas.cli.tracking import evaluate as run
 
-    run(model, sequences, output, layout, protocol, eao_interval, hyper_parameters, device, json)
+    run(model, sequences, output, layout, protocol, eao_interval, hyper_parameters, device, threads, json)
 
 
 @app.command()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import typer
 
 from lighttrack_nas import environment
@@ -24,7 +22,6 @@ def doctor(as_json: bool) -> None:
         "devices": devices,
         "runtimes": environment.runtimes(),
         "baselines": available_baselines(),
-        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
         "problems": problems,
     }
     if as_json:

@@ -34,10 +34,11 @@ def track(
     max_frames: int | None,
     hyper_parameters: str | None,
     device: str,
+    threads: int | None,
 ) -> None:
     """Track through one video; what was tracked is written also when the video breaks or the user stops."""
     given = _parse_box(box) if box is not None else None
-    tracker, record = resolve_tracker(model, hyper_parameters, device)
+    tracker, record = resolve_tracker(model, hyper_parameters, device, threads)
     with open_source(source) as frames:
         first = next(iter(frames))
         start = checked_box(given if given is not None else _ask_for_box(first), first.shape, "--box")
@@ -84,6 +85,7 @@ def evaluate(
     eao_interval: str | None,
     hyper_parameters: str | None,
     device: str,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Measure a tracker on a data set."""
@@ -93,7 +95,7 @@ def evaluate(
     checked_name(protocol, ("one-pass", "vot"), "protocol")
     interval = _parse_interval(eao_interval) if eao_interval else None
     videos = read_sequences(sequences, layout)
-    tracker, about = resolve_tracker(model, hyper_parameters, device)
+    tracker, about = resolve_tracker(model, hyper_parameters, device, threads)
     record = about | {
         "sequences": str(sequences.resolve()),
         "layout": layout,
@@ -124,13 +126,16 @@ def evaluate(
         raise InputError("no sequence could be evaluated")
 
 
-def resolve_tracker(model: str, hyper_parameters: str | None, device: str) -> tuple[Tracker, dict[str, Any]]:
+def resolve_tracker(
+    model: str, hyper_parameters: str | None, device: str, threads: int | None
+) -> tuple[Tracker, dict[str, Any]]:
     """Make the tracker that a person named, and say what it is.
 
     Args:
         model: A path that ends in .safetensors, or a baseline's name.
         hyper_parameters: A set's name or a file; None takes the model's own.
         device: Torch device.
+        threads: Torch threads; None leaves torch's default.
 
     Returns:
         The tracker, and a JSON-able record of what decides its results.
@@ -139,8 +144,12 @@ def resolve_tracker(model: str, hyper_parameters: str | None, device: str) -> tu
         InputError: Unreadable model, unknown name, or hyper-parameters for a baseline.
     """
     if model.endswith(".safetensors"):
+        import torch
+
         from lighttrack_nas.models import load_tracker
 
+        if threads is not None:
+            torch.set_num_threads(threads)
         tracker = load_tracker(model, hyper_parameters, device)
         digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
         return tracker, {
@@ -148,6 +157,7 @@ def resolve_tracker(model: str, hyper_parameters: str | None, device: str) -> tu
             "sha256": digest,
             "hyper_parameters": tracker.hyper_parameters.to_dict(),
             "device": device,
+            "threads": torch.get_num_threads(),
             "processor": environment.cpu_name(),
         }
     from lighttrack_nas.trackers.baselines import BASELINES, build_baseline
