@@ -227,9 +227,13 @@ def _write_track(
 def _print_result(overall: Mapping[str, float], sequences: Mapping[str, Mapping[str, float]]) -> None:
     columns = [name for name in next(iter(sequences.values())) if name in overall]
 
-    def cells(values: Mapping[str, float]) -> list[str]:
-        return [f"{values[c]:.1f}" if c == "fps" else f"{values[c]:.3f}" for c in columns]
+    digits = {"frames": 0, "failures": 0, "fps": 1}
 
-    rows = [[name, *cells(values)] for name, values in sequences.items()]
-    rows.append(["overall", *cells(overall)])
+    def cells(values: Mapping[str, float], names: list[str]) -> list[str]:
+        return [f"{values[name]:.{digits.get(name, 3)}f}" for name in names]
+
+    rows = [[name, *cells(values, columns)] for name, values in sequences.items()]
+    rows.append(["overall", *cells(overall, columns)])
     print_table(["sequence", *columns], rows, right=range(1, len(columns) + 1))
+    rest = [name for name in overall if name not in columns]
+    print("\n" + ", ".join(f"{name} {value}" for name, value in zip(rest, cells(overall, rest), strict=True)))
