@@ -1,1 +1,1 @@
-
+"""Measure: parameters and MACs, trackers over sequences, metrics, VOT's protocol, plots."""

@@ -1,0 +1,1 @@
+"""Spaces that ship with the package, one YAML file each."""
