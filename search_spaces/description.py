@@ -15,7 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from lighttrack_nas.search_spaces.operations import Operation
 
-Positive = Annotated[int, Field(gt=0)]
+# Descriptions also come in the headers of other people's model files: the limits keep a hostile one from exhausting the
+# machine, far above what a tracker needs.
+Channels = Annotated[int, Field(gt=0, le=2048)]
+Count = Annotated[int, Field(gt=0, le=32)]
+Pixels = Annotated[int, Field(ge=16, le=2048)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
 """Letters, digits, dots and hyphens: names become parts of NNI labels, which allow neither '/' nor '_'."""
 
@@ -29,8 +33,8 @@ class _Part(BaseModel):
 class StemDescription(_Part):
     """The first convolution, from the RGB image."""
 
-    channels: Positive
-    kernel: Annotated[int, Field(ge=1)] = 3
+    channels: Channels
+    kernel: Annotated[int, Field(ge=1, le=31)] = 3
     stride: Literal[1, 2] = 2
 
 
@@ -38,8 +42,8 @@ class StageDescription(_Part):
     """Blocks of one width; the first carries the stride. One operation means a fixed block, several a choice each."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
-    channels: Positive
-    blocks: Positive
+    channels: Channels
+    blocks: Count
     stride: Literal[1, 2]
     operations: Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -48,14 +52,14 @@ class LayerDescription(_Part):
     """Layers of a tower that share their candidates."""
 
     operations: Annotated[tuple[str, ...], Field(min_length=1)]
-    repeat: Positive = 1
+    repeat: Count = 1
 
 
 class TowerDescription(_Part):
     """A head branch: one width for the whole tower, then the candidates of its layers, first to last."""
 
-    widths: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    layers: Annotated[tuple[LayerDescription, ...], Field(min_length=1)]
+    widths: Annotated[tuple[Channels, ...], Field(min_length=1, max_length=16)]
+    layers: Annotated[tuple[LayerDescription, ...], Field(min_length=1, max_length=32)]
 
     @property
     def candidates(self) -> tuple[tuple[str, ...], ...]:
@@ -117,13 +121,13 @@ class SpaceDescription(_Part):
 
     name: Name
     summary: str = ""
-    template_size: Annotated[int, Field(ge=16)]
-    search_sizes: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)]
+    template_size: Pixels
+    search_sizes: Annotated[tuple[Pixels, ...], Field(min_length=1, max_length=2)]
     stem: StemDescription
-    operations: Annotated[dict[Name, Operation], Field(min_length=1)]
-    stages: Annotated[tuple[StageDescription, ...], Field(min_length=1)]
+    operations: Annotated[dict[Name, Operation], Field(min_length=1, max_length=64)]
+    stages: Annotated[tuple[StageDescription, ...], Field(min_length=1, max_length=16)]
     outputs: Annotated[tuple[str, ...], Field(min_length=1)]
-    fused_channels: Positive
+    fused_channels: Channels
     towers: TowersDescription
     predictions: PredictionDescription
 

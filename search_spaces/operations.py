@@ -23,7 +23,7 @@ class _Parameters(BaseModel):
 
 
 class _Convolution(_Parameters):
-    kernel: Annotated[int, Field(ge=1)]
+    kernel: Annotated[int, Field(ge=1, le=31)]
 
     @field_validator("kernel")
     @classmethod
@@ -37,7 +37,7 @@ class InvertedResidual(_Convolution):
     """`mbconv`: MBConv with squeeze-and-excitation, for backbones."""
 
     kind: Literal["mbconv"]
-    expansion: Annotated[float, Field(gt=0, strict=False)]
+    expansion: Annotated[float, Field(gt=0, le=16, strict=False)]
     squeeze: Annotated[float, Field(gt=0, le=1)] = 0.25
 
     def build(self, inputs: int, outputs: int, stride: int) -> nn.Module:

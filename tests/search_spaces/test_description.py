@@ -105,6 +105,9 @@ def test_name_and_summary_leave_the_hash(tmp_path: Path) -> None:
         ({"operations": {"a/b": {"kind": "skip"}}}, "a/b"),
         ({"operations": {"a": {"kind": "skip"}, "b": {"kind": "skip"}}}, "operations.b: the same operation as 'a'"),
         ({"name": "has space"}, "name: "),
+        ({"stages": stages(blocks=10**9)}, r"stages\[3\].blocks: .*less than or equal to 32"),
+        ({"stages": stages(channels=10**9)}, r"stages\[3\].channels: .*less than or equal to 2048"),
+        ({"template_size": 10**9}, "template_size: .*less than or equal to 2048"),
         (
             {"predictions": {"score_scale": 0.1, "box_activation": "tanh", "box_scale": 8}},
             "box_activation: .*got 'tanh'",
