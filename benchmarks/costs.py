@@ -89,8 +89,11 @@ def measure_costs(subject: Architecture | SiameseNetwork) -> Costs:
     Returns:
         The costs, with the counter, its convention and what it left out.
     """
-    network = subject.space.network(subject) if isinstance(subject, Architecture) else subject
-    was_training = network.training
+    if isinstance(subject, Architecture):
+        network = _with_zeros(subject)
+    else:
+        network = subject
+    modes = {module: module.training for module in network.modules()}
     device = next(network.parameters()).device
     template_size, search_size = network.geometry.template_size, network.geometry.search_sizes[0]
     network.eval()  # in training mode fvcore counts BatchNorm otherwise
@@ -102,7 +105,8 @@ def measure_costs(subject: Architecture | SiameseNetwork) -> Costs:
             template = _count(_TemplateBranch(network), (image,))
             track = _count(_TrackBranch(network), (features, search))
     finally:
-        network.train(was_training)
+        for module, training in modes.items():
+            module.training = training
     by_module = track.by_module()
     return Costs(
         params=_parameters(network),
@@ -119,6 +123,16 @@ def measure_costs(subject: Architecture | SiameseNetwork) -> Costs:
         template_size=template_size,
         uncounted={name: count for name, count in sorted(track.unsupported_ops().items()) if name not in _FREE},
     )
+
+
+def _with_zeros(architecture: Architecture) -> SiameseNetwork:
+    """Build without drawing weights, so that torch's generator stays where it is: counting needs shapes alone."""
+    with torch.device("meta"):
+        network = architecture.space.network(architecture)
+    network.to_empty(device="cpu")
+    for tensor in network.state_dict().values():
+        tensor.zero_()
+    return network
 
 
 def _count(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:

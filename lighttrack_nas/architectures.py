@@ -8,6 +8,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space, preset_names
 from lighttrack_nas.search_spaces.space import parse_architecture
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.parsing import read_text
 
 CODE_SPACES = ("lighttrack", "lighttrack-12")
 """Where a code without a space is looked up, in this order."""
@@ -26,16 +27,11 @@ def find_architecture(source: str, space: str | None = None) -> Architecture:
     """
     path = Path(source)
     if path.suffix == ".safetensors":
-        from lighttrack_nas.models import model_architecture
+        from lighttrack_nas.models import load_model
 
-        return _checked(model_architecture(path), space, source)
+        return _checked(load_model(path).architecture, space, source)
     if path.suffix == ".json":
-        try:
-            text = path.read_text("utf-8")
-        except OSError as error:
-            raise InputError(f"architecture file '{path}' cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise InputError(f"architecture file '{path}' is no text file (expected JSON in UTF-8)") from None
+        text = read_text(path, "architecture file")
         named = str(parse_architecture(text, source)["space"])
         if space is None and named not in preset_names():
             raise InputError(f"'{source}' is of space '{named}', which is no preset: give the space's YAML file")

@@ -71,12 +71,16 @@ def load_model(path: str | Path) -> Model:
     Raises:
         InputError: Unreadable, truncated, of another architecture, or not finite; it names the file and the place.
     """
+    import torch
+
     from lighttrack_nas.trackers.weights import load_weights, read_header
 
     path = Path(path)
     header = read_header(path)
     architecture = _architecture_of(header, path)
-    network = architecture.space.network(architecture)
+    # Without memory until the file's own shapes are known to fit: a header may ask for any size.
+    with torch.device("meta"):
+        network = architecture.space.network(architecture)
     load_weights(network, path)
     stored = header.get("hyper_parameters", {})
     provenance = header.get("provenance")
@@ -86,17 +90,6 @@ def load_model(path: str | Path) -> Model:
         hyper_parameters=HyperParameters.from_mapping(stored, f"'{path}', hyper_parameters"),
         provenance=provenance if isinstance(provenance, dict) else {},
     )
-
-
-def model_architecture(path: Path) -> Architecture:
-    """Read a model file's architecture without its weights.
-
-    Raises:
-        InputError: Unreadable, or the header lacks space or architecture.
-    """
-    from lighttrack_nas.trackers.weights import read_header
-
-    return _architecture_of(read_header(path), path)
 
 
 def load_tracker(
@@ -132,8 +125,9 @@ def build_tracker(
         InputError: The file is unreadable, or holds weights of another architecture.
     """
     model = load_model(weights)
-    if model.architecture.path() != architecture.path():
-        raise InputError(f"'{weights}' holds weights of another architecture: {model.architecture!r}")
+    difference = _difference(architecture, model.architecture)
+    if difference:
+        raise InputError(f"'{weights}' holds weights of another architecture: {difference}")
     return _tracker(model, hyper_parameters, device)
 
 
@@ -177,6 +171,20 @@ def export_weights(model: str | Path, output: str | Path) -> str:
     code = loaded.architecture.space.encode(loaded.architecture)
     save_official(loaded.network, Path(output))
     return code
+
+
+def _difference(wanted: Architecture, found: Architecture) -> str | None:
+    """Where two architectures build different networks, by the chosen places; None where they are one network."""
+    chosen = [a.space.chosen(a.path()) for a in (wanted, found)]
+    alive = [set(a.space.chosen(a)) - a.space.dead_labels(a) for a in (wanted, found)]
+    for label in sorted(alive[0] | alive[1]):
+        values = [c[label] if label in a else "nothing" for c, a in zip(chosen, alive, strict=True)]
+        if values[0] != values[1]:
+            return f"at '{label}' it has {values[1]}, expected {values[0]}"
+    one, other = (
+        {k: v for k, v in a.space.description if k not in ("name", "summary", "outputs")} for a in (wanted, found)
+    )
+    return next((f"the spaces differ in {key}" for key in one if one[key] != other[key]), None)
 
 
 def _tracker(model: Model, hyper_parameters: HyperParameters | str | Path | None, device: str) -> SiameseTracker:

@@ -11,10 +11,13 @@ A code such as `back_04502514044521042540+cls_211000022+reg_100000111_ops_32` re
 """
 
 import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.operations import InvertedResidual, Skip, TowerConvolution
+from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
+from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
 from lighttrack_nas.trackers.errors import InputError
 
@@ -25,9 +28,7 @@ _STAGE_BLOCKS = (2, 4, 4, 4)
 _DEAD_BLOCKS = 4
 _BACK_DIGITS = 1 + sum(_STAGE_BLOCKS) + _DEAD_BLOCKS + 1
 _TOWER_DIGITS = 9
-_BLOCKS = tuple((kernel, expansion) for kernel in (3, 5, 7) for expansion in (4, 6))
-_LAYERS = (3, 5, None)
-_WIDTHS = (128, 192, 256)
+_BLOCK_OPTIONS, _LAYER_OPTIONS, _WIDTHS = 6, 3, 3
 
 
 def decode(code: str, space: Space) -> Architecture:
@@ -52,14 +53,15 @@ def decode(code: str, space: Space) -> Architecture:
     for place in (0, _BACK_DIGITS - 1):
         _digit(code, "back", digits, place, 1, "the fixed first and last stage have one form, 0")
     for place in range(1, _BACK_DIGITS - 1):
-        _digit(code, "back", digits, place, len(_BLOCKS), "0 to 5 count (kernel, expansion)")
+        _digit(code, "back", digits, place, _BLOCK_OPTIONS, "0 to 5 count (kernel, expansion)")
     choices = {
         label: space.candidates[label][int(digit)]
         for label, digit in zip(_block_labels(space), digits[1:], strict=False)
     }
     for branch, text in zip(BRANCHES, (cls, reg), strict=True):
         choices |= _decode_tower(code, branch, text, space)
-    return space.architecture(choices | {OUTPUT: _decode_output(code, ops, space)})
+    choices[OUTPUT] = _decode_output(code, ops, space)
+    return space.architecture({label: choices[label] for label in space.labels})
 
 
 def encode(architecture: Architecture) -> str:
@@ -70,7 +72,7 @@ def encode(architecture: Architecture) -> str:
     """
     space = architecture.space
     _check_space(space)
-    chosen = architecture.choices
+    chosen = space.chosen(architecture)
 
     def digit(label: str) -> str:
         return str(space.candidates[label].index(chosen[label]))
@@ -84,10 +86,10 @@ def encode(architecture: Architecture) -> str:
 
 def _decode_tower(code: str, branch: str, text: str, space: Space) -> dict[str, str]:
     digits = _digits(code, branch, text, _TOWER_DIGITS)
-    _digit(code, branch, digits, 0, len(_WIDTHS), "the width is 0 (128), 1 (192) or 2 (256)")
+    _digit(code, branch, digits, 0, _WIDTHS, "the width is 0 (128), 1 (192) or 2 (256)")
     _digit(code, branch, digits, 1, 2, "the first layer is 0 (kernel 3) or 1 (kernel 5); it cannot skip")
     for place in range(2, _TOWER_DIGITS):
-        _digit(code, branch, digits, place, len(_LAYERS), "a layer is 0 (kernel 3), 1 (kernel 5) or 2 (skip)")
+        _digit(code, branch, digits, place, _LAYER_OPTIONS, "a layer is 0 (kernel 3), 1 (kernel 5) or 2 (skip)")
     return {
         label: space.candidates[label][int(digit)] for label, digit in zip(_tower_labels(branch), digits, strict=True)
     }
@@ -133,29 +135,34 @@ def _tower_labels(branch: str) -> list[str]:
 
 
 def _check_space(space: Space) -> None:
-    """Codes count candidates by position, so they fit only spaces that hold the official candidates in that order."""
-    description = space.description
-    operations = description.operations
-
-    def block_options(names: tuple[str, ...]) -> tuple:
-        found = (operations[name] for name in names)
-        return tuple((op.kernel, op.expansion) if isinstance(op, InvertedResidual) else None for op in found)
-
-    def layer_options(names: tuple[str, ...]) -> tuple:
-        found = (operations[name] for name in names)
-        return tuple(
-            op.kernel if isinstance(op, TowerConvolution) else None if isinstance(op, Skip) else 0 for op in found
-        )
-
-    searched = description.stages[1:]
-    fits = tuple(stage.blocks for stage in searched) == _STAGE_BLOCKS and description.stages[0].blocks == 1
-    fits = fits and all(block_options(stage.operations) == _BLOCKS for stage in searched)
-    for branch in BRANCHES:
-        tower = space.tower(branch)
-        layers = tuple(layer_options(names) for names in tower.candidates)
-        fits = fits and tower.widths == _WIDTHS and layers == (_LAYERS[:2], *[_LAYERS] * (_TOWER_DIGITS - 2))
-    if not fits:
+    """Codes count candidates by position and say nothing of widths: they fit LightTrack's space and its outputs alone."""
+    first_searched = space.description.stages[1].name if len(space.description.stages) > 1 else ""
+    early = any(exit_.name.startswith(f"{first_searched}-") for exit_ in space.description.exits)
+    if early or _networks_of(space.description) != _published():
         raise InputError(
-            f"space '{space.name}' has no official codes: they describe LightTrack's backbone of 2, 4, 4, 4 searched "
-            "blocks and its towers; write the architecture as JSON"
+            f"space '{space.name}' has no official codes: they describe the networks of 'lighttrack' and 'lighttrack-12' "
+            "only; write the architecture as JSON"
         )
+
+
+@cache
+def _published() -> dict[str, Any]:
+    return _networks_of(load_space("lighttrack").description)
+
+
+def _networks_of(description: SpaceDescription) -> dict[str, Any]:
+    """What decides the networks, outputs apart: operations by what they are, not by what they are called."""
+
+    def kinds(names: Sequence[str]) -> list[Any]:
+        return [description.operations[name] for name in names]
+
+    return {
+        "stem": description.stem,
+        "stages": [(s.channels, s.blocks, s.stride, kinds(s.operations)) for s in description.stages],
+        "fused": description.fused_channels,
+        "towers": [
+            (tower.widths, [kinds(names) for names in tower.candidates])
+            for tower in (description.towers.cls, description.towers.reg)
+        ],
+        "predictions": description.predictions,
+    }

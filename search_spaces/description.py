@@ -17,13 +17,14 @@ from lighttrack_nas.search_spaces.operations import Operation
 
 # Descriptions also come in the headers of other people's model files: the limits keep a hostile one from exhausting the
 # machine, far above what a tracker needs.
-Channels = Annotated[int, Field(gt=0, le=2048)]
-Count = Annotated[int, Field(gt=0, le=32)]
-Pixels = Annotated[int, Field(ge=16, le=2048)]
+Channels = Annotated[int, Field(strict=True, gt=0, le=2048)]
+Count = Annotated[int, Field(strict=True, gt=0, le=32)]
+Pixels = Annotated[int, Field(strict=True, ge=16, le=2048)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
 """Letters, digits, dots and hyphens: names become parts of NNI labels, which allow neither '/' nor '_'."""
 
 BRANCHES = ("cls", "reg")
+_MOST_KERNELS = 4096
 
 
 class _Part(BaseModel):
@@ -34,7 +35,7 @@ class StemDescription(_Part):
     """The first convolution, from the RGB image."""
 
     channels: Channels
-    kernel: Annotated[int, Field(ge=1, le=31)] = 3
+    kernel: Literal[1, 3, 5, 7, 9, 11] = 3
     stride: Literal[1, 2] = 2
 
 
@@ -159,6 +160,8 @@ class SpaceDescription(_Part):
         for index in range(len(self.stages)):
             for block in self.stage_blocks(index):
                 where = f"stages[{index}] ({block.name})"
+                if len(block.operations) > 1 and any(self._is_skip(name) for name in block.operations):
+                    raise ValueError(f"{where}: a skip among several operations is possible in towers only")
                 self._check_candidates(where, block.operations, block.inputs, block.outputs, block.stride)
         for branch in BRANCHES:
             tower: TowerDescription = getattr(self.towers, branch)
@@ -168,6 +171,9 @@ class SpaceDescription(_Part):
                 for width in tower.widths:
                     inputs = self.fused_channels if index == 0 else width
                     self._check_candidates(f"towers.{branch} (layer {index})", names_here, inputs, width, 1)
+
+    def _is_skip(self, name: str) -> bool:
+        return name in self.operations and self.operations[name].kind == "skip"
 
     def _check_candidates(self, where: str, names: tuple[str, ...], inputs: int, outputs: int, stride: int) -> None:
         if len(set(names)) < len(names):
@@ -195,6 +201,18 @@ class SpaceDescription(_Part):
         if len(set(self.exit_names)) < len(self.exit_names):
             raise ValueError(f"outputs: a block stands twice in {', '.join(self.exit_names)}")
         for exit_ in self.exits:
+            for size in self.search_sizes:
+                # The network's map rounds up, the tracker's grid to the nearest: they must meet.
+                if math.ceil(size / exit_.total_stride) != round(size / exit_.total_stride):
+                    raise ValueError(
+                        f"search_sizes: {size} pixels do not fit the stride {exit_.total_stride} of output '{exit_.name}'; "
+                        f"the next size that does is {math.ceil(size / exit_.total_stride) * exit_.total_stride}"
+                    )
+            if self.kernels(exit_) > _MOST_KERNELS:
+                raise ValueError(
+                    f"outputs: behind '{exit_.name}' (stride {exit_.total_stride}) a template of {self.template_size} "
+                    f"pixels gives {self.kernels(exit_)} correlation kernels; at most {_MOST_KERNELS} are possible"
+                )
             if self.template_size < 2 * exit_.total_stride:
                 raise ValueError(
                     f"outputs: behind '{exit_.name}' (stride {exit_.total_stride}) a template of {self.template_size} "

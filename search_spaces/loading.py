@@ -4,13 +4,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from lighttrack_nas.search_spaces.description import SpaceDescription
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.trackers.parsing import parse_yaml, read_text, short
 
 _MAX_EXTENDS = 8
 
@@ -41,12 +41,13 @@ def load_space(source: str | Path) -> Space:
     while "extends" in content:
         base = content.pop("extends")
         if not isinstance(base, str):
-            raise InputError(f"{where}: extends: expected a preset's name or a file, got {base!r}")
+            raise InputError(f"{where}: extends: expected a preset's name or a file, got {short(base)}")
         base_content, where = _read(base, Path(where).parent if where.endswith((".yaml", ".yml")) else Path())
         if where in seen or len(seen) >= _MAX_EXTENDS:
             raise InputError(f"{seen[0]}: extends runs in a circle: {' -> '.join([*seen, where])}")
         seen.append(where)
-        content = base_content | content
+        # A summary describes one space: another's does not fit this one.
+        content = {key: value for key, value in base_content.items() if key != "summary"} | content
     return parse_space(content, where=seen[0])
 
 
@@ -63,29 +64,21 @@ def parse_space(content: object, where: str) -> Space:
     try:
         return Space(SpaceDescription.model_validate(content))
     except ValidationError as error:
-        raise InputError(f"{where}: " + "; ".join(_describe(e) for e in error.errors()[:3])) from None
+        mistakes = [_describe(e) for e in error.errors()]
+        more = f"; and {len(mistakes) - 3} more" if len(mistakes) > 3 else ""
+        raise InputError(f"{where}: " + "; ".join(mistakes[:3]) + more) from None
 
 
 def _read(source: str, folder: Path) -> tuple[dict[str, Any], str]:
     if not source.endswith((".yaml", ".yml")):
         checked_name(source, preset_names(), "space", "or give a file that ends in .yaml")
         text = resources.files("lighttrack_nas.search_spaces.presets").joinpath(f"{source}.yaml").read_text("utf-8")
-        return yaml.safe_load(text), f"space '{source}'"
+        return parse_yaml(text, source), f"space '{source}'"
     path = folder / source
     where = str(path)
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{where}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{where}: is no text file (expected YAML in UTF-8)") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "malformed"
-        raise InputError(f"{where}: is no valid YAML{place}: {problem}") from None
+    content = parse_yaml(read_text(path, "space file"), f"space file '{path}'")
     if not isinstance(content, dict):
-        raise InputError(f"{where}: expected a mapping of keys such as name, stages, towers; got {content!r:.60}")
+        raise InputError(f"{where}: expected a mapping of keys such as name, stages, towers; got {short(content)}")
     return content, where
 
 
@@ -98,4 +91,4 @@ def _describe(error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] in ("value_error", "missing") or not place:
         return f"{place}: {message}" if place else message
-    return f"{place}: {message}, got {error['input']!r:.60}"
+    return f"{place}: {message}, got {short(error['input'])}"

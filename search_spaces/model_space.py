@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -42,10 +43,12 @@ class TrackerModelSpace(ModelSpace):
         """
         self.validate(sample)
         architecture = architecture_of(self.space, sample)
-        network = self.space.network(architecture)
+        # On "meta" nothing is initialised, so that torch's generator is where it was.
+        with torch.device("meta"):
+            network = self.space.network(architecture)
         wanted = network.state_dict().keys()
         shared = dict(_weights(self.network, "", sample))
-        network.load_state_dict({key: shared[key] for key in wanted})
+        network.load_state_dict({key: shared[key].clone() for key in wanted}, assign=True)
         return network.train(self.training)
 
 

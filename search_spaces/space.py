@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription,
 from lighttrack_nas.search_spaces.normal_forms import count_words, earliest_placement
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.trackers.parsing import parse_json
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
@@ -143,7 +143,7 @@ class Space:
     def path(self, architecture: Architecture) -> Architecture:
         """See `Architecture.path`."""
         chosen = dict(architecture.choices)
-        for label in self._behind(self.chosen(architecture)[OUTPUT]) & self.labels.keys():
+        for label in self.dead_labels(architecture) & self.labels.keys():
             chosen[label] = self.labels[label][0]
         return self.architecture(chosen)
 
@@ -220,9 +220,10 @@ class Space:
         names = [block.name for block in self.description.blocks]
         return tuple(names[: names.index(output) + 1])
 
-    def _behind(self, output: str) -> set[str]:
+    def dead_labels(self, architecture: Architecture) -> set[str]:
+        """Labels of the blocks behind the output, which no pass runs."""
         names = [block.name for block in self.description.blocks]
-        return set(names[names.index(output) + 1 :])
+        return set(names[names.index(self.chosen(architecture)[OUTPUT]) + 1 :])
 
     @property
     def _skips(self) -> frozenset[str]:
@@ -238,12 +239,7 @@ def parse_architecture(text: str, where: str) -> dict:
     Raises:
         InputError: Malformed JSON or missing keys.
     """
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{where}: is no valid JSON at line {error.lineno}, column {error.colno}: {error.msg}"
-        ) from None
+    content = parse_json(text, where)
     if not isinstance(content, dict) or not isinstance(content.get("choices"), dict) or "space" not in content:
         raise InputError(f"{where}: expected an object with the keys space, space_hash and choices")
     return content

@@ -4,6 +4,10 @@ import numpy as np
 
 from lighttrack_nas.trackers.errors import InputError
 
+# Crops grow with the target: beyond these sides they would take all memory, or hold nothing of the picture.
+_SMALLEST_SIDE = 0.1
+_LARGEST_SIDE = 2
+
 
 def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Intersection over union, pair by pair.
@@ -67,7 +71,8 @@ def checked_box(box: object, frame_shape: tuple[int, ...] | None = None, where: 
         ``(4,)`` float64.
 
     Raises:
-        InputError: Not four finite numbers, no area, or wholly outside the frame.
+        InputError: Not four finite numbers, no area, wholly outside the frame, or a side below .1 pixels or above twice
+            the frame's longer side.
     """
     try:
         values = np.asarray(box, dtype=float)
@@ -84,4 +89,9 @@ def checked_box(box: object, frame_shape: tuple[int, ...] | None = None, where: 
         height, width = frame_shape[:2]
         if x >= width or y >= height or x + w <= 0 or y + h <= 0:
             raise InputError(f"{where}: {x:g},{y:g},{w:g},{h:g} lies outside the frame of {width} x {height} pixels")
+        if min(w, h) < _SMALLEST_SIDE or max(w, h) > _LARGEST_SIDE * max(width, height):
+            raise InputError(
+                f"{where}: a target of {w:g} x {h:g} pixels cannot be tracked in a frame of {width} x {height}: its "
+                f"sides must be at least {_SMALLEST_SIDE} and at most {_LARGEST_SIDE} times the frame's longer side"
+            )
     return values

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.trackers.parsing import parse_json, parse_yaml, read_text, short
+
+_LARGEST = {"penalty_k": 100, "window_influence": 1, "lr": 1, "context": 2, "small_target": 1, "min_size": 100}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +19,12 @@ class HyperParameters:
     """How predictions become a box (LightTrack's released tracker; SiamFC and SiamRPN before it).
 
     Attributes:
-        penalty_k: Strength of the penalty on changes of size and aspect, 0 or more.
+        penalty_k: Strength of the penalty on changes of size and aspect, 0 to 100.
         window_influence: Share of the cosine window in the score, 0 to 1.
         lr: Rate at which the size follows the prediction, 0 to 1.
-        context: Margin around the target in the crops, as a share of width plus height.
-        small_target: Below this share of the frame's area, at the first frame, the larger search size is used.
-        min_size: Smallest side of a box, pixels.
+        context: Margin around the target in the crops, as a share of width plus height, 0 to 2.
+        small_target: Below this share of the frame's area, at the first frame, the larger search size is used, 0 to 1.
+        min_size: Smallest side of a box, pixels, 0 to 100.
     """
 
     penalty_k: float = 0.062
@@ -37,11 +36,12 @@ class HyperParameters:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-                raise InputError(f"hyper-parameter {field.name}: expected a number of 0 or more, got {value!r}")
-            if field.name in ("window_influence", "lr") and value > 1:
-                raise InputError(f"hyper-parameter {field.name}: expected a number between 0 and 1, got {value!r}")
+            value, largest = getattr(self, field.name), _LARGEST[field.name]
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value <= largest:  # NaN compares as false
+                raise InputError(
+                    f"hyper-parameter {field.name}: expected a number between 0 and {largest}, got {short(value)}"
+                )
 
     def to_dict(self) -> dict[str, float]:
         """All fields, JSON-able."""
@@ -55,7 +55,7 @@ class HyperParameters:
             InputError: No mapping, an unknown name, or an impossible value.
         """
         if not isinstance(content, Mapping):
-            raise InputError(f"{where}: expected a mapping such as penalty_k: 0.062, got {content!r:.60}")
+            raise InputError(f"{where}: expected a mapping such as penalty_k: 0.062, got {short(content)}")
         known = [field.name for field in fields(cls)]
         try:
             for name in content:
@@ -87,11 +87,6 @@ def load_hyper_parameters(source: str | Path | Mapping[str, Any] | HyperParamete
     if path.suffix not in (".yaml", ".yml", ".json"):
         otherwise = "or give a file that ends in .yaml or .json"
         return HYPER_PARAMETERS[checked_name(name, HYPER_PARAMETERS, "set of hyper-parameters", otherwise)]
-    try:
-        text = path.read_text("utf-8")
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except OSError as error:
-        raise InputError(f"hyper-parameter file '{path}' cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"hyper-parameter file '{path}' is malformed: {str(error).splitlines()[0]}") from None
-    return HyperParameters.from_mapping(content, f"hyper-parameter file '{path}'")
+    where = f"hyper-parameter file '{path}'"
+    parse = parse_json if path.suffix == ".json" else parse_yaml
+    return HyperParameters.from_mapping(parse(read_text(path, "hyper-parameter file"), where), where)

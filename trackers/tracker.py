@@ -63,6 +63,9 @@ class SiameseTracker:
             a `SiameseNetwork`.
         hyper_parameters: A value, the name of a set ("default", "vot2019"), or a file.
 
+    Raises:
+        InputError: Unknown or impossible hyper-parameters, or a network without proper search sizes.
+
     Example:
         >>> tracker.init(frame, (x, y, width, height))  # doctest: +SKIP
         >>> box, score = tracker.update(next_frame)  # doctest: +SKIP
@@ -73,6 +76,10 @@ class SiameseTracker:
         network: ArrayNetwork,
         hyper_parameters: HyperParameters | str | Path | Mapping[str, Any] = "default",
     ) -> None:
+        if not isinstance(network.search_sizes, tuple) or not 1 <= len(network.search_sizes) <= 2:
+            raise InputError(
+                f"network.search_sizes: expected a tuple of one or two sizes, got {network.search_sizes!r}"
+            )
         self.network = network
         self.hyper_parameters = load_hyper_parameters(hyper_parameters)
         self.state: TargetState | None = None
@@ -161,8 +168,14 @@ def locate(
         stride: Search pixels per step of the map.
         hyper_parameters: Penalty, window and rate.
 
+    Positions whose prediction is not finite or has no extent are never chosen. Where no position is left, the target
+    stays where it was, with score 0.
+
     Returns:
         The new state in frame pixels, not yet clipped to the frame, and the score in [0, 1].
+
+    Raises:
+        InputError: The network's output holds no finite prediction at all.
     """
     grid, window = _grid_and_window(search_size, stride)
     if logits.shape != window.shape or distances.shape != (4, *window.shape):
@@ -170,6 +183,10 @@ def locate(
             f"a map of {window.shape} and distances (4, {window.shape[0]}, {window.shape[1]}) expected for search size "
             f"{search_size} at stride {stride}, got {logits.shape=} and {distances.shape=}"
         )
+    finite = np.isfinite(logits) & np.isfinite(distances).all(axis=0)
+    if not finite.any():
+        raise InputError("the network's output is not finite at any position: its weights are broken")
+    logits, distances = np.where(finite, logits, 0.0), np.where(finite, distances, 0.0)
     scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -500, 500)))
     left, top = grid[None, :] - distances[0], grid[:, None] - distances[1]
     right, bottom = grid[None, :] + distances[2], grid[:, None] + distances[3]
@@ -179,10 +196,12 @@ def locate(
         scale_change = _change(_padded_size(widths, heights) / _padded_size(width, height))
         ratio_change = _change((width / height) / (widths / heights))
         penalty = np.exp(-(scale_change * ratio_change - 1) * hyper_parameters.penalty_k)
-    # A prediction without any extent has no ratio: it is never worth choosing.
-    penalty = np.nan_to_num(penalty, nan=0.0)
+    usable = finite & (widths > 0) & (heights > 0)
+    if not usable.any():
+        return state, 0.0
     influence = hyper_parameters.window_influence
-    row, column = np.unravel_index(np.argmax(penalty * scores * (1 - influence) + window * influence), scores.shape)
+    rated = np.where(usable, penalty * scores * (1 - influence) + window * influence, -np.inf)
+    row, column = np.unravel_index(np.argmax(rated), rated.shape)
     predicted_centre = np.array(
         [(left[row, column] + right[row, column]) / 2, (top[row, column] + bottom[row, column]) / 2]
     )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.parsing import parse_json
 
 FORMAT = "lighttrack-nas-1"
 _FORMAT_KEY, _HEADER_KEY = "format_version", "lighttrack_nas"
@@ -53,10 +54,7 @@ def read_header(path: Path) -> dict[str, Any]:
             f"'{path}' is a safetensors file, but none of this project's: its header lacks {_FORMAT_KEY}={FORMAT}; "
             "official checkpoints come in by `lighttrack-nas import-weights`"
         )
-    try:
-        header = json.loads(metadata[_HEADER_KEY])
-    except (KeyError, json.JSONDecodeError):
-        header = None
+    header = parse_json(metadata.get(_HEADER_KEY, "null"), f"'{path}': the header '{_HEADER_KEY}'")
     if not isinstance(header, dict):
         raise InputError(f"'{path}': the header '{_HEADER_KEY}' is no JSON object")
     return header
@@ -65,17 +63,28 @@ def read_header(path: Path) -> dict[str, Any]:
 def load_weights(network: nn.Module, path: Path) -> None:
     """Load a safetensors file into a network, strictly.
 
+    Keys and shapes are compared before anything is allocated, so that a network built on the device "meta" costs no
+    more memory than the file holds; its weights become the file's.
+
+    Args:
+        network: On the CPU or on "meta"; on the CPU after loading.
+        path: The file.
+
     Raises:
         InputError: Unreadable file, missing or unexpected keys, another shape or type, or values that are not finite.
     """
     try:
-        state = safetensors.torch.load_file(str(path))
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
+            _check_shapes(network, shapes, str(path))
+            state = {key: file.get_tensor(key) for key in shapes}
     except FileNotFoundError:
         raise InputError(f"weight file '{path}' does not exist") from None
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(f"'{path}' is no whole safetensors file: {error}") from None
     check_state(network, state, str(path))
-    network.load_state_dict(state)
+    own = network.state_dict()
+    network.load_state_dict({key: tensor.to(own[key].dtype) for key, tensor in state.items()}, assign=True)
 
 
 def check_state(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
@@ -84,23 +93,29 @@ def check_state(network: nn.Module, state: Mapping[str, Tensor], where: str) -> 
     Raises:
         InputError: It does not; the message names the first keys that differ.
     """
-    own = network.state_dict()
-    missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    _check_shapes(network, {key: tuple(tensor.shape) for key, tensor in state.items()}, where)
+    for key, tensor in network.state_dict().items():
+        if state[key].layout != torch.strided or state[key].is_meta:
+            raise InputError(f"'{where}': '{key}' is no plain tensor of numbers")
+        if state[key].is_floating_point() != tensor.is_floating_point():
+            raise InputError(f"'{where}': '{key}' has type {state[key].dtype}, expected {tensor.dtype}")
+        if tensor.is_floating_point() and not torch.isfinite(state[key]).all():
+            raise InputError(f"'{where}': '{key}' holds values that are not finite")
+
+
+def _check_shapes(network: nn.Module, shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
+    own = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    missing, unexpected = sorted(own.keys() - shapes.keys()), sorted(shapes.keys() - own.keys())
     if missing or unexpected:
         raise InputError(
             f"'{where}' holds weights of another architecture: {len(missing)} keys missing ({', '.join(missing[:3])}), "
             f"{len(unexpected)} unexpected ({', '.join(unexpected[:3])})"
         )
-    for key, tensor in own.items():
-        if state[key].shape != tensor.shape:
+    for key, shape in own.items():
+        if shapes[key] != shape:
             raise InputError(
-                f"'{where}' holds weights of another architecture: '{key}' has shape {tuple(state[key].shape)}, "
-                f"expected {tuple(tensor.shape)}"
+                f"'{where}' holds weights of another architecture: '{key}' has shape {shapes[key]}, expected {shape}"
             )
-        if state[key].is_floating_point() != tensor.is_floating_point():
-            raise InputError(f"'{where}': '{key}' has type {state[key].dtype}, expected {tensor.dtype}")
-        if tensor.is_floating_point() and not torch.isfinite(state[key]).all():
-            raise InputError(f"'{where}': '{key}' holds values that are not finite")
 
 
 def load_torch_file(path: Path) -> Any:
@@ -120,7 +135,10 @@ def load_torch_file(path: Path) -> Any:
         raise InputError(
             f"'{path}' is refused: it holds more than tensors and plain containers, and loading it could run code"
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except PermissionError:
+        raise InputError(f"weight file '{path}' cannot be read: permission denied") from None
+    except Exception as error:
+        # Broken bytes end torch's reader in any of a dozen exceptions; none of them is more than a broken file.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"'{path}' is no whole PyTorch file: {reason}") from None
 

@@ -103,6 +103,29 @@ def test_other_spaces_have_no_codes(tiny: Space) -> None:
         tiny.encode(tiny.sample(np.random.default_rng(0)))
 
 
+def test_spaces_with_other_outputs_share_the_codes(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("extends: lighttrack\nname: one\noutputs: [stage4-block2]\n")
+    one = load_space(tmp_path / "one.yaml")
+    back, rest = GOOD.split("+", 1)
+    assert one.encode(one.decode(GOOD)) == f"{back[:-5]}00000+{rest}"
+    with pytest.raises(InputError, match=r"'stage4-block1' is no output of space 'one'; its outputs are stage4-block2"):
+        one.decode(GOOD.replace("ops_32", "ops_31"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "fused_channels: 96",
+        "outputs: [stage1, stage4]",
+        "predictions: {score_scale: 1, box_activation: relu, box_scale: 16}",
+    ],
+)
+def test_spaces_of_other_networks_have_no_codes(tmp_path: Path, change: str) -> None:
+    (tmp_path / "other.yaml").write_text(f"extends: lighttrack\nname: other\n{change}\n")
+    with pytest.raises(InputError, match="'other' has no official codes"):
+        load_space(tmp_path / "other.yaml").decode(GOOD)
+
+
 @pytest.mark.data
 def test_recorded_codes_decode(data: Path) -> None:
     rows = list(csv.DictReader((data / "lighttrack_mobile/arch_costs.csv").read_text().splitlines()))

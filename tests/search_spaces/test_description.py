@@ -105,6 +105,11 @@ def test_name_and_summary_leave_the_hash(tmp_path: Path) -> None:
         ({"operations": {"a/b": {"kind": "skip"}}}, "a/b"),
         ({"operations": {"a": {"kind": "skip"}, "b": {"kind": "skip"}}}, "operations.b: the same operation as 'a'"),
         ({"name": "has space"}, "name: "),
+        ({"search_sizes": [132]}, "search_sizes: 132 pixels do not fit the stride 8 .*next size that does is 136"),
+        ({"stem": {"channels": 16, "kernel": 4}}, "stem.kernel: .*got 4"),
+        ({"stem": {"channels": True}}, "stem.channels: .*valid integer.*got True"),
+        ({"template_size": 1024, "search_sizes": [2048]}, "16384 correlation kernels; at most 4096"),
+        ({"stages": stages(channels=40, operations=["k3e2", "skip"])}, "a skip among several operations"),
         ({"stages": stages(blocks=10**9)}, r"stages\[3\].blocks: .*less than or equal to 32"),
         ({"stages": stages(channels=10**9)}, r"stages\[3\].channels: .*less than or equal to 2048"),
         ({"template_size": 10**9}, "template_size: .*less than or equal to 2048"),
@@ -130,8 +135,12 @@ def test_mistakes_are_named(tmp_path: Path, changes: dict[str, Any], said: str) 
         ("extends: 3\n", "extends: expected a preset's name"),
         ("extends: lighttrak\n", "did you mean 'lighttrack'"),
         ("extends: mine.yaml\n", "in a circle"),
-        ("extends: gone.yaml\n", "gone.yaml: cannot be read: No such file"),
+        ("extends: gone.yaml\n", "gone.yaml' cannot be read: No such file"),
         ("name: x\n", "template_size: Field required"),
+        ("summary: 2024-13-45\n", "no valid YAML"),
+        ("[" * 5000, "no valid YAML"),
+        ("template_size: 1" + "0" * 5000, "no valid YAML"),
+        ("extends: lighttrack-tiny\nname: &a [x, x]\n", "name: .*valid string"),
         ("!!python/object/apply:os.system ['true']\n", "no valid YAML"),
     ],
 )
@@ -145,5 +154,5 @@ def test_broken_files_are_named(tmp_path: Path, text: str, said: str) -> None:
 def test_unknown_preset_and_missing_file() -> None:
     with pytest.raises(InputError, match=r"unknown space 'lighttrack-13'; did you mean 'lighttrack-1[2]'"):
         load_space("lighttrack-13")
-    with pytest.raises(InputError, match=r"nowhere\.yaml: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.yaml' cannot be read"):
         load_space("nowhere.yaml")

@@ -31,11 +31,14 @@ def test_files(tmp_path: Path) -> None:
     [
         ("penalty: 1\n", "unknown hyper-parameter 'penalty'; did you mean 'penalty_k'"),
         ("lr: 1.5\n", "lr: expected a number between 0 and 1, got 1.5"),
-        ("lr: -1\n", "lr: expected a number of 0 or more, got -1"),
-        ("lr: .nan\n", "lr: expected a number of 0 or more, got nan"),
-        ("lr: yes\n", "lr: expected a number of 0 or more, got True"),
+        ("lr: -1\n", "lr: expected a number between 0 and 1, got -1"),
+        ("lr: .nan\n", "lr: expected a number between 0 and 1, got nan"),
+        ("lr: yes\n", "lr: expected a number between 0 and 1, got True"),
         ("- 1\n", "expected a mapping"),
-        ("a: [\n", "malformed"),
+        ("a: [\n", "no valid YAML at line"),
+        ("lr: 2024-13-45\n", "no valid YAML"),
+        ("[" * 5000, "no valid YAML"),
+        ("lr: 1" + "0" * 5000, "no valid YAML"),
     ],
 )
 def test_bad_files(tmp_path: Path, text: str, said: str) -> None:
