@@ -89,10 +89,7 @@ def measure_costs(subject: Architecture | SiameseNetwork) -> Costs:
     Returns:
         The costs, with the counter, its convention and what it left out.
     """
-    if isinstance(subject, Architecture):
-        network = _with_zeros(subject)
-    else:
-        network = subject
+    network = _with_zeros(subject) if isinstance(subject, Architecture) else subject
     modes = {module: module.training for module in network.modules()}
     device = next(network.parameters()).device
     template_size, search_size = network.geometry.template_size, network.geometry.search_sizes[0]

@@ -3,6 +3,7 @@
 One-pass evaluation: the tracker is started on the first frame's box and never helped again.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ class EvaluationResult:
     """Figures of one tracker over sequences; `metrics` says what each is. Rates are fractions, 0 to 1.
 
     Attributes:
-        overall: Name of the figure -> value over all sequences that were scored.
+        overall: Name of the figure -> value over all sequences that were scored; `scored_sequences` is how many.
         sequences: Name of the sequence -> name of the figure -> value.
         failures: Name of the sequence -> why it could not be evaluated, one line.
         curves: Mean success and precision curves.
@@ -70,10 +71,10 @@ class EvaluationResult:
             {"overall": self.overall, "sequences": self.sequences, "failures": self.failures, "run": self.record}
         )
 
-    def save(self, output: Path) -> None:
+    def save(self, output: Path | str) -> None:
         """Write ``summary.json`` and ``summary.csv`` (the table) to a folder, made if missing."""
-        write_atomically(output / "summary.json", self.to_json())
-        write_atomically(output / "summary.csv", self.table().to_csv())
+        write_atomically(Path(output) / "summary.json", self.to_json())
+        write_atomically(Path(output) / "summary.csv", self.table().to_csv())
 
 
 def run_sequence(tracker: Tracker, sequence: Video) -> Track:
@@ -105,32 +106,40 @@ def run_sequence(tracker: Tracker, sequence: Video) -> Track:
 def evaluate(
     tracker: TrackerSource,
     sequences: Sequence[Video],
-    output: Path,
+    output: Path | str,
     record: Mapping[str, Any],
     progress: Progress | None = None,
+    *,
+    clip: bool = False,
 ) -> EvaluationResult:
     """Run a tracker over sequences and measure it.
 
     Results are files in the GOT-10k layout (see `results`), each written when its sequence is done. A second call with
-    the same record runs only what is missing; an interrupted call leaves what it did. The figures are computed from
-    the files, so a resumed run gives what an uninterrupted one gives.
+    the same record runs only what is missing or damaged; an interrupted call leaves what it did. The figures are
+    computed from the files, so a resumed run gives what an uninterrupted one gives.
 
     A sequence whose images or boxes cannot be read is reported in `failures`, and the others go on.
 
     Args:
         tracker: A tracker, or a function that makes one.
         sequences: The videos, with unique names. Where no box is known after the first frame (test splits), results
-            are written and the figures are NaN.
-        output: The folder for the results; made if missing.
-        record: What is run, JSON-able; kept in ``run.json``.
+            are written, the figures are NaN, and the sequence is left out of the means.
+        output: The folder for the results; made if missing. Not one of the data set's own.
+        record: What is run, JSON-able; kept in ``run.json``. It should say `clip`, too, if that is used.
         progress: Called after each sequence; None for silence.
+        clip: Clip all boxes to the frame, whose size the first image gives, before the overlap. The got10k toolkit does
+            so for GOT-10k, and its numbers come out: its `ao` and `sr` of a sequence are `ao` and `sr50`, those of its
+            `overall` are `ao_frames` and `sr50_frames`.
 
     Returns:
         The figures; `save` writes them.
 
     Raises:
-        InputError: No sequences, two of one name, or `output` holds results of another record.
+        InputError: No sequences, two of one name, `output` lies in the data set, or it holds results of another record
+            or of none.
     """
+    output = Path(output)
+    check_output(output, sequences)
     write_run_record(output, record)
 
     def one(sequence: Video) -> tuple[metrics.FrameScores, np.ndarray]:
@@ -142,7 +151,8 @@ def evaluate(
         boxes, times = found
         # The first box is given, not found: the file's decimals must not make it look missed by a hair.
         boxes[0] = sequence.boxes[0]
-        return metrics.score_frames(boxes, sequence.boxes, sequence.absent), times
+        frame_size = _frame_size(sequence) if clip else None
+        return metrics.score_frames(boxes, sequence.boxes, sequence.absent, frame_size), times
 
     def figures(done: tuple[metrics.FrameScores, np.ndarray]) -> dict[str, float]:
         return {**metrics.sequence_metrics(done[0]), "fps": metrics.frames_per_second([done[1]])}
@@ -153,12 +163,36 @@ def evaluate(
         overall={
             **metrics.overall_metrics(scores),
             "fps": metrics.frames_per_second(times for _, times in results.values()),
+            "scored_sequences": sum(map(metrics.is_scored, scores)),
         },
         sequences={name: figures(done) for name, done in results.items()},
         failures=failures,
         curves=metrics.mean_curves(scores),
         record=dict(record),
     )
+
+
+def check_output(output: Path, sequences: Iterable[Video]) -> None:
+    """Refuse a folder for results that would mix them with a data set.
+
+    A folder somewhere above a data set will do, as long as results do not go to the sequences' own folders.
+
+    Args:
+        output: The folder for the results; need not be there.
+        sequences: Of the data set.
+
+    Raises:
+        InputError: The folder holds frames or annotation, lies in one that does, or holds the sequences' folders.
+    """
+    where = output.resolve()
+    for sequence in sequences:
+        own, above = _data_folders(sequence)
+        results = where / Path(sequence.name).name
+        for folder in own:
+            # The results' folder would be a sequence's, or above its frames (NfS has two levels between).
+            mixed = results != where and folder.is_relative_to(results)
+            if mixed or where in above or where.is_relative_to(folder):
+                raise InputError(f"output '{output}' lies in the data set with '{folder}'; choose another folder")
 
 
 def fresh_tracker(source: TrackerSource) -> Tracker:
@@ -197,6 +231,22 @@ def run_each(
         if progress is not None:
             progress(sequence.name, figures(results[sequence.name]) if sequence.name in results else None)
     return results, failures
+
+
+def _data_folders(sequence: Video) -> tuple[set[Path], set[Path]]:
+    """Folders with frames or annotation, and those that hold them."""
+    frames = {folder.resolve() for folder in {path.parent for path in sequence.frame_paths}}
+    if sequence.source is None:
+        return frames, {folder.parent for folder in frames}
+    source = sequence.source.parent.resolve()
+    # UAV123 and TrackingNet keep frames and annotation in separate trees, whose root is common to both.
+    roots = {Path(os.path.commonpath([folder, source])) for folder in frames}
+    return frames | {source}, {folder.parent for folder in frames} | {source.parent} | roots
+
+
+def _frame_size(sequence: Video) -> tuple[int, int]:
+    height, width = sequence.frame(0).shape[:2]
+    return width, height
 
 
 def _check_names(names: Iterable[str]) -> None:

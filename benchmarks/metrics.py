@@ -14,8 +14,11 @@ miss: overlap 0, infinite distance.
 | `fps` | 2..n | frames / seconds in `update`, over everything; the got10k toolkit averages 1 / seconds instead, which is higher |
 
 OTB's figures count the first frame, where the tracker is given the answer, and GOT-10k's do not: both are kept as published.
-Overlaps are of whole boxes, even where they reach outside the frame. The got10k toolkit clips both boxes to the frame
-first for GOT-10k (not for OTB); `score_frames(frame_size=...)` does the same.
+A sequence without a scored frame after the first (test splits publish the first box only) says nothing of the tracker: its
+figures are NaN, and it is left out of the means.
+Overlaps, and with them `ao`, are of whole boxes, even where they reach outside the frame. For GOT-10k (not for OTB) the
+got10k toolkit first clips both boxes to the frame, and moves one that begins left of or above it to its edge:
+`score_frames(frame_size=...)` and `evaluate(clip=True)` do the same, and give that toolkit's numbers.
 """  # noqa: E501  (a table's rows cannot be broken)
 
 from collections.abc import Iterable, Sequence
@@ -111,12 +114,21 @@ def score_frames(
     )
 
 
+def is_scored(scores: FrameScores) -> bool:
+    """Whether a frame after the first, where the tracker is given the box, is scored."""
+    return not np.isnan(scores.overlaps[1:]).all()
+
+
 def curves(scores: FrameScores) -> Curves:
     """Read the curves of one sequence, its first frame included.
 
     Returns:
-        The curves; all NaN if no frame is scored.
+        The curves; all NaN if no frame after the first is scored.
     """
+    if not is_scored(scores):
+        return Curves(
+            *(np.full(len(t), np.nan) for t in (SUCCESS_THRESHOLDS, PRECISION_THRESHOLDS, NORMALISED_THRESHOLDS))
+        )
     return Curves(
         _shares(scores.overlaps, SUCCESS_THRESHOLDS, np.greater),
         _shares(scores.centre_errors, PRECISION_THRESHOLDS, np.less_equal),
@@ -125,7 +137,7 @@ def curves(scores: FrameScores) -> Curves:
 
 
 def mean_curves(sequences: Iterable[FrameScores]) -> Curves:
-    """Average the sequences' curves, each sequence counting once; sequences without scored frames are left out."""
+    """Average the sequences' curves, each sequence counting once; those that are not `is_scored` are left out."""
     each = [curves(scores) for scores in sequences]
     return Curves(
         _mean_rows([c.success for c in each], len(SUCCESS_THRESHOLDS)),
@@ -138,8 +150,8 @@ def sequence_metrics(scores: FrameScores) -> dict[str, float]:
     """The figures of one sequence.
 
     Returns:
-        `ao`, `sr50`, `sr75`, `success_auc`, `precision`, `normalised_precision` (NaN if no frame is scored), and
-        `frames`, the number of scored frames after the first.
+        `ao`, `sr50`, `sr75`, `success_auc`, `precision`, `normalised_precision` (NaN if no frame after the first is
+        scored), and `frames`, the number of scored frames after the first.
     """
     overlaps = _scored(scores.overlaps[1:])
     return {**_overlap_metrics(overlaps), **_curve_metrics(curves(scores)), "frames": len(overlaps)}
@@ -149,7 +161,8 @@ def overall_metrics(sequences: Sequence[FrameScores]) -> dict[str, float]:
     """The figures of a data set.
 
     Args:
-        sequences: Scores of each sequence, in any order; those without scored frames are left out of the means.
+        sequences: Scores of each sequence, in any order; those without a scored frame after the first are
+            left out.
 
     Returns:
         As `sequence_metrics`, averaged over the sequences, each counting once, and `ao_frames`, `sr50_frames`,
@@ -208,8 +221,7 @@ def _scored(values: np.ndarray) -> np.ndarray:
 
 
 def _shares(values: np.ndarray, thresholds: np.ndarray, passes: np.ufunc) -> np.ndarray:
-    values = _scored(values)
-    return passes(values[:, None], thresholds).mean(axis=0) if len(values) else np.full(len(thresholds), np.nan)
+    return passes(_scored(values)[:, None], thresholds).mean(axis=0)
 
 
 def _mean_rows(rows: list[np.ndarray], width: int) -> np.ndarray:

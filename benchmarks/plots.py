@@ -114,7 +114,7 @@ def precision_plot(results: Mapping[str, Curves]) -> Figure:
     return _draw(precision_info(results))
 
 
-def save_figures(result: EvaluationResult, output: Path, name: str | None = None) -> list[Path]:
+def save_figures(result: EvaluationResult, output: Path | str, name: str | None = None) -> list[Path]:
     """Write ``success.png`` and ``precision.png`` of one tracker.
 
     Args:
@@ -125,6 +125,7 @@ def save_figures(result: EvaluationResult, output: Path, name: str | None = None
     Returns:
         The files written.
     """
+    output = Path(output)
     recorded = result.record.get("tracker")
     name = name or (recorded if isinstance(recorded, str) else "tracker")
     figures = {"success.png": success_plot, "precision.png": precision_plot}

@@ -6,8 +6,8 @@ first being the box given and the seconds of `init`. ``DIR/run.json`` says what 
 
 import json
 import math
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -61,15 +61,19 @@ def read_result(output: Path, name: str, frames: int) -> tuple[np.ndarray, np.nd
         frames: How many frames the sequence has.
 
     Returns:
-        Boxes ``(frames, 4)`` and times ``(frames,)``, or None if either file is missing or has another number of lines.
+        Boxes ``(frames, 4)`` and times ``(frames,)``, or None if either file is missing, has another number of lines,
+        or is damaged: no text, or not boxes and times.
 
     Raises:
-        InputError: A file cannot be read as boxes or times; the message names the file and the line.
+        InputError: The name cannot name a folder.
     """
     files = boxes_path(output, name), times_path(output, name)
     if not all(file.is_file() for file in files):
         return None
-    boxes, times = read_boxes(files[0]), read_times(files[1])
+    try:
+        boxes, times = read_boxes(files[0]), read_times(files[1])
+    except InputError:
+        return None
     return (boxes, times) if len(boxes) == len(times) == frames else None
 
 
@@ -105,7 +109,9 @@ def write_run_record(output: Path, record: Mapping[str, Any]) -> None:
         record: What decides the results and where they come from: tracker, hyper-parameters, versions, device, data.
 
     Raises:
-        InputError: The folder holds results of another record; the message names what differs.
+        InputError: The folder holds results of another record (the message names what differs), or results without a
+            record.
+        TypeError: The record holds what JSON cannot say.
     """
     new = jsonable(record)
     if (output / RECORD_NAME).is_file():
@@ -115,6 +121,12 @@ def write_run_record(output: Path, record: Mapping[str, Any]) -> None:
                 f"'{output}' holds results of another run: {difference}; give another output folder, or delete this one"
             )
         return
+    kept = next(_result_files(output), None)
+    if kept is not None:
+        raise InputError(
+            f"'{output}' holds a result file, '{kept}', but no {RECORD_NAME} that says what was run; "
+            "give another output folder, or delete this one"
+        )
     write_atomically(output / RECORD_NAME, to_json(new))
 
 
@@ -126,7 +138,7 @@ def read_run_record(output: Path) -> dict[str, Any]:
     """
     path = output / RECORD_NAME
     try:
-        content = json.loads(_read_text(path))
+        content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
     if not isinstance(content, dict):
@@ -135,7 +147,12 @@ def read_run_record(output: Path) -> dict[str, Any]:
 
 
 def jsonable(value: Any) -> Any:
-    """Turn a value into what JSON can say: NaN and infinities become None, paths and unknown things their text."""
+    """Turn a value into what JSON can say: NaN and infinities become None, paths their text.
+
+    Raises:
+        TypeError: It is, or holds, something else than mappings, lists, tuples, sets, arrays, text, numbers, paths and
+            None.
+    """
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -144,7 +161,11 @@ def jsonable(value: Any) -> Any:
         return [jsonable(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int) else str(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    if value is None or isinstance(value, str | int):
+        return value
+    raise TypeError(f"JSON cannot hold a {type(value).__name__}, got {value!r}")
 
 
 def to_json(content: Any) -> str:
@@ -152,11 +173,12 @@ def to_json(content: Any) -> str:
     return json.dumps(jsonable(content), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _lines(lines: Iterable[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
+def read_text(path: Path) -> str:
+    """Read a text file.
 
-
-def _read_text(path: Path) -> str:
+    Raises:
+        InputError: It is no UTF-8 text, or cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -165,9 +187,17 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def _result_files(output: Path) -> Iterator[Path]:
+    return (path for path in output.glob("*/*_001.txt") if path.name == f"{path.parent.name}_001.txt")
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _read_numbers(path: Path, width: int, expected: str) -> np.ndarray:
     rows = []
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         try:
             row = [float(cell) for cell in line.split(",")]
         except ValueError:

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.benchmarks.evaluation import Progress, TrackerSource, fresh_tracker, run_each
+from lighttrack_nas.benchmarks.evaluation import Progress, TrackerSource, check_output, fresh_tracker, run_each
 from lighttrack_nas.benchmarks.metrics import frames_per_second
-from lighttrack_nas.benchmarks.results import boxes_path, read_times, times_path, to_json, write_run_record
+from lighttrack_nas.benchmarks.results import boxes_path, read_text, read_times, times_path, to_json, write_run_record
 from lighttrack_nas.benchmarks.vot_eao import (
     Fragment,
     expected_average_overlap,
@@ -73,8 +73,10 @@ class SupervisedResult:
     """Figures of one tracker under the supervised protocol.
 
     Attributes:
-        overall: `accuracy`, `failures`, `failures_per_100_frames`, `eao`, `fps` (see `summarise`).
-        sequences: Name of the sequence -> `accuracy`, `failures`, `failures_per_100_frames`, `frames`, `fps`.
+        overall: `accuracy`, `failures`, `failures_per_100_frames`, `robustness`, `eao`, `fps`, `scored_sequences` (see
+            `summarise`).
+        sequences: Name of the sequence -> `accuracy`, `failures`, `failures_per_100_frames`, `robustness`, `frames`,
+            `fps`.
         failures: Name of the sequence -> why it could not be evaluated, one line.
         curve: ``(longest sequence,)`` expected average overlap for each length.
         interval: The lengths that `eao` averages over, both ends included.
@@ -93,20 +95,21 @@ class SupervisedResult:
         return pd.DataFrame.from_dict(self.sequences, orient="index").rename_axis("sequence")
 
     def to_json(self) -> str:
-        """The content of ``summary.json``; null for what is not a number."""
+        """The content of ``summary.json``: `overall`, `eao_interval`, `sequences`, `failures`, `run`; null for NaN."""
         return to_json(
             {
-                "overall": {**self.overall, "eao_interval": self.interval},
+                "overall": self.overall,
+                "eao_interval": self.interval,
                 "sequences": self.sequences,
                 "failures": self.failures,
                 "run": self.record,
             }
         )
 
-    def save(self, output: Path) -> None:
+    def save(self, output: Path | str) -> None:
         """Write ``summary.json`` and ``summary.csv`` (the table) to a folder, made if missing."""
-        write_atomically(output / "summary.json", self.to_json())
-        write_atomically(output / "summary.csv", self.table().to_csv())
+        write_atomically(Path(output) / "summary.json", self.to_json())
+        write_atomically(Path(output) / "summary.csv", self.table().to_csv())
 
 
 def run_supervised(tracker: Tracker, sequence: Video) -> SupervisedRun:
@@ -174,12 +177,13 @@ def fragments(run: SupervisedRun) -> Iterator[Fragment]:
 
 
 def sequence_figures(run: SupervisedRun) -> dict[str, float]:
-    """`accuracy`, `failures`, `failures_per_100_frames`, `frames` and `fps` of one sequence."""
+    """`accuracy`, `failures`, `failures_per_100_frames`, `robustness`, `frames` and `fps` of one sequence."""
     failures = int((run.states == State.FAILED).sum())
     return {
         "accuracy": accuracy(run),
         "failures": failures,
         "failures_per_100_frames": 100 * failures / len(run.states),
+        "robustness": float(failures),
         "frames": len(run.states),
         "fps": frames_per_second([_update_times(run)]),
     }
@@ -196,27 +200,34 @@ def summarise(runs: Sequence[SupervisedRun], interval: tuple[int, int]) -> tuple
         The figures and the curve of the expected average overlap. `accuracy` averages the sequences' accuracies, each
         weighted by the frames of the sequence, as the VOT toolkit does (which counts a sequence where no frame outlives
         the burn-in as 0; here it is left out). `failures` is their number over all sequences, and
-        `failures_per_100_frames` that number over all frames, times 100. `eao` as in `vot_eao`. `fps` is frames per
-        second of `update`.
+        `failures_per_100_frames` that number over all frames, times 100. `robustness` is the VOT toolkit's "R": the
+        mean number of failures of a sequence, each sequence weighted by its frames (`AverageAccuracyRobustness` in
+        votchallenge/toolkit, `vot/analysis/supervised.py`); less is better, and of one sequence it is the number of its
+        failures. It is not the "R" of pysot's toolkit, which is `failures_per_100_frames`.
+        `eao` as in `vot_eao`. `fps` is frames per second of `update`. `scored_sequences` is how many sequences have a
+        frame that could be compared with ground truth.
     """
     accuracies = np.array([accuracy(run) for run in runs])
     weights = np.array([len(run.states) for run in runs], float)
     known = ~np.isnan(accuracies)
-    failures = sum(int((run.states == State.FAILED).sum()) for run in runs)
+    failed = np.array([int((run.states == State.FAILED).sum()) for run in runs])
+    failures = int(failed.sum())
     curve = expected_overlap_curve([part for run in runs for part in fragments(run)], int(weights.max()))
     return {
         "accuracy": float(np.average(accuracies[known], weights=weights[known])) if known.any() else float("nan"),
         "failures": failures,
         "failures_per_100_frames": 100 * failures / float(weights.sum()),
+        "robustness": float(np.average(failed, weights=weights)),
         "eao": expected_average_overlap(curve, interval),
         "fps": frames_per_second(_update_times(run) for run in runs),
+        "scored_sequences": sum(_is_scored(run) for run in runs),
     }, curve
 
 
 def evaluate_supervised(
     tracker: TrackerSource,
     sequences: Sequence[Video],
-    output: Path,
+    output: Path | str,
     record: Mapping[str, Any],
     interval: tuple[int, int] | None = None,
     progress: Progress | None = None,
@@ -229,7 +240,8 @@ def evaluate_supervised(
     Args:
         tracker: A tracker, or a function that makes one.
         sequences: The videos, with unique names.
-        output: The folder for the results; made if missing. Not one that `evaluate` writes to.
+        output: The folder for the results; made if missing. Not one that `evaluate` writes to, nor one of the data
+            set's own.
         record: What is run, JSON-able; kept in ``run.json``.
         interval: Lengths that EAO averages over, both ends included; None estimates them from the sequences
             (`typical_lengths`). Published figures use `vot_eao.PUBLISHED_INTERVALS`.
@@ -239,13 +251,18 @@ def evaluate_supervised(
         The figures; `save` writes them.
 
     Raises:
-        InputError: No sequences, two of one name, or `output` holds results of another record.
+        InputError: No sequences, two of one name, `output` lies in the data set, or it holds results of another record
+            or of none.
     """
+    output = Path(output)
+    check_output(output, sequences)
     write_run_record(output, {"protocol": "vot supervised", **record})
 
     def one(sequence: Video) -> SupervisedRun:
-        if read_run(output, sequence) is None:
-            write_run(output, sequence.name, run_supervised(fresh_tracker(tracker), sequence))
+        kept = _kept_run(output, sequence)
+        if kept is not None:
+            return kept
+        write_run(output, sequence.name, run_supervised(fresh_tracker(tracker), sequence))
         run = read_run(output, sequence)
         assert run is not None
         return run
@@ -282,7 +299,7 @@ def read_run(output: Path, sequence: Video) -> SupervisedRun | None:
     path = boxes_path(output, sequence.name)
     if not (path.is_file() and times_path(output, sequence.name).is_file()):
         return None
-    lines, times = path.read_text().splitlines(), read_times(times_path(output, sequence.name))
+    lines, times = read_text(path).splitlines(), read_times(times_path(output, sequence.name))
     if not len(lines) == len(times) == len(sequence):
         return None
     states, boxes, overlaps = np.empty(len(lines), int), np.full((len(lines), 4), np.nan), np.full(len(lines), np.nan)
@@ -293,6 +310,18 @@ def read_run(output: Path, sequence: Video) -> SupervisedRun | None:
         if states[index] == State.TRACKED and region is not None:
             overlaps[index] = region_overlap(region, boxes[index], (width, height))
     return SupervisedRun(states, boxes, overlaps, times)
+
+
+def _kept_run(output: Path, sequence: Video) -> SupervisedRun | None:
+    try:
+        return read_run(output, sequence)
+    except InputError:
+        # A damaged file is as good as none. What else is wrong (a name, an image) shows again when the tracker runs.
+        return None
+
+
+def _is_scored(run: SupervisedRun) -> bool:
+    return bool((~np.isnan(run.overlaps) | (run.states == State.FAILED)).any())
 
 
 def _parse(line: str, where: str) -> tuple[State, np.ndarray]:

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from lighttrack_nas.trackers.errors import InputError
     from lighttrack_nas.trackers.hyper_parameters import HyperParameters
     from lighttrack_nas.trackers.readers import read_sequences
-    from lighttrack_nas.trackers.tracker import SiameseTracker
+    from lighttrack_nas.trackers.tracker import ArrayNetwork, SiameseTracker
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Architecture": "search_spaces.architecture",
+    "ArrayNetwork": "trackers.tracker",
     "Costs": "benchmarks.costs",
     "HyperParameters": "trackers.hyper_parameters",
     "InputError": "trackers.errors",
@@ -55,6 +56,7 @@ _HOMES = {
 
 __all__ = [
     "Architecture",
+    "ArrayNetwork",
     "Costs",
     "HyperParameters",
     "InputError",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
-from importlib.util import find_spec
 
 PACKAGES = (
     "lighttrack-nas",
@@ -17,10 +16,11 @@ PACKAGES = (
     "filelock",
     "fvcore",
     "numpy",
-    "opencv-python",
+    "opencv",
     "pandas",
     "safetensors",
 )
+_OPENCV = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
 RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 """Optional packages that run exported models."""
 
@@ -29,11 +29,18 @@ def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide results, without importing them."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
+        # OpenCV comes under four names, any of which serves.
+        found[package] = _version(_OPENCV if package == "opencv" else (package,))
     return found
+
+
+def _version(names: tuple[str, ...]) -> str:
+    for name in names:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "not installed"
 
 
 def filelock_trap(installed: dict[str, str]) -> str | None:
@@ -52,16 +59,7 @@ def filelock_trap(installed: dict[str, str]) -> str | None:
 
 def runtimes() -> dict[str, str]:
     """The optional runtimes with their versions, or "not installed"."""
-    found = {}
-    for package in RUNTIMES:
-        if find_spec(package) is None:
-            found[package] = "not installed"
-            continue
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "installed, version unknown"
-    return found
+    return {package: _version((package,)) for package in RUNTIMES}
 
 
 def devices() -> list[str]:

@@ -135,13 +135,13 @@ def _tower_labels(branch: str) -> list[str]:
 
 
 def _check_space(space: Space) -> None:
-    """Codes count candidates by position and say nothing of widths: they fit LightTrack's space and its outputs alone."""
+    """Codes count candidates by position and say nothing of widths: they fit LightTrack's networks alone."""
     first_searched = space.description.stages[1].name if len(space.description.stages) > 1 else ""
     early = any(exit_.name.startswith(f"{first_searched}-") for exit_ in space.description.exits)
     if early or _networks_of(space.description) != _published():
         raise InputError(
-            f"space '{space.name}' has no official codes: they describe the networks of 'lighttrack' and 'lighttrack-12' "
-            "only; write the architecture as JSON"
+            f"space '{space.name}' has no official codes: they describe the networks of 'lighttrack' and "
+            "'lighttrack-12' only; write the architecture as JSON"
         )
 
 

@@ -203,10 +203,11 @@ class SpaceDescription(_Part):
         for exit_ in self.exits:
             for size in self.search_sizes:
                 # The network's map rounds up, the tracker's grid to the nearest: they must meet.
-                if math.ceil(size / exit_.total_stride) != round(size / exit_.total_stride):
+                cells = math.ceil(size / exit_.total_stride)
+                if cells != round(size / exit_.total_stride):
                     raise ValueError(
-                        f"search_sizes: {size} pixels do not fit the stride {exit_.total_stride} of output '{exit_.name}'; "
-                        f"the next size that does is {math.ceil(size / exit_.total_stride) * exit_.total_stride}"
+                        f"search_sizes: {size} pixels do not fit the stride {exit_.total_stride} of output "
+                        f"'{exit_.name}'; the next size that does is {cells * exit_.total_stride}"
                     )
             if self.kernels(exit_) > _MOST_KERNELS:
                 raise ValueError(

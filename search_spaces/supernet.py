@@ -27,10 +27,12 @@ class Supernet(nn.Module):
         self.space = space
         fresh = model_space or space.model_space()
         self.model_space: TrackerModelSpace = fresh if is_supernet(fresh) else RandomOneShot().mutate_model(fresh)
+        self._pinned: Architecture | None = None
 
     @property
     def network(self) -> SiameseNetwork:
         """The network of choices; runs the pinned path."""
+        _ = self.pinned
         return self.model_space.network
 
     def pin(self, architecture: Architecture) -> None:
@@ -45,6 +47,18 @@ class Supernet(nn.Module):
         for module in self.model_space.modules():
             if isinstance(module, BaseSuperNetModule):
                 module.resample(memo=sample)
+        self._pinned = architecture
+
+    @property
+    def pinned(self) -> Architecture:
+        """The architecture that runs.
+
+        Raises:
+            InputError: None was pinned yet.
+        """
+        if self._pinned is None:
+            raise InputError("the supernet has no path yet: call pin(architecture) before it runs")
+        return self._pinned
 
     def extract(self, architecture: Architecture) -> SiameseNetwork:
         """Build an architecture's plain network with a copy of its path's weights; the supernet stays untouched."""

@@ -14,6 +14,7 @@ import torch
 import lighttrack_nas as ltn
 from lighttrack_nas import environment
 from lighttrack_nas.cli import main
+from lighttrack_nas.cli.video import draw_box
 
 
 class Outcome(NamedTuple):
@@ -88,7 +89,7 @@ def test_describe(run: Run) -> None:
     shown = run("describe")
     assert shown.code == 0
     assert "107,946,249,863,639,334,912" in shown.out
-    assert "stage4-block0 .. stage4-block3" in shown.out
+    assert "stage3 block 0 1 2 3 (stride 16), stage4 block 0 1 2 3 (stride 16)" in shown.out
     machine = json.loads(run("describe", "lighttrack-12", "--json").out)
     assert machine["size"]["labels"] == 6**14 * 12 * (3 * 2 * 3**7) ** 2
     assert machine["labels"]["cls-width"] == ["128", "192", "256"]
@@ -142,9 +143,26 @@ def test_track_a_folder(run: Run, model: Path, sequences: Path, tmp_path: Path) 
     assert record["versions"]["torch"] == torch.__version__.split("+")[0]
     video = cv2.VideoCapture(str(tmp_path / "out/video.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 6
-    assert video.read()[1].shape == (120, 160, 3)
+    _, drawn = video.read()
     video.release()
+    # Yellow on the upper edge of the first box, x from 60 to 92 at y 40; none far from it.
+    yellow = (drawn[:, :, 0] < 110) & (drawn[:, :, 1] > 140) & (drawn[:, :, 2] > 160)
+    assert drawn.shape == (120, 160, 3)
+    assert yellow[39:42, 64:88].any(axis=0).mean() > 0.9
+    assert not yellow[80:].any()
     assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_box_and_score_are_drawn() -> None:
+    grey = np.full((120, 160, 3), 40, np.uint8)
+    drawn = draw_box(grey, np.array([60.0, 50.0, 32.0, 24.0]), None)
+    changed = np.argwhere((drawn != grey).any(axis=2))
+    assert (np.abs(changed.min(axis=0) - [50, 60]) <= 2).all()
+    assert (np.abs(changed.max(axis=0) - [74, 92]) <= 2).all()
+    assert not (drawn != grey).any(axis=2)[54:70, 64:88].any()  # the target itself stays visible
+    scored = draw_box(grey, np.array([60.0, 50.0, 32.0, 24.0]), 0.5)
+    assert (scored[30:48, 60:95] != drawn[30:48, 60:95]).any()
+    assert (grey == 40).all()
 
 
 def test_track_a_video_with_a_baseline(run: Run, tmp_path: Path) -> None:
@@ -183,6 +201,85 @@ def test_a_frame_of_another_size_keeps_what_was_tracked(run: Run, model: Path, s
 )
 def test_bad_boxes(run: Run, model: Path, sequences: Path, box: str, said: str) -> None:
     assert_refused(run("track", model, sequences / "first", "--box", box, "-o", "out"), said)
+
+
+@pytest.mark.parametrize("box", ["0,0,100000,100000", "0,0,1e12,1e12", "0,0,1e-200,1e-200"])
+def test_boxes_that_no_crop_can_hold(run: Run, model: Path, sequences: Path, box: str) -> None:
+    outcome = run("track", model, sequences / "first", "--box", box, "-o", "out", "--save-video")
+    assert_refused(outcome, "cannot be tracked in a frame of 160 x 120")
+
+
+def test_a_network_that_overflows(run: Run, tmp_path: Path, sequences: Path) -> None:
+    """Finite weights, no finite prediction: one sentence, and the other sequences' results."""
+    space = ltn.load_space("lighttrack-tiny")
+    architecture = space.sample(np.random.default_rng(0))
+    network = space.network(architecture)
+    with torch.no_grad():
+        network.reg_head.prediction.bias.fill_(200.0)  # type: ignore[union-attr]
+    ltn.save_model(network, architecture, tmp_path / "wild.safetensors")
+    outcome = run("track", "wild.safetensors", sequences / "first", "--box", "60,40,32,24", "-o", "out")
+    assert_refused(outcome, "not finite at any position")
+    assert np.isfinite(np.loadtxt(tmp_path / "out/boxes.txt", delimiter=",")).all()
+
+
+def test_a_failed_start_leaves_earlier_results(run: Run, model: Path, sequences: Path, tmp_path: Path) -> None:
+    good = ("track", model, sequences / "first", "--box", "60,40,32,24", "-o", "out")
+    assert run(*good, "--save-video").code == 0
+    bad = ("track", model, sequences / "first", "--box", "60,40,900,24", "-o", "out")
+    assert_refused(run(*bad), "cannot be tracked")
+    assert len((tmp_path / "out/boxes.txt").read_text().splitlines()) == 6
+    assert (tmp_path / "out/video.mp4").is_file()
+    assert run(*good).code == 0
+    assert not (tmp_path / "out/video.mp4").exists()  # no video of another run beside these boxes
+
+
+def test_ctrl_c_keeps_what_was_tracked(
+    run: Run, model: Path, sequences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = ltn.SiameseTracker.update
+    calls = iter(range(100))
+
+    def update(self: ltn.SiameseTracker, frame: np.ndarray) -> tuple[np.ndarray, float]:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        return read(self, frame)
+
+    monkeypatch.setattr(ltn.SiameseTracker, "update", update)
+    stopped = run("track", model, sequences / "first", "--box", "60,40,32,24", "-o", "out")
+    assert stopped.code == 130
+    assert "stopped: the 4 frames so far are written" in stopped.err
+    assert json.loads((tmp_path / "out/track.json").read_text())["state"] == "stopped"
+    assert len((tmp_path / "out/boxes.txt").read_text().splitlines()) == 4
+    calls = iter(range(1, 100))
+    stopped = run("evaluate", model, sequences, "-o", "runs")
+    assert stopped.code == 130
+    assert "stopped: 0 of 2 sequences are kept; the same call goes on" in stopped.err
+    monkeypatch.undo()
+
+
+def test_threads_are_set(run: Run, model: Path, sequences: Path, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        done = run("track", model, sequences / "first", "--box", "60,40,32,24", "-o", "out", "--threads", before + 1)
+        assert done.code == 0
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+    assert json.loads((tmp_path / "out/track.json").read_text())["threads"] == before + 1
+    assert run("track", model, sequences / "first", "-o", "out", "--threads", 1000000).code == 2
+
+
+def test_a_video_that_ends_early_is_said(run: Run, tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (160, 120))
+    for frame in frames(20):
+        writer.write(frame)
+    writer.release()
+    content = (tmp_path / "v.avi").read_bytes()
+    (tmp_path / "v.avi").write_bytes(content[: len(content) // 2])
+    shown = run("track", "never-moves", "v.avi", "--box", "60,40,32,24", "-o", "out")
+    assert shown.code == 0
+    assert "warning: 'v.avi' ended after" in shown.err
+    assert 1 <= len((tmp_path / "out/boxes.txt").read_text().splitlines()) < 20
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99", "meta:x"])
@@ -238,6 +335,8 @@ def test_evaluate_json_and_protocols(run: Run, sequences: Path, tmp_path: Path) 
     assert run(*supervised, "--eao-interval", "2,5").code == 0
     assert run(*supervised, "--eao-interval", "vot2019").code == 0
     assert_refused(run(*supervised, "--eao-interval", "5,2"), "--eao-interval '5,2': expected LOW,HIGH")
+    one_pass = run("evaluate", "never-moves", sequences, "-o", "out4", "--eao-interval", "vot2019")
+    assert_refused(one_pass, "--eao-interval belongs to --protocol vot")
     assert_refused(run(*supervised, "--eao-interval", "vot2030"), "did you mean 'vot20")
     wrong = run("evaluate", "never-moves", sequences, "-o", "out3", "--protocol", "vots")
     assert_refused(wrong, "unknown protocol 'vots'; did you mean 'vot'")
@@ -249,8 +348,10 @@ def test_evaluate_json_and_protocols(run: Run, sequences: Path, tmp_path: Path) 
 def test_one_broken_sequence_leaves_the_others(run: Run, sequences: Path, tmp_path: Path) -> None:
     (sequences / "first/00000003.jpg").write_bytes(b"no image")
     shown = run("evaluate", "never-moves", sequences, "-o", "out")
-    assert shown.code == 0
+    assert shown.code == 1
     assert "sequence 'first' could not be evaluated" in shown.err
+    assert "error: 1 of 2 sequences could not be evaluated" in shown.err
+    assert "overall (1)" in shown.out
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert set(summary["sequences"]) == {"second"}
     assert "00000003.jpg" in summary["failures"]["first"]
@@ -271,13 +372,25 @@ def test_bad_sequences(run: Run, sequences: Path, change: Callable[[Path], objec
     assert_refused(run("evaluate", "never-moves", sequences / "first", "-o", "out"), said)
 
 
+def test_the_data_set_is_no_place_for_results(run: Run, sequences: Path, model: Path) -> None:
+    before = sorted(sequences.rglob("*"))
+    for output in (sequences, sequences / "first", sequences / "first" / "runs"):
+        assert_refused(run("evaluate", "never-moves", sequences, "-o", output), "lies in the data set")
+    track = ("track", "never-moves", sequences / "first", "--box", "60,40,32,24", "-o", sequences / "first")
+    assert_refused(run(*track), "give another folder")
+    assert sorted(sequences.rglob("*")) == before
+
+
 def test_missing_data_set(run: Run) -> None:
     assert_refused(run("evaluate", "never-moves", "nowhere", "-o", "out"), "nowhere")
 
 
 def test_output_that_is_a_file(run: Run, sequences: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
-    assert_refused(run("evaluate", "never-moves", sequences, "-o", "out"), "out")
+    assert_refused(run("evaluate", "never-moves", sequences, "-o", "out"), "'out' cannot hold results")
+    track = ("track", "never-moves", sequences / "first", "--box", "60,40,32,24", "-o")
+    assert_refused(run(*track, "out"), "'out' cannot hold results")
+    assert_refused(run(*track, "out/inner"), "'out/inner' cannot hold results")
     assert (tmp_path / "out").read_text() == "mine"
 
 
@@ -298,6 +411,13 @@ def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_filelock_trap(version: str, trapped: bool) -> None:
     assert (environment.filelock_trap({"filelock": version}) is not None) == trapped
+
+
+def test_commands_keep_freed_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[bool] = []
+    monkeypatch.setattr("lighttrack_nas.memory.keep_freed_memory", lambda: called.append(True))
+    run("describe")
+    assert called == [True]
 
 
 def test_wrong_calls(run: Run) -> None:

@@ -1,6 +1,8 @@
 """Model files: everything needed to use the weights, and refusal of what does not fit."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 import lighttrack_nas as ltn
 from lighttrack_nas.architectures import find_architecture
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.loading import parse_space
 from lighttrack_nas.trackers.weights import save_weights
 
 TINY = ltn.load_space("lighttrack-tiny")
@@ -61,6 +64,58 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     make(tmp_path / "m.safetensors", seed=0)
     with pytest.raises(ltn.InputError, match="holds weights of another architecture"):
         ltn.build_tracker(TINY.sample(np.random.default_rng(1)), weights=tmp_path / "m.safetensors")
+
+
+def test_the_same_network_of_two_spaces_is_one(tmp_path: Path, mobile_code: str) -> None:
+    paper, released = (ltn.load_space(name).decode(mobile_code) for name in ("lighttrack", "lighttrack-12"))
+    ltn.save_model(paper.space.network(paper), paper, tmp_path / "m.safetensors")
+    ltn.build_tracker(released, weights=tmp_path / "m.safetensors")
+    other = released.space.decode(mobile_code.replace("cls_21", "cls_20"))
+    with pytest.raises(ltn.InputError, match="another architecture: at 'cls-layer0' it has k5, expected k3"):
+        ltn.build_tracker(other, weights=tmp_path / "m.safetensors")
+
+
+def test_a_hostile_header_costs_no_memory(tmp_path: Path) -> None:
+    """A header may ask for gigabytes; it is compared with the file before anything is allocated."""
+    wide = {
+        "name": "wide",
+        "template_size": 64,
+        "search_sizes": [128],
+        "stem": {"channels": 2048},
+        "operations": {"a": {"kind": "mbconv", "kernel": 3, "expansion": 16}, "k3": {"kind": "dsconv", "kernel": 3}},
+        "stages": [{"name": "stage1", "channels": 2048, "blocks": 32, "stride": 2, "operations": ["a"]}],
+        "outputs": ["stage1-block31"],
+        "fused_channels": 2048,
+        "towers": {branch: {"widths": [2048], "layers": [{"operations": ["k3"]}]} for branch in ("cls", "reg")},
+        "predictions": {"score_scale": 1, "box_activation": "relu", "box_scale": 1},
+    }
+    space = parse_space(wide, "test")
+    header = {"space": wide, "architecture": json.loads(space.architecture({}).to_json())}
+    save_weights(torch.nn.BatchNorm2d(1), tmp_path / "m.safetensors", header)
+    code = (
+        "import resource, sys; import torch; import lighttrack_nas as ltn\n"
+        "import lighttrack_nas.models, lighttrack_nas.trackers.network, safetensors.torch\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: ltn.load_model(sys.argv[1])\n"
+        "except ltn.InputError as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "m.safetensors"], check=True, capture_output=True, text=True
+    )
+    message, kilobytes = done.stdout.splitlines()
+    assert "holds weights of another architecture" in message
+    assert int(kilobytes) < 300_000  # the network would take 35 GB
+
+
+def test_loading_and_counting_leave_the_generator_alone(tmp_path: Path) -> None:
+    architecture = make(tmp_path / "m.safetensors")
+    supernet = TINY.supernet()
+    before = torch.random.get_rng_state()
+    ltn.load_model(tmp_path / "m.safetensors")
+    ltn.measure_costs(architecture)
+    supernet.extract(architecture)
+    assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_a_header_that_lies_is_refused(tmp_path: Path) -> None:

@@ -140,17 +140,22 @@ class OpenCVTracker:
             OpenCV reports the target lost, the box before and 0.
 
         Raises:
-            InputError: No `init` before, or a frame of another size or type.
+            InputError: No `init` before, a frame of another size or type, or OpenCV fails on it.
         """
         if self._tracker is None:
             raise InputError("the tracker has no target yet: call init(frame, box) before update(frame)")
         checked_frame(frame, self._frame_shape)
-        found, box = self._tracker.update(frame)
+        try:
+            found, box = self._tracker.update(frame)
+            # Trackers without a score have no such method, or answer -1.
+            score = float(self._tracker.getTrackingScore()) if hasattr(self._tracker, "getTrackingScore") else -1.0
+        except cv2.error as error:
+            raise InputError(
+                f"OpenCV cannot follow the target on from {self._box.tolist()}: {_reason(error)}"
+            ) from None
         if not found:
             return self._box.copy(), 0.0
         self._box = np.array(box, float)
-        # Trackers without a score have no such method, or answer -1.
-        score = float(self._tracker.getTrackingScore()) if hasattr(self._tracker, "getTrackingScore") else -1.0
         return self._box.copy(), score if score >= 0 else 1.0
 
 

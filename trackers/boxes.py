@@ -6,7 +6,7 @@ from lighttrack_nas.trackers.errors import InputError
 
 # Crops grow with the target: beyond these sides they would take all memory, or hold nothing of the picture.
 _SMALLEST_SIDE = 0.1
-_LARGEST_SIDE = 2
+_LARGEST_SIDE = 3
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -71,8 +71,8 @@ def checked_box(box: object, frame_shape: tuple[int, ...] | None = None, where: 
         ``(4,)`` float64.
 
     Raises:
-        InputError: Not four finite numbers, no area, wholly outside the frame, or a side below .1 pixels or above twice
-            the frame's longer side.
+        InputError: Not four finite numbers, no area, wholly outside the frame, or a side below .1 pixels or above three
+            times the frame's longer side.
     """
     try:
         values = np.asarray(box, dtype=float)

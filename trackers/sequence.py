@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.frames import quiet_opencv
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +62,21 @@ def read_image(path: Path) -> np.ndarray:
     """Read an image file as BGR uint8 ``(height, width, 3)``.
 
     Raises:
-        InputError: The file is missing or OpenCV cannot decode it.
+        InputError: The file is missing or cannot be read, or OpenCV cannot decode it.
     """
-    if not path.is_file():
-        raise InputError(f"image '{path}' does not exist")
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        if not path.is_file():
+            raise InputError(f"image '{path}' does not exist")
+        # OpenCV does not say why it cannot read a file.
+        path.open("rb").close()
+    except OSError as error:
+        raise InputError(f"image '{path}' cannot be read: {error.strerror}") from None
+    try:
+        with quiet_opencv():
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"image '{path}' cannot be decoded: {reason}") from None
     if image is None:
         raise InputError(f"image '{path}' cannot be decoded: it is truncated, or no format that OpenCV reads")
     return image

@@ -114,7 +114,7 @@ def open_source(source: str) -> FrameSource:
         InputError: No such path, not a video, a folder without images, or no such camera.
     """
     if source.isdecimal():
-        return _open_camera(int(source))
+        return _open_camera(source)
     path = Path(source).expanduser()
     if path.is_dir():
         images = list_images(path)
@@ -143,9 +143,14 @@ def _open_video(path: Path) -> FrameSource:
     )
 
 
-def _open_camera(number: int) -> FrameSource:
-    with quiet_opencv():
-        capture = cv2.VideoCapture(number)
+def _open_camera(digits: str) -> FrameSource:
+    try:
+        number = int(digits)
+        with quiet_opencv():
+            capture = cv2.VideoCapture(number)
+    except (cv2.error, ValueError):
+        # OpenCV takes 32 bits, and Python reads some thousand digits.
+        raise InputError(f"camera {digits[:40]} cannot be opened: there is no camera of such a number") from None
     if not capture.isOpened():
         raise InputError(f"camera {number} cannot be opened: it is not connected, in use, or not permitted")
     fps = capture.get(cv2.CAP_PROP_FPS)

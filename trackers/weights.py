@@ -36,17 +36,28 @@ def save_weights(network: nn.Module, path: Path, header: Mapping[str, Any]) -> N
     write_atomically(path, safetensors.torch.save(state, metadata))
 
 
+def _check_readable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except FileNotFoundError:
+        raise InputError(f"weight file '{path}' does not exist") from None
+    except OSError as error:
+        raise InputError(f"weight file '{path}' cannot be read: {error.strerror}") from None
+    if path.suffix in (".pth", ".pt"):
+        raise InputError(f"'{path}' is a PyTorch file: import it first with `lighttrack-nas import-weights`")
+
+
 def read_header(path: Path) -> dict[str, Any]:
     """Read a weight file's header without its tensors.
 
     Raises:
         InputError: No such file, truncated, no safetensors, or none of this project's.
     """
+    _check_readable(path)
     try:
         with safetensors.safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
-    except FileNotFoundError:
-        raise InputError(f"weight file '{path}' does not exist") from None
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(f"'{path}' is no whole safetensors file: {error}") from None
     if metadata.get(_FORMAT_KEY) != FORMAT:
@@ -63,8 +74,8 @@ def read_header(path: Path) -> dict[str, Any]:
 def load_weights(network: nn.Module, path: Path) -> None:
     """Load a safetensors file into a network, strictly.
 
-    Keys and shapes are compared before anything is allocated, so that a network built on the device "meta" costs no
-    more memory than the file holds; its weights become the file's.
+    The network's weights become the file's, so that one built on the device "meta" costs no more memory than the file
+    holds, whatever its header asked for.
 
     Args:
         network: On the CPU or on "meta"; on the CPU after loading.
@@ -73,13 +84,9 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Raises:
         InputError: Unreadable file, missing or unexpected keys, another shape or type, or values that are not finite.
     """
+    _check_readable(path)
     try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
-            _check_shapes(network, shapes, str(path))
-            state = {key: file.get_tensor(key) for key in shapes}
-    except FileNotFoundError:
-        raise InputError(f"weight file '{path}' does not exist") from None
+        state = safetensors.torch.load_file(str(path))
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(f"'{path}' is no whole safetensors file: {error}") from None
     check_state(network, state, str(path))
@@ -93,8 +100,19 @@ def check_state(network: nn.Module, state: Mapping[str, Tensor], where: str) -> 
     Raises:
         InputError: It does not; the message names the first keys that differ.
     """
-    _check_shapes(network, {key: tuple(tensor.shape) for key, tensor in state.items()}, where)
-    for key, tensor in network.state_dict().items():
+    own = network.state_dict()
+    missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    if missing or unexpected:
+        raise InputError(
+            f"'{where}' holds weights of another architecture: {len(missing)} keys missing ({', '.join(missing[:3])}), "
+            f"{len(unexpected)} unexpected ({', '.join(unexpected[:3])})"
+        )
+    for key, tensor in own.items():
+        if state[key].shape != tensor.shape:
+            raise InputError(
+                f"'{where}' holds weights of another architecture: '{key}' has shape {tuple(state[key].shape)}, "
+                f"expected {tuple(tensor.shape)}"
+            )
         if state[key].layout != torch.strided or state[key].is_meta:
             raise InputError(f"'{where}': '{key}' is no plain tensor of numbers")
         if state[key].is_floating_point() != tensor.is_floating_point():
@@ -103,27 +121,14 @@ def check_state(network: nn.Module, state: Mapping[str, Tensor], where: str) -> 
             raise InputError(f"'{where}': '{key}' holds values that are not finite")
 
 
-def _check_shapes(network: nn.Module, shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
-    own = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    missing, unexpected = sorted(own.keys() - shapes.keys()), sorted(shapes.keys() - own.keys())
-    if missing or unexpected:
-        raise InputError(
-            f"'{where}' holds weights of another architecture: {len(missing)} keys missing ({', '.join(missing[:3])}), "
-            f"{len(unexpected)} unexpected ({', '.join(unexpected[:3])})"
-        )
-    for key, shape in own.items():
-        if shapes[key] != shape:
-            raise InputError(
-                f"'{where}' holds weights of another architecture: '{key}' has shape {shapes[key]}, expected {shape}"
-            )
-
-
 def load_torch_file(path: Path) -> Any:
     """Read a .pth file with `weights_only=True`: tensors and plain containers, never code.
 
     Raises:
         InputError: No such file, truncated, or it would need to run code.
     """
+    if path.suffix == ".safetensors":
+        raise InputError(f"'{path}' is a safetensors file, not a released checkpoint (.pth): it needs no import")
     try:
         with warnings.catch_warnings():
             # Torch warns of pickle protocols that it then refuses or reads; the outcome below says all a user needs.

@@ -1,6 +1,7 @@
 """The command line, `lighttrack-nas`. Commands import what they need when they run, so that `--help` is quick."""
 
 import os
+import signal
 import sys
 
 
@@ -11,6 +12,8 @@ def main() -> None:
     from lighttrack_nas.trackers.errors import InputError
 
     keep_freed_memory()
+    # A polite kill ends work as Ctrl-C does: what was computed is written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except InputError as error:

@@ -24,7 +24,7 @@ HyperParameters = Annotated[
     typer.Option(help="'default', 'vot2019', or a YAML/JSON file. Default: those stored with the model."),
 ]
 Device = Annotated[str, typer.Option(help="Torch device that runs the network, such as cpu or cuda.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Torch threads. Default: torch's own, one a core.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=256, help="Torch threads. Default: torch's own, one a core.")]
 MODEL_HELP = "A model.safetensors, or a baseline's name such as opencv-mil or never-moves."
 
 
@@ -133,6 +133,9 @@ def evaluate(
         str | None,
         typer.Option(help="With --protocol vot: a challenge such as vot2019, or LOW,HIGH. Default: from the lengths."),
     ] = None,
+    clip: Annotated[
+        bool, typer.Option("--clip", help="Move boxes into the frame first, as the got10k toolkit does.")
+    ] = False,
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
     threads: Threads = None,
@@ -144,7 +147,7 @@ def evaluate(
     """
     from lighttrack_nas.cli.tracking import evaluate as run
 
-    run(model, sequences, output, layout, protocol, eao_interval, hyper_parameters, device, threads, json)
+    run(model, sequences, output, layout, protocol, eao_interval, clip, hyper_parameters, device, threads, json)
 
 
 @app.command()

@@ -83,7 +83,7 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
             )
         )
     exits = description.exits
-    rows.append((OUTPUT, "", "", _span([exit_.name for exit_ in exits]), OUTPUT if len(exits) > 1 else "fixed"))
+    rows.append((OUTPUT, "", "", _exits(space), OUTPUT if len(exits) > 1 else "fixed"))
     rows.append(("fusion", str(description.fused_channels), "", "pixel-wise correlation, channel attention", ""))
     for branch in BRANCHES:
         tower = space.tower(branch)
@@ -97,6 +97,18 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
             rows.append((f"{branch} layer x {layer.repeat}", "width", "1", " ".join(layer.operations), named))
             first += layer.repeat
     return rows
+
+
+def _exits(space: Space) -> str:
+    """Exits stage by stage, with their stride."""
+    description = space.description
+    texts = []
+    for index in range(len(description.stages)):
+        blocks = [block for block in description.stage_blocks(index) if block in description.exits]
+        numbers = " ".join(block.name.partition("-block")[2] for block in blocks)
+        if blocks:
+            texts.append(f"{description.stages[index].name} block {numbers} (stride {blocks[0].total_stride})")
+    return ", ".join(texts)
 
 
 def _span(names: list[str]) -> str:

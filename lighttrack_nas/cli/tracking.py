@@ -7,8 +7,10 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,12 @@ from lighttrack_nas.cli.video import VideoWriter, draw_box
 from lighttrack_nas.progress import progress
 from lighttrack_nas.trackers.boxes import checked_box
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.files import make_folder, write_atomically
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.protocol import Tracker
 from lighttrack_nas.trackers.sources import open_source
+
+_SECONDS_BETWEEN_WRITES = 5.0
 
 
 def track(
@@ -39,41 +43,75 @@ def track(
     """Track through one video; what was tracked is written also when the video breaks or the user stops."""
     given = _parse_box(box) if box is not None else None
     tracker, record = resolve_tracker(model, hyper_parameters, device, threads)
+    if (output / "run.json").is_file() or output.resolve() == Path(source).resolve():
+        raise InputError(f"'{output}' holds results of `evaluate`, or the frames themselves: give another folder")
+    make_folder(output)
     with open_source(source) as frames:
-        first = next(iter(frames))
+        first = next(frames)
         start = checked_box(given if given is not None else _ask_for_box(first), first.shape, "--box")
+        seconds = _timed(lambda: tracker.init(first, start))[1]
         track_record = record | {"source": source, "box": start.tolist(), "versions": environment.versions()}
-        boxes, scores, times = [start], [math.nan], [0.0]
+        written = _TrackFiles(output, track_record)
+        written.add(start, math.nan, seconds)
         total = frames.length if max_frames is None else min(max_frames, frames.length or max_frames)
+        (output / "video.mp4").unlink(missing_ok=True)  # of an earlier run
         video = VideoWriter(output / "video.mp4", first.shape, frames.fps or 25.0) if save_video else None
+        ended = "stopped"
         try:
             with progress("tracking", total, "frames") as advance:
-                times[0] = _timed(lambda: tracker.init(first, start))[1]
                 if video:
                     video.write(draw_box(first, start, None))
                 advance(1, "")
-                while max_frames is None or len(boxes) < max_frames:
+                while max_frames is None or len(written.boxes) < max_frames:
                     frame = next(frames, None)
                     if frame is None:
                         break
                     (found, score), seconds = _timed(lambda image=frame: tracker.update(image))
-                    boxes.append(found)
-                    scores.append(score)
-                    times.append(seconds)
+                    written.add(found, score, seconds)
                     if video:
                         video.write(draw_box(frame, found, score))
                     advance(1, f"score {score:.2f}")
+            ended = "finished"
         except KeyboardInterrupt:
-            print("stopped; what was tracked is written", file=sys.stderr)
+            print(f"stopped: the {len(written.boxes)} frames so far are written", file=sys.stderr)
+            raise
         finally:
+            written.write(ended)
             if video:
                 video.close()
-            _write_track(output, boxes, scores, times, track_record)
         if frames.warning:
             print(f"warning: {frames.warning}", file=sys.stderr)
-    seconds = sum(times[1:])
-    rate = f", {(len(times) - 1) / seconds:.1f} frames/s" if seconds > 0 else ""
-    print(f"{len(boxes)} frames{rate}: {output / 'boxes.txt'}" + (f", {output / 'video.mp4'}" if video else ""))
+    seconds = sum(written.times[1:])
+    rate = f", {(len(written.times) - 1) / seconds:.1f} frames/s" if seconds > 0 else ""
+    names = ["boxes.txt", *(["video.mp4"] if video else [])]
+    print(f"{len(written.boxes)} frames{rate}: {', '.join(str(output / name) for name in names)}")
+
+
+class _TrackFiles:
+    """What `track` writes: now and then while it runs, and at its end."""
+
+    def __init__(self, output: Path, record: dict[str, Any]) -> None:
+        self._output, self._record = output, record
+        self.boxes: list[np.ndarray] = []
+        self.scores: list[float] = []
+        self.times: list[float] = []
+        self._last = perf_counter()
+
+    def add(self, box: np.ndarray, score: float, seconds: float) -> None:
+        self.boxes.append(box)
+        self.scores.append(score)
+        self.times.append(seconds)
+        if perf_counter() - self._last > _SECONDS_BETWEEN_WRITES:
+            self.write("running")
+
+    def write(self, state: str) -> None:
+        self._last = perf_counter()
+        boxes = "".join(",".join(f"{value:.4f}" for value in box) + "\n" for box in self.boxes)
+        write_atomically(self._output / "boxes.txt", boxes)
+        write_atomically(self._output / "scores.txt", "".join(f"{score:.6f}\n" for score in self.scores))
+        write_atomically(self._output / "times.txt", "".join(f"{seconds:.6f}\n" for seconds in self.times))
+        record = self._record | {"frames": len(self.boxes), "state": state}
+        write_atomically(self._output / "track.json", json.dumps(record, indent=2) + "\n")
 
 
 def evaluate(
@@ -83,6 +121,7 @@ def evaluate(
     layout: str,
     protocol: str,
     eao_interval: str | None,
+    clip: bool,
     hyper_parameters: str | None,
     device: str,
     threads: int | None,
@@ -93,6 +132,10 @@ def evaluate(
     from lighttrack_nas.trackers.readers import read_sequences
 
     checked_name(protocol, ("one-pass", "vot"), "protocol")
+    if eao_interval and protocol != "vot":
+        raise InputError("--eao-interval belongs to --protocol vot: the one-pass protocol has no EAO")
+    if clip and protocol == "vot":
+        raise InputError("--clip belongs to the one-pass protocol: VOT's overlaps always ignore what is outside")
     interval = _parse_interval(eao_interval) if eao_interval else None
     videos = read_sequences(sequences, layout)
     tracker, about = resolve_tracker(model, hyper_parameters, device, threads)
@@ -100,19 +143,23 @@ def evaluate(
         "sequences": str(sequences.resolve()),
         "layout": layout,
         "protocol": protocol,
+        "clip": clip,
         "versions": environment.versions(),
     }
-    with progress("evaluating", len(videos), "sequences") as advance:
+    finished = 0
+    result: Any
+    with progress("evaluating", len(videos), "sequences") as advance, _stopping(lambda: finished, len(videos)):
 
         def show(name: str, figures: Mapping[str, float] | None) -> None:
+            nonlocal finished
+            finished += 1
             value = "failed" if figures is None else " ".join(f"{k} {figures[k]:.3f}" for k in list(figures)[:1])
             advance(1, f"{name}: {value}")
 
-        result: Any
         if protocol == "vot":
             result = vot.evaluate_supervised(tracker, videos, output, record, interval, show)
         else:
-            result = evaluation.evaluate(tracker, videos, output, record, show)
+            result = evaluation.evaluate(tracker, videos, output, record, show, clip=clip)
             plots.save_figures(result, output, name=Path(model).stem if model.endswith(".safetensors") else model)
     result.save(output)
     for name, reason in result.failures.items():
@@ -122,8 +169,19 @@ def evaluate(
     elif result.sequences:
         _print_result(result.overall, result.sequences)
         print(f"\n{output / 'summary.json'}")
-    if result.failures and not result.sequences:
-        raise InputError("no sequence could be evaluated")
+    if result.failures:
+        raise InputError(
+            f"{len(result.failures)} of {len(videos)} sequences could not be evaluated; the figures are of the others"
+        )
+
+
+@contextmanager
+def _stopping(finished: Callable[[], int], total: int) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"stopped: {finished()} of {total} sequences are kept; the same call goes on", file=sys.stderr)
+        raise
 
 
 def resolve_tracker(
@@ -208,20 +266,9 @@ def _ask_for_box(frame: np.ndarray) -> np.ndarray:
 
 
 def _timed(call: Any) -> tuple[Any, float]:
-    from time import perf_counter
-
     start = perf_counter()
     result = call()
     return result, perf_counter() - start
-
-
-def _write_track(
-    output: Path, boxes: list[np.ndarray], scores: list[float], times: list[float], record: dict[str, Any]
-) -> None:
-    write_atomically(output / "boxes.txt", "".join(",".join(f"{v:.4f}" for v in box) + "\n" for box in boxes))
-    write_atomically(output / "scores.txt", "".join(f"{score:.6f}\n" for score in scores))
-    write_atomically(output / "times.txt", "".join(f"{seconds:.6f}\n" for seconds in times))
-    write_atomically(output / "track.json", json.dumps(record | {"frames": len(boxes)}, indent=2) + "\n")
 
 
 def _print_result(overall: Mapping[str, float], sequences: Mapping[str, Mapping[str, float]]) -> None:
@@ -233,7 +280,7 @@ def _print_result(overall: Mapping[str, float], sequences: Mapping[str, Mapping[
         return [f"{values[name]:.{digits.get(name, 3)}f}" for name in names]
 
     rows = [[name, *cells(values, columns)] for name, values in sequences.items()]
-    rows.append(["overall", *cells(overall, columns)])
+    rows.append([f"overall ({len(sequences)})", *cells(overall, columns)])
     print_table(["sequence", *columns], rows, right=range(1, len(columns) + 1))
     rest = [name for name in overall if name not in columns]
     print("\n" + ", ".join(f"{name} {value}" for name, value in zip(rest, cells(overall, rest), strict=True)))

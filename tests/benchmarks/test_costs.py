@@ -74,9 +74,12 @@ def test_a_second_counter_agrees_on_convolutions_and_the_correlation() -> None:
 
 def test_measuring_leaves_the_network_as_it_was() -> None:
     network = TINY.network(TINY.sample(np.random.default_rng(0))).train()
+    network.backbone.eval()  # as a frozen backbone in training
     before = {key: value.clone() for key, value in network.state_dict().items()}
     costs = measure_costs(network)
     assert network.training
+    assert network.cls_head.training
+    assert not any(module.training for module in network.backbone.modules())
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
     assert costs.search_size == 128
     assert costs.template_size == 64

@@ -4,13 +4,15 @@ import csv
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks.evaluation import evaluate, run_sequence
+from lighttrack_nas.benchmarks.evaluation import check_output, evaluate, run_sequence
 from lighttrack_nas.benchmarks.results import read_boxes
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.protocol import Tracker
@@ -201,15 +203,137 @@ def test_everything_failed(make_sequence: Callable[..., Sequence], scripted: typ
     assert (tmp_path / "summary.csv").is_file()
 
 
-def test_a_damaged_result_is_named(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"1,2,3,4\n1,2,3,4\n1,2,3,4\n1,2\n", b"1,2,3,4\n", b"\xff\xfe\x00", b"garbage"])
+@pytest.mark.parametrize("file", ["a_001.txt", "a_time.txt"])
+def test_a_damaged_result_is_tracked_again(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path, file: str, content: bytes
+) -> None:
     videos = [make_sequence(TRUTH, "a"), make_sequence(TRUTH, "b")]
     evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
-    (tmp_path / "a" / "a_001.txt").write_text("1,2,3,4\n1,2,3,4\n1,2,3,4\n1,2\n")
+    before = files_of(tmp_path)
+    (tmp_path / "a" / file).write_bytes(content)
+    tracker = scripted(SCRIPT)
 
-    result = evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+    result = evaluate(tracker, videos, tmp_path, RECORD)
 
-    assert list(result.sequences) == ["b"]
-    assert "a_001.txt, line 4" in result.failures["a"]
+    assert len(tracker.started) == 1
+    assert list(result.sequences) == ["a", "b"]
+    assert result.failures == {}
+    assert files_of(tmp_path) == before
+
+
+def test_test_splits_are_not_scored(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    """Nothing but the first box is published, and that was given."""
+    scored, unknown = make_sequence(TRUTH, "a"), make_sequence([TRUTH[0], *[[NAN] * 4] * 3], "test")
+
+    alone = evaluate(scripted(SCRIPT), [unknown], tmp_path / "alone", RECORD)
+    both = evaluate(scripted(SCRIPT), [scored, unknown], tmp_path / "both", RECORD)
+
+    figures = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision")
+    assert np.isnan([alone.sequences["test"][name] for name in figures]).all()
+    assert np.isnan([alone.overall[name] for name in figures]).all()
+    assert np.isnan(alone.curves.success).all()
+    assert json.loads(alone.to_json())["overall"]["success_auc"] is None
+    assert [both.overall[name] for name in figures] == [both.sequences["a"][name] for name in figures]
+    assert (alone.overall["scored_sequences"], both.overall["scored_sequences"]) == (0, 1)
+
+
+@pytest.mark.parametrize("output", ["videos", "videos/a", "videos/a/results", "videos/../videos/b", "link/a"])
+def test_output_in_the_data_set_is_refused(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path, output: str
+) -> None:
+    videos = [make_sequence(TRUTH, "a"), make_sequence(TRUTH, "b")]
+    (tmp_path / "link").symlink_to(tmp_path / "videos")
+    before = sorted(tmp_path.rglob("*"))
+
+    with pytest.raises(InputError, match=rf"output '.*{output}' lies in the data set .*; choose another folder"):
+        evaluate(scripted(SCRIPT), videos, str(tmp_path / output), RECORD)
+
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("annotation", ["set/seq/groundtruth.txt", "set/seq/30/seq.txt", "set/anno/seq.txt"])
+def test_roots_of_other_layouts_are_refused(
+    make_sequence: Callable[..., Sequence], tmp_path: Path, annotation: str
+) -> None:
+    frames = tmp_path / ("set/frames/seq" if "anno" in annotation else "set/seq/30/seq")
+    video = replace(
+        make_sequence(TRUTH, "seq"),
+        frame_paths=tuple(frames / f"{number}.png" for number in range(4)),
+        source=tmp_path / annotation,
+    )
+
+    for output in (tmp_path / "set", frames / "results", (tmp_path / annotation).parent):
+        with pytest.raises(InputError, match="lies in the data set"):
+            check_output(output, [video])
+    check_output(tmp_path, [video])
+    check_output(tmp_path / "set" / "results", [video])
+
+
+def test_output_above_the_data_set_and_as_text(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    evaluate(scripted(SCRIPT), [make_sequence(TRUTH, "a")], ".", RECORD).save(".")
+
+    assert (tmp_path / "a" / "a_001.txt").is_file()
+    assert (tmp_path / "summary.json").is_file()
+
+
+def test_results_without_a_record_are_refused(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
+    videos = [make_sequence(TRUTH, "a")]
+    evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+    (tmp_path / "run.json").unlink()
+
+    with pytest.raises(InputError, match=r"a_001\.txt', but no run\.json"):
+        evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+
+
+def test_clipped_figures_are_the_toolkits(
+    make_sequence: Callable[..., Sequence],
+    scripted: type,
+    got10k: SimpleNamespace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Boxes reach outside the frames of 64 x 48 on every side; the toolkit reads our files."""
+    monkeypatch.setattr(got10k.ExperimentGOT10k, "plot_curves", lambda *_: None)
+    monkeypatch.setattr(got10k.ExperimentGOT10k, "_check_deterministic", lambda *_: False)
+    rng = np.random.default_rng(0)
+    lengths = {"one": 12, "two": 7}
+    split = tmp_path / "data" / "val"
+    for name, frames in lengths.items():
+        truth = np.hstack(
+            [rng.uniform(-15, 55, (frames, 1)), rng.uniform(-15, 40, (frames, 1)), np.full((frames, 2), 20)]
+        )
+        truth[0] = TRUTH[0]
+        video = make_sequence(truth, name)
+        (split / name).mkdir(parents=True)
+        for path in video.frame_paths:
+            (split / name / path.with_suffix(".jpg").name).write_bytes(path.read_bytes())
+        np.savetxt(split / name / "groundtruth.txt", truth, delimiter=",", fmt="%.4f")
+        for label, value in (("cover", 8), ("absence", 0), ("cut_by_image", 0)):
+            np.savetxt(split / name / f"{label}.label", np.full(frames, value), fmt="%d")
+        (split / name / "meta_info.ini").write_text("[METAINFO]\nresolution: (64, 48)\n")
+    (split / "list.txt").write_text("\n".join(lengths))
+    script = np.hstack([rng.uniform(-12, 50, (12, 1)), rng.uniform(-12, 40, (12, 1)), rng.uniform(15, 30, (12, 2))])
+
+    output = tmp_path / "results" / "GOT-10k" / "ours"
+    videos = read_sequences(split)
+    clipped = evaluate(scripted(script), videos, output, RECORD, clip=True)
+    whole = evaluate(scripted(script), videos, output, RECORD)
+    experiment = got10k.ExperimentGOT10k(tmp_path / "data", "val", str(tmp_path / "results"), str(tmp_path / "reports"))
+    report = experiment.report(["ours"])["ours"]
+
+    for name in lengths:
+        assert clipped.sequences[name]["ao"] == pytest.approx(report["seq_wise"][name]["ao"], rel=1e-12)
+        assert clipped.sequences[name]["sr50"] == report["seq_wise"][name]["sr"]
+    assert clipped.overall["ao_frames"] == pytest.approx(report["overall"]["ao"], rel=1e-12)
+    assert clipped.overall["sr50_frames"] == report["overall"]["sr"]
+    assert whole.overall["ao_frames"] != pytest.approx(report["overall"]["ao"], rel=1e-3)
 
 
 def test_a_tracker_can_be_made_for_each_sequence(

@@ -118,6 +118,14 @@ def test_nothing_scored_is_nan(sequences: list[FrameScores]) -> None:
     assert np.isnan([overall["ao"], overall["sr50"], overall["ao_frames"]]).all()
 
 
+def test_the_given_box_alone_is_no_score() -> None:
+    figures = metrics.sequence_metrics(scores_of([1, NAN, NAN]))
+    overall = metrics.overall_metrics([scores_of([1, 0.5]), scores_of([1, NAN, NAN])])
+
+    assert np.isnan([value for name, value in figures.items() if name != "frames"]).all()
+    assert overall["success_auc"] == metrics.sequence_metrics(scores_of([1, 0.5]))["success_auc"]
+
+
 @pytest.mark.parametrize(
     ("predicted", "truth"),
     [(np.ones((2, 4)), np.ones((3, 4))), (np.ones(4), np.ones(4)), (np.ones((2, 5)), np.ones((2, 5)))],

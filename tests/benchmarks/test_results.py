@@ -133,6 +133,39 @@ def test_a_broken_record(tmp_path: Path, content: str, message: str) -> None:
         write_run_record(tmp_path, {})
 
 
+def test_results_without_a_record_are_refused(tmp_path: Path) -> None:
+    write_result(tmp_path, "car", BOXES, TIMES)
+
+    with pytest.raises(InputError, match=r"holds a result file, '.*car_001\.txt', but no run\.json"):
+        write_run_record(tmp_path, {})
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_other_files_are_no_results(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "other_001.txt").touch()
+
+    write_run_record(tmp_path, {})
+
+    assert read_run_record(tmp_path) == {}
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"garbage\ngarbage\n", b"1,2,3\n1,2,3\n"])
+@pytest.mark.parametrize("file", ["car_001.txt", "car_time.txt"])
+def test_a_damaged_file_is_no_result(tmp_path: Path, file: str, content: bytes) -> None:
+    write_result(tmp_path, "car", BOXES, TIMES)
+    (tmp_path / "car" / file).write_bytes(content)
+
+    assert read_result(tmp_path, "car", 2) is None
+
+
+@pytest.mark.parametrize("value", [object(), b"bytes", [1, {"deep": object}], {"a": 1j}])
+def test_what_json_cannot_hold_is_refused(tmp_path: Path, value: object) -> None:
+    with pytest.raises(TypeError, match="JSON cannot hold a"):
+        write_run_record(tmp_path, {"value": value})
+    assert not (tmp_path / "run.json").exists()
+
+
 def test_json_is_strict() -> None:
     text = to_json({"nan": float("nan"), "inf": np.float32("inf"), "array": np.array([1.5, np.nan]), "set": {2, 1}})
 

@@ -134,6 +134,10 @@ def test_figures_by_hand(make_sequence: Callable[..., Sequence], scripted: type)
     assert overall["accuracy"] == pytest.approx((30 * 0.8 + 20 * 0.5) / 50)
     assert overall["failures"] == 1
     assert overall["failures_per_100_frames"] == pytest.approx(2)
+    # one failure in the 30 frames of one sequence, none in the other's 20
+    assert overall["robustness"] == pytest.approx((30 * 1 + 20 * 0) / 50)
+    assert figures["robustness"] == 1
+    assert overall["scored_sequences"] == 2
     # Three fragments: A starts on 0, has .5 eleven times and fails: 12 frames, then zeros for ever. B starts on 17 and
     # lasts to the end: 13 frames, overlap 1. C is the short sequence: 20 frames, overlap .5.
     # L = 2..12: means .5, 1, .5.  L = 13: A has 11 * .5 in 12 frames.  L = 14..20: B is over; A 5.5 / (L - 1), C .5.
@@ -262,7 +266,11 @@ def test_evaluate(make_sequence: Callable[..., Sequence], scripted: type, tmp_pa
     assert again.overall == result.overall
     summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
     assert summary["overall"]["eao"] == result.overall["eao"]
-    assert summary["overall"]["eao_interval"] == [11, 14]
+    assert list(summary) == ["overall", "eao_interval", "sequences", "failures", "run"]
+    assert summary["eao_interval"] == [11, 14]
+    assert all(isinstance(value, int | float) for value in summary["overall"].values())
+    assert summary["overall"]["scored_sequences"] == 2
+    assert summary["overall"]["robustness"] == summary["sequences"]["a"]["robustness"] == 1
     assert (tmp_path / "summary.csv").read_text().startswith("sequence,accuracy,failures,")
     with pytest.raises(InputError, match="another run"):
         evaluate_supervised(scripted(ONE_FAILURE), videos, tmp_path, {"tracker": "other"})
@@ -277,6 +285,49 @@ def test_evaluate_estimates_the_interval(
 
     assert result.interval == typical_lengths([8, 10, 12])
     assert result.overall["eao"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"garbage\n", b"1\n" * 29, b""])
+@pytest.mark.parametrize("file", ["a_001.txt", "a_time.txt"])
+def test_a_damaged_result_is_tracked_again(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path, file: str, content: bytes
+) -> None:
+    videos = [make_sequence([TRUE] * 30, "a"), make_sequence([TRUE] * 30, "b")]
+    first = evaluate_supervised(scripted(ONE_FAILURE), videos, tmp_path, RECORD)
+    (tmp_path / "a" / file).write_bytes(content)
+    tracker = scripted(ONE_FAILURE)
+
+    again = evaluate_supervised(tracker, videos, str(tmp_path), RECORD)
+
+    assert len(tracker.started) == 2  # "a" alone, which has one failure
+    assert again.failures == {}
+    assert again.overall["eao"] == first.overall["eao"]
+
+
+def test_a_file_that_is_no_text_is_named(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
+    video = make_sequence([TRUE] * 2)
+    write_run(tmp_path, "video", run_supervised(scripted([TRUE] * 2), video))
+    (tmp_path / "video" / "video_001.txt").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(InputError, match=r"video_001\.txt: not a text file"):
+        read_run(tmp_path, video)
+
+
+def test_output_in_the_data_set_is_refused(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="lies in the data set"):
+        evaluate_supervised(scripted([TRUE] * 2), [make_sequence([TRUE] * 2)], tmp_path / "videos", RECORD)
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["video"]
+
+
+def test_sequences_without_ground_truth_are_not_counted(make_sequence: Callable[..., Sequence], scripted: type) -> None:
+    scored = run_supervised(scripted([TRUE] * 3), make_sequence([TRUE] * 3, "a"))
+    unknown = run_supervised(scripted([TRUE] * 3), make_sequence([TRUE, [NAN] * 4, [NAN] * 4], "b"))
+
+    assert summarise([scored, unknown], (1, 3))[0]["scored_sequences"] == 1
 
 
 def test_everything_failed_to_load(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:

@@ -133,6 +133,15 @@ def test_opencv_that_refuses_to_start(init: Any, message: str) -> None:
         tracker.update(FRAME)
 
 
+def test_opencv_that_fails_on_a_frame() -> None:
+    tracker = OpenCVTracker(lambda: SimpleNamespace(init=lambda *_: None, update=_fail))
+    tracker.init(FRAME, (1, 2, 3, 4))
+    with pytest.raises(
+        InputError, match=r"cannot follow the target on from \[1\.0, 2\.0, 3\.0, 4\.0\]: .*samples\.empty"
+    ):
+        tracker.update(FRAME)
+
+
 @pytest.fixture(params=["never-moves", "opencv-mil"])
 def tracker(request: pytest.FixtureRequest) -> Tracker:
     return build_baseline(request.param)

@@ -153,7 +153,8 @@ def test_checked_box_and_frame_agree_with_overlap(given_box: np.ndarray) -> None
     try:
         checked_box(given_box, (240, 320, 3))
     except InputError:
-        assert shared == 0
+        # Outside the frame, or of a side that no crop can hold.
+        assert shared == 0 or given_box[2:].min() < 0.1 or given_box[2:].max() > 3 * 320
     else:
         # Rounding may lose a sliver: x + w of 1e-14 shares nothing that a float can tell.
         assert shared >= 0

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 
 
@@ -43,5 +44,5 @@ def test_is_readable_by_others(tmp_path: Path) -> None:
 
 def test_names_an_impossible_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(InputError, match="file' cannot hold results: it, or a part of it, is a file"):
         write_atomically(tmp_path / "file" / "inner", "x")

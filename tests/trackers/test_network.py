@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.blocks import InvertedResidual, SeparableConvolution, make_divisible
-from lighttrack_nas.trackers.correlation import pixelwise_correlation
-from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.blocks import InvertedResidual, SeparableConvolution, SqueezeExcitation, make_divisible
+from lighttrack_nas.trackers.correlation import ChannelAttention, Fusion, pixelwise_correlation
+from lighttrack_nas.trackers.network import Geometry, SiameseNetwork
 from lighttrack_nas.trackers.official_weights import load_official
 
 
@@ -55,6 +55,49 @@ def test_correlation_equals_convolution_per_sample() -> None:
         for t, s in zip(template, search, strict=True)
     ]
     torch.testing.assert_close(pixelwise_correlation(template.flatten(2), search), torch.cat(expected))
+
+
+def test_gates_by_their_formulas() -> None:
+    torch.manual_seed(0)
+    features = torch.randn(2, 16, 5, 5) * 3
+    mean = features.mean(dim=(2, 3), keepdim=True)
+    squeeze = SqueezeExcitation(16, 0.25)
+    inner = squeeze.expand(squeeze.reduce(mean).clamp(min=0))
+    torch.testing.assert_close(squeeze(features), features * ((inner + 3).clamp(0, 6) / 6))
+    attention = ChannelAttention(16)
+    inner = attention.second(attention.first(mean).clamp(min=0))
+    torch.testing.assert_close(attention(features), features / (1 + torch.exp(-inner)))
+
+
+def test_fusion_counts_template_positions_row_by_row() -> None:
+    torch.manual_seed(0)
+    fusion = Fusion(kernels=6, outputs=4)
+    template, search = torch.randn(1, 3, 2, 3), torch.randn(1, 3, 5, 5)
+    rows = [(search[0] * template[0, :, y, x, None, None]).sum(0) for y in range(2) for x in range(3)]
+    torch.testing.assert_close(fusion(template, search), fusion.adapter(fusion.attention(torch.stack(rows)[None])))
+
+
+@pytest.mark.parametrize(("name", "scale"), [("lighttrack", 16.0), ("lighttrack-tiny", 8.0)])
+def test_predictions_are_scaled(name: str, scale: float) -> None:
+    space = load_space(name)
+    network = space.network(space.sample(np.random.default_rng(0))).eval()
+    fused: list[torch.Tensor] = []
+    network.cls_head.register_forward_pre_hook(lambda _, inputs: fused.append(inputs[0]))
+    sizes = (space.description.template_size, space.description.search_sizes[0])
+    with torch.inference_mode():
+        logits, distances = network(*(torch.randn(1, 3, size, size) for size in sizes))
+        torch.testing.assert_close(logits, network.cls_head(fused[0]) * 0.1)
+        raw = network.reg_head(fused[0])
+    torch.testing.assert_close(distances, (raw.clamp(min=0) if name == "lighttrack" else raw.exp()) * scale)
+
+
+def test_published_geometry() -> None:
+    for name in ("lighttrack", "lighttrack-12"):
+        space = load_space(name)
+        geometry = space.network(space.sample(np.random.default_rng(0))).geometry
+        assert geometry == Geometry(
+            template_size=127, search_sizes=(256, 288), score_scale=0.1, box_activation="relu", box_scale=16.0
+        )
 
 
 @pytest.mark.parametrize(

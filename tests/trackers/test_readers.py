@@ -186,6 +186,22 @@ def test_got10k_without_list(tree: Tree) -> None:
     assert [sequence.name for sequence in read_sequences(root)] == ["run", "walk"]
 
 
+@pytest.mark.parametrize(("layout", "name"), [("got10k", "walk"), ("vot", "bag"), ("vot", "ants")])
+def test_frames_without_ground_truth_are_not_passed_over(tree: Tree, layout: str, name: str) -> None:
+    root = tree(layout)
+    (root / "list.txt").unlink()
+    (root / name / "groundtruth.txt").unlink()
+    with pytest.raises(InputError, match=rf"'{root / name}/groundtruth\.txt' does not exist"):
+        read_sequences(root, layout)
+
+
+def test_uav123_without_an_annotation(tree: Tree) -> None:
+    root = tree("uav123")
+    (root / "anno" / "UAV123" / "bird1_2.txt").unlink()
+    with pytest.raises(InputError, match=r"sequence 'bird1_2': ground truth '.*bird1_2\.txt' does not exist"):
+        read_sequences(root, "uav123")
+
+
 def test_got10k_labels(tree: Tree) -> None:
     root = tree("got10k")
     write(root / "walk" / "groundtruth.txt", "1,2,3,4\n5,6,7,8\n5,6,7,8\n")

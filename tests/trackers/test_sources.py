@@ -1,3 +1,6 @@
+import errno
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 
 from lighttrack_nas.trackers import sources
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.sequence import read_image
 from lighttrack_nas.trackers.sources import FrameSource, open_source
 
 FRAMES = [np.full((12, 16, 3), value, np.uint8) for value in (10, 20, 30)]
@@ -109,6 +113,38 @@ def test_unreadable_frame_names_the_file(tmp_path: Path, write_images: Callable[
         next(source)
         with pytest.raises(InputError, match=r"2\.png' cannot be decoded"):
             next(source)
+
+
+def test_image_with_an_absurd_header(tmp_path: Path) -> None:
+    """A PNG that says it has 100000 x 100000 pixels, which OpenCV answers with an exception."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    (tmp_path / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    with pytest.raises(InputError, match=r"1\.png' cannot be decoded: .*PIXELS"):
+        read_image(tmp_path / "1.png")
+
+
+def test_image_that_may_not_be_read(
+    tmp_path: Path, write_images: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    write_images(tmp_path, ["1.png"])
+    # Who runs this may read everything, whatever the file's mode.
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"1\.png' cannot be read: Permission denied"):
+        read_image(tmp_path / "1.png")
+
+
+@pytest.mark.parametrize("digits", ["99999999999999999999", "2147483648", "9" * 5000])
+def test_camera_numbers_beyond_all_cameras(digits: str) -> None:
+    with pytest.raises(InputError, match=r"camera \d+ cannot be opened: there is no camera of such a number"):
+        open_source(digits)
 
 
 def test_no_frame_at_all() -> None:

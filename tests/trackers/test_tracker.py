@@ -1,5 +1,6 @@
 """The Siamese tracker: its arithmetic by hand, its behaviour on a scripted network, parity with the published one."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighttrack_nas.trackers.boxes import overlap
+from lighttrack_nas.trackers.crops import context_side
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import HYPER_PARAMETERS, HyperParameters
 from lighttrack_nas.trackers.readers import read_sequences
+from lighttrack_nas.trackers.sequence import Sequence
 from lighttrack_nas.trackers.tracker import SiameseTracker, TargetState, locate
 
 FREE = HyperParameters(penalty_k=0.0, window_influence=0.0, lr=1.0)
@@ -111,6 +114,11 @@ def test_prediction_without_extent_is_never_chosen() -> None:
     assert np.isfinite(found.centre).all()
     assert np.isfinite(found.size).all()
     assert score == pytest.approx(0.5)
+    # Not for the window's sake either.
+    windowed = HyperParameters(penalty_k=0.0, window_influence=1.0, lr=1.0)
+    distances[:, 8, 8] = 0.0
+    found, _ = locate(logits, distances, state, scale=1.0, search_size=256, stride=16, hyper_parameters=windowed)
+    assert found.size.tolist() == [64.0, 64.0]
 
 
 @given(
@@ -133,6 +141,119 @@ def test_any_prediction_gives_a_finite_state(seed: int, name: str, sizes: tuple[
     assert np.isfinite(found.centre).all()
     assert (found.size > 0).all()
     assert 0 <= score <= 1
+
+
+def reference(
+    logits: np.ndarray, distances: np.ndarray, box: tuple[float, float, float, float], scale: float, size: int, k: Any
+) -> tuple[list[float], float]:
+    """The published step, cell by cell, from its description: centre and size in, centre and size out."""
+    cx, cy, pw, ph = box[0], box[1], box[2] * scale, box[3] * scale
+    cells = len(logits)
+
+    def padded(w: float, h: float) -> float:
+        return math.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
+
+    best: tuple[float, Any] = (-1.0, None)
+    for row in range(cells):
+        for column in range(cells):
+            score = 1 / (1 + math.exp(-logits[row, column]))
+            gx = (column - cells // 2) * (size // cells) + size // 2
+            gy = (row - cells // 2) * (size // cells) + size // 2
+            left, top, right, bottom = distances[:, row, column]
+            x1, y1, x2, y2 = gx - left, gy - top, gx + right, gy + bottom
+            w, h = x2 - x1, y2 - y1
+            r, q = padded(w, h) / padded(pw, ph), (pw / ph) / (w / h)
+            penalty = math.exp(-(max(r, 1 / r) * max(q, 1 / q) - 1) * k.penalty_k)
+            window = math.prod(0.5 - 0.5 * math.cos(2 * math.pi * i / (cells - 1)) for i in (row, column))
+            rated = penalty * score * (1 - k.window_influence) + window * k.window_influence
+            if rated > best[0]:
+                best = (rated, (x1, y1, x2, y2, penalty, score))
+    x1, y1, x2, y2, penalty, score = best[1]
+    rate = penalty * score * k.lr
+    sizes = []
+    for predicted, old in (((x2 - x1) / scale, box[2]), ((y2 - y1) / scale, box[3])):
+        smoothed = rate * predicted + (1 - rate) * old
+        sizes.append((1 - rate) * old + rate * smoothed)
+    moved = [cx + ((x1 + x2) / 2 - size // 2) / scale, cy + ((y1 + y2) / 2 - size // 2) / scale]
+    return [*moved, *sizes], score
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(list(HYPER_PARAMETERS)),
+    st.sampled_from([(256, 16), (288, 16), (128, 8)]),
+)
+def test_a_step_equals_its_description(seed: int, name: str, sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(seed)
+    cells = sizes[0] // sizes[1]
+    logits, distances = rng.normal(0, 3, (cells, cells)), rng.uniform(1, 90, (4, cells, cells))
+    box = (*rng.uniform(0, 500, 2), *rng.uniform(10, 300, 2))
+    scale = float(rng.uniform(0.1, 5))
+    expected, score = reference(logits, distances, box, scale, sizes[0], HYPER_PARAMETERS[name])
+    state = TargetState(np.array(box[:2]), np.array(box[2:]))
+    options = {"scale": scale, "search_size": sizes[0], "stride": sizes[1], "hyper_parameters": HYPER_PARAMETERS[name]}
+    found, own = locate(logits, distances, state, **options)
+    assert [*found.centre, *found.size] == pytest.approx(expected)
+    assert own == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("box", "sides"),
+    [
+        # context_side of a square is twice its side; the template's rounds to the nearest, ties to even, ...
+        ((100, 100, 31.75, 31.75), [64, 128]),  # 63.5 -> 64; the search's: 63.5 * 256 / 127 = 128
+        ((100, 100, 32.3, 32.3), [65, 130]),  # 64.6 -> 65, not 64; 130.22 -> 130
+        ((100, 100, 31.875, 31.875), [64, 129]),  # 63.75 -> 64; 63.75 * 256 / 127 = 128.504 -> 129
+        ((100, 100, 30.25, 30.25), [60, 122]),  # 60.5 ties to 60; 121.95 -> 122
+    ],
+)
+def test_sides_of_the_crops(box: tuple[float, ...], sides: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    from lighttrack_nas.trackers import tracker as module
+
+    seen: list[int] = []
+
+    def record(image: np.ndarray, centre: np.ndarray, side: int, size: int, padding: np.ndarray) -> np.ndarray:
+        seen.append(side)
+        assert padding == pytest.approx(image.reshape(-1, 3).mean(axis=0))
+        return np.zeros((size, size, 3), np.uint8)
+
+    monkeypatch.setattr(module, "crop_square", record)
+    tracker = SiameseTracker(ScriptedNetwork(), HyperParameters(small_target=0.0))
+    tracker.init(frame(), box)
+    tracker.update(frame())
+    assert seen == sides
+
+
+def test_a_half_of_the_search_side_rounds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 2's rounding: 128.5 becomes 129, where Python 3's round gives 128."""
+    from lighttrack_nas.trackers import tracker as module
+
+    seen: list[int] = []
+    monkeypatch.setattr(
+        module, "crop_square", lambda *given: seen.append(given[2]) or np.zeros((given[3], given[3], 3), np.uint8)
+    )
+    tracker = SiameseTracker(ScriptedNetwork(template_size=64, search_sizes=(128,), stride=8))
+    tracker.init(frame(), (100, 100, 32.125, 32.125))  # context side 64.25; search side 64.25 * 128 / 64 = 128.5
+    tracker.update(frame())
+    assert seen == [64, 129]
+
+
+def test_broken_networks_are_refused() -> None:
+    network = ScriptedNetwork()
+    network.search_sizes = 256
+    with pytest.raises(InputError, match="expected a tuple of one or two sizes, got 256"):
+        SiameseTracker(network)
+    state = TargetState(np.zeros(2), np.full(2, 64.0))
+    logits, distances = np.full((16, 16), np.nan), np.full((4, 16, 16), 8.0)
+    options = {"scale": 1.0, "search_size": 256, "stride": 16, "hyper_parameters": HyperParameters()}
+    with pytest.raises(InputError, match="not finite at any position"):
+        locate(logits, distances, state, **options)
+    logits[8, 8] = 0.0  # one finite position is enough, and the only one that can be chosen
+    found, score = locate(logits, distances, state, **options)
+    assert score == pytest.approx(0.5)
+    assert found.centre.tolist() == [0.0, 0.0]
+    found, score = locate(np.zeros((16, 16)), np.zeros((4, 16, 16)), state, **options)
+    assert (found, score) == (state, 0.0)  # no position has an extent: the target stays
 
 
 def test_map_of_another_size_is_refused() -> None:
@@ -238,36 +359,46 @@ def test_state_equals_the_published_tracker_s(data: Path, published: Any) -> Non
         assert np.abs(tracker.state.size - recorded[f"sz_{index}"]).max() < 0.01
 
 
-# A sequence whose crop starts within 3e-5 px of a rounding edge: another rounding of the network's sums, as another
-# processor makes it, moves the crop by a pixel, and the boxes part by up to a pixel from there on.
-PARTS_WAYS = {("default", "train", "otb_Man"): 35}
-
-
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HYPER_PARAMETERS)
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_every_sequence_follows_the_published_tracker(data: Path, published: Any, name: str, split: str) -> None:
-    tracker = SiameseTracker(published, name)
+    """Boxes agree; where a sequence parts ways, its crop stood at a rounding edge in that very frame.
+
+    Sums rounded in another order, as another processor makes them, then move the crop by a pixel. On the machine of the
+    published run's repetition this happens once: `default`, otb_Man, frame 35 (2.6e-5 pixels from the edge).
+    """
     agreeing, ours, theirs = [], [], []
     for sequence in read_sequences(data / "sequences" / split):
-        recorded = np.loadtxt(
-            data / f"lighttrack_mobile/official_results/{name}/{split}/{sequence.name}.txt", delimiter=","
-        )
-        boxes = [sequence.boxes[0]]
-        for index, image in enumerate(sequence.frames()):
-            if index == 0:
-                tracker.init(image, sequence.boxes[0])
-            else:
-                boxes.append(tracker.update(image)[0])
-        agreement = overlap(np.array(boxes), recorded) >= 0.95
-        first = int(np.argmin(agreement)) if not agreement.all() else None
-        # Another processor may part later, at another edge; it must not part before.
-        if first is not None:
-            assert first >= PARTS_WAYS.get((name, split, sequence.name), 1), f"{sequence.name} parts at frame {first}"
-        agreeing.append(agreement)
+        results = data / f"lighttrack_mobile/official_results/{name}/{split}"
+        recorded = np.loadtxt(results / f"{sequence.name}.txt", delimiter=",")
+        boxes, edges = follow(SiameseTracker(published, name), sequence)
+        parted = np.abs(boxes - recorded).max(axis=1) > 0.05
+        if parted.any():
+            first = int(np.argmax(parted))
+            assert edges[first] < 1e-3, (
+                f"{sequence.name} parts at frame {first}, {edges[first]} px from a rounding edge"
+            )
+        agreeing.append(overlap(boxes, recorded) >= 0.95)
         scored = ~sequence.absent & (np.arange(len(sequence)) > 0)
-        ours.append(np.mean(overlap(np.array(boxes), sequence.boxes)[scored]))
+        ours.append(np.mean(overlap(boxes, sequence.boxes)[scored]))
         theirs.append(np.mean(overlap(recorded, sequence.boxes)[scored]))
     assert np.concatenate(agreeing).mean() >= 0.98
     assert abs(np.mean(ours) - np.mean(theirs)) < 0.005
+
+
+def follow(tracker: SiameseTracker, sequence: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    """Track a sequence; also say how far each frame's crop stood from where its rounding flips, in pixels."""
+    boxes, edges = [sequence.boxes[0]], [np.inf]
+    for index, image in enumerate(sequence.frames()):
+        if index == 0:
+            tracker.init(image, sequence.boxes[0])
+            continue
+        state = tracker.state
+        assert state is not None
+        side = tracker.search_size * context_side(state.size, 0.5) / tracker.network.template_size
+        start = state.centre - (np.floor(side + 0.5) + 1) / 2
+        edges.append(float(np.abs(np.array([side, *start]) % 1 - 0.5).min()))
+        boxes.append(tracker.update(image)[0])
+    return np.array(boxes), np.array(edges)

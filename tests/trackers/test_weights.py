@@ -128,6 +128,29 @@ def test_truncated_and_foreign_files(tmp_path: Path, mobile_code: str) -> None:
         load_official(network, tmp_path / "gone.pth")
 
 
+def test_old_checkpoints_cut_anywhere(tmp_path: Path, mobile_code: str) -> None:
+    """The released files are of torch's format before 1.6, which is read by other code than today's."""
+    network = mobile(mobile_code)
+    state = {official_keys(network)[key]: value for key, value in network.state_dict().items()}
+    path = tmp_path / "old.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    load_official(network, path)
+    content = path.read_bytes()
+    for length in [*range(0, 2000, 37), *range(2000, len(content), len(content) // 25)]:
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match=r"old\.pth"):
+            load_official(network, path)
+
+
+def test_tensors_without_numbers(tmp_path: Path, mobile_code: str) -> None:
+    network = mobile(mobile_code)
+    state = {official_keys(network)[key]: value for key, value in network.state_dict().items()}
+    for strange in (torch.zeros(16, 3, 3, 3).to_sparse(), torch.zeros(16, 3, 3, 3, device="meta")):
+        torch.save(state | {"features.conv_stem.weight": strange}, tmp_path / "a.pth")
+        with pytest.raises(InputError, match=r"no plain tensor|no whole PyTorch file|holds more than"):
+            load_official(network, tmp_path / "a.pth")
+
+
 def test_broken_safetensors(tmp_path: Path) -> None:
     network = tiny(0)
     save_weights(network, tmp_path / "whole.safetensors", {})

@@ -35,6 +35,27 @@ def listed_folders(root: Path) -> list[Path]:
     return folders
 
 
+def sequence_folders(root: Path, *frame_folders: str) -> list[Path]:
+    """List the folders of `listed_folders` that are sequences, of layouts with a `groundtruth.txt` in each.
+
+    Args:
+        root: Folder with or without `list.txt`. Where a list names them, all are sequences.
+        frame_folders: Where a sequence keeps its frames, in its folder: `.` for the folder itself. A folder that holds
+            frames is a sequence, even without its `groundtruth.txt`, which is then found to be missing.
+
+    Raises:
+        InputError: The list names a folder that is not there.
+    """
+    folders = listed_folders(root)
+    if (root / "list.txt").is_file():
+        return folders
+    return [
+        folder
+        for folder in folders
+        if (folder / "groundtruth.txt").is_file() or any(_holds_images(folder / inside) for inside in frame_folders)
+    ]
+
+
 def sequence_images(name: str, folder: Path) -> tuple[Path, ...]:
     """List a sequence's frames in natural order.
 
@@ -95,6 +116,13 @@ def make_sequence(
         polygons=None if polygons is None else _with_gaps(polygons, all_absent),
         source=source,
     )
+
+
+def _holds_images(folder: Path) -> bool:
+    try:
+        return bool(list_images(folder))
+    except InputError:
+        return False
 
 
 def _with_gaps(rows: np.ndarray, absent: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lighttrack_nas.trackers.readers.common import listed_folders, make_sequence, sequence_images
+from lighttrack_nas.trackers.readers.common import make_sequence, sequence_folders, sequence_images
 from lighttrack_nas.trackers.readers.text import read_labels, read_rows
 from lighttrack_nas.trackers.sequence import Sequence
 
@@ -16,18 +16,15 @@ def read(root: Path) -> list[Sequence]:
     scores leave such frames out). Both files may be missing, as in the test split, which also gives the first box only.
 
     Args:
-        root: Folder of a split, with or without `list.txt` (without: the subfolders that hold a `groundtruth.txt`), or
-            a folder that holds a `groundtruth.txt` itself.
+        root: Folder of a split, with or without `list.txt` (without: the subfolders that hold a `groundtruth.txt` or
+            images), or a folder that holds a `groundtruth.txt` itself.
 
     Raises:
         InputError: A sequence is broken; the message names it.
     """
     if (root / "groundtruth.txt").is_file():
         return [_read_sequence(root)]
-    folders = listed_folders(root)
-    if not (root / "list.txt").is_file():
-        folders = [folder for folder in folders if (folder / "groundtruth.txt").is_file()]
-    return [_read_sequence(folder) for folder in folders]
+    return [_read_sequence(folder) for folder in sequence_folders(root, ".")]
 
 
 def _read_sequence(folder: Path) -> Sequence:

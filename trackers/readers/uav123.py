@@ -20,7 +20,8 @@ def read(root: Path) -> list[Sequence]:
 
     Several sequences may be ranges of one folder: bird1_1, bird1_2 and bird1_3 are frames 1-253, 775-1477 and 1573-2437
     of `bird1`. `configSeqs.m` says so; without it only sequences with a folder of their own can be read. Rows of NaN
-    mean an absent target. The files count pixels from 1.
+    mean an absent target. The files count pixels from 1. Every sequence of the file's list `seqUAV123` whose folder is
+    there must be annotated.
 
     Args:
         root: The folder that holds `anno`, `data_seq` and `configSeqs.m`.
@@ -30,6 +31,8 @@ def read(root: Path) -> list[Sequence]:
     """
     config = root / "configSeqs.m"
     ranges = parse_ranges(config) if config.is_file() else {}
+    if config.is_file() and _own_list(config):
+        _check_annotated(root, ranges)
     sequences = []
     for source in sorted((root / "anno" / "UAV123").glob("[!.]*.txt"), key=natural_order):
         name = source.stem
@@ -58,10 +61,8 @@ def parse_ranges(config: Path) -> dict[str, tuple[str, int, int]]:
     Raises:
         InputError: An entry lacks one of them.
     """
-    text = "\n".join(line for line in read_lines(config) if not line.lstrip().startswith("%"))
-    section = re.search(r"\bseqUAV123\s*=\s*\{(.*?)\}", text, re.DOTALL)
     ranges = {}
-    for entry in _ENTRY.findall(section[1] if section else text):
+    for entry in _ENTRY.findall(_own_list(config) or _content(config)):
         fields = {key: word or number for key, word, number in _FIELD.findall(entry)}
         try:
             folder = re.split(r"[\\/]", fields["path"].rstrip("\\/"))[-1]
@@ -71,3 +72,20 @@ def parse_ranges(config: Path) -> dict[str, tuple[str, int, int]]:
                 f"'{config}': struct({entry[:60]}...) lacks one of 'name', 'path', 'startFrame', 'endFrame'"
             ) from None
     return ranges
+
+
+def _content(config: Path) -> str:
+    return "\n".join(line for line in read_lines(config) if not line.lstrip().startswith("%"))
+
+
+def _own_list(config: Path) -> str:
+    """The content of `seqUAV123={...}`; empty if there is no such list."""
+    section = re.search(r"\bseqUAV123\s*=\s*\{(.*?)\}", _content(config), re.DOTALL)
+    return section[1] if section else ""
+
+
+def _check_annotated(root: Path, ranges: dict[str, tuple[str, int, int]]) -> None:
+    for name, (folder, _, _) in ranges.items():
+        source = root / "anno" / "UAV123" / f"{name}.txt"
+        if (root / "data_seq" / "UAV123" / folder).is_dir() and not source.is_file():
+            raise InputError(f"sequence '{name}': ground truth '{source}' does not exist")

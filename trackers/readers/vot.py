@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lighttrack_nas.trackers.boxes import polygon_to_box
-from lighttrack_nas.trackers.readers.common import listed_folders, make_sequence, sequence_images
+from lighttrack_nas.trackers.readers.common import make_sequence, sequence_folders, sequence_images
 from lighttrack_nas.trackers.readers.text import read_rows
 from lighttrack_nas.trackers.sequence import Sequence
 
@@ -17,18 +17,15 @@ def read(root: Path) -> list[Sequence]:
     numbers a line there are no polygons. Coordinates stay as they are. Rows of NaN mean an absent target.
 
     Args:
-        root: Folder with or without `list.txt` (without: the subfolders that hold a `groundtruth.txt`), or a folder
-            that holds a `groundtruth.txt` itself.
+        root: Folder with or without `list.txt` (without: the subfolders that hold a `groundtruth.txt` or images), or
+            a folder that holds a `groundtruth.txt` itself.
 
     Raises:
         InputError: A sequence is broken; the message names it.
     """
     if (root / "groundtruth.txt").is_file():
         return [_read_sequence(root)]
-    folders = listed_folders(root)
-    if not (root / "list.txt").is_file():
-        folders = [folder for folder in folders if (folder / "groundtruth.txt").is_file()]
-    return [_read_sequence(folder) for folder in folders]
+    return [_read_sequence(folder) for folder in sequence_folders(root, ".", "color")]
 
 
 def _read_sequence(folder: Path) -> Sequence:
