@@ -89,7 +89,8 @@ def test_describe(run: Run) -> None:
     shown = run("describe")
     assert shown.code == 0
     assert "107,946,249,863,639,334,912" in shown.out
-    assert "stage3 block 0 1 2 3 (stride 16), stage4 block 0 1 2 3 (stride 16)" in shown.out
+    assert "stage3 block 0 1 2 3, stride 16 in all" in shown.out
+    assert "stage4 block 0 1 2 3, stride 16 in all" in shown.out
     machine = json.loads(run("describe", "lighttrack-12", "--json").out)
     assert machine["size"]["labels"] == 6**14 * 12 * (3 * 2 * 3**7) ** 2
     assert machine["labels"]["cls-width"] == ["128", "192", "256"]

@@ -82,8 +82,7 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
                 _span([block.name for block in blocks]) if len(stage.operations) > 1 else "fixed",
             )
         )
-    exits = description.exits
-    rows.append((OUTPUT, "", "", _exits(space), OUTPUT if len(exits) > 1 else "fixed"))
+    rows += _exit_rows(space)
     rows.append(("fusion", str(description.fused_channels), "", "pixel-wise correlation, channel attention", ""))
     for branch in BRANCHES:
         tower = space.tower(branch)
@@ -99,16 +98,18 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
     return rows
 
 
-def _exits(space: Space) -> str:
-    """Exits stage by stage, with their stride."""
+def _exit_rows(space: Space) -> list[tuple[str, ...]]:
+    """A row a stage that has exits; the stride is the whole one, of the output map."""
     description = space.description
-    texts = []
-    for index in range(len(description.stages)):
-        blocks = [block for block in description.stage_blocks(index) if block in description.exits]
-        numbers = " ".join(block.name.partition("-block")[2] for block in blocks)
-        if blocks:
-            texts.append(f"{description.stages[index].name} block {numbers} (stride {blocks[0].total_stride})")
-    return ", ".join(texts)
+    rows = []
+    for index, stage in enumerate(description.stages):
+        exits = [block for block in description.stage_blocks(index) if block in description.exits]
+        numbers = " ".join(block.name.partition("-block")[2] for block in exits)
+        if exits:
+            label = OUTPUT if OUTPUT in space.labels else "fixed"
+            where = f"{stage.name} block {numbers}, stride {exits[0].total_stride} in all"
+            rows.append((OUTPUT, str(stage.channels), "", where, label))
+    return rows
 
 
 def _span(names: list[str]) -> str:
