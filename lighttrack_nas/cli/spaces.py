@@ -101,7 +101,7 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
 def _exit_rows(space: Space) -> list[tuple[str, ...]]:
     """A row a stage that has exits; the stride is the whole one, of the output map."""
     description = space.description
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for index, stage in enumerate(description.stages):
         exits = [block for block in description.stage_blocks(index) if block in description.exits]
         numbers = " ".join(block.name.partition("-block")[2] for block in exits)
