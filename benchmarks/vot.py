@@ -12,7 +12,6 @@ not have, can neither fail nor be started on, and are not scored.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,7 +21,7 @@ import pandas as pd
 
 from lighttrack_nas.benchmarks.evaluation import Progress, TrackerSource, check_output, fresh_tracker, run_each
 from lighttrack_nas.benchmarks.metrics import frames_per_second
-from lighttrack_nas.benchmarks.results import boxes_path, read_text, read_times, times_path, to_json, write_run_record
+from lighttrack_nas.benchmarks.results import to_json, write_run_record
 from lighttrack_nas.benchmarks.vot_eao import (
     Fragment,
     expected_average_overlap,
@@ -30,6 +29,7 @@ from lighttrack_nas.benchmarks.vot_eao import (
     typical_lengths,
 )
 from lighttrack_nas.benchmarks.vot_regions import region_overlap
+from lighttrack_nas.benchmarks.vot_runs import State, SupervisedRun, read_run, region_of, write_run
 from lighttrack_nas.trackers.boxes import checked_box, polygon_to_box
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
@@ -40,32 +40,6 @@ BURN_IN = 10
 """Frames from a (re-)start on, its own included, that accuracy leaves out: they profit from the true box."""
 RESTART_AFTER = 5
 """Frames from a failure to the next start."""
-
-
-class State(IntEnum):
-    """What happened on a frame; the first three are the codes of VOT's files, where TRACKED is a region."""
-
-    SKIPPED = 0
-    STARTED = 1
-    FAILED = 2
-    TRACKED = 3
-
-
-@dataclass(frozen=True, eq=False)
-class SupervisedRun:
-    """One sequence under the supervised protocol.
-
-    Attributes:
-        states: ``(frames,)`` ints, `State`.
-        boxes: ``(frames, 4)`` x, y, w, h, pixels; NaN on frames that are not TRACKED.
-        overlaps: ``(frames,)`` 0 to 1; NaN on frames that are not TRACKED or have no ground truth.
-        times: ``(frames,)`` seconds; NaN on frames that were SKIPPED.
-    """
-
-    states: np.ndarray
-    boxes: np.ndarray
-    overlaps: np.ndarray
-    times: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +117,7 @@ def run_supervised(tracker: Tracker, sequence: Video) -> SupervisedRun:
         begin = perf_counter()
         box, _ = tracker.update(frame)
         times[index] = perf_counter() - begin
-        region = _region(sequence, index)
+        region = region_of(sequence, index)
         if region is not None:
             overlaps[index] = region_overlap(region, box, (frame.shape[1], frame.shape[0]))
         if overlaps[index] <= 0:
@@ -275,43 +249,6 @@ def evaluate_supervised(
     )
 
 
-def write_run(output: Path, name: str, run: SupervisedRun) -> None:
-    """Write one sequence in VOT's text format, boxes with 4 decimals, and its times (NaN where skipped)."""
-    lines = [
-        ",".join(f"{value:.4f}" for value in box) if state == State.TRACKED else str(int(state))
-        for state, box in zip(run.states, run.boxes, strict=True)
-    ]
-    write_atomically(times_path(output, name), "".join(f"{seconds:.8f}\n" for seconds in run.times))
-    # The regions come last: where they are, the times are.
-    write_atomically(boxes_path(output, name), "".join(f"{line}\n" for line in lines))
-
-
-def read_run(output: Path, sequence: Video) -> SupervisedRun | None:
-    """Read what `write_run` wrote; the overlaps are computed anew from the boxes.
-
-    Returns:
-        The run, or None if a file is missing or has another number of lines than the sequence has frames.
-
-    Raises:
-        InputError: A file does not hold VOT's format (the message names file and line), or the first image, which gives
-            the size of the frame, cannot be read.
-    """
-    path = boxes_path(output, sequence.name)
-    if not (path.is_file() and times_path(output, sequence.name).is_file()):
-        return None
-    lines, times = read_text(path).splitlines(), read_times(times_path(output, sequence.name))
-    if not len(lines) == len(times) == len(sequence):
-        return None
-    states, boxes, overlaps = np.empty(len(lines), int), np.full((len(lines), 4), np.nan), np.full(len(lines), np.nan)
-    height, width = sequence.frame(0).shape[:2]
-    for index, line in enumerate(lines):
-        states[index], boxes[index] = _parse(line, f"{path}, line {index + 1}")
-        region = _region(sequence, index)
-        if states[index] == State.TRACKED and region is not None:
-            overlaps[index] = region_overlap(region, boxes[index], (width, height))
-    return SupervisedRun(states, boxes, overlaps, times)
-
-
 def _kept_run(output: Path, sequence: Video) -> SupervisedRun | None:
     try:
         return read_run(output, sequence)
@@ -324,27 +261,9 @@ def _is_scored(run: SupervisedRun) -> bool:
     return bool((~np.isnan(run.overlaps) | (run.states == State.FAILED)).any())
 
 
-def _parse(line: str, where: str) -> tuple[State, np.ndarray]:
-    nothing = np.full(4, np.nan)
-    try:
-        values = [float(cell) for cell in line.split(",")]
-        if len(values) == 1 and values[0] in (State.SKIPPED, State.STARTED, State.FAILED):
-            return State(int(values[0])), nothing
-        if len(values) == 4:
-            return State.TRACKED, np.array(values)
-    except ValueError:
-        pass
-    raise InputError(f"{where}: expected 0, 1, 2 or a box x,y,w,h, got '{line}'")
-
-
-def _region(sequence: Video, index: int) -> np.ndarray | None:
-    region = sequence.boxes[index] if sequence.polygons is None else sequence.polygons[index]
-    return None if sequence.absent[index] or not np.isfinite(region).all() else region
-
-
 def _start_box(sequence: Video, index: int, frame_shape: tuple[int, ...]) -> np.ndarray | None:
     """The upright box to start on; None if a frame after the first has none that a tracker could start on."""
-    region = _region(sequence, index)
+    region = region_of(sequence, index)
     box = np.full(4, np.nan) if region is None else polygon_to_box(region) if len(region) == 8 else region
     try:
         return checked_box(box, frame_shape, f"{sequence.source or sequence.name}, frame {index + 1}")
