@@ -14,10 +14,16 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.benchmarks import metrics
-from lighttrack_nas.benchmarks.results import read_result, to_json, write_result, write_run_record
+from lighttrack_nas.benchmarks.results import (
+    read_result,
+    sequence_table,
+    to_json,
+    write_result,
+    write_run_record,
+    write_summary,
+)
 from lighttrack_nas.trackers.boxes import checked_box
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.protocol import Tracker
 from lighttrack_nas.trackers.sequence import Sequence as Video
 
@@ -63,7 +69,7 @@ class EvaluationResult:
 
     def table(self) -> pd.DataFrame:
         """One row a sequence, named by it, one column a figure."""
-        return pd.DataFrame.from_dict(self.sequences, orient="index").rename_axis("sequence")
+        return sequence_table(self.sequences)
 
     def to_json(self) -> str:
         """The content of ``summary.json``: `overall`, `sequences`, `failures`, `run`; null for what is not a number."""
@@ -73,8 +79,7 @@ class EvaluationResult:
 
     def save(self, output: Path | str) -> None:
         """Write ``summary.json`` and ``summary.csv`` (the table) to a folder, made if missing."""
-        write_atomically(Path(output) / "summary.json", self.to_json())
-        write_atomically(Path(output) / "summary.csv", self.table().to_csv())
+        write_summary(output, self.to_json(), self.table())
 
 
 def run_sequence(tracker: Tracker, sequence: Video) -> Track:

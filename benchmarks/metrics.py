@@ -1,25 +1,28 @@
 """Figures of one-pass evaluation: a tracker started once per sequence and never helped again.
 
-Boxes are x, y, width, height in pixels, float, 0-based, top-left. Every rate is a fraction (0 to 1). A frame is *scored*
-if the target is in the picture and its box is known and has an area. A prediction that is NaN on a scored frame is a
-miss: overlap 0, infinite distance.
+Boxes are x, y, width, height in pixels, float, 0-based, top-left. Every rate is a fraction (0 to 1). A frame is
+*scored* if the target is in the picture and its box is known and has an area. A prediction that is NaN on a scored
+frame is a miss: overlap 0, infinite distance.
 
-| figure | frames | from |
-|---|---|---|
-| `ao`, `sr50`, `sr75` | 2..n; mean over the sequences of the sequence's mean | GOT-10k (Huang et al., TPAMI 2021) defines AO and SR; the got10k toolkit's per-sequence `ao` and `sr` |
-| `ao_frames`, `sr50_frames`, `sr75_frames` | 2..n; all frames of all sequences pooled | the got10k toolkit's `overall` (`experiments/got10k.py`) |
-| `success_auc` | 1..n; mean over sequences | OTB (Wu et al., CVPR 2013, "Evaluation methodology"): mean of the success curve at 0, 0.05 ... 1; `experiments/otb.py` |
-| `precision` | 1..n; mean over sequences | OTB: share of frames with a centre error of at most 20 pixels |
-| `normalised_precision` | 1..n; mean over sequences | TrackingNet (Mueller et al., ECCV 2018): mean of the normalised precision curve at 0, 0.01 ... 0.5; also LaSOT's. Some reports give the curve's value at 0.2 instead |
-| `fps` | 2..n | frames / seconds in `update`, over everything; the got10k toolkit averages 1 / seconds instead, which is higher |
+- `ao`, `sr50`, `sr75`: frames 2..n; mean over the sequences of the sequence's mean. GOT-10k (Huang et al., TPAMI
+  2021) defines AO and SR; these are the got10k toolkit's per-sequence `ao` and `sr`.
+- `ao_frames`, `sr50_frames`, `sr75_frames`: frames 2..n; all frames of all sequences pooled, as in the got10k
+  toolkit's `overall` (`experiments/got10k.py`).
+- `success_auc`: frames 1..n; mean over sequences. OTB (Wu et al., CVPR 2013, "Evaluation methodology"): mean of the
+  success curve at 0, 0.05 ... 1; as `experiments/otb.py`.
+- `precision`: frames 1..n; mean over sequences. OTB: share of frames with a centre error of at most 20 pixels.
+- `normalised_precision`: frames 1..n; mean over sequences. TrackingNet (Mueller et al., ECCV 2018): mean of the
+  normalised precision curve at 0, 0.01 ... 0.5; also LaSOT's. Some reports give the curve's value at 0.2 instead.
+- `fps`: frames 2..n over the seconds in `update`, all sequences together; the got10k toolkit averages 1 / seconds
+  instead, which is higher.
 
-OTB's figures count the first frame, where the tracker is given the answer, and GOT-10k's do not: both are kept as published.
-A sequence without a scored frame after the first (test splits publish the first box only) says nothing of the tracker: its
-figures are NaN, and it is left out of the means.
-Overlaps, and with them `ao`, are of whole boxes, even where they reach outside the frame. For GOT-10k (not for OTB) the
-got10k toolkit first clips both boxes to the frame, and moves one that begins left of or above it to its edge:
-`score_frames(frame_size=...)` and `evaluate(clip=True)` do the same, and give that toolkit's numbers.
-"""  # noqa: E501  (a table's rows cannot be broken)
+OTB's figures count the first frame, where the tracker is given the answer, and GOT-10k's do not: both are kept as
+published. A sequence without a scored frame after the first (test splits publish the first box only) says nothing of
+the tracker: its figures are NaN, and it is left out of the means. Overlaps, and with them `ao`, are of whole boxes,
+even where they reach outside the frame. For GOT-10k (not for OTB) the got10k toolkit first clips both boxes to the
+frame, and moves one that begins left of or above it to its edge: `score_frames(frame_size=...)` and
+`evaluate(clip=True)` do the same, and give that toolkit's numbers.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

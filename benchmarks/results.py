@@ -11,9 +11,11 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.parsing import parse_json, read_text
 
 RECORD_NAME = "run.json"
 
@@ -137,10 +139,7 @@ def read_run_record(output: Path) -> dict[str, Any]:
         InputError: It is missing, or is not a JSON object.
     """
     path = output / RECORD_NAME
-    try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
+    content = parse_json(read_text(path, "run record"), str(path))
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object, got {type(content).__name__}")
     return content
@@ -173,18 +172,15 @@ def to_json(content: Any) -> str:
     return json.dumps(jsonable(content), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def read_text(path: Path) -> str:
-    """Read a text file.
+def sequence_table(sequences: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """One row a sequence, named by it, one column a figure."""
+    return pd.DataFrame.from_dict(dict(sequences), orient="index").rename_axis("sequence")
 
-    Raises:
-        InputError: It is no UTF-8 text, or cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+def write_summary(output: Path | str, summary: str, table: pd.DataFrame) -> None:
+    """Write ``summary.json`` (its text is given) and ``summary.csv`` to a folder, made if missing."""
+    write_atomically(Path(output) / "summary.json", summary)
+    write_atomically(Path(output) / "summary.csv", table.to_csv())
 
 
 def _result_files(output: Path) -> Iterator[Path]:
@@ -197,7 +193,7 @@ def _lines(lines: Iterable[str]) -> str:
 
 def _read_numbers(path: Path, width: int, expected: str) -> np.ndarray:
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path, "result file").splitlines(), start=1):
         try:
             row = [float(cell) for cell in line.split(",")]
         except ValueError:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from lighttrack_nas.benchmarks.evaluation import Progress, TrackerSource, check_output, fresh_tracker, run_each
 from lighttrack_nas.benchmarks.metrics import frames_per_second
-from lighttrack_nas.benchmarks.results import to_json, write_run_record
+from lighttrack_nas.benchmarks.results import sequence_table, to_json, write_run_record, write_summary
 from lighttrack_nas.benchmarks.vot_eao import (
     Fragment,
     expected_average_overlap,
@@ -32,7 +32,6 @@ from lighttrack_nas.benchmarks.vot_regions import region_overlap
 from lighttrack_nas.benchmarks.vot_runs import State, SupervisedRun, read_run, region_of, write_run
 from lighttrack_nas.trackers.boxes import checked_box, polygon_to_box
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.protocol import Tracker
 from lighttrack_nas.trackers.sequence import Sequence as Video
 
@@ -66,7 +65,7 @@ class SupervisedResult:
 
     def table(self) -> pd.DataFrame:
         """One row a sequence, named by it, one column a figure."""
-        return pd.DataFrame.from_dict(self.sequences, orient="index").rename_axis("sequence")
+        return sequence_table(self.sequences)
 
     def to_json(self) -> str:
         """The content of ``summary.json``: `overall`, `eao_interval`, `sequences`, `failures`, `run`; null for NaN."""
@@ -82,8 +81,7 @@ class SupervisedResult:
 
     def save(self, output: Path | str) -> None:
         """Write ``summary.json`` and ``summary.csv`` (the table) to a folder, made if missing."""
-        write_atomically(Path(output) / "summary.json", self.to_json())
-        write_atomically(Path(output) / "summary.csv", self.table().to_csv())
+        write_summary(output, self.to_json(), self.table())
 
 
 def run_supervised(tracker: Tracker, sequence: Video) -> SupervisedRun:

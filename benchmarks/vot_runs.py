@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.results import boxes_path, read_text, read_times, times_path
+from lighttrack_nas.benchmarks.results import boxes_path, read_times, times_path
 from lighttrack_nas.benchmarks.vot_regions import region_overlap
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.parsing import read_text
 from lighttrack_nas.trackers.sequence import Sequence as Video
 
 
@@ -63,7 +64,7 @@ def read_run(output: Path, sequence: Video) -> SupervisedRun | None:
     path = boxes_path(output, sequence.name)
     if not (path.is_file() and times_path(output, sequence.name).is_file()):
         return None
-    lines, times = read_text(path).splitlines(), read_times(times_path(output, sequence.name))
+    lines, times = read_text(path, "result file").splitlines(), read_times(times_path(output, sequence.name))
     if not len(lines) == len(times) == len(sequence):
         return None
     states, boxes, overlaps = np.empty(len(lines), int), np.full((len(lines), 4), np.nan), np.full(len(lines), np.nan)

@@ -88,6 +88,7 @@ class BlockPlace(_Part):
 
     Attributes:
         name: "STAGE-blockN", N from 0; also the label of its choice and its name as an output.
+        stage: Its stage's name.
         operations: Candidates' names.
         inputs: Channels.
         outputs: Channels.
@@ -96,6 +97,7 @@ class BlockPlace(_Part):
     """
 
     name: str
+    stage: str
     operations: tuple[str, ...]
     inputs: int
     outputs: int
@@ -189,17 +191,17 @@ class SpaceDescription(_Part):
                 )
 
     def _check_outputs(self) -> None:
-        stages = {stage.name: stage.blocks for stage in self.stages}
+        listed: list[str] = []
         for output in self.outputs:
-            stage, _, block = output.partition("-block")
-            known = stage in stages and (output == stage or (block.isdecimal() and int(block) < stages[stage]))
-            if not known:
+            named = [block.name for block in self.blocks if output in (block.name, block.stage)]
+            if not named:
                 raise ValueError(
                     f"outputs: no block '{output}'; write STAGE or STAGE-blockN with N from 0; stages and their "
-                    "blocks: " + ", ".join(f"{name} ({count})" for name, count in stages.items())
+                    "blocks: " + ", ".join(f"{stage.name} ({stage.blocks})" for stage in self.stages)
                 )
-        if len(set(self.exit_names)) < len(self.exit_names):
-            raise ValueError(f"outputs: a block stands twice in {', '.join(self.exit_names)}")
+            listed += named
+        if len(set(listed)) < len(listed):
+            raise ValueError(f"outputs: a block stands twice in {', '.join(listed)}")
         for exit_ in self.exits:
             for size in self.search_sizes:
                 # The network's map rounds up, the tracker's grid to the nearest: they must meet.
@@ -229,6 +231,7 @@ class SpaceDescription(_Part):
         return tuple(
             BlockPlace(
                 name=f"{stage.name}-block{number}",
+                stage=stage.name,
                 operations=stage.operations,
                 inputs=inputs if number == 0 else stage.channels,
                 outputs=stage.channels,
@@ -246,16 +249,7 @@ class SpaceDescription(_Part):
     @property
     def exits(self) -> tuple[BlockPlace, ...]:
         """The blocks behind which the features may leave, in the backbone's order."""
-        stages = {output for output in self.outputs if "-block" not in output}
-        return tuple(b for b in self.blocks if b.name in self.outputs or b.name.partition("-block")[0] in stages)
-
-    @property
-    def exit_names(self) -> tuple[str, ...]:
-        """Names of the exits, one entry for every time that `outputs` lists a block."""
-        names: list[str] = []
-        for output in self.outputs:
-            names += [b.name for b in self.blocks if b.name == output or b.name.partition("-block")[0] == output]
-        return tuple(names)
+        return tuple(block for block in self.blocks if {block.name, block.stage} & set(self.outputs))
 
     def kernels(self, block: BlockPlace) -> int:
         """Correlation kernels of an exit: the positions of the template's map there."""

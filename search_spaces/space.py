@@ -136,6 +136,18 @@ class Space:
         """Whether the architecture is of this space."""
         return architecture.space == self
 
+    def require(self, architecture: Architecture) -> None:
+        """Check that the architecture is of this space.
+
+        Raises:
+            InputError: It is of another.
+        """
+        if not self.contains(architecture):
+            raise InputError(
+                f"the architecture is of space '{architecture.space.name}' ({architecture.space.hash}), not of "
+                f"'{self.name}' ({self.hash})"
+            )
+
     def chosen(self, architecture: Architecture) -> dict[str, str]:
         """The value at every place, also where the space leaves no choice."""
         return {label: values[0] for label, values in self.candidates.items()} | dict(architecture.choices)
@@ -185,8 +197,7 @@ class Space:
         """Write an official LightTrack code; see `lighttrack_nas.search_spaces.codec`."""
         from lighttrack_nas.search_spaces.codec import encode
 
-        if not self.contains(architecture):
-            raise InputError(f"the architecture is of space '{architecture.space.name}', not of '{self.name}'")
+        self.require(architecture)
         return encode(architecture)
 
     def network(self, architecture: Architecture) -> SiameseNetwork:
@@ -199,8 +210,7 @@ class Space:
         """
         from lighttrack_nas.search_spaces.builder import build_network
 
-        if not self.contains(architecture):
-            raise InputError(f"the architecture is of space '{architecture.space.name}', not of '{self.name}'")
+        self.require(architecture)
         return build_network(architecture)
 
     def model_space(self) -> TrackerModelSpace:
@@ -222,8 +232,8 @@ class Space:
 
     def dead_labels(self, architecture: Architecture) -> set[str]:
         """Labels of the blocks behind the output, which no pass runs."""
-        names = [block.name for block in self.description.blocks]
-        return set(names[names.index(self.chosen(architecture)[OUTPUT]) + 1 :])
+        alive = self.blocks_up_to(self.chosen(architecture)[OUTPUT])
+        return {block.name for block in self.description.blocks} - set(alive)
 
     @property
     def _skips(self) -> frozenset[str]:

@@ -41,8 +41,7 @@ class Supernet(nn.Module):
         Raises:
             InputError: The architecture is of another space.
         """
-        if not self.space.contains(architecture):
-            raise InputError(f"the architecture is of space '{architecture.space.name}', not of '{self.space.name}'")
+        self.space.require(architecture)
         sample = nni_sample(architecture)
         for module in self.model_space.modules():
             if isinstance(module, BaseSuperNetModule):

@@ -216,7 +216,7 @@ def test_a_network_that_overflows(run: Run, tmp_path: Path, sequences: Path) -> 
     architecture = space.sample(np.random.default_rng(0))
     network = space.network(architecture)
     with torch.no_grad():
-        network.reg_head.prediction.bias.fill_(200.0)  # type: ignore[union-attr]
+        network.reg_head.prediction.bias.fill_(200.0)
     ltn.save_model(network, architecture, tmp_path / "wild.safetensors")
     outcome = run("track", "wild.safetensors", sequences / "first", "--box", "60,40,32,24", "-o", "out")
     assert_refused(outcome, "not finite at any position")

@@ -22,7 +22,7 @@ TINY = ltn.load_space("lighttrack-tiny")
 def make(path: Path, seed: int = 0, space: ltn.Space = TINY, **options: object) -> Architecture:
     architecture = space.sample(np.random.default_rng(seed))
     torch.manual_seed(seed)
-    ltn.save_model(space.network(architecture), architecture, path, **options)  # type: ignore[arg-type]
+    ltn.save_model(space.network(architecture), architecture, path, **options)
     return architecture
 
 

@@ -21,7 +21,7 @@ def read_text(path: Path, what: str) -> str:
         InputError: It cannot be read, or is no text.
     """
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except OSError as error:
         raise InputError(f"{what} '{path}' cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

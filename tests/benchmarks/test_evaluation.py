@@ -60,7 +60,7 @@ def test_times_are_the_trackers_alone(
         clock[0] += 100
         return read(self, index)
 
-    class Slow(scripted):  # type: ignore[misc]
+    class Slow(scripted):
         def init(self, frame: np.ndarray, box: Any) -> None:
             clock[0] += 7
             super().init(frame, box)
@@ -142,7 +142,7 @@ def test_resumed_is_uninterrupted(make_sequence: Callable[..., Sequence], script
     """Ctrl-C in the second sequence leaves the first, and nothing of the second; going on gives the same files."""
     videos = [make_sequence(TRUTH, name) for name in "abc"]
 
-    class Interrupted(scripted):  # type: ignore[misc]
+    class Interrupted(scripted):
         def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
             if self.updates == 4:
                 raise KeyboardInterrupt
@@ -345,7 +345,7 @@ def test_a_tracker_can_be_made_for_each_sequence(
         made.append(scripted(SCRIPT))
         return made[-1]
 
-    class WithoutArguments(scripted):  # type: ignore[misc]
+    class WithoutArguments(scripted):
         def __init__(self) -> None:
             super().__init__(SCRIPT)
 
@@ -353,7 +353,7 @@ def test_a_tracker_can_be_made_for_each_sequence(
     functions = evaluate(build, videos, tmp_path / "function", RECORD)
     classes = evaluate(WithoutArguments, videos, tmp_path / "class", RECORD)
 
-    assert [len(tracker.started) for tracker in made] == [1, 1]  # type: ignore[attr-defined]
+    assert [len(tracker.started) for tracker in made] == [1, 1]
     assert functions.overall["ao"] == classes.overall["ao"] == pytest.approx(0.5)
 
 
@@ -368,7 +368,7 @@ def test_sequences_that_cannot_be_evaluated(
 
 
 def test_frames_per_second_are_measured(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
-    class Sleeping(scripted):  # type: ignore[misc]
+    class Sleeping(scripted):
         def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
             time.sleep(0.01)
             return super().update(frame)

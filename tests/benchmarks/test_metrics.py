@@ -158,7 +158,7 @@ overlap_lists = st.lists(
 def test_overall_figures_do_not_depend_on_the_order(lists: list[np.ndarray], random: object) -> None:
     scores = [scores_of(values) for values in lists]
     shuffled = list(scores)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
 
     overall, again = metrics.overall_metrics(scores), metrics.overall_metrics(shuffled)
 

@@ -83,9 +83,9 @@ def test_a_bad_time_names_file_and_line(tmp_path: Path) -> None:
 def test_files_that_are_no_text_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
 
-    with pytest.raises(InputError, match=r"binary.txt: not a text file"):
+    with pytest.raises(InputError, match=r"result file '.*binary\.txt' is no text file"):
         read_boxes(tmp_path / "binary.txt")
-    with pytest.raises(InputError, match=r"none.txt: cannot be read \(No such file or directory\)"):
+    with pytest.raises(InputError, match=r"result file '.*none\.txt' cannot be read: No such file or directory"):
         read_boxes(tmp_path / "none.txt")
 
 
@@ -125,7 +125,14 @@ def test_another_record_is_refused(tmp_path: Path, other: dict[str, Any], differ
     assert read_run_record(tmp_path)["tracker"] == "a"
 
 
-@pytest.mark.parametrize(("content", "message"), [("{", "line 1: not valid JSON"), ("[]", "expected a JSON object")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"run\.json is no valid JSON at line 1"),
+        ("[" * 100000, r"run\.json is no valid JSON"),
+        ("[]", "expected a JSON object"),
+    ],
+)
 def test_a_broken_record(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "run.json").write_text(content)
 

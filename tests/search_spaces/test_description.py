@@ -41,7 +41,7 @@ def test_the_paper_s_table() -> None:
     ]
     for stage in description.stages[1:]:
         found = [description.operations[name] for name in stage.operations]
-        assert [(op.kernel, op.expansion) for op in found] == [(k, e) for k in (3, 5, 7) for e in (4, 6)]  # type: ignore[union-attr]
+        assert [(op.kernel, op.expansion) for op in found] == [(k, e) for k in (3, 5, 7) for e in (4, 6)]
     assert [exit_.total_stride for exit_ in description.exits] == [16] * 8
     assert [exit_.name for exit_ in description.exits] == [b.name for b in description.blocks][-8:]
     assert {description.kernels(exit_) for exit_ in description.exits} == {64}
@@ -96,6 +96,8 @@ def test_name_and_summary_leave_the_hash(tmp_path: Path) -> None:
         ({"stages": []}, "stages: .*at least 1"),
         ({"outputs": ["stage3-block2"]}, r"no block 'stage3-block2'.*stage3 \(2\)"),
         ({"outputs": ["stage9"]}, "no block 'stage9'"),
+        ({"outputs": ["stage3-block01"]}, "no block 'stage3-block01'"),
+        ({"outputs": ["stage3-block\u0661"]}, "no block 'stage3-block\u0661'"),
         ({"outputs": ["stage3", "stage3-block0"]}, "stands twice"),
         ({"search_sizes": [48]}, "must exceed the template size 64, got 48"),
         ({"search_sizes": [144, 128]}, r"must ascend, got \[144, 128\]"),

@@ -79,7 +79,7 @@ def test_camera_that_stops(monkeypatch: pytest.MonkeyPatch) -> None:
             assert number == 7
             self.frames = list(FRAMES)
 
-        def isOpened(self) -> bool:  # noqa: N802
+        def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
             return True
 
         def get(self, _: int) -> float:
