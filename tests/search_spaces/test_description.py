@@ -97,6 +97,8 @@ def test_name_and_summary_leave_the_hash(tmp_path: Path) -> None:
         ({"outputs": ["stage3-block2"]}, r"no block 'stage3-block2'.*stage3 \(2\)"),
         ({"outputs": ["stage9"]}, "no block 'stage9'"),
         ({"outputs": ["stage3-block01"]}, "no block 'stage3-block01'"),
+        ({"outputs": ["stage"]}, "no block 'stage'"),
+        ({"outputs": ["stage3-block"]}, "no block 'stage3-block'"),
         ({"outputs": ["stage3-block\u0661"]}, "no block 'stage3-block\u0661'"),
         ({"outputs": ["stage3", "stage3-block0"]}, "stands twice"),
         ({"search_sizes": [48]}, "must exceed the template size 64, got 48"),
