@@ -60,15 +60,7 @@ def build(space: Space, chooser: Chooser) -> SiameseNetwork:
     reachable = space.blocks_up_to(exits[max(takeable)].block)
     live = [exits[index] for index in takeable]
     return SiameseNetwork(
-        backbone=Backbone(
-            stem=Stem(description.stem.channels, description.stem.kernel, description.stem.stride),
-            blocks={
-                block.name: _block(description, block, chooser)
-                for block in description.blocks
-                if block.name in reachable
-            },
-            exits=[exit_.block for exit_ in exits],
-        ),
+        backbone=build_backbone(space, chooser, reachable),
         exits=exits,
         output=output,
         necks={str(channels): Neck(channels) for channels in sorted({exit_.channels for exit_ in live})},
@@ -85,6 +77,22 @@ def build(space: Space, chooser: Chooser) -> SiameseNetwork:
             box_activation=description.predictions.box_activation,
             box_scale=description.predictions.box_scale,
         ),
+    )
+
+
+def build_backbone(space: Space, chooser: Chooser, names: Sequence[str]) -> Backbone:
+    """Build stem and blocks of a space.
+
+    Args:
+        space: The space.
+        chooser: Decides every block's operation.
+        names: The blocks to build.
+    """
+    description = space.description
+    return Backbone(
+        stem=Stem(description.stem.channels, description.stem.kernel, description.stem.stride),
+        blocks={block.name: _block(description, block, chooser) for block in description.blocks if block.name in names},
+        exits=[block.name for block in description.exits],
     )
 
 

@@ -64,9 +64,14 @@ def parse_space(content: object, where: str) -> Space:
     try:
         return Space(SpaceDescription.model_validate(content))
     except ValidationError as error:
-        mistakes = [_describe(e) for e in error.errors()]
-        more = f"; and {len(mistakes) - 3} more" if len(mistakes) > 3 else ""
-        raise InputError(f"{where}: " + "; ".join(mistakes[:3]) + more) from None
+        raise InputError(f"{where}: {describe_mistakes(error)}") from None
+
+
+def describe_mistakes(error: ValidationError) -> str:
+    """Say in words what pydantic found, at most three mistakes and the number of the others."""
+    mistakes = [_describe(e) for e in error.errors()]
+    more = f"; and {len(mistakes) - 3} more" if len(mistakes) > 3 else ""
+    return "; ".join(mistakes[:3]) + more
 
 
 def _read(source: str, folder: Path) -> tuple[dict[str, Any], str]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.builder import Factories, build
+from lighttrack_nas.search_spaces.builder import Factories, build, build_backbone
 from lighttrack_nas.search_spaces.nni_adapter import InputChoice, LayerChoice, ModelSpace, current_model
 from lighttrack_nas.search_spaces.space import OUTPUT, Space
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork
@@ -50,6 +50,30 @@ class TrackerModelSpace(ModelSpace):
         shared = dict(_weights(self.network, "", sample))
         network.load_state_dict({key: shared[key].clone() for key in wanted}, assign=True)
         return network.train(self.training)
+
+
+class ClassifierModelSpace(ModelSpace):
+    """A space's backbone as a classifier of images, to train it before it tracks (LightTrack, backbone supernet).
+
+    All blocks up to the last exit, the mean over all positions, one linear layer. Its labels are the blocks' alone, and
+    its backbone's keys are those of `TrackerModelSpace.network.backbone`.
+
+    Args:
+        space: Whose backbone.
+        classes: How many classes of images there are.
+    """
+
+    def __init__(self, space: Space, classes: int) -> None:
+        super().__init__()
+        self.space = space
+        last = space.description.exits[-1]
+        self.backbone = build_backbone(space, _NniChooser(), space.blocks_up_to(last.name))
+        self.classifier = nn.Linear(last.outputs, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images ``(batch, 3, height, width)`` to logits ``(batch, classes)``."""
+        *_, features = self.backbone.features(images)
+        return self.classifier(features.mean(dim=(2, 3)))
 
 
 def nni_sample(architecture: Architecture) -> dict[str, Any]:

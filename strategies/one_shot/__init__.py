@@ -1,0 +1,1 @@
+"""Weight-sharing training through NNI: the supernet of trackers, its backbone before that, plain networks after."""

@@ -1,0 +1,192 @@
+"""Training from the first step to the last, whatever interrupts it: plain networks, and supernets through NNI."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import nn
+
+from lighttrack_nas.strategies.one_shot.callbacks import (
+    BadSteps,
+    Checkpoints,
+    MovingAverage,
+    Progress,
+    Reporter,
+    Schedule,
+)
+from lighttrack_nas.strategies.one_shot.loader import BatchLoader
+from lighttrack_nas.strategies.one_shot.module import TrainingModule
+from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+from lighttrack_nas.strategies.one_shot.task import Task
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.files import make_folder
+from lighttrack_nas.trackers.weights import load_torch_file
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from nni.nas.evaluator.pytorch import Lightning, Trainer
+    from nni.nas.execution import SequentialExecutionEngine
+    from nni.nas.oneshot.pytorch.strategy import OneShotStrategy
+    from nni.nas.space import RawFormatModelSpace
+
+CHECKPOINT = "last.ckpt"
+_PRECISIONS = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a training did.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        resumed_at: Steps that an earlier, interrupted call had done.
+        skipped: Steps without an update, because their loss was no number or too large.
+        losses: The latest losses by name.
+        seconds: Of this call.
+    """
+
+    steps: int
+    resumed_at: int
+    skipped: int
+    losses: dict[str, float]
+    seconds: float
+
+
+def fit(
+    model: nn.Module,
+    backbone: nn.Module,
+    task: Task,
+    settings: TrainingSettings,
+    output: Path,
+    *,
+    strategy: OneShotStrategy | None = None,
+    progress: Progress | None = None,
+) -> FitReport:
+    """Train a model in place, or go on with a training that was stopped.
+
+    On a CPU a training that was stopped at any moment and resumed gives the same weights, bit for bit, as one that was
+    not: batches, paths and rates are functions of the step's number.
+
+    Args:
+        model: A network, or with `strategy` a model space, which NNI turns into a supernet.
+        backbone: The part that is frozen at first and learns at its own rate.
+        task: Batches and loss.
+        settings: How to train.
+        output: Folder for the checkpoint (``last.ckpt``) and the logs (``tensorboard/``).
+        strategy: NNI's one-shot strategy; None trains the model as it is.
+        progress: Called after every optimiser step.
+
+    Raises:
+        InputError: The loss is not finite for too long, a checkpoint cannot be written, or it belongs to another
+            model; the last whole checkpoint is kept.
+        KeyboardInterrupt: The user stopped it.
+    """
+    make_folder(output)
+    checkpoint = output / CHECKPOINT
+    done = _steps_done(checkpoint)
+    if settings.channels_last:
+        model.to(memory_format=torch.channels_last)
+    bad_steps = BadSteps(settings)
+    average = MovingAverage(model, settings.average) if settings.average is not None else None
+    module = TrainingModule(task, settings, backbone)
+    callbacks: list[pl.Callback] = [Schedule(settings, backbone), bad_steps]
+    callbacks += [average] if average is not None else []
+    callbacks += [Checkpoints(checkpoint, settings.checkpoint_steps), Reporter(settings.log_steps, progress)]
+    batches = BatchLoader(
+        task,
+        first=done * settings.accumulate,
+        total=settings.steps * settings.accumulate,
+        workers=settings.workers,
+    )
+    resume: dict[str, Any] = {"ckpt_path": str(checkpoint), "weights_only": True} if done else {}
+    start = perf_counter()
+    with _quiet(), _own_interrupts():
+        trainer = Trainer(
+            max_steps=settings.steps,
+            max_epochs=1,
+            accumulate_grad_batches=settings.accumulate,
+            gradient_clip_val=settings.clip,
+            precision=_PRECISIONS[settings.precision],
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            strategy=settings.strategy,
+            callbacks=callbacks,
+            logger=TensorBoardLogger(str(output), name="tensorboard", version=""),
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            limit_val_batches=0,
+        )
+        if done < settings.steps:
+            if strategy is None:
+                module.set_model(model)
+                trainer.fit(module, batches, [], **resume)
+            else:
+                evaluator = Lightning(module, trainer, batches, [], fit_kwargs=resume)
+                strategy(RawFormatModelSpace(model, evaluator), SequentialExecutionEngine())
+    if average is not None:
+        average.finish()
+    backbone.requires_grad_(True)
+    return FitReport(
+        steps=settings.steps,
+        resumed_at=done,
+        skipped=bad_steps.skipped,
+        losses={name: float(value) for name, value in module.latest.items()},
+        seconds=perf_counter() - start,
+    )
+
+
+def _steps_done(checkpoint: Path) -> int:
+    if not checkpoint.exists():
+        return 0
+    content = load_torch_file(checkpoint)
+    if not isinstance(content, dict) or not isinstance(content.get("global_step"), int):
+        raise InputError(f"'{checkpoint}' is no checkpoint of a training: remove it to start afresh")
+    return content["global_step"]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what Lightning and NNI say about devices, loaders and versions; our report says what matters."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning", "nni")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        # NNI reports an interrupt as an error of its own.
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            for module in ("pytorch_lightning", "lightning_fabric", "nni", "torch.jit", "torch.optim.lr_scheduler"):
+                warnings.filterwarnings("ignore", module=rf"{module}($|\.)")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end in KeyboardInterrupt: Lightning switches it off for good, and exits."""
+    try:
+        before = signal.getsignal(signal.SIGINT)
+        yield
+    except SystemExit:
+        if isinstance(sys.exc_info()[1].__context__, KeyboardInterrupt):  # type: ignore[union-attr]
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and callable(before):
+            signal.signal(signal.SIGINT, before)

@@ -1,0 +1,80 @@
+"""Batches in order, prepared ahead by worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from lighttrack_nas.strategies.one_shot.task import Task
+
+
+class Sealed:
+    """A batch as the task made it. Lightning takes collections apart to move them; the task moves its own.
+
+    Attributes:
+        content: The batch.
+    """
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+
+class BatchLoader:
+    """Batches of a task from a given one on; Lightning's training loop reads it.
+
+    Batch i of device r of n is the task's number ``i * n + r``, so that a run that was stopped goes on with the batches
+    that it would have seen.
+
+    Args:
+        task: What makes the batches.
+        first: The first batch wanted: how many were trained on before.
+        total: Batches of the whole training.
+        workers: Processes; 0 prepares each batch when it is asked for.
+    """
+
+    def __init__(self, task: Task, *, first: int, total: int, workers: int) -> None:
+        self._task, self._first, self._total, self._workers = task, first, total, workers
+
+    def __len__(self) -> int:
+        return self._total
+
+    def __iter__(self) -> Iterator[Sealed]:
+        world, rank = 1, 0
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            world, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+        return iter(
+            DataLoader(
+                _Numbered(self._task),
+                batch_size=None,
+                sampler=range(self._first * world + rank, self._total * world, world),
+                num_workers=self._workers,
+                prefetch_factor=4 if self._workers else None,
+                worker_init_fn=_one_thread,
+                # Without one of its own the loader draws from torch's global generator.
+                generator=torch.Generator(),
+            )
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: where to start follows from the number of steps. Lightning asks resumable loaders for it."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See `state_dict`."""
+
+
+class _Numbered(Dataset):
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __getitem__(self, index: int) -> Sealed:
+        return Sealed(self._task.batch(index))
+
+
+def _one_thread(worker: int) -> None:
+    # Workers run beside the training's threads; OpenCV's own would fight them.
+    cv2.setNumThreads(0)

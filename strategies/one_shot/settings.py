@@ -1,0 +1,76 @@
+"""How a network or a supernet is trained, as one typed value."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class TrainingSettings(BaseModel):
+    """Optimiser, schedule and bookkeeping of one training. Rates follow LightTrack's recipes where they have a counterpart.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        batch_size: Pairs (or images) a batch, on every device.
+        accumulate: Batches an optimiser step; all of them share one path.
+        optimizer: "adamw", or "sgd" (Nesterov momentum .9).
+        learning_rate: At the top of the schedule.
+        final_rate: At its end, as a share of `learning_rate`.
+        decay: "cosine", "log" (straight in the logarithm, LightTrack's tracking recipe) or "linear" (its ImageNet one).
+        warmup_steps: Steps over which the rate rises to `learning_rate`.
+        warmup_start: Where it starts, as a share; the rise is geometric.
+        weight_decay: On weights of two dimensions or more; norms and biases are left alone.
+        backbone_rate: The backbone's rate as a share of the others'.
+        backbone_frozen: Share of the steps, from the first, in which the backbone's parameters and BatchNorm
+            statistics stay as they are.
+        clip: Largest norm of the gradient; None leaves it alone.
+        average: Decay of the exponential moving average of the weights, which then are the result; None takes the last.
+        precision: "32", or mixed "16" (CUDA) or "bf16".
+        channels_last: Keep images with their channels last, which convolutions on most machines prefer.
+        accelerator: Lightning's name: "cpu", "gpu" or "auto".
+        devices: How many of them.
+        strategy: Lightning's name, such as "auto" or "ddp"; path sampling on several devices needs
+            "ddp_find_unused_parameters_true".
+        workers: Processes that prepare batches; 0 prepares them in the training's own process.
+        checkpoint_steps: Optimiser steps between checkpoints; a killed run goes on from the last.
+        log_steps: Optimiser steps between lines in the logs.
+        largest_loss: A step with a larger loss, or one that is no number, is skipped.
+        patience: So many skipped steps in a row end the training.
+        seed: Of weights, data and paths.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(ge=1)
+    batch_size: int = Field(16, ge=1)
+    accumulate: int = Field(1, ge=1)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = Field(3e-3, gt=0)
+    final_rate: Share = 0.01
+    decay: Literal["cosine", "log", "linear"] = "cosine"
+    warmup_steps: int = Field(60, ge=0)
+    warmup_start: float = Field(0.1, gt=0, le=1)
+    weight_decay: float = Field(0.02, ge=0)
+    backbone_rate: Share = 1.0
+    backbone_frozen: Share = 0.0
+    clip: float | None = Field(5.0, gt=0)
+    average: float | None = Field(None, gt=0, lt=1)
+    precision: Literal["32", "16", "bf16"] = "32"
+    channels_last: bool = True
+    accelerator: str = "cpu"
+    devices: int = Field(1, ge=1)
+    strategy: str = "auto"
+    workers: int = Field(1, ge=0)
+    checkpoint_steps: int = Field(100, ge=1)
+    log_steps: int = Field(20, ge=1)
+    largest_loss: float = Field(1e4, gt=0)
+    patience: int = Field(20, ge=1)
+    seed: int = Field(0, ge=0)
+
+    @property
+    def frozen_steps(self) -> int:
+        """Optimiser steps with a frozen backbone."""
+        return round(self.backbone_frozen * self.steps)

@@ -1,0 +1,95 @@
+"""Rates, paths, settings and loaders of the trainings."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.strategies.one_shot.loader import BatchLoader
+from lighttrack_nas.strategies.one_shot.paths import path_at
+from lighttrack_nas.strategies.one_shot.schedule import rate_share
+from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("decay", "step", "share"),
+    [
+        ("cosine", 0, 0.1),
+        ("cosine", 5, 0.1**0.5),
+        ("cosine", 10, 1.0),
+        ("cosine", 60, 0.505),
+        ("cosine", 110, 0.01),
+        ("linear", 60, 0.505),
+        ("linear", 110, 0.01),
+        ("log", 60, 0.1),
+        ("log", 110, 0.01),
+    ],
+)
+def test_the_schedule_by_hand(decay: str, step: int, share: float) -> None:
+    settings = TrainingSettings(steps=111, warmup_steps=10, warmup_start=0.1, final_rate=0.01, decay=decay)
+    assert rate_share(step, settings) == pytest.approx(share)
+
+
+def test_lighttrack_s_rates_come_out() -> None:
+    # .01 to .03 in five epochs, geometrically, then down to 1e-4 evenly in the logarithm until epoch 50.
+    settings = TrainingSettings(
+        steps=51, warmup_steps=5, warmup_start=1 / 3, learning_rate=0.03, final_rate=1e-4 / 0.03, decay="log"
+    )
+    rates = [0.03 * rate_share(epoch, settings) for epoch in range(51)]
+    assert rates[:6] == pytest.approx([0.01 * 3 ** (k / 5) for k in range(6)])
+    assert rates[5:] == pytest.approx(np.geomspace(0.03, 1e-4, 46))
+
+
+@given(st.integers(1, 500), st.integers(0, 600), st.sampled_from(["cosine", "log", "linear"]), st.integers(0, 700))
+def test_shares_are_shares(steps: int, warmup: int, decay: str, step: int) -> None:
+    assert 0 < rate_share(step, TrainingSettings(steps=steps, warmup_steps=warmup, decay=decay)) <= 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"steps": 0}, {"steps": 1, "batch_size": 0}, {"steps": 1, "learning_rat": 1}, {"steps": 1, "clip": 0}]
+)
+def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TrainingSettings(**wrong)
+
+
+def test_paths_are_functions_of_seed_step_and_device() -> None:
+    space = load_space("lighttrack-tiny")
+    assert path_at(space, 3, 5) == path_at(space, 3, 5)
+    paths = {path_at(space, seed, step, rank) for seed in range(4) for step in range(25) for rank in range(2)}
+    assert len(paths) == 200
+
+
+def test_paths_are_uniform() -> None:
+    space = load_space("lighttrack-tiny")
+    paths = [path_at(space, 0, step).choices for step in range(3000)]
+    for label, candidates in space.labels.items():
+        counts = np.array([sum(path[label] == name for path in paths) for name in candidates])
+        expected = 3000 / len(candidates)
+        # Five standard deviations of a binomial count.
+        assert np.abs(counts - expected).max() < 5 * np.sqrt(expected)
+
+
+class Numbers:
+    def batch(self, index: int) -> int:
+        return index
+
+    def loss(self, model, batch, device):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("first", [0, 3, 7])
+def test_a_loader_goes_on_where_a_run_stopped(first: int, workers: int) -> None:
+    loader = BatchLoader(Numbers(), first=first, total=7, workers=workers)
+    assert [sealed.content for sealed in loader] == list(range(first, 7))
+    assert len(loader) == 7
+
+
+def test_settings_pickle() -> None:
+    settings = TrainingSettings(steps=3)
+    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301
