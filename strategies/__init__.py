@@ -1,1 +1,1 @@
-"""Choose: one-shot training through NNI and architecture search through Optuna. Empty in this version."""
+"""Choose: one-shot training through NNI, and architecture search through Optuna."""

@@ -10,7 +10,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TrainingSettings(BaseModel):
-    """Optimiser, schedule and bookkeeping of one training. Rates follow LightTrack's recipes where they have a counterpart.
+    """Optimiser, schedule and bookkeeping of one training.
 
     Attributes:
         steps: Optimiser steps in all.

@@ -1,0 +1,1 @@
+"""Architecture search through Optuna: objectives, constraints, samplers, resumable studies."""

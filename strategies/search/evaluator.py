@@ -1,0 +1,51 @@
+"""What a search needs to know about architectures, whoever measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+from lighttrack_nas.search_spaces.architecture import Architecture
+
+
+class Evaluator(Protocol):
+    """Measures architectures. The search knows nothing else of videos, networks or devices.
+
+    Two architectures of one key get one measurement, and the search copies it: scores ("ao", "loss") by
+    `Architecture.path()` where `inherits_weights`, by `canonical()` otherwise; costs and latency by `canonical()`.
+    """
+
+    @property
+    def measurements(self) -> tuple[str, ...]:
+        """The names it can give, of `objectives.MEASUREMENTS`."""
+
+    @property
+    def inherits_weights(self) -> bool:
+        """Whether scores come from weights of a supernet, so that the places of a tower's skips matter."""
+
+    def costs(self, architecture: Architecture) -> Mapping[str, float]:
+        """Give the exact and cheap ones, "macs" and "params", in at most a few milliseconds.
+
+        A search asks for many architectures that it then does not evaluate. Names that `measurements` lacks are
+        ignored.
+        """
+
+    def measure(self, architecture: Architecture, names: Collection[str]) -> Mapping[str, float]:
+        """Measure the dear ones among `measurements`: all that `costs` does not give.
+
+        Args:
+            architecture: What to measure.
+            names: Which measurements are wanted.
+
+        Returns:
+            A finite number for every name.
+
+        Raises:
+            InputError: This architecture cannot be measured; the search notes the reason and goes on with others.
+        """
+
+    def record(self) -> dict[str, Any]:
+        """Say what it measures with, JSON-able: data, seeds, device, threads, runtime.
+
+        Only what decides the numbers: a search refuses to go on with an evaluator whose record differs.
+        """

@@ -1,0 +1,92 @@
+"""A search that is killed again and again ends as one that was left alone."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lighttrack_nas.strategies.search.objectives import parse_objectives
+from lighttrack_nas.strategies.search.trials import completed_trials, load_search, pareto_front
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from conftest import AnalyticEvaluator
+import numpy as np
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.strategies.search.nsga2 import NSGA2
+from lighttrack_nas.strategies.search.run import run_search
+
+space = load_space("lighttrack-tiny")
+rng = np.random.default_rng(1)
+print("started", flush=True)
+run_search(
+    space,
+    evaluator=AnalyticEvaluator(seconds=0.003),
+    strategy=NSGA2(population_size=12, seed=4),
+    objectives=["ao", "macs", "params"],
+    constraints=["macs <= 320M", "latency_ms <= 4"],
+    n_trials=int(sys.argv[3]),
+    storage=sys.argv[2],
+    enqueue=[space.sample(rng) for _ in range(4)],
+    progress=lambda done, total, text: print(done, flush=True),
+)
+"""
+
+
+def start(storage: object, n_trials: int) -> subprocess.Popen:
+    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(storage), str(n_trials)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def finish(storage: object, n_trials: int) -> None:
+    with start(storage, n_trials) as process:
+        process.communicate()
+    assert process.returncode == 0
+
+
+def outcome(storage: Any) -> tuple[list, list]:
+    records = completed_trials(load_search(storage))
+    front = pareto_front(records, parse_objectives(["ao", "macs", "params"]))
+    return [(r.architecture, r.measurements, r.feasible) for r in records], [r.architecture for r in front]
+
+
+def check(whole: Any, killed: Any, n_trials: int, kills: int, longest: float) -> Counter:
+    finish(whole, n_trials)
+    rng = random.Random(0)
+    for kill in range(kills):
+        with start(killed, n_trials) as process:
+            assert process.stdout
+            # In every third run while the study is opened, in the others a few trials on.
+            for _ in range(1 if kill % 3 == 0 else rng.randint(2, 3)):
+                assert process.stdout.readline(), "ended before it was killed"
+            time.sleep(rng.uniform(0.2, 1) * longest)
+            process.kill()
+    finish(killed, n_trials)
+    assert outcome(killed) == outcome(whole)
+    states = Counter(trial.state.name for trial in load_search(killed).trials)
+    assert states["COMPLETE"] == n_trials
+    assert set(states) <= {"COMPLETE", "FAIL"}
+    return states
+
+
+@pytest.mark.slow
+def test_journal(tmp_path: Path) -> None:
+    states = check(tmp_path / "whole.log", tmp_path / "killed.log", n_trials=120, kills=10, longest=0.1)
+    # Some kills hit a running trial: otherwise nothing was tried.
+    assert states["FAIL"] > 0
+    assert {file.name for file in tmp_path.iterdir()} == {"whole.log", "killed.log"}
+
+
+@pytest.mark.slow
+def test_sqlite(tmp_path: Path) -> None:
+    # Every write waits for the disk, so that any moment is one of a running trial.
+    states = check(f"sqlite:///{tmp_path}/whole.db", f"sqlite:///{tmp_path}/killed.db", 10, kills=2, longest=0.3)
+    assert states["FAIL"] > 0

@@ -1,0 +1,190 @@
+"""Journals that were left behind in any state, and storages that cannot be opened."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.testing.pytest_storages import StorageTestCase
+from optuna.trial import TrialState
+
+from lighttrack_nas.strategies.search.journal import JournalFile
+from lighttrack_nas.strategies.search.storage import open_for_writing
+from lighttrack_nas.strategies.search.trials import load_search
+from lighttrack_nas.trackers.errors import InputError
+
+
+class TestOptunasOwn(StorageTestCase):
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> optuna.storages.BaseStorage:
+        return JournalStorage(JournalFile(tmp_path / "journal.log"))
+
+
+def fill(path: Path, trials: int = 3) -> list[optuna.trial.FrozenTrial]:
+    with open_for_writing(path) as storage:
+        study = optuna.create_study(storage=storage, study_name="search", load_if_exists=True)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=trials)
+    return study.trials
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(verbosity)
+
+
+def test_a_journal_is_cut_at_any_byte(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    fill(path)
+    content = path.read_bytes()
+    last = content.rstrip(b"\n").rfind(b"\n") + 1
+    for size in [0, 1, 5, *range(last, len(content)), len(content)]:
+        path.write_bytes(content[:size])
+        with open_for_writing(path):
+            pass
+        assert path.read_bytes() == content[: content[:size].rfind(b"\n") + 1]
+        fill(path, trials=1)
+        # What Optuna alone says of it.
+        study = optuna.load_study(study_name="search", storage=JournalStorage(JournalFileBackend(str(path))))
+        assert study.trials[-1].state == TrialState.COMPLETE
+
+
+def test_a_long_cut_line_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    fill(path)
+    content = path.read_bytes()
+    path.write_bytes(content + b'{"op_code":8,"user_attr":"' + b"x" * 300_000)
+    with open_for_writing(path):
+        assert path.read_bytes() == content
+
+
+def test_optunas_lock_files_are_no_obstacle(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    fill(path)
+    os.symlink(path, f"{path}.lock")
+    assert len(fill(path)) == 6
+    assert os.path.lexists(f"{path}.lock")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["journal.log", "journal.log.lock"]
+
+
+def test_a_reader_needs_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    fill(path)
+    with open_for_writing(path), path.open("ab") as file:
+        file.write(b'{"op_code":')
+        file.flush()
+        assert len(load_search(path).trials) == 3
+
+
+def test_two_searches_do_not_share_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    fill(path)
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with (
+            pytest.raises(InputError, match=re.escape(f"journal '{path}' is held by another search")),
+            open_for_writing(path, patience=0.1),
+        ):
+            pass
+        # One that lets go in time is waited for.
+        threading.Timer(0.2, lambda: fcntl.flock(other, fcntl.LOCK_UN)).start()
+        with open_for_writing(path, patience=60):
+            pass
+    assert len(fill(path)) == 6
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.log"
+    fill(path)
+    content = path.read_bytes()
+    write = os.write
+
+    def fail(descriptor: int, data: bytes) -> int:
+        if write(descriptor, data[:7]) == 7 and len(data) > 7:
+            monkeypatch.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        return 7
+
+    with open_for_writing(path) as storage:
+        study = optuna.load_study(study_name="search", storage=storage)
+        monkeypatch.setattr(os, "write", fail)
+        with pytest.raises(OSError, match="No space left"):
+            study.ask()
+        monkeypatch.undo()
+        assert path.read_bytes() == content
+        study.tell(study.ask(), 1.0)
+    assert len(fill(path)) == 7
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.write_text("name,ao\nfirst,0.5"), "is no journal of Optuna: it begins with b'name,ao"),
+        (lambda path: path.write_text('{"op_code":0,"a":1}\n{"op_'), "is no journal of Optuna, or a damaged one"),
+        (lambda path: path.write_text('{"op_code":nonsense}\n{}\n'), "is no journal of Optuna, or a damaged one"),
+        (lambda path: path.mkdir(), "cannot be opened: Is a directory"),
+    ],
+)
+def test_what_is_no_journal(tmp_path: Path, make: Any, message: str) -> None:
+    path = tmp_path / "file"
+    make(path)
+    before = path.read_bytes() if path.is_file() else b""
+    with pytest.raises(InputError, match=re.escape(message)), open_for_writing(path):
+        pass
+    if path.is_file() and not before.startswith(b'{"op_code":'):
+        assert path.read_bytes() == before
+    if path.is_file():
+        with pytest.raises(InputError):
+            load_search(path)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("sqlite:////nonexistent/search.db", "unable to open database file"),
+        ("nonsense://search", "cannot be opened: Can't load plugin"),
+        ("mysql://me:secret@host/search", "storage 'mysql://me:***@host/search' needs a database package"),
+    ],
+)
+def test_urls_that_cannot_be_opened(url: str, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)) as caught, open_for_writing(url):
+        pass
+    assert "secret" not in str(caught.value)
+
+
+def test_reading_what_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    with pytest.raises(InputError, match="no such file"):
+        load_search(path)
+    with pytest.raises(InputError, match="no such file"):
+        load_search(str(path))
+    assert not path.exists()
+    fill(path)
+    with pytest.raises(InputError, match="no study 'other'; there is search"):
+        load_search(path, "other")
+
+
+def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"), open_for_writing(tmp_path / "file" / "journal.log"):
+        pass
+
+
+def test_optunas_verbosity_comes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    optuna.logging.set_verbosity(optuna.logging.DEBUG)
+    with caplog.at_level(logging.DEBUG), open_for_writing(tmp_path / "journal.log"):
+        assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
+    with pytest.raises(InputError):
+        load_search("nonsense://search")
+    assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
