@@ -1,0 +1,1 @@
+"""Training pairs: a template crop and a search crop of one target, from sequences, stills or a generator."""
