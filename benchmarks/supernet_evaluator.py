@@ -1,0 +1,237 @@
+"""Scores architectures with the weights of a supernet, for a search."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lighttrack_nas.benchmarks.calibration import recalibrate
+from lighttrack_nas.benchmarks.cost_table import CostTable
+from lighttrack_nas.benchmarks.latency import RUNTIMES, checked_device, measure_latency, processor_name
+from lighttrack_nas.benchmarks.scoring import fixed_pairs_loss, track_ao
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.supernet import Supernet
+from lighttrack_nas.trackers.batches import TensorBatch, to_tensors
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.hyper_parameters import HyperParameters, load_hyper_parameters
+from lighttrack_nas.trackers.lockstep import Video as FrameSource
+from lighttrack_nas.trackers.lockstep import keep_frames
+from lighttrack_nas.trackers.losses import LossSettings
+from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.pairs.pair import PairSource, draw_batch
+from lighttrack_nas.trackers.sequence import Sequence as Video
+from lighttrack_nas.trackers.targets import TargetSettings
+
+MEASUREMENTS = ("ao", "loss", "macs", "params", "latency_ms")
+"""All that an evaluator may give; see `metrics`, `scoring`, `costs` and `latency`."""
+_COSTS = ("macs", "params")
+# Pairs have numbers: from here on those of the quick score, so that one source never gives both uses the same pairs.
+_FIRST_QUICK = 2**20
+
+
+class SupernetEvaluator:
+    """Measures architectures on copies of their paths' weights; the supernet stays as it is.
+
+    A path's network is extracted, its BatchNorm statistics are estimated afresh, always on the same training pairs, and
+    it is scored: by tracking ("ao"), or by the mean loss on fixed pairs ("loss"). Everything but "latency_ms" is a
+    function of the arguments and the architecture, in whatever order and how often ever it is asked.
+
+    Pairs and frames are read once, when first needed, and stay in memory: 4 bytes a pixel and channel of each pair, 1
+    of each frame.
+
+    Args:
+        supernet: Trained. Its weights must not change during the evaluator's life.
+        sequences: Videos for "ao"; without any there is no "ao".
+        calibration_pairs: Training pairs for the BatchNorm statistics; None scores with the supernet's own, which fit
+            no path in particular.
+        quick_pairs: Pairs for "loss", not those trained on; without them there is no "loss".
+        seed: Of both kinds of pairs.
+        calibration_batches: Batches for the statistics.
+        batch_size: Pairs a batch, of both kinds.
+        quick_pairs_count: Pairs for "loss".
+        hyper_parameters: The tracker's: a value, a set's name, or a file.
+        device: Where scores and latency are measured.
+        latency_threads: Of "latency_ms".
+        targets: What a network should answer, for "loss".
+        losses: How errors are weighed, for "loss".
+        frame_memory: Bytes of decoded frames to keep; frames beyond that are read anew for each architecture.
+        data: What the record shall say of where pairs and sequences come from, JSON-able.
+
+    Attributes:
+        sequences: As given.
+        measurements: Names that `measure` can give with these arguments.
+        inherits_weights: True: architectures of equal `path()` score alike, those of equal `canonical()` may not.
+
+    Raises:
+        InputError: A count below 1, sequences without ground truth, unknown hyper-parameters, or a device that cannot
+            be used.
+    """
+
+    inherits_weights = True
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        *,
+        sequences: Sequence[Video] = (),
+        calibration_pairs: PairSource | None = None,
+        quick_pairs: PairSource | None = None,
+        seed: int = 0,
+        calibration_batches: int = 10,
+        batch_size: int = 32,
+        quick_pairs_count: int = 400,
+        hyper_parameters: HyperParameters | str | Mapping[str, Any] = "default",
+        device: str = "cpu",
+        latency_threads: int = 1,
+        targets: TargetSettings | None = None,
+        losses: LossSettings | None = None,
+        frame_memory: int = 2 * 2**30,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        counts = {
+            "calibration_batches": calibration_batches,
+            "batch_size": batch_size,
+            "quick_pairs_count": quick_pairs_count,
+            "latency_threads": latency_threads,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError(f"{name}: at least 1 expected, got {count}")
+        if sequences and not any(np.isfinite(video.boxes[1:]).all(axis=1).any() for video in sequences):
+            raise InputError("sequences: none has a box after its first frame, so that there is no overlap to measure")
+        self.supernet = supernet
+        self.space = supernet.space
+        self.table = CostTable(self.space)
+        self.sequences = tuple(sequences)
+        self._calibration_source = calibration_pairs
+        self._quick_source = quick_pairs
+        self._seed = seed
+        self._counts = counts
+        self._hyper_parameters = load_hyper_parameters(hyper_parameters)
+        self._device = str(checked_device(device))
+        self._targets = targets or TargetSettings()
+        self._losses = losses or LossSettings()
+        self._frame_memory = frame_memory
+        self._data = dict(data or {})
+        self._missing = {}
+        if not self.sequences:
+            self._missing["ao"] = "sequences to track"
+        if quick_pairs is None:
+            self._missing["loss"] = "quick_pairs to score on"
+        self.measurements: tuple[str, ...] = tuple(name for name in MEASUREMENTS if name not in self._missing)
+
+    def costs(self, architecture: Architecture) -> dict[str, int]:
+        """Look up "macs", "params" and "macs_template", exact, in microseconds; see `CostTable.costs`."""
+        return self.table.costs(architecture)
+
+    def measure(self, architecture: Architecture, names: Collection[str]) -> dict[str, float]:
+        """Measure an architecture.
+
+        Args:
+            architecture: Of the supernet's space.
+            names: What to measure, of `measurements`.
+
+        Returns:
+            A value for every name: "ao" as a fraction, "latency_ms" the median of one tracked frame.
+
+        Raises:
+            InputError: The architecture is of another space, a name is unknown, this evaluator lacks what a name needs,
+                a file cannot be read, or the network tracks nothing because its answers are not finite.
+        """
+        self.space.require(architecture)
+        for name in names:
+            checked_name(name, MEASUREMENTS, "measurement")
+            if name in self._missing:
+                raise InputError(f"measurement '{name}': the evaluator was given no {self._missing[name]}")
+        values: dict[str, float] = {**self.costs(architecture)}
+        if not set(names) <= set(_COSTS):
+            network = self.extract(architecture, recalibrated=bool({"ao", "loss"} & set(names)))
+            if "ao" in names:
+                scores = track_ao(network, self.sequences, self._hyper_parameters, self._device, frames=self._frames)
+                values["ao"] = scores["ao"]
+            if "loss" in names:
+                values["loss"] = fixed_pairs_loss(network, self._quick, self._targets, self._losses)["loss"]
+            if "latency_ms" in names:
+                threads = self._counts["latency_threads"]
+                values["latency_ms"] = measure_latency(network, threads=threads, device=self._device).median_ms
+        return {name: values[name] for name in names}
+
+    def extract(self, architecture: Architecture, recalibrated: bool = True) -> SiameseNetwork:
+        """Copy an architecture's network out of the supernet, as it is scored: in eval mode, on the device.
+
+        Args:
+            architecture: Of the supernet's space.
+            recalibrated: Whether to estimate the BatchNorm statistics afresh.
+        """
+        self.space.require(architecture)
+        network = self.supernet.extract(architecture).eval().to(self._device)
+        if recalibrated and self._calibration_source is not None:
+            recalibrate(network, self._calibration)
+        return network
+
+    def record(self) -> dict[str, Any]:
+        """What the evaluator measures with, JSON-able. Two of equal records give equal scores, latency apart."""
+        pairs = {"calibration": self._calibration_source, "quick": self._quick_source}
+        return {
+            "evaluator": "supernet",
+            "space": self.space.name,
+            "space_hash": self.space.hash,
+            "supernet": self.fingerprint,
+            "data": self._data,
+            "sequences": {video.name: len(video) for video in self.sequences},
+            "pairs": {use: type(source).__name__ if source is not None else None for use, source in pairs.items()},
+            "seed": self._seed,
+            **self._counts,
+            "hyper_parameters": self._hyper_parameters.to_dict(),
+            "targets": asdict(self._targets),
+            "losses": asdict(self._losses),
+            "device": self._device,
+            "processor": processor_name(torch.device(self._device)),
+            "threads": torch.get_num_threads(),
+            "runtime": RUNTIMES["torch"],
+            "torch": torch.__version__,
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of the supernet's weights and statistics."""
+        return fingerprint(self.supernet)
+
+    @cached_property
+    def _calibration(self) -> list[TensorBatch]:
+        assert self._calibration_source is not None
+        pairs = self._counts["calibration_batches"] * self._counts["batch_size"]
+        return self._draw(self._calibration_source, 0, pairs)
+
+    @cached_property
+    def _quick(self) -> list[TensorBatch]:
+        assert self._quick_source is not None
+        return self._draw(self._quick_source, _FIRST_QUICK, self._counts["quick_pairs_count"])
+
+    @cached_property
+    def _frames(self) -> list[FrameSource]:
+        return keep_frames(self.sequences, self._frame_memory)
+
+    def _draw(self, source: PairSource, first: int, count: int) -> list[TensorBatch]:
+        size = self._counts["batch_size"]
+        return [
+            to_tensors(draw_batch(source, self._seed, first + start, min(size, count - start)), self._device)
+            for start in range(0, count, size)
+        ]
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Sixteen hexadecimal digits of a module's parameters and buffers, names and bits."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
