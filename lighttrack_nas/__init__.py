@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from lighttrack_nas.architectures import find_architecture
     from lighttrack_nas.benchmarks.costs import Costs, measure_costs
     from lighttrack_nas.benchmarks.evaluation import evaluate
+    from lighttrack_nas.benchmarks.latency import measure_latency
+    from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
+    from lighttrack_nas.config import Config, load_config
+    from lighttrack_nas.fronts import Front
     from lighttrack_nas.memory import keep_freed_memory
     from lighttrack_nas.models import (
         Model,
@@ -20,62 +24,136 @@ if TYPE_CHECKING:
         load_tracker,
         save_model,
     )
+    from lighttrack_nas.results import Result
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.loading import load_space, preset_names
     from lighttrack_nas.search_spaces.space import Space
+    from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.searching import search
+    from lighttrack_nas.strategies.one_shot.images import read_image_folder
+    from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+    from lighttrack_nas.strategies.search.nsga2 import NSGA2
+    from lighttrack_nas.supernets import load_supernet, save_supernet
     from lighttrack_nas.trackers.errors import InputError
+    from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
+    from lighttrack_nas.trackers.generator.sets import generated_sequences
+    from lighttrack_nas.trackers.generator.settings import SceneSettings
     from lighttrack_nas.trackers.hyper_parameters import HyperParameters
+    from lighttrack_nas.trackers.losses import LossSettings
+    from lighttrack_nas.trackers.pairs.mixture import Mixture
+    from lighttrack_nas.trackers.pairs.sequences import SequencePairs
+    from lighttrack_nas.trackers.pairs.settings import PairSettings, pair_settings
+    from lighttrack_nas.trackers.pairs.stills import StillPairs, read_stills
     from lighttrack_nas.trackers.readers import read_sequences
+    from lighttrack_nas.trackers.targets import TargetSettings
     from lighttrack_nas.trackers.tracker import ArrayNetwork, SiameseTracker
+    from lighttrack_nas.training import pretrain_backbone, retrain, train_supernet
+    from lighttrack_nas.tuning import tune_tracker
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Architecture": "search_spaces.architecture",
     "ArrayNetwork": "trackers.tracker",
+    "Config": "config",
     "Costs": "benchmarks.costs",
+    "Front": "fronts",
+    "GeneratedPairs": "trackers.generator.pairs",
     "HyperParameters": "trackers.hyper_parameters",
     "InputError": "trackers.errors",
+    "LossSettings": "trackers.losses",
+    "Mixture": "trackers.pairs.mixture",
     "Model": "models",
+    "NSGA2": "strategies.search.nsga2",
+    "PairSettings": "trackers.pairs.settings",
+    "Result": "results",
+    "SceneSettings": "trackers.generator.settings",
+    "SequencePairs": "trackers.pairs.sequences",
     "SiameseTracker": "trackers.tracker",
     "Space": "search_spaces.space",
+    "StillPairs": "trackers.pairs.stills",
+    "Supernet": "search_spaces.supernet",
+    "SupernetEvaluator": "benchmarks.supernet_evaluator",
+    "TargetSettings": "trackers.targets",
+    "TrainingSettings": "strategies.one_shot.settings",
     "build_tracker": "models",
     "evaluate": "benchmarks.evaluation",
     "export_weights": "models",
     "find_architecture": "architectures",
+    "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",
+    "load_config": "config",
     "load_model": "models",
     "load_space": "search_spaces.loading",
+    "load_supernet": "supernets",
     "load_tracker": "models",
     "measure_costs": "benchmarks.costs",
+    "measure_latency": "benchmarks.latency",
+    "pair_settings": "trackers.pairs.settings",
     "preset_names": "search_spaces.loading",
+    "pretrain_backbone": "training",
+    "read_image_folder": "strategies.one_shot.images",
     "read_sequences": "trackers.readers",
+    "read_stills": "trackers.pairs.stills",
+    "retrain": "training",
     "save_model": "models",
+    "save_supernet": "supernets",
+    "search": "searching",
+    "train_supernet": "training",
+    "tune_tracker": "tuning",
 }
 
 __all__ = [
+    "NSGA2",
     "Architecture",
     "ArrayNetwork",
+    "Config",
     "Costs",
+    "Front",
+    "GeneratedPairs",
     "HyperParameters",
     "InputError",
+    "LossSettings",
+    "Mixture",
     "Model",
+    "PairSettings",
+    "Result",
+    "SceneSettings",
+    "SequencePairs",
     "SiameseTracker",
     "Space",
+    "StillPairs",
+    "Supernet",
+    "SupernetEvaluator",
+    "TargetSettings",
+    "TrainingSettings",
     "build_tracker",
     "evaluate",
     "export_weights",
     "find_architecture",
+    "generated_sequences",
     "import_weights",
     "keep_freed_memory",
+    "load_config",
     "load_model",
     "load_space",
+    "load_supernet",
     "load_tracker",
     "measure_costs",
+    "measure_latency",
+    "pair_settings",
     "preset_names",
+    "pretrain_backbone",
+    "read_image_folder",
     "read_sequences",
+    "read_stills",
+    "retrain",
     "save_model",
+    "save_supernet",
+    "search",
+    "train_supernet",
+    "tune_tracker",
 ]
 
 

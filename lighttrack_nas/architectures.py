@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lighttrack_nas.models import SHIPPED, load_model
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space, preset_names
 from lighttrack_nas.search_spaces.space import parse_architecture
@@ -26,9 +27,7 @@ def find_architecture(source: str, space: str | None = None) -> Architecture:
         InputError: Unreadable file, malformed code, or an architecture that the space does not contain.
     """
     path = Path(source)
-    if path.suffix == ".safetensors":
-        from lighttrack_nas.models import load_model
-
+    if path.suffix == ".safetensors" or source in SHIPPED:
         return _checked(load_model(path).architecture, space, source)
     if path.suffix == ".json":
         text = read_text(path, "architecture file")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +66,20 @@ def save_model(
     save_weights(network, Path(path), header)
 
 
+SHIPPED = ("lighttrack-tiny",)
+"""Names of the models that come with the package; they may stand wherever a model file may."""
+
+
+def model_file(source: str | Path) -> Path:
+    """The file of a model that ships with the package, or the path that was given."""
+    if str(source) not in SHIPPED:
+        return Path(source)
+    # The package lies in folders, never in an archive: safetensors maps its files into memory.
+    return Path(str(resources.files("lighttrack_nas.pretrained").joinpath(f"{source}.safetensors")))
+
+
 def load_model(path: str | Path) -> Model:
-    """Read a model file.
+    """Read a model file, or a model that ships with the package, by its name.
 
     Raises:
         InputError: Unreadable, truncated, of another architecture, or not finite; it names the file and the place.
@@ -75,7 +88,7 @@ def load_model(path: str | Path) -> Model:
 
     from lighttrack_nas.trackers.weights import load_weights, read_header
 
-    path = Path(path)
+    path = model_file(path)
     header = read_header(path)
     architecture = _architecture_of(header, path)
     # Without memory until the file's own shapes are known to fit: a header may ask for any size.
@@ -100,7 +113,7 @@ def load_tracker(
     """Make a tracker from a model file.
 
     Args:
-        path: A model file, as `save_model` or `import_weights` writes it.
+        path: A model file, as `save_model` or `import_weights` writes it, or a shipped model's name.
         hyper_parameters: A value, a set's name, or a file; None uses those stored with the weights.
         device: Torch device, such as "cpu" or "cuda".
     """

@@ -21,6 +21,17 @@ def context_side(size: np.ndarray, context: float) -> float:
     return math.sqrt((width + margin) * (height + margin))
 
 
+def crop_corner(centre: np.ndarray, side: int) -> tuple[int, int]:
+    """The first column and row that `crop_square` cuts, ``round(centre - (side + 1) / 2)``, ties to even.
+
+    Args:
+        centre: ``(2,)`` x, y in pixels.
+        side: Whole pixels.
+    """
+    left, top = (round(float(c) - (side + 1) / 2) for c in centre)
+    return left, top
+
+
 def mean_colour(frame: np.ndarray) -> np.ndarray:
     """The frame's mean colour, ``(3,)`` float, for padding."""
     return np.array(cv2.mean(frame)[:3])
@@ -43,7 +54,7 @@ def crop_square(frame: np.ndarray, centre: np.ndarray, side: int, output_size: i
         ``(output_size, output_size, 3)`` BGR uint8.
     """
     height, width = frame.shape[:2]
-    left, top = (round(float(c) - (side + 1) / 2) for c in centre)
+    left, top = crop_corner(centre, side)
     inside = frame[max(top, 0) : max(min(top + side, height), 0), max(left, 0) : max(min(left + side, width), 0)]
     colour = [int(c) for c in padding]
     if inside.size == 0:

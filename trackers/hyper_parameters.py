@@ -25,6 +25,9 @@ class HyperParameters:
         context: Margin around the target in the crops, as a share of width plus height, 0 to 2.
         small_target: Below this share of the frame's area, at the first frame, the larger search size is used, 0 to 1.
         min_size: Smallest side of a box, pixels, 0 to 100.
+        exact_crops: Whether positions in the search crop are mapped back through the whole pixels that it covers. The
+            released tracker takes the crop as centred on the target, though it lies half a pixel off, give or take
+            the rounding; networks trained with its code have learnt that. Those trained here have not.
     """
 
     penalty_k: float = 0.062
@@ -33,9 +36,14 @@ class HyperParameters:
     context: float = 0.5
     small_target: float = 0.004
     min_size: float = 10.0
+    exact_crops: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.exact_crops, bool):
+            raise InputError(f"hyper-parameter exact_crops: expected true or false, got {short(self.exact_crops)}")
         for field in fields(self):
+            if field.name not in _LARGEST:
+                continue
             value, largest = getattr(self, field.name), _LARGEST[field.name]
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not 0 <= value <= largest:  # NaN compares as false

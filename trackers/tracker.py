@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lighttrack_nas.trackers.boxes import checked_box
-from lighttrack_nas.trackers.crops import context_side, crop_square, mean_colour, network_input
+from lighttrack_nas.trackers.crops import context_side, crop_corner, crop_square, mean_colour, network_input
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.frames import checked_frame
 from lighttrack_nas.trackers.hyper_parameters import HyperParameters, load_hyper_parameters
@@ -19,6 +19,10 @@ from lighttrack_nas.trackers.hyper_parameters import HyperParameters, load_hyper
 
 class ArrayNetwork(Protocol):
     """A network on numpy arrays: whatever has these five plugs into the tracker, torch or not.
+
+    The tracker asks for one target at a time. To follow many in step (`lockstep`), what `template` returns must take an
+    integer array as index, ``features[np.array([0, 2])]``, and give the features of those templates of its batch, as
+    numpy arrays and torch tensors do.
 
     Attributes:
         template_size: Side of the template crop, pixels.
@@ -76,13 +80,15 @@ class SiameseTracker:
         network: ArrayNetwork,
         hyper_parameters: HyperParameters | str | Path | Mapping[str, Any] = "default",
     ) -> None:
-        if not isinstance(network.search_sizes, tuple) or not 1 <= len(network.search_sizes) <= 2:
-            raise InputError(
-                f"network.search_sizes: expected a tuple of one or two sizes, got {network.search_sizes!r}"
-            )
+        check_search_sizes(network)
         self.network = network
         self.hyper_parameters = load_hyper_parameters(hyper_parameters)
-        self.state: TargetState | None = None
+        self._target: Target | None = None
+
+    @property
+    def state(self) -> TargetState | None:
+        """Where the target is; None before `init`."""
+        return None if self._target is None else self._target.state
 
     def init(self, frame: np.ndarray, box: Any) -> None:
         """Start on a target.
@@ -94,19 +100,10 @@ class SiameseTracker:
         Raises:
             InputError: The frame is of another type, or the box has no area or lies outside the frame.
         """
-        checked_frame(frame)
-        x, y, w, h = checked_box(box, frame.shape)
-        self._frame_shape = frame.shape
-        self._padding = mean_colour(frame)
-        state = TargetState(np.array([x + w / 2, y + h / 2]), np.array([w, h]))
-        height, width = frame.shape[:2]
-        small = w * h / (width * height) < self.hyper_parameters.small_target
-        # Decided once: a target that grows keeps its search size.
-        self.search_size = self.network.search_sizes[-1 if small else 0]
-        side = round(context_side(state.size, self.hyper_parameters.context))
-        crop = crop_square(frame, state.centre, side, self.network.template_size, self._padding)
-        self._features = self.network.template(network_input(crop))
-        self.state = state
+        target = Target(frame, box, self.network, self.hyper_parameters)
+        self._features = self.network.template(target.template_image)
+        self.search_size = target.search_size
+        self._target = target
 
     def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
         """Find the target in the next frame.
@@ -120,31 +117,107 @@ class SiameseTracker:
         Raises:
             InputError: No `init` before, or a frame of another size or type.
         """
-        if self.state is None:
+        if self._target is None:
             raise InputError("the tracker has no target yet: call init(frame, box) before update(frame)")
-        checked_frame(frame, self._frame_shape)
-        template_size = self.network.template_size
-        scale = template_size / context_side(self.state.size, self.hyper_parameters.context)
-        # Python 2's rounding, half away from zero, as the published tracker rounds here and only here.
-        side = int(np.floor(self.search_size / scale + 0.5))
-        crop = crop_square(frame, self.state.centre, side, self.search_size, self._padding)
-        logits, distances = self.network.track(self._features, network_input(crop))
-        found, score = locate(
-            logits[0, 0],
-            distances[0],
-            self.state,
-            scale=scale,
-            search_size=self.search_size,
-            stride=self.network.stride,
-            hyper_parameters=self.hyper_parameters,
-        )
+        logits, distances = self.network.track(self._features, self._target.search_image(frame))
+        return self._target.move(logits[0, 0], distances[0])
+
+
+class Target:
+    """One target on its way through a video: all of a tracker's step but the network.
+
+    Args:
+        frame: The first one, ``(height, width, 3)`` BGR uint8.
+        box: x, y, w, h of the target in it; it may reach outside the frame.
+        network: Says the sizes; it is not run.
+        hyper_parameters: Of the tracker.
+
+    Attributes:
+        state: Where the target is.
+        search_size: Side of its search crops, pixels, one of the network's.
+        template_image: The network's input ``(1, 3, template_size, template_size)`` of the first frame.
+
+    Raises:
+        InputError: The frame is of another type, or the box has no area or lies outside the frame.
+    """
+
+    def __init__(self, frame: np.ndarray, box: Any, network: ArrayNetwork, hyper_parameters: HyperParameters) -> None:
+        checked_frame(frame)
+        x, y, w, h = checked_box(box, frame.shape)
+        self._template_size, self._stride = network.template_size, network.stride
+        self._hyper_parameters = hyper_parameters
+        self._frame_shape = frame.shape
+        self._padding = mean_colour(frame)
+        self.state = TargetState(np.array([x + w / 2, y + h / 2]), np.array([w, h]))
         height, width = frame.shape[:2]
+        small = w * h / (width * height) < hyper_parameters.small_target
+        # Decided once: a target that grows keeps its search size.
+        self.search_size = network.search_sizes[-1 if small else 0]
+        side = round(context_side(self.state.size, hyper_parameters.context))
+        self.template_image = network_input(
+            crop_square(frame, self.state.centre, side, self._template_size, self._padding)
+        )
+
+    def search_image(self, frame: np.ndarray) -> np.ndarray:
+        """Cut the next frame's search crop around where the target was.
+
+        Args:
+            frame: ``(height, width, 3)`` BGR uint8, of the first frame's size.
+
+        Returns:
+            The network's input, ``(1, 3, search_size, search_size)`` float32.
+
+        Raises:
+            InputError: A frame of another size or type.
+        """
+        checked_frame(frame, self._frame_shape)
+        return network_input(crop_square(frame, self.state.centre, self._side, self.search_size, self._padding))
+
+    def move(self, logits: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, float]:
+        """Move the target to where the network sees it in the last search image; see `locate`.
+
+        Returns:
+            The box ``(4,)`` x, y, w, h, and the network's score of it in [0, 1].
+
+        Raises:
+            InputError: The network's output holds no finite prediction at all.
+        """
+        found, score = locate(
+            logits,
+            distances,
+            self.state,
+            scale=self._scale,
+            search_size=self.search_size,
+            stride=self._stride,
+            hyper_parameters=self._hyper_parameters,
+        )
+        centre = found.centre
+        if self._hyper_parameters.exact_crops and found is not self.state:
+            centre = centre + np.array(crop_corner(self.state.centre, self._side)) + self._side / 2 - self.state.centre
+        height, width = self._frame_shape[:2]
         limits = np.array([width, height], float)
         self.state = TargetState(
-            centre=np.clip(found.centre, 0, limits),
-            size=np.maximum(self.hyper_parameters.min_size, np.minimum(limits, found.size)),
+            centre=np.clip(centre, 0, limits),
+            size=np.maximum(self._hyper_parameters.min_size, np.minimum(limits, found.size)),
         )
         return self.state.box, score
+
+    @property
+    def _scale(self) -> float:
+        """Search pixels per frame pixel."""
+        return self._template_size / context_side(self.state.size, self._hyper_parameters.context)
+
+    @property
+    def _side(self) -> int:
+        """Of the search crop, frame pixels."""
+        # Python 2's rounding, half away from zero, as the published tracker rounds here and only here.
+        return int(np.floor(self.search_size / self._scale + 0.5))
+
+
+def check_search_sizes(network: ArrayNetwork) -> None:
+    """Raise InputError for a network without proper search sizes."""
+    if not isinstance(network.search_sizes, tuple) or not 1 <= len(network.search_sizes) <= 2:
+        raise InputError(f"network.search_sizes: expected a tuple of one or two sizes, got {network.search_sizes!r}")
 
 
 def locate(

@@ -25,7 +25,12 @@ HyperParameters = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="Torch device that runs the network, such as cpu or cuda.")]
 Threads = Annotated[int | None, typer.Option(min=1, max=256, help="Torch threads. Default: torch's own, one a core.")]
-MODEL_HELP = "A model.safetensors, or a baseline's name such as opencv-mil or never-moves."
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; see the README.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),
+]
+MODEL_HELP = "A model.safetensors, lighttrack-tiny (which ships), or a baseline such as opencv-mil or never-moves."
 
 
 def _version(wanted: bool) -> None:
@@ -148,6 +153,89 @@ def evaluate(
     from lighttrack_nas.cli.tracking import evaluate as run
 
     run(model, sequences, output, layout, protocol, eao_interval, clip, hyper_parameters, device, threads, json)
+
+
+@app.command("pretrain-backbone")
+def pretrain_backbone(config: Config, set_: Set = None) -> None:
+    """Train the backbone's operations on a folder of class folders, one random path a step."""
+    from lighttrack_nas.cli.chain import pretrain_backbone as run
+
+    run(config, set_ or [])
+
+
+@app.command("train-supernet")
+def train_supernet(config: Config, set_: Set = None) -> None:
+    """Train the weight-sharing network of a space through NNI; a stopped training goes on."""
+    from lighttrack_nas.cli.chain import train_supernet as run
+
+    run(config, set_ or [])
+
+
+@app.command()
+def search(config: Config, set_: Set = None) -> None:
+    """Search the trained supernet's space with Optuna's NSGA-II; a stopped search goes on."""
+    from lighttrack_nas.cli.chain import search as run
+
+    run(config, set_ or [])
+
+
+@app.command()
+def retrain(config: Config, set_: Set = None) -> None:
+    """Train an architecture of the front alone, and write it as a tracker's model file."""
+    from lighttrack_nas.cli.chain import retrain as run
+
+    run(config, set_ or [])
+
+
+@app.command("tune-tracker")
+def tune_tracker(config: Config, set_: Set = None) -> None:
+    """Tune the retrained tracker's penalty, window and rate on the validation sequences."""
+    from lighttrack_nas.cli.chain import tune_tracker as run
+
+    run(config, set_ or [])
+
+
+@app.command()
+def quickstart(
+    output: Output = Path("runs/quickstart"),
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is random.")] = 0,
+) -> None:
+    """Run the whole chain on generated video: supernet, search, retraining, tuning, test, a video."""
+    from lighttrack_nas.cli.quickstart import quickstart as run
+
+    run(output, seed)
+
+
+@app.command()
+def front(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of searches; several count as one.")],
+    where: Annotated[
+        list[str] | None, typer.Option(help="Keep to a bound, such as 'macs<=600M', or a set: Mobile, LargeA, LargeB.")
+    ] = None,
+    x: Annotated[str | None, typer.Option(help="The figures' horizontal axis: macs, latency_ms or params.")] = None,
+    nearest: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Show the network nearest to macs=530M, say.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for table and figures. Default: the run's own.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show the front of one or several searches: table, CSV, hypervolume, figures, each point's architecture."""
+    from lighttrack_nas.cli.fronts import front as run
+
+    run(runs, where or [], x, nearest or [], output, json)
+
+
+@app.command()
+def findings(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A search's folder.")],
+    json: Json = False,
+) -> None:
+    """Say what the front's networks share against their space: kernels, output position, depth of the towers."""
+    from lighttrack_nas.cli.fronts import findings as show
+
+    show(run, json)
 
 
 @app.command()

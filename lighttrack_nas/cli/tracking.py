@@ -18,6 +18,7 @@ import numpy as np
 from lighttrack_nas import environment
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.cli.video import VideoWriter, draw_box
+from lighttrack_nas.models import SHIPPED, load_tracker, model_file
 from lighttrack_nas.progress import progress
 from lighttrack_nas.trackers.boxes import checked_box
 from lighttrack_nas.trackers.errors import InputError
@@ -190,7 +191,7 @@ def resolve_tracker(
     """Make the tracker that a person named, and say what it is.
 
     Args:
-        model: A path that ends in .safetensors, or a baseline's name.
+        model: A path that ends in .safetensors, a shipped model's name, or a baseline's.
         hyper_parameters: A set's name or a file; None takes the model's own.
         device: Torch device.
         threads: Torch threads; None leaves torch's default.
@@ -201,15 +202,13 @@ def resolve_tracker(
     Raises:
         InputError: Unreadable model, unknown name, or hyper-parameters for a baseline.
     """
-    if model.endswith(".safetensors"):
+    if model.endswith(".safetensors") or model in SHIPPED:
         import torch
-
-        from lighttrack_nas.models import load_tracker
 
         if threads is not None:
             torch.set_num_threads(threads)
         tracker = load_tracker(model, hyper_parameters, device)
-        digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
+        digest = hashlib.sha256(model_file(model).read_bytes()).hexdigest()
         return tracker, {
             "tracker": model,
             "sha256": digest,
@@ -224,7 +223,8 @@ def resolve_tracker(
         raise InputError(f"'{model}' is a PyTorch file: import it first with `lighttrack-nas import-weights`")
     if model.partition(":")[0] not in {name.partition(":")[0] for name in BASELINES}:
         raise InputError(
-            f"'{model}' is neither a model file (.safetensors) nor a baseline; baselines: {', '.join(BASELINES)}"
+            f"'{model}' is neither a model file (.safetensors), nor one of the models {', '.join(SHIPPED)}, nor one of "
+            f"the baselines {', '.join(BASELINES)}"
         )
     if hyper_parameters is not None:
         raise InputError(f"--hyper-parameters are for Siamese models; baseline '{model}' has none")

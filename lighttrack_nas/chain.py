@@ -1,0 +1,318 @@
+"""The steps of the chain as the commands run them, from one configuration: each reads what the one before it left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.architectures import find_architecture
+from lighttrack_nas.config import Config
+from lighttrack_nas.data import expanded, read_videos, training_pairs, validation_pairs
+from lighttrack_nas.models import Model, load_model, save_model
+from lighttrack_nas.progress import progress
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
+from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE, SUPERNET_FILE
+
+if TYPE_CHECKING:
+    from lighttrack_nas.results import Result
+    from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.trackers.losses import LossSettings
+    from lighttrack_nas.trackers.targets import TargetSettings
+    from lighttrack_nas.tuning import Tuning
+
+Say = Callable[[str], None]
+"""Told sentences for the user, such as what was left out of a data set."""
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A network that was trained alone.
+
+    Attributes:
+        model: The network with its architecture.
+        file: Its file.
+        measured: What the search had measured of it; empty where it was not chosen from a search.
+    """
+
+    model: Model
+    file: Path
+    measured: dict[str, float]
+
+
+def run_pretraining(config: Config, say: Say) -> Path:
+    """Train the backbone on images; see `pretrain_backbone`.
+
+    Raises:
+        InputError: The configuration has no `pretraining`, or see there.
+    """
+    from lighttrack_nas.strategies.one_shot.images import read_image_folder
+    from lighttrack_nas.training import pretrain_backbone
+
+    part = config.pretraining
+    if part is None:
+        raise InputError("the configuration has no 'pretraining': give pretraining.images, a folder of class folders")
+    _use_threads(config)
+    settings = config.training(part.training, "pretraining.training")
+    images = read_image_folder(expanded(part.images))
+    say(f"{len(images.images)} images of {len(images.classes)} classes")
+    with progress("backbone", settings.steps, "steps") as advance:
+        return pretrain_backbone(
+            load_space(config.space),
+            images,
+            settings=settings,
+            output=config.folder("pretraining"),
+            image_size=part.image_size,
+            record={"images": part.images},
+            progress=lambda steps, losses: advance(steps, _losses(losses)),
+        )
+
+
+def run_supernet(config: Config, say: Say) -> Supernet:
+    """Train the supernet, from the pre-trained backbone if the configuration has one; see `train_supernet`.
+
+    Raises:
+        InputError: The backbone is not trained yet, or see there.
+    """
+    from lighttrack_nas.training import train_supernet
+
+    _use_threads(config)
+    space = load_space(config.space)
+    backbone = None
+    if config.pretraining is not None:
+        backbone = config.folder("pretraining") / BACKBONE_FILE
+        _require(backbone, "pretrain-backbone")
+    settings = config.training(config.supernet.training, "supernet.training")
+    targets, losses = _targets_and_losses(config)
+    pairs = training_pairs(config, space, say)
+    with progress("supernet", settings.steps, "steps") as advance:
+        return train_supernet(
+            space,
+            pairs,
+            settings=settings,
+            output=config.folder("supernet"),
+            targets=targets,
+            losses=losses,
+            backbone=backbone,
+            record=config.data.model_dump(mode="json"),
+            progress=lambda steps, losses: advance(steps, _losses(losses)),
+        )
+
+
+def run_search(config: Config, say: Say) -> Result:
+    """Search the supernet's space; see `search`.
+
+    Raises:
+        InputError: The supernet is not trained yet, or see there.
+    """
+    from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
+    from lighttrack_nas.searching import search
+    from lighttrack_nas.strategies.search.nsga2 import NSGA2
+
+    _use_threads(config)
+    space, part = load_space(config.space), config.search
+    supernet = _supernet(config, space)
+    targets, losses = _targets_and_losses(config)
+    pairs = training_pairs(config, space, say)
+    sequences = read_videos(config.validation, config.folder("generated"))
+    evaluator = SupernetEvaluator(
+        supernet,
+        sequences=sequences,
+        calibration_pairs=pairs,
+        quick_pairs=validation_pairs(space, sequences),
+        # Not the seed of the training, whose pairs the network has learnt.
+        seed=config.seed + 1_000_000,
+        calibration_batches=part.calibration_batches,
+        batch_size=part.batch_size,
+        quick_pairs_count=part.quick_pairs,
+        hyper_parameters=part.hyper_parameters,
+        device=config.device,
+        latency_threads=part.latency_threads,
+        targets=targets,
+        losses=losses,
+        data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
+    )
+    with progress("search", part.trials, "trials") as advance:
+        shown = 0
+
+        def tell(done: int, total: int, text: str) -> None:
+            nonlocal shown
+            advance(done - shown, text)
+            shown = done
+
+        return search(
+            space,
+            evaluator=evaluator,
+            strategy=NSGA2(population_size=part.population, seed=config.seed),
+            objectives=part.objectives,
+            constraints=part.constraints,
+            n_trials=part.trials,
+            output=config.folder("search"),
+            storage=part.storage,
+            enqueue=[_architecture(source, config.space) for source in part.enqueue],
+            progress=tell,
+        )
+
+
+def run_retraining(config: Config, say: Say) -> Retrained:
+    """Train the chosen architecture alone; see `retrain`.
+
+    Raises:
+        InputError: There is no search to choose from, or see there.
+    """
+    from lighttrack_nas.training import retrain
+
+    _use_threads(config)
+    space, part = load_space(config.space), config.retrain
+    if part.architecture is None:
+        architecture, measured = choose(config, part.choose)
+    else:
+        architecture, measured = _architecture(part.architecture, config.space), {}
+    settings = config.training(part.training, "retrain.training")
+    targets, losses = _targets_and_losses(config)
+    pairs = training_pairs(config, space, say)
+    with progress("retraining", settings.steps, "steps") as advance:
+        model = retrain(
+            architecture,
+            pairs,
+            settings=settings,
+            output=config.folder("retrain"),
+            targets=targets,
+            losses=losses,
+            supernet=_supernet(config, space) if part.inherit else None,
+            hyper_parameters=load_hyper_parameters(config.search.hyper_parameters),
+            record=config.data.model_dump(mode="json"),
+            progress=lambda steps, losses: advance(steps, _losses(losses)),
+        )
+    return Retrained(model, config.folder("retrain") / MODEL_FILE, measured)
+
+
+def run_tuning(config: Config, say: Say) -> Tuning:
+    """Tune the retrained tracker's hyper-parameters, and store them in its file; see `tune_tracker`.
+
+    Raises:
+        InputError: There is no retrained network, or see there.
+    """
+    from lighttrack_nas.tuning import tune_tracker
+
+    _use_threads(config)
+    file = config.folder("retrain") / MODEL_FILE
+    _require(file, "retrain")
+    model = load_model(file)
+    sequences = read_videos(config.validation, config.folder("generated"))
+    with progress("tuning", config.tuning.trials, "sets") as advance:
+        found = tune_tracker(
+            model.network,
+            sequences,
+            n_trials=config.tuning.trials,
+            output=config.folder("tuning"),
+            start=load_hyper_parameters(config.search.hyper_parameters),
+            seed=config.seed,
+            device=config.device,
+            progress=advance,
+        )
+    tuned_on = {"tuned_on": config.validation.model_dump(mode="json"), "tuned_ao": found.ao}
+    save_model(
+        model.network.cpu(),
+        model.architecture,
+        file,
+        hyper_parameters=found.hyper_parameters,
+        provenance=dict(model.provenance) | tuned_on,
+    )
+    return found
+
+
+def choose(config: Config, point: str) -> tuple[Architecture, dict[str, float]]:
+    """Take an architecture of the search's front: the path that was measured best.
+
+    Args:
+        config: Whose search.
+        point: "best" in the first objective, or a measurement to be near to, such as "macs=30M".
+
+    Returns:
+        The architecture, and what was measured of its network.
+
+    Raises:
+        InputError: No search, an empty front, or a malformed point.
+    """
+    from lighttrack_nas.strategies.search.objectives import Constraint
+
+    result = search_result(config)
+    front, goal = result.front(), result.objectives[0]
+    if point == "best":
+        chosen = front.point(int((front.table[goal.name] * goal.sign).to_numpy(float).argmin()))
+    else:
+        name, equals, text = point.partition("=")
+        if not equals:
+            raise InputError(f"retrain.choose: expected 'best' or a measurement such as 'macs=30M', got '{point}'")
+        wanted = Constraint.parse(f"{name}<={text}")
+        chosen = front.nearest(**{wanted.name: wanted.limit})
+    trials = result.trials[result.trials["network"] == chosen.network]
+    best = trials.iloc[int((trials[goal.name] * goal.sign).to_numpy(float).argmin())]
+    return result.architecture(int(best["trial"])), dict(chosen.measurements)
+
+
+def search_result(config: Config) -> Result:
+    """Read the configuration's search, finished or not.
+
+    Raises:
+        InputError: There is none.
+    """
+    from lighttrack_nas.results import Result
+    from lighttrack_nas.strategies.search.trials import load_search
+
+    if config.search.storage is not None:
+        return Result.from_study(load_search(config.search.storage))
+    return Result.load(config.folder("search"))
+
+
+def _supernet(config: Config, space: Space) -> Supernet:
+    from lighttrack_nas.supernets import load_supernet
+
+    file = config.folder("supernet") / SUPERNET_FILE
+    _require(file, "train-supernet")
+    return load_supernet(file, space)
+
+
+def _require(file: Path, command: str) -> None:
+    if not file.exists():
+        raise InputError(f"'{file}' does not exist: run `lighttrack-nas {command}` with this configuration first")
+
+
+def _architecture(source: str, space: str) -> Architecture:
+    return find_architecture(source, space)
+
+
+def _targets_and_losses(config: Config) -> tuple[TargetSettings, LossSettings]:
+    from lighttrack_nas.trackers.losses import LossSettings
+    from lighttrack_nas.trackers.targets import TargetSettings
+
+    return _typed(TargetSettings, config.data.targets, "data.targets"), _typed(
+        LossSettings, config.data.losses, "data.losses"
+    )
+
+
+def _typed(kind: Any, values: dict[str, Any], where: str) -> Any:
+    from dataclasses import fields
+
+    from lighttrack_nas.trackers.names import checked_name
+
+    for name in values:
+        checked_name(name, [field.name for field in fields(kind)], f"key of {where},")
+    return kind(**values)
+
+
+def _use_threads(config: Config) -> None:
+    if config.threads is not None:
+        import torch
+
+        torch.set_num_threads(config.threads)
+
+
+def _losses(losses: Any) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in losses.items())

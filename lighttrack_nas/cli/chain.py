@@ -1,0 +1,61 @@
+"""`pretrain-backbone`, `train-supernet`, `search`, `retrain` and `tune-tracker`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lighttrack_nas import chain
+from lighttrack_nas.cli.fronts import print_front
+from lighttrack_nas.config import Config, load_config
+from lighttrack_nas.training import SUPERNET_FILE
+
+
+def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
+    """Train the backbone."""
+    print(chain.run_pretraining(load_config(path, overrides), _say))
+
+
+def train_supernet(path: Path, overrides: Sequence[str]) -> None:
+    """Train the supernet."""
+    config = load_config(path, overrides)
+    chain.run_supernet(config, _say)
+    print(config.folder("supernet") / SUPERNET_FILE)
+
+
+def search(path: Path, overrides: Sequence[str]) -> None:
+    """Search, and show the front."""
+    config = load_config(path, overrides)
+    result = chain.run_search(config, _say)
+    print_front(result, result.front())
+    print(f"\nfigures, tables and architectures: {config.folder('search')}")
+
+
+def retrain(path: Path, overrides: Sequence[str]) -> None:
+    """Train the chosen architecture."""
+    show_retrained(load_config(path, overrides))
+
+
+def show_retrained(config: Config) -> chain.Retrained:
+    """Train the chosen architecture, and say which."""
+    found = chain.run_retraining(config, _say)
+    chosen = ", ".join(f"{label} {value}" for label, value in found.model.architecture.choices.items())
+    print(f"architecture: {chosen}")
+    print(found.file)
+    return found
+
+
+def tune_tracker(path: Path, overrides: Sequence[str]) -> None:
+    """Tune the tracker."""
+    config = load_config(path, overrides)
+    found = chain.run_tuning(config, _say)
+    values = ", ".join(
+        f"{name} {getattr(found.hyper_parameters, name):.3f}" for name in ("penalty_k", "window_influence", "lr")
+    )
+    print(f"AO on validation: {found.ao_before:.3f} before, {found.ao:.3f} after {found.trials} sets: {values}")
+    print(config.folder("tuning") / "hyper_parameters.json")
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)

@@ -1,0 +1,84 @@
+"""Supernet files: the shared weights with the space that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.environment import versions
+from lighttrack_nas.search_spaces.loading import parse_space
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lighttrack_nas.search_spaces.supernet import Supernet
+
+KIND = "supernet"
+BACKBONE_KIND = "backbone supernet"
+
+
+def save_supernet(supernet: Supernet, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write a supernet's weights (safetensors) with its whole space.
+
+    Args:
+        supernet: Whose weights.
+        path: The file, replaced whole or not at all.
+        provenance: JSON-able facts on where the weights come from.
+    """
+    save_shared_weights(supernet.model_space, supernet.space, KIND, Path(path), provenance or {})
+
+
+def save_shared_weights(module: nn.Module, space: Space, kind: str, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write the weights of a model space of a kind."""
+    from lighttrack_nas.trackers.weights import save_weights
+
+    header = {
+        "kind": kind,
+        "space": space.description.model_dump(mode="json"),
+        "provenance": {"versions": versions()} | dict(provenance),
+    }
+    save_weights(module, path, header)
+
+
+def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
+    """Read a supernet file, in eval mode.
+
+    Args:
+        path: The file.
+        space: The space that it must be of; None takes the file's.
+
+    Raises:
+        InputError: Unreadable, no supernet, of another space, or not finite.
+    """
+    import torch
+
+    from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.trackers.weights import load_weights
+
+    path = Path(path)
+    found = shared_weights_space(path, KIND)
+    if space is not None and found != space:
+        raise InputError(
+            f"supernet '{path}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
+        )
+    with torch.device("meta"):
+        model_space = found.model_space()
+    load_weights(model_space, path)
+    return Supernet(space or found, model_space).eval()
+
+
+def shared_weights_space(path: Path, kind: str) -> Space:
+    """The space of a file of shared weights.
+
+    Raises:
+        InputError: Unreadable, or of another kind.
+    """
+    from lighttrack_nas.trackers.weights import read_header
+
+    header = read_header(path)
+    if header.get("kind") != kind or not isinstance(header.get("space"), dict):
+        raise InputError(f"'{path}' holds no {kind}, but {header.get('kind', 'one network (a model)')}")
+    return parse_space(header["space"], where=f"'{path}', header, space")

@@ -1,0 +1,271 @@
+"""The trainings of the search: a backbone on images, a supernet on pairs, the chosen network on pairs.
+
+Each works in a folder of its own: ``run.json`` says what is trained there, ``last.ckpt`` holds the state to go on from,
+``tensorboard/`` the losses. The same call again goes on where it stopped, or returns what is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.benchmarks.results import write_run_record
+from lighttrack_nas.environment import cpu_name, versions
+from lighttrack_nas.models import load_model, save_model
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.supernets import (
+    BACKBONE_KIND,
+    load_supernet,
+    save_shared_weights,
+    save_supernet,
+    shared_weights_space,
+)
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.hyper_parameters import HyperParameters
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lighttrack_nas.models import Model
+    from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.strategies.one_shot.callbacks import Progress
+    from lighttrack_nas.strategies.one_shot.fit import FitReport
+    from lighttrack_nas.strategies.one_shot.images import ImageFolder
+    from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+    from lighttrack_nas.trackers.losses import LossSettings
+    from lighttrack_nas.trackers.pairs.pair import PairSource
+    from lighttrack_nas.trackers.targets import TargetSettings
+
+BACKBONE_FILE = "backbone.safetensors"
+SUPERNET_FILE = "supernet.safetensors"
+MODEL_FILE = "model.safetensors"
+# Settings that change how a training runs, not what comes out: a resumed call may give others.
+_WITHOUT_EFFECT = ("workers", "checkpoint_steps", "log_steps")
+
+
+def pretrain_backbone(
+    space: Space,
+    images: ImageFolder,
+    *,
+    settings: TrainingSettings,
+    output: str | Path,
+    image_size: int = 128,
+    record: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a space's backbone as a supernet that tells classes of images apart, one random path a step, through NNI.
+
+    Args:
+        space: Whose backbone.
+        images: The images, from `read_image_folder`.
+        settings: How to train.
+        output: The run's folder.
+        image_size: Side of the crops, pixels.
+        record: JSON-able facts on the data, kept with the result.
+        progress: Called after every step.
+
+    Returns:
+        The file ``backbone.safetensors``, from which `train_supernet` may start.
+
+    Raises:
+        InputError: See `lighttrack_nas.strategies.one_shot.fit.fit`; or the folder holds another training.
+    """
+    import torch
+
+    from lighttrack_nas.search_spaces.model_space import ClassifierModelSpace
+    from lighttrack_nas.strategies.one_shot.fit import fit
+    from lighttrack_nas.strategies.one_shot.images import ClassificationTask
+    from lighttrack_nas.strategies.one_shot.paths import SeededRandomOneShot
+
+    output = Path(output)
+    about = _record("pretrain-backbone", space, settings, record) | {
+        "image_size": image_size,
+        "classes": list(images.classes),
+        "images": len(images.images),
+    }
+    write_run_record(output, about)
+    file = output / BACKBONE_FILE
+    if file.exists():
+        return file
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        model = ClassifierModelSpace(space, len(images.classes))
+    task = ClassificationTask(images, image_size, settings.batch_size, settings.seed)
+    strategy = SeededRandomOneShot(space, settings.seed)
+    report = fit(model, model.backbone, task, settings, output, strategy=strategy, progress=progress)
+    save_shared_weights(model.backbone, space, BACKBONE_KIND, file, about | _outcome(report))
+    return file
+
+
+def train_supernet(
+    space: Space,
+    pairs: PairSource,
+    *,
+    settings: TrainingSettings,
+    output: str | Path,
+    targets: TargetSettings | None = None,
+    losses: LossSettings | None = None,
+    backbone: str | Path | None = None,
+    record: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Supernet:
+    """Train a space's weight-sharing network for tracking, one random path a step, through NNI's RandomOneShot.
+
+    Args:
+        space: The space.
+        pairs: The training pairs.
+        settings: How to train.
+        output: The run's folder; the result is its ``supernet.safetensors``.
+        targets: How labels are made; None: the default.
+        losses: How they are compared with; None: the default.
+        backbone: A ``backbone.safetensors`` to start from; None starts from random weights.
+        record: JSON-able facts on the data, kept with the result.
+        progress: Called after every step.
+
+    Returns:
+        The supernet, in eval mode.
+
+    Raises:
+        InputError: See `lighttrack_nas.strategies.one_shot.fit.fit`; or the folder holds another training, or the
+            backbone is of another space.
+    """
+    import torch
+
+    from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.strategies.one_shot.fit import fit
+    from lighttrack_nas.strategies.one_shot.paths import SeededRandomOneShot
+
+    output = Path(output)
+    task = _tracking_task(pairs, settings, targets, losses)
+    about = (
+        _record("train-supernet", space, settings, record)
+        | _task_record(task)
+        | {"backbone": None if backbone is None else str(backbone)}
+    )
+    write_run_record(output, about)
+    file = output / SUPERNET_FILE
+    if file.exists():
+        return load_supernet(file, space)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        model = space.model_space()
+    if backbone is not None:
+        _start_from(model.network.backbone, Path(backbone), space)
+    strategy = SeededRandomOneShot(space, settings.seed)
+    report = fit(model, model.network.backbone, task, settings, output, strategy=strategy, progress=progress)
+    supernet = Supernet(space, model)
+    save_supernet(supernet, file, about | _outcome(report))
+    return load_supernet(file, space)
+
+
+def retrain(
+    architecture: Architecture,
+    pairs: PairSource,
+    *,
+    settings: TrainingSettings,
+    output: str | Path,
+    targets: TargetSettings | None = None,
+    losses: LossSettings | None = None,
+    supernet: Supernet | None = None,
+    hyper_parameters: HyperParameters | None = None,
+    record: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Train one architecture's plain network, from random weights or from those it inherits.
+
+    Args:
+        architecture: What to train.
+        pairs: The training pairs.
+        settings: How to train.
+        output: The run's folder; the result is its ``model.safetensors``.
+        targets: How labels are made; None: the default.
+        losses: How they are compared with; None: the default.
+        supernet: Whose weights to start from; None starts from random ones.
+        hyper_parameters: To store with the network; None: the published defaults, with exact crops, since pairs are
+            cut without the released tracker's half pixel.
+        record: JSON-able facts on the data, kept with the result.
+        progress: Called after every step.
+
+    Raises:
+        InputError: See `lighttrack_nas.strategies.one_shot.fit.fit`; or the folder holds another training, or the
+            supernet is of another space.
+    """
+    import torch
+
+    from lighttrack_nas.strategies.one_shot.fit import fit
+
+    output = Path(output)
+    task = _tracking_task(pairs, settings, targets, losses)
+    about = (
+        _record("retrain", architecture.space, settings, record)
+        | _task_record(task)
+        | {
+            "architecture": dict(architecture.choices),
+            "inherited": supernet is not None,
+        }
+    )
+    write_run_record(output, about)
+    file = output / MODEL_FILE
+    if not file.exists():
+        if supernet is not None:
+            supernet.space.require(architecture)
+            network = supernet.extract(architecture).train()
+        else:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(settings.seed)
+                network = architecture.space.network(architecture)
+        report = fit(network, network.backbone, task, settings, output, progress=progress)
+        stored = hyper_parameters or HyperParameters(exact_crops=True)
+        save_model(network, architecture, file, hyper_parameters=stored, provenance=about | _outcome(report))
+    return load_model(file)
+
+
+def _tracking_task(
+    pairs: PairSource, settings: TrainingSettings, targets: TargetSettings | None, losses: LossSettings | None
+) -> Any:
+    from lighttrack_nas.strategies.one_shot.task import TrackingTask
+    from lighttrack_nas.trackers.losses import LossSettings
+    from lighttrack_nas.trackers.targets import TargetSettings
+
+    return TrackingTask(
+        pairs, settings.batch_size, settings.seed, targets or TargetSettings(), losses or LossSettings()
+    )
+
+
+def _task_record(task: Any) -> dict[str, Any]:
+    return {"targets": vars(task.targets), "losses": vars(task.losses)}
+
+
+def _record(command: str, space: Space, settings: TrainingSettings, record: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "command": command,
+        "space": space.name,
+        "space_hash": space.hash,
+        "settings": settings.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT)),
+        "data": dict(record or {}),
+        "versions": versions(),
+    }
+
+
+def _outcome(report: FitReport) -> dict[str, Any]:
+    """What came out, beside what was asked for."""
+    return {
+        "steps": report.steps,
+        "skipped_steps": report.skipped,
+        "last_losses": report.losses,
+        "seconds_of_last_call": round(report.seconds, 1),
+        "machine": cpu_name(),
+    }
+
+
+def _start_from(backbone: nn.Module, file: Path, space: Space) -> None:
+    from lighttrack_nas.trackers.weights import load_weights
+
+    found = shared_weights_space(file, BACKBONE_KIND)
+    if found != space:
+        raise InputError(
+            f"backbone '{file}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
+        )
+    load_weights(backbone, file)
