@@ -33,7 +33,13 @@ RUNNING_HALF = (
     "errors",
     "files",
     "frames",
+    "generator.pairs",
+    "generator.sets",
     "hyper_parameters",
+    "lockstep",
+    "pairs.mixture",
+    "pairs.sequences",
+    "pairs.stills",
     "protocol",
     "readers",
     "sequence",
@@ -93,7 +99,19 @@ def test_help_needs_nothing_heavy() -> None:
         "from lighttrack_nas.cli import main\nmain()"
     )
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    for command in ("describe", "costs", "import-weights", "export-weights", "track", "evaluate", "doctor"):
+    for command in (
+        *("describe", "costs", "import-weights", "export-weights", "track", "evaluate", "doctor"),
+        *(
+            "pretrain-backbone",
+            "train-supernet",
+            "search",
+            "retrain",
+            "tune-tracker",
+            "quickstart",
+            "front",
+            "findings",
+        ),
+    ):
         assert command in shown
 
 

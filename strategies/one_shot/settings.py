@@ -45,30 +45,30 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(ge=1)
-    batch_size: int = Field(16, ge=1)
-    accumulate: int = Field(1, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = Field(3e-3, gt=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
     final_rate: Share = 0.01
     decay: Literal["cosine", "log", "linear"] = "cosine"
-    warmup_steps: int = Field(60, ge=0)
-    warmup_start: float = Field(0.1, gt=0, le=1)
-    weight_decay: float = Field(0.02, ge=0)
+    warmup_steps: int = Field(default=60, ge=0)
+    warmup_start: float = Field(default=0.1, gt=0, le=1)
+    weight_decay: float = Field(default=0.02, ge=0)
     backbone_rate: Share = 1.0
     backbone_frozen: Share = 0.0
-    clip: float | None = Field(5.0, gt=0)
-    average: float | None = Field(None, gt=0, lt=1)
+    clip: float | None = Field(default=5.0, gt=0)
+    average: float | None = Field(default=None, gt=0, lt=1)
     precision: Literal["32", "16", "bf16"] = "32"
     channels_last: bool = True
     accelerator: str = "cpu"
-    devices: int = Field(1, ge=1)
+    devices: int = Field(default=1, ge=1)
     strategy: str = "auto"
-    workers: int = Field(1, ge=0)
-    checkpoint_steps: int = Field(100, ge=1)
-    log_steps: int = Field(20, ge=1)
-    largest_loss: float = Field(1e4, gt=0)
-    patience: int = Field(20, ge=1)
-    seed: int = Field(0, ge=0)
+    workers: int = Field(default=1, ge=0)
+    checkpoint_steps: int = Field(default=100, ge=1)
+    log_steps: int = Field(default=20, ge=1)
+    largest_loss: float = Field(default=1e4, gt=0)
+    patience: int = Field(default=20, ge=1)
+    seed: int = Field(default=0, ge=0)
 
     @property
     def frozen_steps(self) -> int:

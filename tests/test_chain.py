@@ -1,0 +1,217 @@
+"""The chain by its commands: each step reads what the one before it left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+import lighttrack_nas as ltn
+from lighttrack_nas import chain
+from lighttrack_nas.cli import chain as commands
+from lighttrack_nas.config import load_config
+
+TRAINING = {"batch_size": 2, "workers": 0, "warmup_steps": 0, "checkpoint_steps": 2, "log_steps": 2}
+
+
+def say(sentence: str) -> None:
+    raise AssertionError(sentence)
+
+
+def write_sequences(folder: Path, count: int = 2, frames: int = 6) -> Path:
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / f"video{number}"
+        path.mkdir(parents=True)
+        background = rng.integers(0, 120, (120, 160, 3), dtype=np.uint8)
+        boxes = []
+        for index in range(frames):
+            frame, x, y = background.copy(), 40 + 4 * index, 30 + 3 * index
+            frame[y : y + 30, x : x + 24] = (30, 60, 240)
+            cv2.imwrite(str(path / f"{index + 1:08d}.png"), frame)
+            boxes.append(f"{x},{y},24,30")
+        (path / "groundtruth.txt").write_text("\n".join(boxes) + "\n")
+    (folder / "list.txt").write_text("".join(f"video{number}\n" for number in range(count)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("chain")
+    content = {
+        "output": str(folder / "run"),
+        "threads": 1,
+        "validation": {"path": str(write_sequences(folder / "sequences"))},
+        "data": {"sources": [{"kind": "generated"}, {"kind": "sequences", "path": str(folder / "sequences")}]},
+        "supernet": {"training": TRAINING | {"steps": 4}},
+        "search": {"trials": 5, "population": 3, "calibration_batches": 1, "batch_size": 4, "quick_pairs": 8},
+        "retrain": {"training": TRAINING | {"steps": 3, "average": 0.9}},
+        "tuning": {"trials": 3},
+    }
+    path = folder / "chain.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(configuration: Path) -> Path:
+    """The folder of a chain that ran to its end."""
+    commands.train_supernet(configuration, [])
+    commands.search(configuration, [])
+    commands.retrain(configuration, [])
+    commands.tune_tracker(configuration, [])
+    return Path(load_config(configuration).output)
+
+
+def test_every_step_leaves_its_files(finished: Path) -> None:
+    for name in (
+        "supernet/supernet.safetensors",
+        "supernet/run.json",
+        "search/journal.log",
+        "search/trials.csv",
+        "search/front.csv",
+        "search/front.png",
+        "search/front.html",
+        "retrain/model.safetensors",
+        "tuning/hyper_parameters.json",
+    ):
+        assert (finished / name).stat().st_size > 0
+    architectures = list((finished / "search" / "architectures").glob("*.json"))
+    assert architectures
+    record = json.loads((finished / "supernet" / "run.json").read_text())
+    assert record["settings"]["seed"] == 0
+    assert record["versions"]["nni"] == "3.0"
+
+
+def test_the_model_tracks_with_what_was_tuned(finished: Path) -> None:
+    model = ltn.load_model(finished / "retrain" / "model.safetensors")
+    tuned = json.loads((finished / "tuning" / "hyper_parameters.json").read_text())
+    assert model.hyper_parameters.to_dict() == tuned
+    assert tuned["exact_crops"] is True
+    assert model.provenance["tuned_ao"] >= 0
+    tracker = ltn.load_tracker(finished / "retrain" / "model.safetensors")
+    frame = np.zeros((120, 160, 3), np.uint8)
+    tracker.init(frame, (40, 30, 24, 30))
+    box, score = tracker.update(frame)
+    assert box.shape == (4,)
+    assert 0 <= score <= 1
+
+
+def test_the_chosen_architecture_is_the_front_s_best(finished: Path, configuration: Path) -> None:
+    config = load_config(configuration)
+    result = ltn.Result.load(finished / "search")
+    architecture, measured = chain.choose(config, "best")
+    assert measured["ao"] == result.front().table["ao"].max()
+    assert architecture == ltn.load_model(finished / "retrain" / "model.safetensors").architecture
+    assert architecture in [result.architecture(int(number)) for number in result.trials["trial"]]
+    cheapest = result.front().table["macs"].min()
+    assert chain.choose(config, f"macs={cheapest / 2:.0f}")[1]["macs"] == cheapest
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [("worst", "expected 'best' or a measurement such as"), ("speed=3", "speed"), ("macs=few", "macs<=few")],
+)
+def test_points_that_mean_nothing_are_refused(finished: Path, configuration: Path, point: str, message: str) -> None:
+    with pytest.raises(ltn.InputError, match=message):
+        chain.choose(load_config(configuration), point)
+
+
+def test_finished_steps_are_not_repeated(
+    finished: Path, configuration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (finished / "supernet").glob("*.safetensors")}
+    start = time.monotonic()
+    commands.train_supernet(configuration, [])
+    commands.search(configuration, [])
+    assert {path: path.stat().st_mtime_ns for path in (finished / "supernet").glob("*.safetensors")} == before
+    assert "steps" not in capsys.readouterr().err
+    assert time.monotonic() - start < 120
+
+
+def test_a_search_with_more_trials_goes_on(finished: Path, configuration: Path) -> None:
+    first = ltn.Result.load(finished / "search").trials
+    commands.search(configuration, ["search.trials=7"])
+    more = ltn.Result.load(finished / "search").trials
+    assert len(more) == 7
+    assert more["path"].tolist()[: len(first)] == first["path"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (commands.search, "run `lighttrack-nas train-supernet` with this configuration first"),
+        (commands.retrain, "is no folder of a search"),
+        (commands.tune_tracker, "run `lighttrack-nas retrain` with this configuration first"),
+        (commands.pretrain_backbone, "has no 'pretraining'"),
+    ],
+)
+def test_steps_out_of_order_are_named(configuration: Path, tmp_path: Path, command, message: str) -> None:
+    with pytest.raises(ltn.InputError, match=message):
+        command(configuration, [f"output={tmp_path}"])
+
+
+def test_a_search_for_something_else_in_the_same_folder_is_refused(finished: Path, configuration: Path) -> None:
+    with pytest.raises(ltn.InputError, match="objectives"):
+        commands.search(configuration, ["search.objectives=[loss]"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("search.objectives=[speed]", "objective 'speed'"),
+        ("search.constraints=[macs < few]", "constraint 'macs < few'"),
+        ("data.targets={rulle: cross}", "'rulle'"),
+        ("validation.only=[nobody]", "'nobody'"),
+        ("data.sources=[{kind: sequences, path: nowhere}]", "nowhere"),
+        ("data.sources=[{kind: generated, scenes: {rain: 1}}]", "'rain'"),
+        ("search.enqueue=[back_0]", "no official codes"),
+    ],
+)
+def test_mistakes_in_the_search_are_named(finished: Path, configuration: Path, override: str, message: str) -> None:
+    with pytest.raises(ltn.InputError, match=message):
+        commands.search(configuration, [override])
+
+
+def test_constraints_nobody_can_meet_show_the_least_violating(
+    finished: Path, configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.symlink(finished / "supernet", tmp_path / "supernet")
+    overrides = [f"output={tmp_path}", "search.constraints=[macs <= 1M]", "search.trials=3", "search.objectives=[macs]"]
+    commands.search(configuration, overrides)
+    front = ltn.Result.load(tmp_path / "search").front()
+    assert not front.table["feasible"].any()
+    assert "least" in front.note
+    assert len(front.table) == 1
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_weights(configuration: Path, tmp_path: Path) -> None:
+    """SIGKILL in the middle, twice: the supernet's file equals that of a run that was left alone."""
+    results = []
+    for name, kills in (("alone", 0), ("killed", 2)):
+        command = [
+            *(sys.executable, "-m", "lighttrack_nas", "train-supernet", str(configuration)),
+            *("--set", f"output={tmp_path / name}", "--set", "supernet.training.steps=24"),
+        ]
+        checkpoint = tmp_path / name / "supernet" / "last.ckpt"
+        for _ in range(kills):
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+            before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+            while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
+                time.sleep(0.01)
+            time.sleep(0.1)
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert "supernet.safetensors" in done.stdout
+        results.append(ltn.load_supernet(tmp_path / name / "supernet" / "supernet.safetensors").state_dict())
+    assert results[0].keys() == results[1].keys()
+    assert all((results[0][key] == results[1][key]).all() for key in results[0])

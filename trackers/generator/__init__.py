@@ -1,0 +1,1 @@
+"""A procedural generator of videos: textured, deforming objects over moving backgrounds."""
