@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install test check format benchmark clean
+.PHONY: install demo test check format benchmark clean
 
 install: $(READY)
 
@@ -13,6 +13,10 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group test --group check
 	touch $(READY)
+
+# The whole chain on generated video, from the install to a video of the found tracker; a stopped demo goes on.
+demo: $(READY)
+	$(BIN)/lighttrack-nas quickstart --output runs/quickstart
 
 # The whole suite; tests on real data run where LIGHTTRACK_NAS_DATA names the folder, and skip elsewhere.
 test: $(READY)

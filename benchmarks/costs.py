@@ -18,7 +18,16 @@ CONVENTION = (
     "counted, activations and additions are not"
 )
 # Element-wise operations, which fvcore leaves out by design; anything else that it leaves out is reported.
-_FREE = {"aten::add", "aten::mul", "aten::silu_", "aten::hardsigmoid", "aten::relu_", "aten::sigmoid", "aten::exp"}
+_FREE = {
+    "aten::add",
+    "aten::mul",
+    "aten::silu_",
+    "aten::hardsigmoid",
+    "aten::relu_",
+    "aten::sigmoid",
+    "aten::exp",
+    "aten::clamp",
+}
 _PARTS = {
     "backbone": ("backbone",),
     "neck": ("necks",),

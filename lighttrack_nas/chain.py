@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from lighttrack_nas.progress import progress
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.strategies.one_shot.processes import is_first_process
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
 from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE, SUPERNET_FILE
@@ -22,6 +24,8 @@ from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE, SUPERNET_FILE
 if TYPE_CHECKING:
     from lighttrack_nas.results import Result
     from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.strategies.one_shot.callbacks import Progress as StepsTold
+    from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.trackers.losses import LossSettings
     from lighttrack_nas.trackers.targets import TargetSettings
     from lighttrack_nas.tuning import Tuning
@@ -61,7 +65,7 @@ def run_pretraining(config: Config, say: Say) -> Path:
     settings = config.training(part.training, "pretraining.training")
     images = read_image_folder(expanded(part.images))
     say(f"{len(images.images)} images of {len(images.classes)} classes")
-    with progress("backbone", settings.steps, "steps") as advance:
+    with _steps("backbone", settings) as told:
         return pretrain_backbone(
             load_space(config.space),
             images,
@@ -69,7 +73,7 @@ def run_pretraining(config: Config, say: Say) -> Path:
             output=config.folder("pretraining"),
             image_size=part.image_size,
             record={"images": part.images},
-            progress=lambda steps, losses: advance(steps, _losses(losses)),
+            progress=told,
         )
 
 
@@ -90,7 +94,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
     settings = config.training(config.supernet.training, "supernet.training")
     targets, losses = _targets_and_losses(config)
     pairs = training_pairs(config, space, say)
-    with progress("supernet", settings.steps, "steps") as advance:
+    with _steps("supernet", settings) as told:
         return train_supernet(
             space,
             pairs,
@@ -100,7 +104,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
             losses=losses,
             backbone=backbone,
             record=config.data.model_dump(mode="json"),
-            progress=lambda steps, losses: advance(steps, _losses(losses)),
+            progress=told,
         )
 
 
@@ -176,7 +180,7 @@ def run_retraining(config: Config, say: Say) -> Retrained:
     settings = config.training(part.training, "retrain.training")
     targets, losses = _targets_and_losses(config)
     pairs = training_pairs(config, space, say)
-    with progress("retraining", settings.steps, "steps") as advance:
+    with _steps("retraining", settings) as told:
         model = retrain(
             architecture,
             pairs,
@@ -187,7 +191,7 @@ def run_retraining(config: Config, say: Say) -> Retrained:
             supernet=_supernet(config, space) if part.inherit else None,
             hyper_parameters=load_hyper_parameters(config.search.hyper_parameters),
             record=config.data.model_dump(mode="json"),
-            progress=lambda steps, losses: advance(steps, _losses(losses)),
+            progress=told,
         )
     return Retrained(model, config.folder("retrain") / MODEL_FILE, measured)
 
@@ -314,5 +318,11 @@ def _use_threads(config: Config) -> None:
         torch.set_num_threads(config.threads)
 
 
-def _losses(losses: Any) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+@contextmanager
+def _steps(title: str, settings: TrainingSettings) -> Iterator[StepsTold | None]:
+    """Show the steps of a training and their losses; the processes of further devices show nothing."""
+    if not is_first_process():
+        yield None
+        return
+    with progress(title, settings.steps, "steps") as advance:
+        yield lambda steps, losses: advance(steps, ", ".join(f"{name} {value:.3f}" for name, value in losses.items()))

@@ -20,7 +20,7 @@ from lighttrack_nas.trackers.generator.sets import GENERATED_SETS, generated_seq
 from lighttrack_nas.trackers.generator.settings import SceneSettings
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.pairs.mixture import Mixture
-from lighttrack_nas.trackers.pairs.pair import PairSource
+from lighttrack_nas.trackers.pairs.pair import PairSource, draw_pair
 from lighttrack_nas.trackers.pairs.sequences import SequencePairs
 from lighttrack_nas.trackers.pairs.settings import PairSettings, pair_settings
 from lighttrack_nas.trackers.pairs.stills import StillPairs, read_stills
@@ -34,6 +34,7 @@ Shot = tuple[Path, np.ndarray]
 """An image file and a target's box in it."""
 
 _PICTURES = 400  # that the generator cuts objects and backgrounds from
+_SAMPLE = 64  # pairs drawn to see whether a data set can be read
 _SMALLEST_PATCH, _LONGEST_SIDE = 12, 400  # pixels
 
 
@@ -66,7 +67,8 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
     Args:
         config: Whose `data`.
         space: Gives the crops' sizes: the template's and the smaller search size.
-        say: Told what was left out.
+        say: Told what was left out, as far as annotations and a sample of pairs show it. Pairs for training are drawn
+            in other processes, which keep their counts to themselves.
 
     Raises:
         InputError: A data set cannot be read, holds nothing to train on, or a setting is impossible.
@@ -88,8 +90,11 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
         else:
             continue
         mixed.append((source.weight, pairs))
-        for sentence in pairs.report() if say is not None else ():
-            say(sentence)  # type: ignore[misc]
+        if say is not None:
+            for number in range(_SAMPLE):
+                draw_pair(pairs, config.seed, number)
+            for sentence in pairs.report():
+                say(sentence)
     for source in data.sources:
         if isinstance(source, GeneratedSource):
             mixed.append((source.weight, _generated(source, settings, shots if source.real else [], config.seed)))

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from typing import TextIO
 
 Advance = Callable[[int, str], None]
-"""Called with how much was done since the last call, and a few words on where the work is."""
+"""Called with how much was done since the last call, and a few words on where the work is.
+
+The first call starts the clock: what it counts took set-up time too, or was done by an earlier, interrupted run.
+"""
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -45,32 +48,50 @@ def progress(title: str, total: int | None, unit: str, stream: TextIO | None = N
     )
     with Progress(*columns, console=Console(file=out)) as bar:
         task = bar.add_task(title, total=total, where="", rate="")
-        start, done = time.monotonic(), 0
+        clock = _Clock()
 
         def advance(amount: int, where: str) -> None:
-            nonlocal done
-            done += amount
-            rate = f"{done / max(time.monotonic() - start, 1e-9):.1f}/s"
-            bar.update(task, advance=amount, where=where, rate=rate)
+            rate = clock.rate(amount)
+            if rate is None:
+                bar.reset(task, completed=amount, where=where)  # starts rich's own clock, of the time left
+            else:
+                bar.update(task, advance=amount, where=where, rate=f"{rate:.1f}/s")
 
         yield advance
 
 
 def _plain_lines(title: str, total: int | None, unit: str, out: TextIO) -> Advance:
-    start = last = time.monotonic()
+    last, clock = time.monotonic(), _Clock()
     done = 0
 
     def advance(amount: int, where: str) -> None:
         nonlocal done, last
         done += amount
-        now = time.monotonic()
+        rate, now = clock.rate(amount), time.monotonic()
         finished = total is not None and done >= total
         if now - last < _SECONDS_BETWEEN_LINES and not finished:
             return
         last = now
-        rate = done / max(now - start, 1e-9)
         count = f"{done}/{total}" if total else str(done)
-        left = f", {(total - done) / rate:.0f} s left" if total and rate > 0 and not finished else ""
-        print(f"{title}: {count} {unit}, {rate:.1f}/s{left} {where}".rstrip(), file=out, flush=True)
+        speed = f", {rate:.1f}/s" if rate is not None else ""
+        left = f", {(total - done) / rate:.0f} s left" if total and rate and not finished else ""
+        print(f"{title}: {count} {unit}{speed}{left} {where}".rstrip(), file=out, flush=True)
 
     return advance
+
+
+class _Clock:
+    """Units a second since the first call, whose units do not count."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+        self._done = 0
+
+    def rate(self, amount: int) -> float | None:
+        """Count units; None at the first call."""
+        now = time.monotonic()
+        if self._start is None:
+            self._start = now
+            return None
+        self._done += amount
+        return self._done / max(now - self._start, 1e-9)

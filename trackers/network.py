@@ -7,6 +7,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+_LARGEST_EXPONENT = 5.0  # 148 units, beyond any search crop
+
 
 @dataclass(frozen=True)
 class Exit:
@@ -119,6 +121,11 @@ class Tower(nn.Module):
         return self.prediction(self.layers(features))
 
 
+def _bounded_exp(raw: Tensor) -> Tensor:
+    # A path of a supernet may never have been trained as a whole: its answers stay finite all the same.
+    return torch.exp(raw.clamp(max=_LARGEST_EXPONENT))
+
+
 class SiameseNetwork(nn.Module):
     """A Siamese tracker's network: `template` once, `track` for every frame.
 
@@ -213,6 +220,6 @@ class SiameseNetwork(nn.Module):
         return self.fusions[str(exit_.kernels)](template, search)
 
     def _predict(self, fused: Tensor) -> tuple[Tensor, Tensor]:
-        activation: Callable[[Tensor], Tensor] = torch.relu if self.geometry.box_activation == "relu" else torch.exp
+        activation: Callable[[Tensor], Tensor] = torch.relu if self.geometry.box_activation == "relu" else _bounded_exp
         scores = self.cls_head(fused) * self.geometry.score_scale
         return scores, activation(self.reg_head(fused)) * self.geometry.box_scale

@@ -9,25 +9,26 @@ from pathlib import Path
 from lighttrack_nas import chain
 from lighttrack_nas.cli.fronts import print_front
 from lighttrack_nas.config import Config, load_config
+from lighttrack_nas.strategies.one_shot.processes import is_first_process
 from lighttrack_nas.training import SUPERNET_FILE
 
 
 def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
     """Train the backbone."""
-    print(chain.run_pretraining(load_config(path, overrides), _say))
+    print(chain.run_pretraining(load_config(path, overrides), say))
 
 
 def train_supernet(path: Path, overrides: Sequence[str]) -> None:
     """Train the supernet."""
     config = load_config(path, overrides)
-    chain.run_supernet(config, _say)
+    chain.run_supernet(config, say)
     print(config.folder("supernet") / SUPERNET_FILE)
 
 
 def search(path: Path, overrides: Sequence[str]) -> None:
     """Search, and show the front."""
     config = load_config(path, overrides)
-    result = chain.run_search(config, _say)
+    result = chain.run_search(config, say)
     print_front(result, result.front())
     print(f"\nfigures, tables and architectures: {config.folder('search')}")
 
@@ -39,7 +40,7 @@ def retrain(path: Path, overrides: Sequence[str]) -> None:
 
 def show_retrained(config: Config) -> chain.Retrained:
     """Train the chosen architecture, and say which."""
-    found = chain.run_retraining(config, _say)
+    found = chain.run_retraining(config, say)
     chosen = ", ".join(f"{label} {value}" for label, value in found.model.architecture.choices.items())
     print(f"architecture: {chosen}")
     print(found.file)
@@ -49,7 +50,7 @@ def show_retrained(config: Config) -> chain.Retrained:
 def tune_tracker(path: Path, overrides: Sequence[str]) -> None:
     """Tune the tracker."""
     config = load_config(path, overrides)
-    found = chain.run_tuning(config, _say)
+    found = chain.run_tuning(config, say)
     values = ", ".join(
         f"{name} {getattr(found.hyper_parameters, name):.3f}" for name in ("penalty_k", "window_influence", "lr")
     )
@@ -57,5 +58,7 @@ def tune_tracker(path: Path, overrides: Sequence[str]) -> None:
     print(config.folder("tuning") / "hyper_parameters.json")
 
 
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+def say(sentence: str) -> None:
+    """Tell the user something on standard error; the processes of further devices keep quiet."""
+    if is_first_process():
+        print(sentence, file=sys.stderr)

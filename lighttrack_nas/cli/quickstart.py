@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import Future, ProcessPoolExecutor
 from importlib import resources
 from multiprocessing import get_context
@@ -10,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from lighttrack_nas import chain
-from lighttrack_nas.cli.chain import show_retrained
+from lighttrack_nas.cli.chain import say, show_retrained
 from lighttrack_nas.cli.fronts import print_front
 from lighttrack_nas.cli.printing import print_table
 from lighttrack_nas.cli.tracking import resolve_tracker, track
@@ -32,13 +31,13 @@ def quickstart(output: Path, seed: int) -> None:
     with ProcessPoolExecutor(len(_BASELINES), mp_context=get_context("spawn")) as pool:
         baselines = {name: pool.submit(average_overlap, name, test, output / "test" / name) for name in _BASELINES}
         _step("supernet: one network that holds all others")
-        chain.run_supernet(config, _say)
+        chain.run_supernet(config, say)
         _step("search: which of them are worth their multiply-adds")
-        result = chain.run_search(config, _say)
+        result = chain.run_search(config, say)
         _step("retraining: the chosen one alone")
         found = show_retrained(config)
         _step("tuning: how it is tracked with")
-        chain.run_tuning(config, _say)
+        chain.run_tuning(config, say)
         _step(f"test: {TEST_SET}, unseen so far")
         ao = average_overlap(str(found.file), test, output / "test" / "found")
         rows = [("found tracker", f"{ao:.3f}"), *_finished(baselines)]
@@ -113,7 +112,3 @@ def _first_box(test: Path) -> str:
 
 def _step(title: str) -> None:
     print(f"\n-- {title}", flush=True)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)

@@ -19,7 +19,10 @@ from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.trackers.errors import InputError
 
 Progress = Callable[[int, Mapping[str, float]], None]
-"""Called with the number of steps done since the last call, and the latest losses by name."""
+"""Called with the number of steps done since the last call, and the latest losses by name.
+
+The first call of a resumed training also counts the steps of the interrupted one.
+"""
 
 
 class Schedule(pl.Callback):
@@ -57,24 +60,34 @@ class BadSteps(pl.Callback):
         self._settings = settings
         self.skipped = 0
         self.in_a_row = 0
+        self._worst = 0.0
+
+    def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remember the worst loss of the batches that share an optimiser step."""
+        loss = _latest(pl_module)["loss"]
+        if not loss <= self._worst:  # also where it is no number
+            self._worst = loss
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Look at the gradients, which on several devices are the same everywhere."""
+        """Look at losses and gradients, and skip the step on all devices if it is bad on one of them."""
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         norm = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
-        loss = _latest(pl_module).get("loss", 0.0)
-        if math.isfinite(norm) and math.isfinite(loss) and loss <= self._settings.largest_loss:
+        loss, self._worst = self._worst, 0.0
+        good = math.isfinite(norm) and math.isfinite(loss) and loss <= self._settings.largest_loss
+        if trainer.strategy.reduce_boolean_decision(good):
             self.in_a_row = 0
             return
         optimizer.zero_grad(set_to_none=True)  # a parameter without a gradient is left alone
         self.skipped += 1
         self.in_a_row += 1
         if self.in_a_row >= self._settings.patience:
+            if not trainer.is_global_zero:
+                raise SystemExit(1)  # the first process says it
             raise InputError(
-                f"training stopped at step {trainer.global_step}: the loss was not finite, or above "
-                f"{self._settings.largest_loss:g}, in {self.in_a_row} steps in a row (last: {loss:g}); lower "
+                f"training stopped at step {trainer.global_step}: loss or gradient was not finite, or the loss above "
+                f"{self._settings.largest_loss:g}, in {self.in_a_row} steps in a row (last loss: {loss:g}); lower "
                 "learning_rate, or lengthen warmup_steps; the last checkpoint is kept"
             )
 
@@ -179,6 +192,7 @@ class Reporter(pl.Callback):
 
     def __init__(self, every: int, progress: Progress | None) -> None:
         self._every, self._progress = every, progress
+        self._told = 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, index: int
@@ -192,7 +206,8 @@ class Reporter(pl.Callback):
             for logger in trainer.loggers:
                 logger.log_metrics({**latest, "learning_rate": rate}, step=trainer.global_step)
         if self._progress is not None:
-            self._progress(1, latest)
+            told, self._told = self._told, trainer.global_step
+            self._progress(trainer.global_step - told, latest)
 
 
 def _stepped(trainer: pl.Trainer, batch_index: int) -> bool:

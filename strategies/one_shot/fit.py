@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import sys
 import warnings
@@ -28,6 +29,7 @@ from lighttrack_nas.strategies.one_shot.callbacks import (
 )
 from lighttrack_nas.strategies.one_shot.loader import BatchLoader
 from lighttrack_nas.strategies.one_shot.module import TrainingModule
+from lighttrack_nas.strategies.one_shot.processes import is_first_process, own_group
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.strategies.one_shot.task import Task
 from lighttrack_nas.trackers.errors import InputError
@@ -79,6 +81,9 @@ def fit(
     On a CPU a training that was stopped at any moment and resumed gives the same weights, bit for bit, as one that was
     not: batches, paths and rates are functions of the step's number.
 
+    On several devices Lightning runs the same command once more for each further device. Those processes end here; the
+    first goes on alone with the trained model.
+
     Args:
         model: A network, or with `strategy` a model space, which NNI turns into a supernet.
         backbone: The part that is frozen at first and learns at its own rate.
@@ -86,11 +91,11 @@ def fit(
         settings: How to train.
         output: Folder for the checkpoint (``last.ckpt``) and the logs (``tensorboard/``).
         strategy: NNI's one-shot strategy; None trains the model as it is.
-        progress: Called after every optimiser step.
+        progress: Called after every optimiser step, in the first process.
 
     Raises:
         InputError: The loss is not finite for too long, a checkpoint cannot be written, or it belongs to another
-            model; the last whole checkpoint is kept.
+            model, or another device's process has ended; the last whole checkpoint is kept.
         KeyboardInterrupt: The user stopped it.
     """
     make_folder(output)
@@ -112,7 +117,7 @@ def fit(
     )
     resume: dict[str, Any] = {"ckpt_path": str(checkpoint), "weights_only": True} if done else {}
     start = perf_counter()
-    with _quiet(), _own_interrupts():
+    with _quiet(), _own_interrupts(), own_group(), _failures(checkpoint):
         trainer = Trainer(
             max_steps=settings.steps,
             max_epochs=1,
@@ -131,13 +136,15 @@ def fit(
             num_sanity_val_steps=0,
             limit_val_batches=0,
         )
-        if done < settings.steps:
-            if strategy is None:
-                module.set_model(model)
-                trainer.fit(module, batches, [], **resume)
-            else:
-                evaluator = Lightning(module, trainer, batches, [], fit_kwargs=resume)
-                strategy(RawFormatModelSpace(model, evaluator), SequentialExecutionEngine())
+        # Also where no step is left: it loads what the checkpoint holds.
+        if strategy is None:
+            module.set_model(model)
+            trainer.fit(module, batches, [], **resume)
+        else:
+            evaluator = Lightning(module, trainer, batches, [], fit_kwargs=resume)
+            strategy(RawFormatModelSpace(model, evaluator), SequentialExecutionEngine())
+    if not trainer.is_global_zero:
+        sys.exit(0)
     if average is not None:
         average.finish()
     backbone.requires_grad_(True)
@@ -153,16 +160,40 @@ def fit(
 def _steps_done(checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
-    content = load_torch_file(checkpoint)
+    try:
+        content = load_torch_file(checkpoint)
+    except InputError as error:
+        raise InputError(f"{error}; remove it to start the training afresh") from None
     if not isinstance(content, dict) or not isinstance(content.get("global_step"), int):
         raise InputError(f"'{checkpoint}' is no checkpoint of a training: remove it to start afresh")
     return content["global_step"]
 
 
 @contextmanager
+def _failures(checkpoint: Path) -> Iterator[None]:
+    """Say in a sentence what torch reports as a RuntimeError though no program is wrong."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if text.startswith("Error(s) in loading state_dict"):
+            raise InputError(
+                f"'{checkpoint}' is of another model: give another folder, or remove it to start afresh"
+            ) from None
+        if torch.distributed.is_initialized() and re.search("gloo|nccl|closed by peer", text, re.IGNORECASE):
+            if not is_first_process():
+                sys.exit(1)  # the first process says it
+            raise InputError(
+                "training stopped: the process of another device has ended; start again, and it goes on from the last "
+                "checkpoint"
+            ) from None
+        raise
+
+
+@contextmanager
 def _quiet() -> Iterator[None]:
     """Keep back what Lightning and NNI say about devices, loaders and versions; our report says what matters."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning", "nni")]
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "nni")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         # NNI reports an interrupt as an error of its own.

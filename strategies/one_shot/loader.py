@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,13 +11,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from lighttrack_nas.strategies.one_shot.task import Task
+from lighttrack_nas.trackers.errors import InputError
 
 
 class Sealed:
     """A batch as the task made it. Lightning takes collections apart to move them; the task moves its own.
 
     Attributes:
-        content: The batch.
+        content: The batch; on its way from a worker also the error that came instead, which torch would wrap.
     """
 
     def __init__(self, content: Any) -> None:
@@ -34,6 +36,9 @@ class BatchLoader:
         first: The first batch wanted: how many were trained on before.
         total: Batches of the whole training.
         workers: Processes; 0 prepares each batch when it is asked for.
+
+    Iterating raises:
+        InputError: The task's own, wherever it was raised, or a worker was killed.
     """
 
     def __init__(self, task: Task, *, first: int, total: int, workers: int) -> None:
@@ -46,18 +51,29 @@ class BatchLoader:
         world, rank = 1, 0
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             world, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
-        return iter(
-            DataLoader(
-                _Numbered(self._task),
-                batch_size=None,
-                sampler=range(self._first * world + rank, self._total * world, world),
-                num_workers=self._workers,
-                prefetch_factor=4 if self._workers else None,
-                worker_init_fn=_one_thread,
-                # Without one of its own the loader draws from torch's global generator.
-                generator=torch.Generator(),
-            )
+        batches = DataLoader(
+            _Numbered(self._task),
+            batch_size=None,
+            sampler=range(self._first * world + rank, self._total * world, world),
+            num_workers=self._workers,
+            prefetch_factor=4 if self._workers else None,
+            worker_init_fn=_one_thread,
+            # Without one of its own the loader draws from torch's global generator.
+            generator=torch.Generator(),
         )
+        try:
+            for sealed in batches:
+                if isinstance(sealed.content, InputError):
+                    raise sealed.content
+                yield sealed
+        except RuntimeError as error:
+            # Torch has no type of its own for it.
+            if not re.match(r"DataLoader worker .* (killed|exited)", str(error)):
+                raise
+            raise InputError(
+                f"training stopped: a process that prepares batches was killed ({str(error).splitlines()[0]}), as "
+                "happens when memory is short; lower workers or batch_size, and start again: training goes on"
+            ) from None
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: where to start follows from the number of steps. Lightning asks resumable loaders for it."""
@@ -72,7 +88,10 @@ class _Numbered(Dataset):
         self._task = task
 
     def __getitem__(self, index: int) -> Sealed:
-        return Sealed(self._task.batch(index))
+        try:
+            return Sealed(self._task.batch(index))
+        except InputError as error:
+            return Sealed(error)
 
 
 def _one_thread(worker: int) -> None:

@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(
     assert (report.resumed_at, report.skipped) == (0, 0)
     # StoppedError after a step that no checkpoint holds, twice.
     assert train(space, tmp_path / "two", how, supernet=supernet, stop_after=3)[1] is None
-    assert train(space, tmp_path / "two", how, supernet=supernet, stop_after=3)[1] is None
+    assert train(space, tmp_path / "two", how, supernet=supernet, stop_after=5)[1] is None
     resumed, report = train(space, tmp_path / "two", how, supernet=supernet)
     assert report is not None
     assert report.resumed_at == 4
@@ -129,13 +130,87 @@ def test_a_resumed_run_equals_an_undisturbed_one(
     assert different == []
 
 
-def test_a_finished_training_is_not_repeated(space: Space, tmp_path: Path) -> None:
-    first, _ = train(space, tmp_path, settings())
-    again, report = train(space, tmp_path, settings())
+@pytest.mark.parametrize("supernet", [True, False])
+def test_a_finished_training_is_not_repeated(space: Space, tmp_path: Path, supernet: bool) -> None:
+    """A kill, or a full disk, between the last checkpoint and the result."""
+    how = settings(average=0.9)
+    first, _ = train(space, tmp_path, how, supernet=supernet)
+    again, report = train(space, tmp_path, how, supernet=supernet)
     assert report is not None
     assert report.resumed_at == 6
-    # What a finished training left is in its checkpoint; the caller keeps the result.
-    assert first.keys() == again.keys()
+    assert all(torch.equal(first[key], again[key]) for key in first)
+
+
+def test_progress_starts_where_the_training_does(space: Space, tmp_path: Path) -> None:
+    train(space, tmp_path, settings(), stop_after=3)
+    told: list[int] = []
+    model = space.model_space()
+    strategy = SeededRandomOneShot(space, 0)
+    how = settings()
+    fit(
+        model,
+        model.network.backbone,
+        task(),
+        how,
+        tmp_path,
+        strategy=strategy,
+        progress=lambda steps, losses: told.append(steps),
+    )
+    assert told == [3, 1, 1, 1]
+
+
+def test_mixed_precision_trains(space: Space, tmp_path: Path) -> None:
+    after, report = train(space, tmp_path, settings(precision="bf16", steps=3))
+    assert report is not None
+    assert report.skipped == 0
+    assert all(torch.isfinite(tensor).all() for tensor in after.values())
+    assert not any(tensor.dtype == torch.bfloat16 for tensor in after.values())
+
+
+@dataclass
+class Unreadable:
+    """A task whose data cannot be read from a batch on."""
+
+    task: TrackingTask
+    first: int
+
+    def batch(self, index):
+        if index >= self.first:
+            raise InputError("image 'a.png' cannot be read")
+        return self.task.batch(index)
+
+    def loss(self, model, batch, device):
+        return self.task.loss(model, batch, device)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_the_data_keeps_its_sentence(space: Space, tmp_path: Path, workers: int) -> None:
+    with pytest.raises(InputError) as raised:
+        train(space, tmp_path, settings(workers=workers), what=Unreadable(task(), 3))
+    assert str(raised.value) == "image 'a.png' cannot be read"
+    assert (tmp_path / CHECKPOINT).is_file()
+
+
+@dataclass
+class Deadly(Unreadable):
+    """A task whose worker is killed."""
+
+    def batch(self, index):
+        if index >= self.first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.task.batch(index)
+
+
+def test_a_killed_worker_is_named(space: Space, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a process that prepares batches was killed"):
+        train(space, tmp_path, settings(workers=1), what=Deadly(task(), 3))
+
+
+def test_a_bad_batch_among_several_of_a_step_skips_the_step(space: Space, tmp_path: Path) -> None:
+    bad = Scripted(task(), {0: 1e9})
+    _, report = train(space, tmp_path, settings(accumulate=2), what=bad)
+    assert report is not None
+    assert report.skipped == 1
 
 
 def test_training_learns(space: Space, tmp_path: Path) -> None:
@@ -189,7 +264,9 @@ def test_a_skipped_step_changes_no_weight(space: Space, tmp_path: Path) -> None:
 
 def test_a_loss_that_stays_bad_ends_the_training_with_a_reason(space: Space, tmp_path: Path) -> None:
     bad = Scripted(task(), dict.fromkeys(range(3, 99), math.nan))
-    with pytest.raises(InputError, match=r"stopped at step 5: the loss was not finite.* 3 steps in a row.*lower"):
+    with pytest.raises(
+        InputError, match=r"stopped at step 5: loss or gradient was not finite.* 3 steps in a row.*lower"
+    ):
         train(space, tmp_path, settings(steps=20, patience=3), what=bad)
     assert (tmp_path / CHECKPOINT).is_file()
 
@@ -213,6 +290,21 @@ def test_a_file_that_is_no_checkpoint_is_refused(space: Space, tmp_path: Path) -
     torch.save({"weights": torch.zeros(1)}, tmp_path / CHECKPOINT)
     with pytest.raises(InputError, match="is no checkpoint of a training: remove it"):
         train(space, tmp_path, settings())
+
+
+@pytest.mark.parametrize("size", [0, 100, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_refused(space: Space, tmp_path: Path, size: float) -> None:
+    train(space, tmp_path, settings(steps=2))
+    whole = (tmp_path / CHECKPOINT).read_bytes()
+    (tmp_path / CHECKPOINT).write_bytes(whole[: size if isinstance(size, int) else int(len(whole) * size)])
+    with pytest.raises(InputError, match=r"last.ckpt.* remove it to start the training afresh"):
+        train(space, tmp_path, settings(steps=2))
+
+
+def test_a_checkpoint_of_another_model_is_refused(space: Space, tmp_path: Path) -> None:
+    train(space, tmp_path, settings(steps=2), supernet=False)
+    with pytest.raises(InputError, match="is of another model"):
+        train(space, tmp_path, settings(steps=2))
 
 
 def test_logs_are_written(space: Space, tmp_path: Path) -> None:
