@@ -402,3 +402,52 @@ def follow(tracker: SiameseTracker, sequence: Sequence) -> tuple[np.ndarray, np.
         edges.append(float(np.abs(np.array([side, *start]) % 1 - 0.5).min()))
         boxes.append(tracker.update(image)[0])
     return np.array(boxes), np.array(edges)
+
+
+class SeesRed:
+    """Answers with the exact box of what is red in the search crop."""
+
+    template_size, search_sizes, stride = 64, (128,), 8
+
+    def template(self, image: np.ndarray) -> None:
+        return None
+
+    def track(self, features: None, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # Half red counts for half: edges between pixels are found where they are.
+        share = np.clip((image[0, 0] - image[0, 2]) / (image[0, 0] - image[0, 2]).max(), 0, 1)
+        columns, rows = share.max(0), share.max(1)
+        sides = [(np.flatnonzero(s > 0.5)[0], np.flatnonzero(s > 0.5)[-1]) for s in (columns, rows)]
+        (x1, x2), (y1, y2) = (
+            (low + 1 - s[low] - (s[low - 1] if low else 0), high + s[high] + (s[high + 1] if high < 127 else 0))
+            for (low, high), s in zip(sides, (columns, rows), strict=True)
+        )
+        grid = (np.arange(16) - 8) * 8 + 64
+        column, row = (int(np.abs(grid - centre).argmin()) for centre in ((x1 + x2) / 2, (y1 + y2) / 2))
+        logits, distances = np.full((1, 1, 16, 16), -20.0), np.ones((1, 4, 16, 16))
+        logits[0, 0, row, column] = 20.0
+        distances[0, :, row, column] = (grid[column] - x1, grid[row] - y1, x2 - grid[column], y2 - grid[row])
+        return logits, distances
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_exact_crops_take_the_released_half_pixel_away(exact: bool) -> None:
+    settings = HyperParameters(penalty_k=0.0, window_influence=0.0, lr=1.0, exact_crops=exact)
+    tracker = SiameseTracker(SeesRed(), settings)
+    errors = []
+    for index in range(12):
+        frame = np.zeros((240, 320, 3), np.uint8)
+        x, y = 100 + 3 * index, 80 + 2 * index
+        frame[y : y + 40, x : x + 48] = (0, 0, 255)
+        if index == 0:
+            tracker.init(frame, (x, y, 48, 40))
+            continue
+        box, _ = tracker.update(frame)
+        errors.append(box[:2] + box[2:] / 2 - (x + 24, y + 20))
+    offset = np.mean(errors, axis=0)
+    # The released mapping finds things to the right of and below where they are.
+    assert np.abs(offset).max() < 0.2 if exact else offset.min() > 0.25
+
+
+def test_exact_crops_is_a_yes_or_no() -> None:
+    with pytest.raises(InputError, match="exact_crops: expected true or false, got 1"):
+        HyperParameters(exact_crops=1)

@@ -12,6 +12,7 @@ from lighttrack_nas.trackers.crops import context_side, mean_colour
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.generator.scenes import Material, Scene, make_scene
 from lighttrack_nas.trackers.generator.settings import SceneSettings
+from lighttrack_nas.trackers.pairs.cropping import jittered
 from lighttrack_nas.trackers.pairs.pair import Pair
 from lighttrack_nas.trackers.pairs.settings import PairSettings
 
@@ -100,7 +101,7 @@ class GeneratedPairs:
         picture = scene.quality.apply(picture, rng)
         _pad(picture, view, half_frame)
         jitter = self._settings.colour_jitter
-        return _jittered(picture, jitter, rng) if jitter else picture
+        return jittered(picture, jitter, rng.uniform(-1, 1, 5).tolist()) if jitter else picture
 
 
 def _crop_view(
@@ -150,14 +151,6 @@ def _pad(picture: np.ndarray, view: np.ndarray, half_frame: np.ndarray) -> None:
     colour = mean_colour(inside).astype(np.uint8)
     picture[:top], picture[min(bottom, height) :] = colour, colour
     picture[:, :left], picture[:, min(right, width) :] = colour, colour
-
-
-def _jittered(picture: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Change brightness, contrast about mid-grey and the channels' gains, as `PairSettings.colour_jitter` says."""
-    brightness, contrast, *gains = rng.uniform(-strength, strength, 5)
-    levels = ((np.arange(256.0) - 127.5) * (1 + contrast) + 127.5) * (1 + brightness)
-    table = levels[:, None] * (1 + np.array(gains) / 2)
-    return np.asarray(cv2.LUT(picture, np.clip(table + 0.5, 0, 255).astype(np.uint8).reshape(1, 256, 3)))
 
 
 def _checked(image: np.ndarray, what: str) -> np.ndarray:

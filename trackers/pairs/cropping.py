@@ -71,8 +71,8 @@ def cut_pair(
     )
     jitter = settings.colour_jitter
     if jitter:
-        template = _jittered(template, jitter, amounts[9:14])
-        search = _jittered(search, jitter, amounts[14:19])
+        template = jittered(template, jitter, amounts[9:14])
+        search = jittered(search, jitter, amounts[14:19])
     return Pair(template, search, np.array(box if positive else (0, 0, 0, 0), np.float32), positive)
 
 
@@ -149,8 +149,14 @@ def _cut(
     return crop, target
 
 
-def _jittered(crop: np.ndarray, strength: float, amounts: list[float]) -> np.ndarray:
-    """Change brightness, contrast (about mid-grey) and the channels' gains by amounts in -1 to 1."""
+def jittered(crop: np.ndarray, strength: float, amounts: list[float]) -> np.ndarray:
+    """Change brightness, contrast (about mid-grey) and the channels' gains, as `PairSettings.colour_jitter` says.
+
+    Args:
+        crop: ``(height, width, 3)`` BGR uint8.
+        strength: The setting.
+        amounts: Five, in -1 to 1: brightness, contrast, and the gain of each channel.
+    """
     brightness, contrast, *gains = amounts
     levels = ((_LEVELS - 127.5) * (1 + strength * contrast) + 127.5) * (1 + strength * brightness)
     channels = 1 + strength / 2 * np.array(gains)
