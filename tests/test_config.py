@@ -7,6 +7,7 @@ import yaml
 
 from lighttrack_nas.config import Config, load_config
 from lighttrack_nas.data import expanded, read_videos
+from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.trackers.errors import InputError
 
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").rglob("chain*.yaml"))
@@ -44,7 +45,7 @@ def test_a_space_beside_the_configuration_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_examples_are_configurations(path: Path) -> None:
     config = load_config(path)
-    assert Path(config.space).is_file()
+    assert load_space(config.space).labels
 
 
 @pytest.mark.parametrize(

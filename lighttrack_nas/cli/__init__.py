@@ -19,6 +19,9 @@ def main() -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        # A second Ctrl-C, while the first was ending the work: at once, as after a kill.
+        os._exit(130)
     except BrokenPipeError:
         # Whoever read the output (head, less) has gone; nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

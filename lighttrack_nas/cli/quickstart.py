@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ProcessPoolExecutor
+import json
+from concurrent.futures import ProcessPoolExecutor
 from importlib import resources
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,6 +15,8 @@ from lighttrack_nas.cli.fronts import print_front
 from lighttrack_nas.cli.printing import print_table
 from lighttrack_nas.cli.tracking import resolve_tracker, track
 from lighttrack_nas.config import Config, load_config
+from lighttrack_nas.environment import cpu_name, versions
+from lighttrack_nas.trackers.files import write_atomically
 
 TEST_SET = "generated-test-v1"
 """Sequences that nothing was trained, chosen or tuned on."""
@@ -39,27 +42,30 @@ def quickstart(output: Path, seed: int) -> None:
         _step("tuning: how it is tracked with")
         chain.run_tuning(config, say)
         _step(f"test: {TEST_SET}, unseen so far")
-        ao = average_overlap(str(found.file), test, output / "test" / "found")
-        rows = [("found tracker", f"{ao:.3f}"), *_finished(baselines)]
+        ao = {"found tracker": average_overlap(str(found.file), test, output / "test" / "found")}
+        ao |= {_BASELINES[name]: future.result() for name, future in baselines.items()}
     track(
         str(found.file),
         str(test / _first_sequence(test)),
         output / "video",
-        _first_box(test),
-        True,
-        None,
-        None,
-        "cpu",
-        None,
+        box=_first_box(test),
+        save_video=True,
+        max_frames=None,
+        hyper_parameters=None,
+        device="cpu",
+        threads=None,
     )
     print("\nthe front\n")
     print_front(result, result.front())
     print("\naverage overlap on 20 unseen generated sequences\n")
-    print_table(("tracker", "AO"), rows, right=(1,))
+    print_table(("tracker", "AO"), [(name, f"{value:.3f}") for name, value in ao.items()], right=(1,))
     print(f"\nfront: {config.folder('search') / 'front.png'}")
     print(f"model: {found.file}")
     print(f"video: {output / 'video' / 'video.mp4'}")
-    print(f"{perf_counter() - start:.0f} s in all")
+    seconds = perf_counter() - start
+    print(f"{seconds:.0f} s in all")
+    summary = {"ao": ao, "test": TEST_SET, "seed": seed, "seconds": round(seconds, 1), "versions": versions()}
+    write_atomically(output / "summary.json", json.dumps(summary | {"processor": cpu_name()}, indent=2) + "\n")
 
 
 def quickstart_config(output: Path, seed: int) -> Config:
@@ -81,7 +87,6 @@ def average_overlap(model: str, sequences: Path, output: Path) -> float:
         The average overlap, a fraction.
     """
     from lighttrack_nas.benchmarks.evaluation import evaluate
-    from lighttrack_nas.environment import versions
     from lighttrack_nas.trackers.readers import read_sequences
 
     tracker, about = resolve_tracker(model, None, "cpu", None)
@@ -96,10 +101,6 @@ def _make_sets(config: Config) -> None:
 
     for name in (config.validation.path, TEST_SET):
         generated_sequences(name, config.folder("generated") / name)
-
-
-def _finished(baselines: dict[str, Future[float]]) -> list[tuple[str, str]]:
-    return [(_BASELINES[name], f"{future.result():.3f}") for name, future in baselines.items()]
 
 
 def _first_sequence(test: Path) -> str:

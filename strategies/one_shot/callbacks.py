@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -150,16 +152,17 @@ class Checkpoints(pl.Callback):
     Args:
         path: The file.
         every: Optimiser steps between two writings.
+        bad_steps: While steps are being skipped nothing is written, so that the file holds weights worth going on from.
     """
 
-    def __init__(self, path: Path, every: int) -> None:
-        self._path, self._every = path, every
+    def __init__(self, path: Path, every: int, bad_steps: BadSteps) -> None:
+        self._path, self._every, self._bad_steps = path, every, bad_steps
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Write, if it is time."""
-        if _stepped(trainer, index) and trainer.global_step % self._every == 0:
+        if _stepped(trainer, index) and trainer.global_step % self._every == 0 and self._bad_steps.in_a_row == 0:
             self._write(trainer)
 
     def _write(self, trainer: pl.Trainer) -> None:
@@ -180,6 +183,18 @@ class Checkpoints(pl.Callback):
                 f"checkpoint '{self._path}' cannot be written at step {trainer.global_step}: {reason}; make room and "
                 "start again: training goes on from the last whole checkpoint"
             ) from None
+
+
+class PoliteKill(pl.Callback):
+    """Leaves SIGTERM to the handler there was: Lightning's waits for the other devices, which cannot answer."""
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put it back; Lightning has just set its own."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._handler)
 
 
 class Reporter(pl.Callback):

@@ -23,6 +23,7 @@ from lighttrack_nas.strategies.one_shot.callbacks import (
     BadSteps,
     Checkpoints,
     MovingAverage,
+    PoliteKill,
     Progress,
     Reporter,
     Schedule,
@@ -106,9 +107,12 @@ def fit(
     bad_steps = BadSteps(settings)
     average = MovingAverage(model, settings.average) if settings.average is not None else None
     module = TrainingModule(task, settings, backbone)
-    callbacks: list[pl.Callback] = [Schedule(settings, backbone), bad_steps]
+    callbacks: list[pl.Callback] = [PoliteKill(), Schedule(settings, backbone), bad_steps]
     callbacks += [average] if average is not None else []
-    callbacks += [Checkpoints(checkpoint, settings.checkpoint_steps), Reporter(settings.log_steps, progress)]
+    callbacks += [
+        Checkpoints(checkpoint, settings.checkpoint_steps, bad_steps),
+        Reporter(settings.log_steps, progress),
+    ]
     batches = BatchLoader(
         task,
         first=done * settings.accumulate,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import cv2
@@ -57,7 +62,7 @@ class BatchLoader:
             sampler=range(self._first * world + rank, self._total * world, world),
             num_workers=self._workers,
             prefetch_factor=4 if self._workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=partial(_start_worker, os.getpid()),
             # Without one of its own the loader draws from torch's global generator.
             generator=torch.Generator(),
         )
@@ -94,6 +99,17 @@ class _Numbered(Dataset):
             return Sealed(error)
 
 
-def _one_thread(worker: int) -> None:
+def _start_worker(parent: int, worker: int) -> None:
     # Workers run beside the training's threads; OpenCV's own would fight them.
     cv2.setNumThreads(0)
+    # Ctrl-C reaches every process of a terminal; the training's own ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent was killed: its batches wait for a reader, and torch's own watch for that."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
