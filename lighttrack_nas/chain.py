@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.architectures import find_architecture
+from lighttrack_nas.choosing import choose
 from lighttrack_nas.config import Config
 from lighttrack_nas.data import expanded, read_videos, training_pairs, validation_pairs
 from lighttrack_nas.models import Model, load_model, save_model
@@ -229,50 +230,6 @@ def run_tuning(config: Config, say: Say) -> Tuning:
         provenance=dict(model.provenance) | tuned_on,
     )
     return found
-
-
-def choose(config: Config, point: str) -> tuple[Architecture, dict[str, float]]:
-    """Take an architecture of the search's front: the path that was measured best.
-
-    Args:
-        config: Whose search.
-        point: "best" in the first objective, or a measurement to be near to, such as "macs=30M".
-
-    Returns:
-        The architecture, and what was measured of its network.
-
-    Raises:
-        InputError: No search, an empty front, or a malformed point.
-    """
-    from lighttrack_nas.strategies.search.objectives import Constraint
-
-    result = search_result(config)
-    front, goal = result.front(), result.objectives[0]
-    if point == "best":
-        chosen = front.point(int((front.table[goal.name] * goal.sign).to_numpy(float).argmin()))
-    else:
-        name, equals, text = point.partition("=")
-        if not equals:
-            raise InputError(f"retrain.choose: expected 'best' or a measurement such as 'macs=30M', got '{point}'")
-        wanted = Constraint.parse(f"{name}<={text}")
-        chosen = front.nearest(**{wanted.name: wanted.limit})
-    trials = result.trials[result.trials["network"] == chosen.network]
-    best = trials.iloc[int((trials[goal.name] * goal.sign).to_numpy(float).argmin())]
-    return result.architecture(int(best["trial"])), dict(chosen.measurements)
-
-
-def search_result(config: Config) -> Result:
-    """Read the configuration's search, finished or not.
-
-    Raises:
-        InputError: There is none.
-    """
-    from lighttrack_nas.results import Result
-    from lighttrack_nas.strategies.search.trials import load_search
-
-    if config.search.storage is not None:
-        return Result.from_study(load_search(config.search.storage))
-    return Result.load(config.folder("search"))
 
 
 def _supernet(config: Config, space: Space) -> Supernet:

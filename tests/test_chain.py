@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import lighttrack_nas as ltn
-from lighttrack_nas import chain
+from lighttrack_nas.choosing import choose
 from lighttrack_nas.cli import chain as commands
 from lighttrack_nas.config import load_config
 
@@ -107,12 +107,12 @@ def test_the_model_tracks_with_what_was_tuned(finished: Path) -> None:
 def test_the_chosen_architecture_is_the_front_s_best(finished: Path, configuration: Path) -> None:
     config = load_config(configuration)
     result = ltn.Result.load(finished / "search")
-    architecture, measured = chain.choose(config, "best")
+    architecture, measured = choose(config, "best")
     assert measured["ao"] == result.front().table["ao"].max()
     assert architecture == ltn.load_model(finished / "retrain" / "model.safetensors").architecture
     assert architecture in [result.architecture(int(number)) for number in result.trials["trial"]]
     cheapest = result.front().table["macs"].min()
-    assert chain.choose(config, f"macs={cheapest / 2:.0f}")[1]["macs"] == cheapest
+    assert choose(config, f"macs={cheapest / 2:.0f}")[1]["macs"] == cheapest
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_chosen_architecture_is_the_front_s_best(finished: Path, configurati
 )
 def test_points_that_mean_nothing_are_refused(finished: Path, configuration: Path, point: str, message: str) -> None:
     with pytest.raises(ltn.InputError, match=message):
-        chain.choose(load_config(configuration), point)
+        choose(load_config(configuration), point)
 
 
 def test_finished_steps_are_not_repeated(
