@@ -113,6 +113,7 @@ class MovingAverage(pl.Callback):
     def __init__(self, model: nn.Module, decay: float) -> None:
         self._model, self._decay = model, decay
         self._average: list[Tensor] | None = None
+        self._followed: list[Tensor] | None = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, index: int
@@ -120,13 +121,14 @@ class MovingAverage(pl.Callback):
         """Follow the weights after every optimiser step."""
         if not _stepped(trainer, index):
             return
-        current = self._tensors()
-        if self._average is None:
-            self._average = [tensor.clone() for tensor in current]
-        # A loaded average starts on the CPU.
-        self._average = [mine.to(tensor.device) for mine, tensor in zip(self._average, current, strict=True)]
+        if self._followed is None:
+            # Once: a supernet's state holds thousands of tensors, and finding them takes longer than averaging them.
+            self._followed = self._tensors()
+            # A loaded average starts on the CPU.
+            start = self._followed if self._average is None else self._average
+            self._average = [a.to(t.device, copy=True) for a, t in zip(start, self._followed, strict=True)]
         decay = min(self._decay, (1 + trainer.global_step) / (10 + trainer.global_step))
-        get_ema_multi_avg_fn(decay)(self._average, current, trainer.global_step)
+        get_ema_multi_avg_fn(decay)(self._average, self._followed, trainer.global_step)
 
     def finish(self) -> None:
         """Put the average in the model's place."""
