@@ -216,7 +216,12 @@ def test_a_network_that_overflows(run: Run, tmp_path: Path, sequences: Path) -> 
     architecture = space.sample(np.random.default_rng(0))
     network = space.network(architecture)
     with torch.no_grad():
-        network.reg_head.prediction.bias.fill_(200.0)
+        network.cls_head.prediction.bias.fill_(3e38)
+        network.cls_head.prediction.weight.fill_(1.0)
+        for module in network.cls_head.layers.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.fill_(0.0)
+                module.bias.fill_(3e38)
     ltn.save_model(network, architecture, tmp_path / "wild.safetensors")
     outcome = run("track", "wild.safetensors", sequences / "first", "--box", "60,40,32,24", "-o", "out")
     assert_refused(outcome, "not finite at any position")

@@ -188,3 +188,22 @@ def test_finding_architectures(tmp_path: Path, mobile_code: str) -> None:
     ):
         with pytest.raises(ltn.InputError, match=said):
             find_architecture(source, space)
+
+
+def test_the_shipped_tracker_is_small_and_tracks(tmp_path: Path) -> None:
+    """On three generated videos that it was neither trained, chosen nor tuned on."""
+    from lighttrack_nas.benchmarks.metrics import score_frames, sequence_metrics
+    from lighttrack_nas.models import model_file
+    from lighttrack_nas.trackers.generator.videos import generate_video
+
+    assert model_file("lighttrack-tiny").stat().st_size <= 1_000_000
+    model = ltn.load_model("lighttrack-tiny")
+    assert model.architecture.space.name == "lighttrack-tiny"
+    overlaps = []
+    for seed in (901, 902, 903):
+        video = generate_video(seed, frames=25, width=240, height=180, distractor=False, occlusion=False)
+        tracker = ltn.load_tracker("lighttrack-tiny")
+        tracker.init(video.frames[0], video.boxes[0])
+        boxes = np.stack([video.boxes[0], *(tracker.update(frame)[0] for frame in video.frames[1:])])
+        overlaps.append(sequence_metrics(score_frames(boxes, video.boxes, video.absent))["ao"])
+    assert np.mean(overlaps) > 0.5
