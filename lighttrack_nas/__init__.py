@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.searching import search
     from lighttrack_nas.strategies.one_shot.images import read_image_folder
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+    from lighttrack_nas.strategies.search.evaluator import Evaluator
     from lighttrack_nas.strategies.search.nsga2 import NSGA2
     from lighttrack_nas.supernets import load_supernet, save_supernet
     from lighttrack_nas.trackers.errors import InputError
@@ -57,6 +58,7 @@ _HOMES = {
     "ArrayNetwork": "trackers.tracker",
     "Config": "config",
     "Costs": "benchmarks.costs",
+    "Evaluator": "strategies.search.evaluator",
     "Front": "fronts",
     "GeneratedPairs": "trackers.generator.pairs",
     "HyperParameters": "trackers.hyper_parameters",
@@ -110,6 +112,7 @@ __all__ = [
     "ArrayNetwork",
     "Config",
     "Costs",
+    "Evaluator",
     "Front",
     "GeneratedPairs",
     "HyperParameters",

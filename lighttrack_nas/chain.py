@@ -62,7 +62,7 @@ def run_pretraining(config: Config, say: Say) -> Path:
     part = config.pretraining
     if part is None:
         raise InputError("the configuration has no 'pretraining': give pretraining.images, a folder of class folders")
-    _use_threads(config)
+    _prepare_torch(config)
     settings = config.training(part.training, "pretraining.training")
     images = read_image_folder(expanded(part.images))
     say(f"{len(images.images)} images of {len(images.classes)} classes")
@@ -86,7 +86,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
     """
     from lighttrack_nas.training import train_supernet
 
-    _use_threads(config)
+    _prepare_torch(config)
     space = load_space(config.space)
     backbone = None
     if config.pretraining is not None:
@@ -119,7 +119,7 @@ def run_search(config: Config, say: Say) -> Result:
     from lighttrack_nas.searching import search
     from lighttrack_nas.strategies.search.nsga2 import NSGA2
 
-    _use_threads(config)
+    _prepare_torch(config)
     space, part = load_space(config.space), config.search
     supernet = _supernet(config, space)
     targets, losses = _targets_and_losses(config)
@@ -172,7 +172,7 @@ def run_retraining(config: Config, say: Say) -> Retrained:
     """
     from lighttrack_nas.training import retrain
 
-    _use_threads(config)
+    _prepare_torch(config)
     space, part = load_space(config.space), config.retrain
     if part.architecture is None:
         architecture, measured = choose(config, part.choose)
@@ -205,7 +205,7 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     """
     from lighttrack_nas.tuning import tune_tracker
 
-    _use_threads(config)
+    _prepare_torch(config)
     file = config.folder("retrain") / MODEL_FILE
     _require(file, "retrain")
     model = load_model(file)
@@ -268,10 +268,14 @@ def _typed(kind: Any, values: dict[str, Any], where: str) -> Any:
     return kind(**values)
 
 
-def _use_threads(config: Config) -> None:
-    if config.threads is not None:
-        import torch
+def _prepare_torch(config: Config) -> None:
+    """Set the threads, and see that the device is there before any data is read."""
+    import torch
 
+    from lighttrack_nas.benchmarks.latency import checked_device
+
+    checked_device(config.device)
+    if config.threads is not None:
         torch.set_num_threads(config.threads)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lighttrack_nas.config import Config
+from lighttrack_nas.config import Config, parse_point
 from lighttrack_nas.results import Result
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.trackers.errors import InputError
 
 
 def choose(config: Config, point: str) -> tuple[Architecture, dict[str, float]]:
@@ -21,17 +20,12 @@ def choose(config: Config, point: str) -> tuple[Architecture, dict[str, float]]:
     Raises:
         InputError: No search, an empty front, or a malformed point.
     """
-    from lighttrack_nas.strategies.search.objectives import Constraint
-
     result = search_result(config)
     front, goal = result.front(), result.objectives[0]
     if point == "best":
         chosen = front.point(int((front.table[goal.name] * goal.sign).to_numpy(float).argmin()))
     else:
-        name, equals, text = point.partition("=")
-        if not equals:
-            raise InputError(f"retrain.choose: expected 'best' or a measurement such as 'macs=30M', got '{point}'")
-        wanted = Constraint.parse(f"{name}<={text}")
+        wanted = parse_point(point)
         chosen = front.nearest(**{wanted.name: wanted.limit})
     trials = result.trials[result.trials["network"] == chosen.network]
     best = trials.iloc[int((trials[goal.name] * goal.sign).to_numpy(float).argmin())]

@@ -10,7 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lighttrack_nas.search_spaces.loading import describe_mistakes
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+from lighttrack_nas.strategies.search.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.generator.sets import GENERATED_SETS
+from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
+from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.parsing import parse_yaml, read_text, short
 
 Weight = Annotated[float, Field(gt=0)]
@@ -189,7 +193,7 @@ class Config(_Part):
         space: A preset's name or a YAML file.
         output: Folder of the run; every command works in a folder of its own inside.
         seed: Of all that is random.
-        device: Torch device for scoring, such as "cpu" or "cuda".
+        device: "cpu" or "cuda", for training, scoring and tuning; of several GPUs CUDA_VISIBLE_DEVICES chooses.
         threads: Torch threads; None: torch's own number.
         data: Training pairs.
         validation: Sequences on which candidates are scored and hyper-parameters are tuned. Never the test sequences.
@@ -203,8 +207,8 @@ class Config(_Part):
     space: str = "lighttrack-tiny"
     output: str = "runs/search"
     seed: int = Field(default=0, ge=0)
-    device: str = "cpu"
-    threads: int | None = Field(default=None, ge=1)
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int | None = Field(default=None, ge=1, le=256)
     data: Data = Data()
     validation: Videos = Videos(path="generated-val-v1")
     pretraining: Pretraining | None = None
@@ -266,7 +270,35 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
         part = getattr(config, name)
         if part is not None:
             config.training(part.training, f"{where}: {name}.training")
+    _check_later_steps(config, where)
     return config
+
+
+def _check_later_steps(config: Config, where: str) -> None:
+    """Find now what would stop a step that comes after hours of training."""
+    try:
+        parse_objectives(config.search.objectives)
+        parse_constraints(config.search.constraints)
+        load_hyper_parameters(config.search.hyper_parameters)
+        if config.retrain.choose != "best":
+            parse_point(config.retrain.choose)
+        for videos in (config.validation, *(s for s in config.data.sources if isinstance(s, Videos))):
+            if videos.path.startswith("generated-"):
+                checked_name(videos.path, GENERATED_SETS, "generated set")
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def parse_point(text: str) -> Constraint:
+    """Read which point of a front is meant: a measurement and the value to be near to, such as "macs=30M".
+
+    Raises:
+        InputError: Malformed, or no measurement.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"retrain.choose: expected 'best' or a measurement such as 'macs=30M', got '{text}'")
+    return Constraint.parse(f"{name}<={value}")
 
 
 def _set(content: dict[str, Any], override: str) -> None:

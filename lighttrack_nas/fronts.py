@@ -233,6 +233,8 @@ class Front:
         y = y or next((name for name in names if name != x), x)
         for name in (x, y):
             self.require(name)
+        if x == y and len(self.measurements) > 1:
+            raise InputError(f"'{x}' is on both axes: choose another of {', '.join(self.measurements)}")
         return x, y
 
     def best_of(self, x: str, y: str) -> pd.DataFrame:

@@ -50,6 +50,8 @@ def read_run(folder: Path, name: str) -> Run:
     Raises:
         InputError: There is none, or its journal is damaged.
     """
+    if not (folder / JOURNAL).is_file() and (folder / "search" / JOURNAL).is_file():
+        folder = folder / "search"  # the whole chain's folder
     if not (folder / JOURNAL).is_file():
         raise InputError(f"'{folder}' is no folder of a search: there is no {JOURNAL} in it")
     return run_of(load_search(folder / JOURNAL), name)

@@ -29,7 +29,7 @@ def search(
     objectives: str | Objective | Iterable[str | Objective] = ("maximize ao", "minimize macs"),
     constraints: str | Constraint | Iterable[str | Constraint] = (),
     storage: str | None = None,
-    enqueue: Sequence[Architecture] = (),
+    enqueue: Sequence[Architecture | str] = (),
     progress: Progress | None = None,
 ) -> Result:
     """Search a space with Optuna's NSGA-II, or go on with a search that was stopped.
@@ -46,7 +46,7 @@ def search(
         objectives: Of "ao", "loss", "macs", "params", "latency_ms", each with or without a direction.
         constraints: Such as "macs <= 600M", or the sets "Mobile", "LargeA", "LargeB".
         storage: An Optuna storage's URL; None: the journal.
-        enqueue: Architectures to evaluate first.
+        enqueue: Architectures to evaluate first; official codes will do.
         progress: Told of every completed trial.
 
     Returns:
@@ -70,7 +70,7 @@ def search(
             constraints=constraints,
             n_trials=n_trials,
             storage=place,
-            enqueue=enqueue,
+            enqueue=[space.decode(item) if isinstance(item, str) else item for item in enqueue],
             progress=progress,
         )
     except KeyboardInterrupt:

@@ -210,14 +210,15 @@ def quickstart(
 def front(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of searches; several count as one.")],
     where: Annotated[
-        list[str] | None, typer.Option(help="Keep to a bound, such as 'macs<=600M', or a set: Mobile, LargeA, LargeB.")
+        list[str] | None,
+        typer.Option(help="A bound such as 'macs<=600M', or Mobile, LargeA, LargeB; in place of the run's own."),
     ] = None,
     x: Annotated[str | None, typer.Option(help="The figures' horizontal axis: macs, latency_ms or params.")] = None,
     nearest: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Show the network nearest to macs=530M, say.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for table and figures. Default: the run's own.")
+        Path | None, typer.Option("--output", "-o", help="Folder for table and figures. Default: print only.")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lighttrack_nas import chain
@@ -15,27 +16,41 @@ from lighttrack_nas.training import SUPERNET_FILE
 
 def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
     """Train the backbone."""
-    print(chain.run_pretraining(load_config(path, overrides), say))
+    with resumable():
+        print(chain.run_pretraining(load_config(path, overrides), say))
 
 
 def train_supernet(path: Path, overrides: Sequence[str]) -> None:
     """Train the supernet."""
     config = load_config(path, overrides)
-    chain.run_supernet(config, say)
+    with resumable():
+        chain.run_supernet(config, say)
     print(config.folder("supernet") / SUPERNET_FILE)
 
 
 def search(path: Path, overrides: Sequence[str]) -> None:
     """Search, and show the front."""
     config = load_config(path, overrides)
-    result = chain.run_search(config, say)
+    with resumable():
+        result = chain.run_search(config, say)
     print_front(result, result.front())
     print(f"\nfigures, tables and architectures: {config.folder('search')}")
 
 
 def retrain(path: Path, overrides: Sequence[str]) -> None:
     """Train the chosen architecture."""
-    show_retrained(load_config(path, overrides))
+    with resumable():
+        show_retrained(load_config(path, overrides))
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Say of work that the user stops that it is not lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on from the last checkpoint or trial", file=sys.stderr)
+        raise
 
 
 def show_retrained(config: Config) -> chain.Retrained:
@@ -50,7 +65,8 @@ def show_retrained(config: Config) -> chain.Retrained:
 def tune_tracker(path: Path, overrides: Sequence[str]) -> None:
     """Tune the tracker."""
     config = load_config(path, overrides)
-    found = chain.run_tuning(config, say)
+    with resumable():
+        found = chain.run_tuning(config, say)
     values = ", ".join(
         f"{name} {getattr(found.hyper_parameters, name):.3f}" for name in ("penalty_k", "window_influence", "lr")
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from lighttrack_nas import chain
-from lighttrack_nas.cli.chain import say, show_retrained
+from lighttrack_nas.cli.chain import resumable, say, show_retrained
 from lighttrack_nas.cli.fronts import print_front
 from lighttrack_nas.cli.printing import print_table
 from lighttrack_nas.cli.tracking import resolve_tracker, track
@@ -25,6 +25,11 @@ _BASELINES = {"never-moves": "box that never moves", "opencv-mil": "OpenCV's MIL
 
 def quickstart(output: Path, seed: int) -> None:
     """Run the chain and show what came out; a stopped run goes on when it is called again."""
+    with resumable():
+        _quickstart(output, seed)
+
+
+def _quickstart(output: Path, seed: int) -> None:
     start = perf_counter()
     config = quickstart_config(output, seed)
     test = config.folder("generated") / TEST_SET

@@ -223,8 +223,8 @@ def resolve_tracker(
         raise InputError(f"'{model}' is a PyTorch file: import it first with `lighttrack-nas import-weights`")
     if model.partition(":")[0] not in {name.partition(":")[0] for name in BASELINES}:
         raise InputError(
-            f"'{model}' is neither a model file (.safetensors), nor one of the models {', '.join(SHIPPED)}, nor one of "
-            f"the baselines {', '.join(BASELINES)}"
+            f"'{model}' is neither a model file (.safetensors), nor {', '.join(SHIPPED)}, nor a baseline; baselines: "
+            + ", ".join(BASELINES)
         )
     if hyper_parameters is not None:
         raise InputError(f"--hyper-parameters are for Siamese models; baseline '{model}' has none")

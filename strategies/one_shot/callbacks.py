@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from lighttrack_nas.strategies.one_shot.schedule import rate_share
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.trackers.errors import InputError
+
+_SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 Progress = Callable[[int, Mapping[str, float]], None]
 """Called with the number of steps done since the last call, and the latest losses by name.
@@ -153,19 +156,25 @@ class Checkpoints(pl.Callback):
 
     Args:
         path: The file.
-        every: Optimiser steps between two writings.
+        every: Most optimiser steps between two writings; it is also written when half a minute has passed.
         bad_steps: While steps are being skipped nothing is written, so that the file holds weights worth going on from.
     """
 
     def __init__(self, path: Path, every: int, bad_steps: BadSteps) -> None:
         self._path, self._every, self._bad_steps = path, every, bad_steps
+        self._written = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Write, if it is time."""
-        if _stepped(trainer, index) and trainer.global_step % self._every == 0 and self._bad_steps.in_a_row == 0:
+        if not _stepped(trainer, index) or self._bad_steps.in_a_row > 0:
+            return
+        # By the clock on one device only: several would not agree.
+        late = trainer.world_size == 1 and time.monotonic() - self._written > _SECONDS_BETWEEN_CHECKPOINTS
+        if late or trainer.global_step % self._every == 0:
             self._write(trainer)
+            self._written = time.monotonic()
 
     def _write(self, trainer: pl.Trainer) -> None:
         temporary = self._path.with_name(f".{self._path.name}.part")

@@ -17,6 +17,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from lighttrack_nas.strategies.one_shot.callbacks import (
@@ -122,7 +123,7 @@ def fit(
     resume: dict[str, Any] = {"ckpt_path": str(checkpoint), "weights_only": True} if done else {}
     start = perf_counter()
     with _quiet(), _own_interrupts(), own_group(), _failures(checkpoint):
-        trainer = Trainer(
+        trainer = _trainer(
             max_steps=settings.steps,
             max_epochs=1,
             accumulate_grad_batches=settings.accumulate,
@@ -130,9 +131,10 @@ def fit(
             precision=_PRECISIONS[settings.precision],
             accelerator=settings.accelerator,
             devices=settings.devices,
-            strategy=settings.strategy,
+            strategy=_lightning_strategy(settings),
             callbacks=callbacks,
-            logger=TensorBoardLogger(str(output), name="tensorboard", version=""),
+            # Without the steps that were logged after the checkpoint and come again.
+            logger=TensorBoardLogger(str(output), name="tensorboard", version="", purge_step=done + 1),
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -192,6 +194,25 @@ def _failures(checkpoint: Path) -> Iterator[None]:
                 "checkpoint"
             ) from None
         raise
+
+
+def _lightning_strategy(settings: TrainingSettings) -> str:
+    # A path leaves most of a supernet's parameters without a gradient.
+    several = settings.devices > 1 and settings.strategy == "auto"
+    return "ddp_find_unused_parameters_true" if several else settings.strategy
+
+
+def _trainer(**arguments: Any) -> pl.Trainer:
+    """Make Lightning's trainer, as NNI wants it.
+
+    Raises:
+        InputError: Lightning does not know a name, or has no such device here.
+    """
+    try:
+        return Trainer(**arguments)
+    except (ValueError, MisconfigurationException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"training settings (accelerator, devices, strategy, precision): {reason}") from None
 
 
 @contextmanager

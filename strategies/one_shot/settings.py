@@ -32,10 +32,11 @@ class TrainingSettings(BaseModel):
         channels_last: Keep images with their channels last, which convolutions on most machines prefer.
         accelerator: Lightning's name: "cpu", "gpu" or "auto".
         devices: How many of them.
-        strategy: Lightning's name, such as "auto" or "ddp"; path sampling on several devices needs
-            "ddp_find_unused_parameters_true".
+        strategy: Lightning's name; "auto" is "ddp_find_unused_parameters_true" on several devices, which path
+            sampling needs.
         workers: Processes that prepare batches; 0 prepares them in the training's own process.
-        checkpoint_steps: Optimiser steps between checkpoints; a killed run goes on from the last.
+        checkpoint_steps: Most optimiser steps between checkpoints, which on one device are also written every half
+            minute; a stopped run goes on from the last.
         log_steps: Optimiser steps between lines in the logs.
         largest_loss: A step with a larger loss, or one that is no number, is skipped.
         patience: So many skipped steps in a row end the training.

@@ -92,6 +92,10 @@ def run_search(
     names = tuple(dict.fromkeys([goal.name for goal in goals] + [bound.name for bound in bounds]))
     for name in names:
         checked_name(name, evaluator.measurements, "measurement of this evaluator")
+    try:
+        json.dumps(evaluator.record())
+    except TypeError as error:
+        raise InputError(f"the evaluator's record() cannot be kept with the search: {error}") from None
     known_by: Key = "path" if evaluator.inherits_weights else "network"
     sampler = strategy.sampler(
         space, costs=evaluator.costs, constraints=bounds, known_by=known_by, first=tuple(enqueue)
