@@ -66,8 +66,10 @@ class BatchLoader:
             # Without one of its own the loader draws from torch's global generator.
             generator=torch.Generator(),
         )
+        prepared = iter(batches)
+        _hear_of_deaths(prepared)
         try:
-            for sealed in batches:
+            for sealed in prepared:
                 if isinstance(sealed.content, InputError):
                     raise sealed.content
                 yield sealed
@@ -97,6 +99,16 @@ class _Numbered(Dataset):
             return Sealed(self._task.batch(index))
         except InputError as error:
             return Sealed(error)
+
+
+def _hear_of_deaths(prepared: Any) -> None:
+    """Let a worker that is killed in the middle of a batch end the queue, which would be waited on for ever otherwise.
+
+    Torch keeps the writing end open in this process too, so that the reader never sees the end.
+    """
+    results = getattr(prepared, "_worker_result_queue", None)
+    if results is not None:
+        results._writer.close()
 
 
 def _start_worker(parent: int, worker: int) -> None:

@@ -1,6 +1,10 @@
 """Rates, paths, settings and loaders of the trainings."""
 
+import multiprocessing
+import os
 import pickle
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from lighttrack_nas.strategies.one_shot.loader import BatchLoader
 from lighttrack_nas.strategies.one_shot.paths import path_at
 from lighttrack_nas.strategies.one_shot.schedule import rate_share
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+from lighttrack_nas.trackers.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -93,3 +98,24 @@ def test_a_loader_goes_on_where_a_run_stopped(first: int, workers: int) -> None:
 def test_settings_pickle() -> None:
     settings = TrainingSettings(steps=3)
     assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301
+
+
+class Large(Numbers):
+    def batch(self, index: int) -> np.ndarray:
+        return np.zeros((64, 128, 128, 3), np.uint8)  # far more than a pipe holds
+
+
+def test_a_worker_killed_in_the_middle_of_a_batch_is_noticed() -> None:
+    children = set(multiprocessing.active_children())
+    batches = iter(BatchLoader(Large(), first=0, total=9, workers=1))
+    next(batches)
+    time.sleep(0.5)  # the worker is writing the next one, and waits for a reader
+    (worker,) = set(multiprocessing.active_children()) - children
+    # Without torch's handler, whose exception may go astray: then the end of the queue alone tells.
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(InputError, match="a process that prepares batches was killed"):
+            list(batches)
+    finally:
+        signal.signal(signal.SIGCHLD, handler)
