@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing.connection import wait
 from typing import Any
 
 import cv2
@@ -67,19 +68,19 @@ class BatchLoader:
             generator=torch.Generator(),
         )
         prepared = iter(batches)
-        _hear_of_deaths(prepared)
+        _watch(prepared)
         try:
             for sealed in prepared:
                 if isinstance(sealed.content, InputError):
                     raise sealed.content
                 yield sealed
-        except RuntimeError as error:
-            # Torch has no type of its own for it.
-            if not re.match(r"DataLoader worker .* (killed|exited)", str(error)):
+        except (RuntimeError, EOFError, OSError) as error:
+            if not _is_a_death(error, prepared):
                 raise
+            reason = str(error).splitlines()[0] if str(error) else "its queue ended"
             raise InputError(
-                f"training stopped: a process that prepares batches was killed ({str(error).splitlines()[0]}), as "
-                "happens when memory is short; lower workers or batch_size, and start again: training goes on"
+                f"training stopped: a process that prepares batches was killed ({reason}), as happens when memory is "
+                "short; lower workers or batch_size, and start again: training goes on"
             ) from None
 
     def state_dict(self) -> dict[str, Any]:
@@ -101,14 +102,39 @@ class _Numbered(Dataset):
             return Sealed(error)
 
 
-def _hear_of_deaths(prepared: Any) -> None:
-    """Let a worker that is killed in the middle of a batch end the queue, which would be waited on for ever otherwise.
+def _is_a_death(error: Exception, prepared: Any) -> bool:
+    """Whether an error of torch's iterator comes of a worker's death."""
+    if isinstance(error, RuntimeError):
+        # Torch has no type of its own for it.
+        return re.match(r"DataLoader worker .* (killed|exited)", str(error)) is not None
+    # The queue ends a moment before the process does; torch, which asks the process at once, passes the error on.
+    workers = [worker.sentinel for worker in getattr(prepared, "_workers", [])]
+    return bool(workers and wait(workers, timeout=1.0))
 
-    Torch keeps the writing end open in this process too, so that the reader never sees the end.
+
+def _watch(prepared: Any) -> None:
+    """Let the death of a worker end the queue, which would be waited on for ever otherwise.
+
+    The reader sees the end only when no process can write: torch keeps the writing end open in this one too, and the
+    other workers wait for a lock that may have died with its holder. Torch's own watch, a signal handler that raises
+    wherever the program happens to be, is taken off: what it raises may be lost, or hit what has nothing to do with it.
     """
-    results = getattr(prepared, "_worker_result_queue", None)
-    if results is not None:
-        results._writer.close()
+    workers = getattr(prepared, "_workers", [])
+    if workers:
+        torch._C._remove_worker_pids(id(prepared))
+        prepared._worker_pids_set = False
+        prepared._worker_result_queue._writer.close()
+        threading.Thread(target=_end_together, args=(list(workers),), daemon=True).start()
+
+
+def _end_together(workers: list[Any]) -> None:
+    ended = wait([worker.sentinel for worker in workers])
+    first = next(worker for worker in workers if worker.sentinel in ended)
+    while first.exitcode is None:  # its end of the pipe closes a moment before the process is gone
+        time.sleep(0.01)
+    if first.exitcode != 0:
+        for worker in workers:
+            worker.kill()
 
 
 def _start_worker(parent: int, worker: int) -> None:

@@ -105,17 +105,16 @@ class Large(Numbers):
         return np.zeros((64, 128, 128, 3), np.uint8)  # far more than a pipe holds
 
 
-def test_a_worker_killed_in_the_middle_of_a_batch_is_noticed() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("killed", [0, -1])
+def test_a_worker_killed_in_the_middle_of_a_batch_is_noticed(workers: int, killed: int) -> None:
     children = set(multiprocessing.active_children())
-    batches = iter(BatchLoader(Large(), first=0, total=9, workers=1))
+    batches = iter(BatchLoader(Large(), first=0, total=9, workers=workers))
     next(batches)
-    time.sleep(0.5)  # the worker is writing the next one, and waits for a reader
-    (worker,) = set(multiprocessing.active_children()) - children
-    # Without torch's handler, whose exception may go astray: then the end of the queue alone tells.
-    handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    try:
-        os.kill(worker.pid, signal.SIGKILL)
-        with pytest.raises(InputError, match="a process that prepares batches was killed"):
-            list(batches)
-    finally:
-        signal.signal(signal.SIGCHLD, handler)
+    time.sleep(0.5)  # one worker is writing the next one, and waits for a reader
+    started = set(multiprocessing.active_children()) - children
+    worker = sorted(started, key=lambda process: process.pid or 0)[killed]
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(InputError, match="a process that prepares batches was killed"):
+        list(batches)
