@@ -211,12 +211,13 @@ def test_pretraining_learns_on_crops_of_real_stills(tiny: ltn.Space, data: Path,
     ltn.pretrain_backbone(
         tiny,
         images,
-        settings=settings(steps=80, batch_size=16, learning_rate=0.003, warmup_steps=10),
+        settings=settings(steps=300, batch_size=16, learning_rate=0.003, warmup_steps=10),
         output=tmp_path / "run",
         image_size=48,
         progress=lambda _, latest: losses.append(latest["loss"]),
     )
-    assert np.mean(losses[-15:]) < np.mean(losses[:15]) - 0.15
+    # A random path a step: single losses are noisy.
+    assert np.mean(losses[-50:]) < np.mean(losses[:50]) - 0.15
 
 
 def test_pairs_for_the_generator_come_from_real_pictures(tmp_path: Path) -> None:
