@@ -241,7 +241,7 @@ def checked(model: type[Any], content: object, where: str) -> Any:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{where}: {describe_mistakes(error)}") from None
+        raise InputError(f"{where}: {describe_mistakes(error, model)}") from None
 
 
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:

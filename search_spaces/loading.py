@@ -1,10 +1,12 @@
 """Spaces from preset names and YAML files."""
 
+import difflib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lighttrack_nas.search_spaces.description import SpaceDescription
 from lighttrack_nas.search_spaces.space import Space
@@ -38,6 +40,9 @@ def load_space(source: str | Path) -> Space:
     """
     content, where = _read(str(source), Path())
     seen = [where]
+    if "extends" in content:
+        # What differs from a space must not go by its name.
+        content.setdefault("name", Path(where).stem)
     while "extends" in content:
         base = content.pop("extends")
         if not isinstance(base, str):
@@ -64,12 +69,17 @@ def parse_space(content: object, where: str) -> Space:
     try:
         return Space(SpaceDescription.model_validate(content))
     except ValidationError as error:
-        raise InputError(f"{where}: {describe_mistakes(error)}") from None
+        raise InputError(f"{where}: {describe_mistakes(error, SpaceDescription)}") from None
 
 
-def describe_mistakes(error: ValidationError) -> str:
-    """Say in words what pydantic found, at most three mistakes and the number of the others."""
-    mistakes = [_describe(e) for e in error.errors()]
+def describe_mistakes(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say in words what pydantic found, at most three mistakes and the number of the others.
+
+    Args:
+        error: Of checking something against `model`.
+        model: Knows the keys that would have been right.
+    """
+    mistakes = [_describe(e, model) for e in error.errors()]
     more = f"; and {len(mistakes) - 3} more" if len(mistakes) > 3 else ""
     return "; ".join(mistakes[:3]) + more
 
@@ -87,13 +97,32 @@ def _read(source: str, folder: Path) -> tuple[dict[str, Any], str]:
     return content, where
 
 
-def _describe(error: Any) -> str:
+def _describe(error: Any, model: type[BaseModel]) -> str:
     place = ""
     for part in error["loc"]:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
     if error["type"] == "extra_forbidden":
-        return f"unknown key '{place}'"
+        *path, key = error["loc"]
+        close = difflib.get_close_matches(str(key), _keys_at(model, path), n=1)
+        return f"unknown key '{place}'" + (f"; did you mean '{close[0]}'?" if close else "")
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] in ("value_error", "missing") or not place:
         return f"{place}: {message}" if place else message
     return f"{place}: {message}, got {short(error['input'])}"
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that a mapping may have which stands at a place of a model's content."""
+    found = _models_in(model)
+    for part in path:
+        inner = [each.model_fields[part].annotation for each in found if part in each.model_fields]
+        # Numbers of list items and tags of unions lead to no other model.
+        found = [each for annotation in inner for each in _models_in(annotation)] or found
+    return [key for each in found for key in each.model_fields]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an annotation speaks of, such as M in ``tuple[M, ...] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [each for part in get_args(annotation) for each in _models_in(part)]

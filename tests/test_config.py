@@ -53,7 +53,9 @@ def test_examples_are_configurations(path: Path) -> None:
     [
         ("[1, 2]", [], "expected a mapping of keys such as space"),
         ("a: [", [], "is no valid YAML at line 1"),
-        ({"serch": {}}, [], "unknown key 'serch'"),
+        ({"serch": {}}, [], "unknown key 'serch'; did you mean 'search'"),
+        ({"search": {"trails": 3}}, [], "unknown key 'search.trails'; did you mean 'trials'"),
+        ({"retrain": {"trials": 3}}, [], "unknown key 'retrain.trials'$"),
         ({"search": {"trials": 0}}, [], r"search.trials: .*greater than or equal to 1, got 0"),
         ({"supernet": {"training": {"steps": -1}}}, [], r"supernet.training: steps: .*got -1"),
         ({"retrain": {"training": {"steps": 5, "lr": 1}}}, [], r"retrain.training: unknown key 'lr'"),

@@ -73,6 +73,14 @@ def test_a_file_extends_a_preset(tmp_path: Path) -> None:
     assert space.hash != load_space("lighttrack-tiny").hash
 
 
+def test_a_file_without_a_name_is_called_after_itself(tmp_path: Path) -> None:
+    base, mine = tmp_path / "base.yaml", tmp_path / "mine.yaml"
+    base.write_text("extends: lighttrack-tiny\nfused_channels: 32\n")
+    mine.write_text("extends: base.yaml\noutputs: [stage3-block1]\n")
+    assert load_space(base).name == "base"
+    assert load_space(mine).name == "mine"
+
+
 def test_name_and_summary_leave_the_hash(tmp_path: Path) -> None:
     assert load_space(write(tmp_path, name="other", summary="else")).hash == load_space("lighttrack-tiny").hash
 
@@ -80,8 +88,10 @@ def test_name_and_summary_leave_the_hash(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"widht": 3}, "unknown key 'widht'"),
-        ({"stages": stages(opps=1)}, r"unknown key 'stages\[3\].opps'"),
+        ({"widht": 3}, "unknown key 'widht'$"),
+        ({"fused_chanels": 3}, "unknown key 'fused_chanels'; did you mean 'fused_channels'"),
+        ({"stages": stages(opps=1)}, r"unknown key 'stages\[3\].opps'$"),
+        ({"stages": stages(chanels=1)}, r"unknown key 'stages\[3\].chanels'; did you mean 'channels'"),
         ({"stages": stages(blocks=0)}, r"stages\[3\].blocks: .*greater than 0.*got 0"),
         ({"stages": stages(stride=3)}, r"stages\[3\].stride: .*1 or 2.*got 3"),
         ({"stages": stages(channels="wide")}, r"stages\[3\].channels: .*got 'wide'"),
