@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
+
+SMALLEST_CROP, LARGEST_CROP = 16, 2048
+"""Sides of a crop, pixels, as a space may declare them."""
 
 COUNTER = "fvcore"
 CONVENTION = (
@@ -28,13 +33,14 @@ _FREE = {
     "aten::exp",
     "aten::clamp",
 }
-_PARTS = {
+PARTS = {
     "backbone": ("backbone",),
     "neck": ("necks",),
     "fusion": ("fusions",),
     "cls_head": ("cls_head",),
     "reg_head": ("reg_head",),
 }
+"""Parts of a network, with the modules that belong to each."""
 
 
 @dataclass(frozen=True)
@@ -87,48 +93,72 @@ class _TemplateBranch(nn.Module):
         return self.network.template(image)
 
 
-def measure_costs(subject: Architecture | SiameseNetwork) -> Costs:
+def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | None = None) -> Costs:
     """Count an architecture's or a plain network's parameters and multiply-adds.
 
-    The sizes are the network's own: the template size and the smaller search size.
+    The template size is the network's own: the correlation's kernels are its positions.
 
     Args:
         subject: An architecture, which is built, or a network, which is left in the mode it was in.
+        search_size: Side of the search crop, pixels, 16 to 2048; None means the smaller of the network's own.
 
     Returns:
         The costs, with the counter, its convention and what it left out.
+
+    Raises:
+        InputError: The search size is out of range.
     """
     network = _with_zeros(subject) if isinstance(subject, Architecture) else subject
     modes = {module: module.training for module in network.modules()}
     device = next(network.parameters()).device
-    template_size, search_size = network.geometry.template_size, network.geometry.search_sizes[0]
+    template_size = network.geometry.template_size
+    search_size = checked_search_size(search_size, network.geometry.search_sizes)
     network.eval()  # in training mode fvcore counts BatchNorm otherwise
     try:
         with torch.no_grad():
             image = torch.zeros(1, 3, template_size, template_size, device=device)
             search = torch.zeros(1, 3, search_size, search_size, device=device)
             features = network.template(image)
-            template = _count(_TemplateBranch(network), (image,))
-            track = _count(_TrackBranch(network), (features, search))
+            template = count_operations(_TemplateBranch(network), (image,))
+            track = count_operations(_TrackBranch(network), (features, search))
     finally:
         for module, training in modes.items():
             module.training = training
     by_module = track.by_module()
     return Costs(
-        params=_parameters(network),
+        params=parameters_of(network),
         macs=int(track.total()),
         macs_template=int(template.total()),
         parts={
             part: {
-                "params": sum(_parameters(network.get_submodule(name)) for name in names),
+                "params": sum(parameters_of(network.get_submodule(name)) for name in names),
                 "macs": int(sum(by_module[f"network.{name}"] for name in names)),
             }
-            for part, names in _PARTS.items()
+            for part, names in PARTS.items()
         },
         search_size=search_size,
         template_size=template_size,
-        uncounted={name: count for name, count in sorted(track.unsupported_ops().items()) if name not in _FREE},
+        uncounted=uncounted_of(track),
     )
+
+
+def checked_search_size(size: int | None, sizes: Sequence[int]) -> int:
+    """The search size to count with.
+
+    Args:
+        size: What was asked for, pixels; None for the smaller of `sizes`.
+        sizes: The space's own, ascending.
+
+    Raises:
+        InputError: It is out of the range that a space may declare.
+    """
+    if size is None:
+        return sizes[0]
+    if isinstance(size, bool) or not isinstance(size, int) or not SMALLEST_CROP <= size <= LARGEST_CROP:
+        raise InputError(
+            f"search size: a whole number of pixels from {SMALLEST_CROP} to {LARGEST_CROP} expected, got {size}"
+        )
+    return size
 
 
 def _with_zeros(architecture: Architecture) -> SiameseNetwork:
@@ -141,7 +171,8 @@ def _with_zeros(architecture: Architecture) -> SiameseNetwork:
     return network
 
 
-def _count(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+def count_operations(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+    """Run a module once and count; returns fvcore's analysis."""
     with warnings.catch_warnings():
         # fvcore counts on TorchScript graphs, whose entry points newer torch calls deprecated.
         warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
@@ -155,5 +186,11 @@ def _count(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
     return analysis
 
 
-def _parameters(module: nn.Module) -> int:
+def uncounted_of(analysis: Any, name: str = "") -> dict[str, int]:
+    """The operators of a sub-module, or of the whole, that fvcore does not know and that are not free, counted."""
+    return {operator: n for operator, n in sorted(analysis.unsupported_ops(name).items()) if operator not in _FREE}
+
+
+def parameters_of(module: nn.Module) -> int:
+    """The number of a module's parameters."""
     return sum(parameter.numel() for parameter in module.parameters())

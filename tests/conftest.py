@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Read when torch's OpenMP starts: test workers share the cores between them, and threads that spin while they wait for
@@ -11,6 +12,14 @@ import pytest
 
 DATA_VARIABLE = "LIGHTTRACK_NAS_DATA"
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept between runs goes to a temporary folder, never to the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIGHTTRACK_NAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,13 @@
-"""`describe` and `costs`."""
+"""`describe`."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
-
-if TYPE_CHECKING:
-    from lighttrack_nas.benchmarks.costs import Costs
-    from lighttrack_nas.search_spaces.architecture import Architecture
 
 
 def describe(name: str, as_json: bool) -> None:
@@ -30,34 +25,6 @@ def describe(name: str, as_json: bool) -> None:
     print_table(("part", "channels", "stride", "candidates", "labels"), _rows(space))
     print(f"\nlabel combinations: {space.size.labels:,} ({space.size.labels:.3g})")
     print(f"distinct networks:  {space.size.networks:,} ({space.size.networks:.3g})")
-
-
-def costs(source: str, space: str | None, as_json: bool) -> None:
-    """Print an architecture's costs."""
-    from lighttrack_nas.architectures import find_architecture
-    from lighttrack_nas.benchmarks.costs import measure_costs
-
-    architecture = find_architecture(source, space)
-    measured = measure_costs(architecture)
-    if as_json:
-        record: dict[str, Any] = {"space": architecture.space.name, "space_hash": architecture.space.hash}
-        print_json(record | measured.to_dict() | {"architecture": json.loads(architecture.to_json())["choices"]})
-        return
-    _print_costs(architecture, measured)
-
-
-def _print_costs(architecture: Architecture, measured: Costs) -> None:
-    print(f"space {architecture.space.name} ({architecture.space.hash})\n")
-    rows = [
-        (part, f"{values['params']:,}", f"{values['macs'] / 1e6:,.2f} M") for part, values in measured.parts.items()
-    ]
-    rows.append(("one tracked frame", f"{measured.params:,}", f"{measured.macs / 1e6:,.2f} M"))
-    rows.append(("template, once", "", f"{measured.macs_template / 1e6:,.2f} M"))
-    print_table(("part", "parameters", "MACs"), rows, right=(1, 2))
-    print(f"\nMACs at search {measured.search_size}, template {measured.template_size} pixels; counted by")
-    print(f"{measured.counter}: {measured.convention}")
-    if measured.uncounted:
-        print("not counted: " + ", ".join(f"{name} ({count} times)" for name, count in measured.uncounted.items()))
 
 
 def _rows(space: Space) -> list[tuple[str, ...]]:

@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lighttrack_nas.search_spaces.description import SpaceDescription
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.sequence import Sequence
 
 WIDTH, HEIGHT = 64, 48
@@ -52,6 +55,41 @@ def make_sequence(tmp_path: Path) -> Callable[..., Sequence]:
         return Sequence(name, tuple(paths), boxes, absent, polygons, folder / "groundtruth.txt")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def few() -> Space:
+    """512 label combinations; fixed blocks and towers, a choice behind the last output, names with dots."""
+    content = load_space("lighttrack-tiny").description.model_dump(mode="json")
+    content["name"] = "few"
+    content["search_sizes"] = [80, 128]
+    content["stem"] = {"channels": 8, "kernel": 5, "stride": 1}
+    content["operations"] = {
+        "separable3": {"kind": "separable", "kernel": 3},
+        "k3.e2": {"kind": "mbconv", "kernel": 3, "expansion": 2},
+        "k5": {"kind": "dsconv", "kernel": 5},
+        "skip": {"kind": "skip"},
+    }
+    content["stages"] = [
+        {"name": "stem", "channels": 8, "blocks": 1, "stride": 2, "operations": ["separable3"]},
+        {"name": "stage1", "channels": 16, "blocks": 2, "stride": 2, "operations": ["k3.e2", "separable3"]},
+        {"name": "stage2", "channels": 16, "blocks": 1, "stride": 2, "operations": ["k3.e2"]},
+        {"name": "stage3", "channels": 16, "blocks": 1, "stride": 1, "operations": ["k3.e2", "separable3"]},
+    ]
+    content["outputs"] = ["stage1-block1", "stage2"]
+    tower = {"widths": [24], "layers": [{"operations": ["k5"]}, {"operations": ["skip", "k5"], "repeat": 2}]}
+    content["towers"] = {"cls": tower, "reg": {**tower, "widths": [16, 24]}}
+    return Space(SpaceDescription.model_validate(content))
+
+
+@pytest.fixture(scope="session")
+def fixed(few: Space) -> Space:
+    """A space without any choice."""
+    content = few.description.model_dump(mode="json") | {"name": "fixed", "outputs": ["stage2"]}
+    content["stages"] = content["stages"][:1] + content["stages"][2:3]
+    tower = {"widths": [24], "layers": [{"operations": ["k5"]}]}
+    content["towers"] = {"cls": tower, "reg": tower}
+    return Space(SpaceDescription.model_validate(content))
 
 
 @pytest.fixture(scope="session")

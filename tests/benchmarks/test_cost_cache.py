@@ -1,0 +1,160 @@
+"""Counted parts on disk: read instead of counted, never believed blindly, never in the way."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lighttrack_nas.benchmarks import cost_cache, cost_table
+from lighttrack_nas.benchmarks.cost_cache import cache_folder, read_parts, write_parts
+from lighttrack_nas.benchmarks.cost_table import CostTable
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "cost-tables"
+
+
+def built(space: Space, **options: Any) -> CostTable:
+    table = CostTable(space, **options)
+    assert not table.load()
+    table.build()
+    return table
+
+
+def costs(table: CostTable) -> dict[str, int]:
+    return table.costs(table.space.sample(np.random.default_rng(0)))
+
+
+def test_a_space_is_counted_once(few: Space, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = built(few)
+    (file,) = folder.iterdir()
+    assert file.name.startswith(f"{few.hash}-80-")
+    monkeypatch.delattr(cost_table, "count_parts")
+    second = CostTable(few)
+    assert second.load()
+    assert costs(second) == costs(first)
+    architecture = few.sample(np.random.default_rng(1))
+    assert second.measure(architecture) == first.measure(architecture)
+
+
+def test_what_the_numbers_depend_on_has_a_file_of_its_own(
+    few: Space, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built(few)
+    assert not CostTable(few, 128).load()
+    assert not CostTable(load_space("lighttrack-tiny")).load()
+    for package in ("torch", "fvcore"):
+        with monkeypatch.context() as patch:
+            patch.setattr(cost_cache, "version", lambda name, package=package: f"9 {name == package}")
+            assert not CostTable(few).load()
+    monkeypatch.setattr(cost_cache, "_FORMAT", 99)
+    assert not CostTable(few).load()
+    assert len(list(folder.iterdir())) == 1
+
+
+def damaged(file: Path, how: str) -> None:
+    content = json.loads(file.read_text())
+    if how == "torn":
+        file.write_text(file.read_text()[:1000])
+    elif how == "empty":
+        file.write_text("")
+    elif how == "binary":
+        file.write_bytes(b"\xff\xfe\x00")
+    elif how == "deep":
+        file.write_text("[" * 100_000)
+    elif how == "list":
+        file.write_text("[1, 2]")
+    elif how == "old":
+        file.write_text(json.dumps(content | {"made_of": content["made_of"] | {"format": 0}}))
+    elif how == "number":
+        content["parts"]["places"][0]["costs"][0][0][0][0] += 1
+        file.write_text(json.dumps(content))
+    elif how == "no parts":
+        file.write_text(json.dumps({"made_of": content["made_of"]}))
+    elif how == "folder":
+        file.unlink()
+        file.mkdir()
+
+
+@pytest.mark.parametrize(
+    "how", ["torn", "empty", "binary", "deep", "list", "old", "number", "no parts", "another space's", "folder"]
+)
+def test_a_bad_file_is_counted_again_with_a_note(few: Space, fixed: Space, folder: Path, how: str) -> None:
+    expected = costs(built(few))
+    (file,) = folder.iterdir()
+    if how == "another space's":
+        built(fixed)
+        (other,) = set(folder.iterdir()) - {file}
+        os.replace(other, file)
+    else:
+        damaged(file, how)
+    said: list[str] = []
+    table = CostTable(few, warn=said.append)
+    assert costs(table) == expected
+    (note,) = said
+    assert str(file) in note
+    assert "counted again" in note
+    assert "\n" not in note
+    assert CostTable(few).load() == (how != "folder")
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(
+    few: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", str(tmp_path / "file"))
+    assert costs(CostTable(few))["macs"] > 0
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_switched_off(few: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", "off")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    built(few)
+    assert not CostTable(few).load()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"LIGHTTRACK_NAS_CACHE": "/a", "XDG_CACHE_HOME": "/b", "HOME": "/c"}, "/a/cost-tables"),
+        ({"XDG_CACHE_HOME": "/b", "HOME": "/c"}, "/b/lighttrack-nas/cost-tables"),
+        ({"LIGHTTRACK_NAS_CACHE": "", "HOME": "/c"}, "/c/.cache/lighttrack-nas/cost-tables"),
+        ({"XDG_CACHE_HOME": "relative", "HOME": "/c"}, "/c/.cache/lighttrack-nas/cost-tables"),
+        ({"LIGHTTRACK_NAS_CACHE": "OFF", "HOME": "/c"}, None),
+    ],
+)
+def test_where_it_lies(variables: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LIGHTTRACK_NAS_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cache_folder() == (Path(expected) if expected else None)
+
+
+def test_readers_never_see_half_a_file(few: Space, folder: Path) -> None:
+    """Several processes may count the same space at once: each writes all of it, and any of them is right."""
+    table = built(few)
+    parts = table._parts
+
+    def write(_: int) -> None:
+        write_parts(few, table.search_size, parts)
+
+    with ThreadPoolExecutor(4) as pool:
+        writing = pool.map(write, range(40))
+        for _ in range(40):
+            found, complaint = read_parts(few, table.search_size)
+            assert found is not None
+            assert not complaint
+        list(writing)
+    assert len(list(folder.iterdir())) == 1
