@@ -11,7 +11,7 @@ install: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group test --group check
+	$(BIN)/python -m pip install --quiet --editable '.[deploy]' --group test --group check
 	touch $(READY)
 
 # The whole chain on generated video, from the install to a video of the found tracker; a stopped demo goes on.

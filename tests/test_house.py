@@ -31,6 +31,7 @@ RUNNING_HALF = (
     "boxes",
     "crops",
     "errors",
+    "exported",
     "files",
     "frames",
     "generator.pairs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,10 @@ from lighttrack_nas.trackers.hyper_parameters import HyperParameters, load_hyper
 class ArrayNetwork(Protocol):
     """A network on numpy arrays: whatever has these five plugs into the tracker, torch or not.
 
+    A sixth may say what the images are: a method ``prepare(crop)`` turns a crop, ``(side, side, 3)`` BGR uint8, into
+    what `template` and `track` take, with a batch of 1 in front. Where there is none, `crops.network_input` does it;
+    a network that normalises for itself has `crops.raw_input`.
+
     The tracker asks for one target at a time. To follow many in step (`lockstep`), what `template` returns must take an
     integer array as index, ``features[np.array([0, 2])]``, and give the features of those templates of its batch, as
     numpy arrays and torch tensors do.
@@ -35,7 +39,7 @@ class ArrayNetwork(Protocol):
     stride: int
 
     def template(self, image: np.ndarray) -> Any:
-        """Map ``(batch, 3, template_size, template_size)`` float32 (see `crops.network_input`) to features, opaque."""
+        """Map ``(batch, 3, template_size, template_size)`` float32, or what `prepare` makes, to features, opaque."""
 
     def track(self, features: Any, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Predict logits ``(batch, 1, n, n)`` and distances l, t, r, b in search pixels ``(batch, 4, n, n)``."""
@@ -135,7 +139,7 @@ class Target:
     Attributes:
         state: Where the target is.
         search_size: Side of its search crops, pixels, one of the network's.
-        template_image: The network's input ``(1, 3, template_size, template_size)`` of the first frame.
+        template_image: The network's input of the first frame, see `ArrayNetwork`.
 
     Raises:
         InputError: The frame is of another type, or the box has no area or lies outside the frame.
@@ -154,7 +158,8 @@ class Target:
         # Decided once: a target that grows keeps its search size.
         self.search_size = network.search_sizes[-1 if small else 0]
         side = round(context_side(self.state.size, hyper_parameters.context))
-        self.template_image = network_input(
+        self._prepare: Callable[[np.ndarray], np.ndarray] = getattr(network, "prepare", network_input)
+        self.template_image = self._prepare(
             crop_square(frame, self.state.centre, side, self._template_size, self._padding)
         )
 
@@ -165,13 +170,13 @@ class Target:
             frame: ``(height, width, 3)`` BGR uint8, of the first frame's size.
 
         Returns:
-            The network's input, ``(1, 3, search_size, search_size)`` float32.
+            The network's input, ``(1, 3, search_size, search_size)`` float32 unless the network asks for another.
 
         Raises:
             InputError: A frame of another size or type.
         """
         checked_frame(frame, self._frame_shape)
-        return network_input(crop_square(frame, self.state.centre, self._side, self.search_size, self._padding))
+        return self._prepare(crop_square(frame, self.state.centre, self._side, self.search_size, self._padding))
 
     def move(self, logits: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, float]:
         """Move the target to where the network sees it in the last search image; see `locate`.
@@ -259,32 +264,31 @@ def locate(
     finite = np.isfinite(logits) & np.isfinite(distances).all(axis=0)
     if not finite.any():
         raise InputError("the network's output is not finite at any position: its weights are broken")
-    logits, distances = np.where(finite, logits, 0.0), np.where(finite, distances, 0.0)
-    scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -500, 500)))
-    left, top = grid[None, :] - distances[0], grid[:, None] - distances[1]
-    right, bottom = grid[None, :] + distances[2], grid[:, None] + distances[3]
-    widths, heights = right - left, bottom - top
+    left, top, right, bottom = distances.astype(np.float64)
     width, height = state.size * scale
-    with np.errstate(divide="ignore", invalid="ignore"):
+    influence = hyper_parameters.window_influence
+    # What cannot be used goes through the arithmetic with the rest, and is left out of the choice.
+    with np.errstate(all="ignore"):
+        scores = 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
+        widths, heights = left + right, top + bottom
         scale_change = _change(_padded_size(widths, heights) / _padded_size(width, height))
         ratio_change = _change((width / height) / (widths / heights))
         penalty = np.exp(-(scale_change * ratio_change - 1) * hyper_parameters.penalty_k)
-    usable = finite & (widths > 0) & (heights > 0)
-    if not usable.any():
+        usable = finite & (widths > 0) & (heights > 0)
+        rated = np.where(usable, penalty * scores * (1 - influence) + window * influence, -np.inf)
+    row, column = place = divmod(int(rated.argmax()), len(grid))
+    if not usable[place]:
         return state, 0.0
-    influence = hyper_parameters.window_influence
-    rated = np.where(usable, penalty * scores * (1 - influence) + window * influence, -np.inf)
-    row, column = np.unravel_index(np.argmax(rated), rated.shape)
     predicted_centre = np.array(
-        [(left[row, column] + right[row, column]) / 2, (top[row, column] + bottom[row, column]) / 2]
+        [grid[column] + (right[place] - left[place]) / 2, grid[row] + (bottom[place] - top[place]) / 2]
     )
-    predicted_size = np.array([widths[row, column], heights[row, column]]) / scale
+    predicted_size = np.array([widths[place], heights[place]]) / scale
     centre = state.centre + (predicted_centre - search_size // 2) / scale
-    rate = penalty[row, column] * scores[row, column] * hyper_parameters.lr
+    rate = penalty[place] * scores[place] * hyper_parameters.lr
     smoothed = rate * predicted_size + (1 - rate) * state.size
     # The published tracker smooths the smoothed size once more.
     size = rate * smoothed + (1 - rate) * state.size
-    return TargetState(centre, size), float(scores[row, column])
+    return TargetState(centre, size), float(scores[place])
 
 
 @lru_cache(maxsize=16)

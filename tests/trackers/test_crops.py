@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lighttrack_nas.trackers.crops import context_side, crop_square, mean_colour, network_input
+from lighttrack_nas.trackers.crops import context_side, crop_square, mean_colour, network_input, raw_input
 
 
 def padded_crop(frame: np.ndarray, centre: np.ndarray, side: int, size: int, colour: np.ndarray) -> np.ndarray:
@@ -73,3 +73,10 @@ def test_network_input_is_normalised_rgb() -> None:
     assert made.shape == (1, 3, 6, 6)
     assert made.dtype == np.float32
     np.testing.assert_allclose(made[0].transpose(1, 2, 0), expected, atol=2e-6)
+
+
+def test_raw_input_is_the_crop_itself() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)
+    made = raw_input(frame[2:8, 1:7])  # a crop that needed no resizing is a view into the frame
+    assert made.flags.c_contiguous
+    assert np.array_equal(made[0], frame[2:8, 1:7])

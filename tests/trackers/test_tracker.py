@@ -256,6 +256,18 @@ def test_broken_networks_are_refused() -> None:
     assert (found, score) == (state, 0.0)  # no position has an extent: the target stays
 
 
+def test_the_surest_networks_are_understood() -> None:
+    """Logits beyond what an exponential holds, and extents of nothing beside the one that counts."""
+    state = TargetState(np.zeros(2), np.full(2, 64.0))
+    logits, distances = np.full((16, 16), -2000.0, np.float32), np.zeros((4, 16, 16), np.float32)
+    logits[8, 8], distances[:, 8, 8] = 2000.0, 8.0
+    found, score = locate(
+        logits, distances, state, scale=1.0, search_size=256, stride=16, hyper_parameters=HyperParameters()
+    )
+    assert score == 1.0
+    assert found.centre.tolist() == [0.0, 0.0]
+
+
 def test_map_of_another_size_is_refused() -> None:
     state = TargetState(np.zeros(2), np.ones(2))
     with pytest.raises(ValueError, match=r"map of \(16, 16\).*\(18, 18\)"):

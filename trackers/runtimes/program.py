@@ -1,0 +1,236 @@
+"""What a runtime is to the rest: a program that maps arrays to arrays, and how to open one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module, metadata, util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.names import checked_name
+
+if TYPE_CHECKING:
+    from lighttrack_nas.trackers.runtimes.graphs import Graph
+
+PRECISIONS = ("float32", "float16", "bfloat16")
+"""In which programs compute."""
+STORED = ("float32", "float16")
+"""In which `write_graph` stores weights; `quantise_graph` makes int8 files."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a program runs.
+
+    Attributes:
+        threads: On the CPU, 1 or more.
+        device: "cpu", or what the runtime calls its accelerator, such as "cuda".
+        precision: In which the program computes: "float32", or a lower one that the runtime offers. What the weights
+            are stored in is decided when the files are written; a graph in int8 computes in int8 where it says so, and
+            in this precision elsewhere.
+
+    Raises:
+        InputError: No thread, or an unknown precision.
+    """
+
+    threads: int = 1
+    device: str = "cpu"
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError(f"threads: at least 1 expected, got {self.threads}")
+        checked_name(self.precision, PRECISIONS, "precision")
+
+
+class Program(Protocol):
+    """A graph that is ready to run, for a batch of 1."""
+
+    def run(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Map the graph's inputs to its outputs.
+
+        Args:
+            *arrays: In the graph's order, of its shapes (batch 1) and types.
+
+        Returns:
+            float32, in the graph's order; they are the caller's to keep.
+        """
+
+
+class Runtime(NamedTuple):
+    """A runtime by name.
+
+    Attributes:
+        module: Of this package: it has `open_program`, `write_graph` and, if it can, `quantise_graph` for files, and
+            `make_program` for modules.
+        packages: What must be installed to run.
+        writing: What must be installed besides to write files.
+        quantising: What must be installed besides to write int8 files; none where there is no such way.
+        extra: Of this project, which brings the packages to run and to write.
+        suffixes: Of the files of one graph; none where programs are made from modules.
+    """
+
+    module: str
+    packages: tuple[str, ...]
+    writing: tuple[str, ...] = ()
+    quantising: tuple[str, ...] = ()
+    extra: str = ""
+    suffixes: tuple[str, ...] = ()
+
+
+RUNTIMES: Mapping[str, Runtime] = {
+    "torch": Runtime("torch_eager", ("torch",)),
+    "torch-compiled": Runtime("torch_compiled", ("torch",)),
+    "torch-export": Runtime("torch_export", ("torch",), suffixes=(".pt2",)),
+    "onnxruntime": Runtime(
+        "onnx_runtime",
+        ("onnxruntime",),
+        writing=("onnx", "onnxscript"),
+        quantising=("onnx",),
+        extra="onnx",
+        suffixes=(".onnx",),
+    ),
+    "openvino": Runtime(
+        "openvino_runtime", ("openvino",), quantising=("nncf",), extra="openvino", suffixes=(".xml", ".bin")
+    ),
+    "ncnn": Runtime("ncnn_runtime", ("ncnn",), writing=("pnnx",), extra="ncnn", suffixes=(".param", ".bin")),
+}
+"""Every runtime that this package knows, installed or not."""
+
+
+def checked_runtime(name: str, writing: bool = False) -> Runtime:
+    """The runtime of a name.
+
+    Args:
+        name: One of `RUNTIMES`.
+        writing: Whether files are to be written too.
+
+    Raises:
+        InputError: An unknown name, or a package that is not installed; it says which extra brings it.
+    """
+    checked_name(name, RUNTIMES, "runtime")
+    runtime = RUNTIMES[name]
+    _check_installed(f"runtime '{name}'", (*runtime.packages, *(runtime.writing if writing else ())), runtime.extra)
+    return runtime
+
+
+def runtime_versions(name: str) -> dict[str, str]:
+    """Versions of the packages that run a program, by package; the runtime must be installed."""
+    return {package: metadata.version(package) for package in checked_runtime(name).packages}
+
+
+def open_program(name: str, path: Path, options: Options) -> Program:
+    """Open a graph's files.
+
+    Args:
+        name: A runtime that runs files.
+        path: The files without their suffixes, such as ``folder/track``.
+        options: How to run.
+
+    Raises:
+        InputError: The runtime is missing or refuses the files or the options, or a file is missing.
+    """
+    runtime = _with_files(name)
+    for suffix in runtime.suffixes:
+        if not path.with_suffix(suffix).is_file():
+            raise InputError(f"'{path.with_suffix(suffix)}' is missing: the exported network is not whole")
+    program: Program = _module(runtime).open_program(path, options)
+    return program
+
+
+def write_graph(name: str, graph: Graph, path: Path, precision: str = "float32") -> None:
+    """Write a graph as a runtime's files; imports torch.
+
+    Args:
+        name: A runtime that runs files.
+        graph: What to write, with float32 weights; its inputs and outputs keep their types.
+        path: The files without their suffixes; missing folders are made.
+        precision: One of `STORED`, of the weights: float16 halves the files. In which precision the program computes
+            is a matter of `Options`.
+
+    Raises:
+        InputError: The runtime is missing, runs no files, or cannot take the graph. Nothing is written then.
+    """
+    runtime = _with_files(name, writing=True)
+    checked_name(precision, STORED, "precision of the stored weights")
+    _write_all(runtime, path, lambda draft: _module(runtime).write_graph(graph, draft, precision))
+
+
+def quantise_graph(name: str, graph: Graph, path: Path, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
+    """Write a graph as a runtime's files in int8, by post-training quantisation; imports torch.
+
+    Weights and activations of convolutions go to 8 bits; where that would cost accuracy, they stay in float32.
+
+    Args:
+        name: A runtime that runs files.
+        graph: What to write, as for `write_graph`.
+        path: The files without their suffixes; missing folders are made.
+        calibration: Inputs of the graph as they occur, which tell the ranges; a hundred or more.
+
+    Raises:
+        InputError: The runtime is missing, has no int8, or cannot take the graph, or there is no calibration. Nothing
+            is written then.
+    """
+    runtime = _with_files(name, writing=True)
+    if not runtime.quantising:
+        able = " and ".join(other for other in RUNTIMES if RUNTIMES[other].quantising)
+        raise InputError(f"precision 'int8': runtime '{name}' has no post-training quantisation here; {able} have")
+    _check_installed(f"int8 for runtime '{name}'", runtime.quantising, "int8")
+    examples = list(calibration)
+    if not examples:
+        raise InputError("precision 'int8': no calibration inputs were given")
+    _write_all(runtime, path, lambda draft: _module(runtime).quantise_graph(graph, draft, examples))
+
+
+def make_program(name: str, graph: Graph, options: Options) -> Program:
+    """Make a program of a graph, through files of a temporary folder where the runtime runs files; imports torch.
+
+    Raises:
+        InputError: As `write_graph` and `open_program`.
+    """
+    runtime = checked_runtime(name, writing=True)
+    if not runtime.suffixes:
+        program: Program = _module(runtime).make_program(graph, options)
+        return program
+    with tempfile.TemporaryDirectory() as folder:
+        write_graph(name, graph, Path(folder) / "graph")
+        return open_program(name, Path(folder) / "graph", options)
+
+
+def first_line(error: Exception) -> str:
+    """What another library's error says, as short as a sentence can take it."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:300]
+
+
+def _with_files(name: str, writing: bool = False) -> Runtime:
+    runtime = checked_runtime(name, writing)
+    if not runtime.suffixes:
+        raise InputError(f"runtime '{name}' runs modules, not files")
+    return runtime
+
+
+def _check_installed(what: str, packages: Iterable[str], extra: str) -> None:
+    missing = [package for package in packages if util.find_spec(package) is None]
+    if missing:
+        raise InputError(
+            f'{what} needs {" and ".join(missing)}, not installed here: pip install "lighttrack-nas[{extra}]"'
+        )
+
+
+def _module(runtime: Runtime) -> Any:
+    return import_module(f"lighttrack_nas.trackers.runtimes.{runtime.module}")
+
+
+def _write_all(runtime: Runtime, path: Path, write: Callable[[Path], None]) -> None:
+    """Let a runtime write somewhere else first, so that no part of its files appears if it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / path.name
+        write(draft)
+        for suffix in runtime.suffixes:
+            write_atomically(path.with_suffix(suffix), draft.with_suffix(suffix).read_bytes())
