@@ -109,14 +109,24 @@ def load_tracker(
     path: str | Path,
     hyper_parameters: HyperParameters | str | Path | None = None,
     device: str = "cpu",
+    threads: int | None = None,
 ) -> SiameseTracker:
-    """Make a tracker from a model file.
+    """Make a tracker from a model file, or from an exported folder, which imports torch only for torch's own format.
 
     Args:
-        path: A model file, as `save_model` or `import_weights` writes it, or a shipped model's name.
+        path: A model file, as `save_model` or `import_weights` writes it, a shipped model's name, or a folder that
+            `export_model` wrote.
         hyper_parameters: A value, a set's name, or a file; None uses those stored with the weights.
-        device: Torch device, such as "cpu" or "cuda".
+        device: Of the runtime, such as "cpu" or "cuda".
+        threads: Of an exported network on the CPU; None takes one a core, four at most. A model file's network takes
+            torch's, for the whole process (`torch.set_num_threads`).
+
+    Raises:
+        InputError: Unreadable, damaged, of another version, or of an architecture that its space does not have; a
+            missing runtime or device.
     """
+    if str(path) not in SHIPPED and Path(path).is_dir():
+        return _exported_tracker(Path(path), hyper_parameters, device, threads)
     return _tracker(load_model(path), hyper_parameters, device)
 
 
@@ -205,6 +215,17 @@ def _tracker(model: Model, hyper_parameters: HyperParameters | str | Path | None
 
     chosen = model.hyper_parameters if hyper_parameters is None else load_hyper_parameters(hyper_parameters)
     return SiameseTracker(TorchNetwork(model.network, device), chosen)
+
+
+def _exported_tracker(
+    folder: Path, hyper_parameters: HyperParameters | str | Path | None, device: str, threads: int | None
+) -> SiameseTracker:
+    from lighttrack_nas.trackers.exported import MANIFEST, ExportedNetwork
+
+    network = ExportedNetwork(folder, threads, device)
+    _architecture_of(network.manifest.content, folder / MANIFEST)
+    stored = network.manifest.hyper_parameters if hyper_parameters is None else hyper_parameters
+    return SiameseTracker(network, stored)
 
 
 def _architecture_of(header: Mapping[str, Any], path: Path) -> Architecture:

@@ -161,7 +161,7 @@ def evaluate(
             result = vot.evaluate_supervised(tracker, videos, output, record, interval, show)
         else:
             result = evaluation.evaluate(tracker, videos, output, record, show, clip=clip)
-            plots.save_figures(result, output, name=Path(model).stem if model.endswith(".safetensors") else model)
+            plots.save_figures(result, output, name=_short_name(model))
     result.save(output)
     for name, reason in result.failures.items():
         print(f"warning: sequence '{name}' could not be evaluated: {reason}", file=sys.stderr)
@@ -191,10 +191,10 @@ def resolve_tracker(
     """Make the tracker that a person named, and say what it is.
 
     Args:
-        model: A path that ends in .safetensors, a shipped model's name, or a baseline's.
+        model: A path that ends in .safetensors, a shipped model's name, a baseline's, or an exported folder.
         hyper_parameters: A set's name or a file; None takes the model's own.
-        device: Torch device.
-        threads: Torch threads; None leaves torch's default.
+        device: Of torch, or of an exported folder's runtime.
+        threads: On the CPU; None leaves the default.
 
     Returns:
         The tracker, and a JSON-able record of what decides its results.
@@ -202,6 +202,11 @@ def resolve_tracker(
     Raises:
         InputError: Unreadable model, unknown name, or hyper-parameters for a baseline.
     """
+    from lighttrack_nas.trackers.baselines import BASELINES, build_baseline
+
+    is_baseline = model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
+    if Path(model).is_dir() and not is_baseline and model not in SHIPPED:
+        return _exported(model, hyper_parameters, device, threads)
     if model.endswith(".safetensors") or model in SHIPPED:
         import torch
 
@@ -217,18 +222,38 @@ def resolve_tracker(
             "threads": torch.get_num_threads(),
             "processor": environment.cpu_name(),
         }
-    from lighttrack_nas.trackers.baselines import BASELINES, build_baseline
-
     if model.endswith(".pth"):
         raise InputError(f"'{model}' is a PyTorch file: import it first with `lighttrack-nas import-weights`")
-    if model.partition(":")[0] not in {name.partition(":")[0] for name in BASELINES}:
+    if not is_baseline:
         raise InputError(
-            f"'{model}' is neither a model file (.safetensors), nor {', '.join(SHIPPED)}, nor a baseline; baselines: "
-            + ", ".join(BASELINES)
+            f"'{model}' is neither a model file (.safetensors), nor {', '.join(SHIPPED)}, nor an exported folder, nor "
+            f"a baseline; baselines: {', '.join(BASELINES)}"
         )
     if hyper_parameters is not None:
         raise InputError(f"--hyper-parameters are for Siamese models; baseline '{model}' has none")
     return build_baseline(model), {"tracker": model, "device": "cpu", "processor": environment.cpu_name()}
+
+
+def _exported(
+    folder: str, hyper_parameters: str | None, device: str, threads: int | None
+) -> tuple[Tracker, dict[str, Any]]:
+    from lighttrack_nas.trackers.exported import ExportedNetwork
+    from lighttrack_nas.trackers.runtimes.program import runtime_versions
+
+    tracker = load_tracker(folder, hyper_parameters, device, threads)
+    network = tracker.network
+    assert isinstance(network, ExportedNetwork)
+    return tracker, {
+        "tracker": folder,
+        "sha256": network.manifest.seal,
+        "runtime": network.manifest.runtime,
+        "runtime_versions": runtime_versions(network.manifest.runtime),
+        "precision": network.manifest.precision,
+        "hyper_parameters": tracker.hyper_parameters.to_dict(),
+        "device": device,
+        "threads": network.threads,
+        "processor": environment.cpu_name(),
+    }
 
 
 def _parse_box(text: str) -> np.ndarray:
@@ -239,6 +264,13 @@ def _parse_box(text: str) -> np.ndarray:
     if len(values) != 4:
         raise InputError(f"--box '{text}': expected four numbers x,y,width,height, such as 120,80,60,40")
     return checked_box(values, where="--box")
+
+
+def _short_name(model: str) -> str:
+    path = Path(model)
+    if path.is_dir():
+        return path.resolve().name
+    return path.stem if path.suffix == ".safetensors" else model
 
 
 def _parse_interval(text: str) -> tuple[int, int]:
