@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import platform
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,8 @@ from torch import nn
 
 from lighttrack_nas.benchmarks.calibration import recalibrate
 from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.latency import RUNTIMES, checked_device, measure_latency, processor_name
+from lighttrack_nas.benchmarks.latency import LatencySettings, checked_device, measure_in_turns, measure_latency
+from lighttrack_nas.benchmarks.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.scoring import fixed_pairs_loss, track_ao
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.supernet import Supernet
@@ -32,7 +34,8 @@ from lighttrack_nas.trackers.targets import TargetSettings
 
 MEASUREMENTS = ("ao", "loss", "macs", "params", "latency_ms")
 """All that an evaluator may give; see `metrics`, `scoring`, `costs` and `latency`."""
-_COSTS = ("macs", "params")
+AGAIN_ROUNDS = 12
+"""Turns of each network in `SupernetEvaluator.latencies_again`."""
 # Pairs have numbers: from here on those of the quick score, so that one source never gives both uses the same pairs.
 _FIRST_QUICK = 2**20
 
@@ -59,7 +62,8 @@ class SupernetEvaluator:
         quick_pairs_count: Pairs for "loss".
         hyper_parameters: The tracker's: a value, a set's name, or a file.
         device: Where scores and latency are measured.
-        latency_threads: Of "latency_ms".
+        latency: How "latency_ms" is measured, or a table that predicts it in microseconds: then it is one of the costs.
+            None measures in torch on the evaluator's device, with one thread.
         targets: What a network should answer, for "loss".
         losses: How errors are weighed, for "loss".
         frame_memory: Bytes of decoded frames to keep; frames beyond that are read anew for each architecture.
@@ -90,7 +94,7 @@ class SupernetEvaluator:
         quick_pairs_count: int = 400,
         hyper_parameters: HyperParameters | str | Mapping[str, Any] = "default",
         device: str = "cpu",
-        latency_threads: int = 1,
+        latency: LatencySettings | LatencyTable | None = None,
         targets: TargetSettings | None = None,
         losses: LossSettings | None = None,
         frame_memory: int = 2 * 2**30,
@@ -100,7 +104,6 @@ class SupernetEvaluator:
             "calibration_batches": calibration_batches,
             "batch_size": batch_size,
             "quick_pairs_count": quick_pairs_count,
-            "latency_threads": latency_threads,
         }
         for name, count in counts.items():
             if count < 1:
@@ -117,6 +120,18 @@ class SupernetEvaluator:
         self._counts = counts
         self._hyper_parameters = load_hyper_parameters(hyper_parameters)
         self._device = str(checked_device(device))
+        if isinstance(latency, LatencyTable):
+            table = latency.fingerprint
+            self._latency = LatencySettings(table.runtime, table.threads, table.device, table.precision)
+            self._latency_table: LatencyTable | None = latency
+            if latency.space != self.space:
+                raise InputError(
+                    f"the latency table is of space '{latency.space.name}' ({latency.space.hash}), the supernet of "
+                    f"'{self.space.name}' ({self.space.hash})"
+                )
+        else:
+            self._latency = latency or LatencySettings(device=self._device)
+            self._latency_table = None
         self._targets = targets or TargetSettings()
         self._losses = losses or LossSettings()
         self._frame_memory = frame_memory
@@ -128,9 +143,12 @@ class SupernetEvaluator:
             self._missing["loss"] = "quick_pairs to score on"
         self.measurements: tuple[str, ...] = tuple(name for name in MEASUREMENTS if name not in self._missing)
 
-    def costs(self, architecture: Architecture) -> dict[str, int]:
-        """Look up "macs", "params" and "macs_template", exact, in microseconds; see `CostTable.costs`."""
-        return self.table.costs(architecture)
+    def costs(self, architecture: Architecture) -> dict[str, float]:
+        """Look up "macs", "params" and "macs_template", exact, and "latency_ms" where a table predicts it."""
+        costs: dict[str, float] = {**self.table.costs(architecture)}
+        if self._latency_table is not None:
+            costs["latency_ms"] = self._latency_table.latency_ms(architecture)
+        return costs
 
     def measure(self, architecture: Architecture, names: Collection[str]) -> dict[str, float]:
         """Measure an architecture.
@@ -140,7 +158,8 @@ class SupernetEvaluator:
             names: What to measure, of `measurements`.
 
         Returns:
-            A value for every name: "ao" as a fraction, "latency_ms" the median of one tracked frame.
+            A value for every name: "ao" as a fraction, "latency_ms" of one tracked frame: the median, or what
+            the table predicts.
 
         Raises:
             InputError: The architecture is of another space, a name is unknown, this evaluator lacks what a name needs,
@@ -151,18 +170,40 @@ class SupernetEvaluator:
             checked_name(name, MEASUREMENTS, "measurement")
             if name in self._missing:
                 raise InputError(f"measurement '{name}': the evaluator was given no {self._missing[name]}")
-        values: dict[str, float] = {**self.costs(architecture)}
-        if not set(names) <= set(_COSTS):
+        values = self.costs(architecture)
+        if not set(names) <= values.keys():
             network = self.extract(architecture, recalibrated=bool({"ao", "loss"} & set(names)))
             if "ao" in names:
                 scores = track_ao(network, self.sequences, self._hyper_parameters, self._device, frames=self._frames)
                 values["ao"] = scores["ao"]
             if "loss" in names:
                 values["loss"] = fixed_pairs_loss(network, self._quick, self._targets, self._losses)["loss"]
-            if "latency_ms" in names:
-                threads = self._counts["latency_threads"]
-                values["latency_ms"] = measure_latency(network, threads=threads, device=self._device).median_ms
+            if "latency_ms" in names and "latency_ms" not in values:
+                values["latency_ms"] = measure_latency(network, **asdict(self._latency)).median_ms
         return {name: values[name] for name in names}
+
+    def latencies_again(
+        self, architectures: Sequence[Architecture], progress: Callable[[int, str], None] | None = None
+    ) -> list[float]:
+        """Measure whole networks against each other, in turns, with the settings of "latency_ms".
+
+        Args:
+            architectures: Of the supernet's space.
+            progress: Told of steps done, a step each and `AGAIN_ROUNDS` more, and what they were.
+
+        Returns:
+            The least time of a tracked frame of each, milliseconds: what it takes on a device that does nothing else.
+        """
+        settings = asdict(self._latency)
+        found = measure_in_turns(architectures, **settings, rounds=AGAIN_ROUNDS, progress=progress)
+        return [latency.least_ms for latency in found]
+
+    def latency_record(self) -> dict[str, Any]:
+        """What "latency_ms" is measured on, or predicted from, JSON-able."""
+        fingerprint = self._latency.fingerprint().to_dict()
+        if self._latency_table is None:
+            return {"source": "measured"} | fingerprint
+        return {"source": "table", "table": self._latency_table.digest} | fingerprint
 
     def extract(self, architecture: Architecture, recalibrated: bool = True) -> SiameseNetwork:
         """Copy an architecture's network out of the supernet, as it is scored: in eval mode, on the device.
@@ -178,7 +219,7 @@ class SupernetEvaluator:
         return network
 
     def record(self) -> dict[str, Any]:
-        """What the evaluator measures with, JSON-able. Two of equal records give equal scores, latency apart."""
+        """What the evaluator measures with, JSON-able. Two of equal records give equal scores; latency has its own."""
         pairs = {"calibration": self._calibration_source, "quick": self._quick_source}
         return {
             "evaluator": "supernet",
@@ -190,15 +231,23 @@ class SupernetEvaluator:
             "pairs": {use: type(source).__name__ if source is not None else None for use, source in pairs.items()},
             "seed": self._seed,
             **self._counts,
+            **self._latency_settings(),
             "hyper_parameters": self._hyper_parameters.to_dict(),
             "targets": asdict(self._targets),
             "losses": asdict(self._losses),
             "device": self._device,
-            "processor": processor_name(torch.device(self._device)),
+            "processor": _processor_name(torch.device(self._device)),
             "threads": torch.get_num_threads(),
-            "runtime": RUNTIMES["torch"],
+            "runtime": "torch-eager",
             "torch": torch.__version__,
         }
+
+    def _latency_settings(self) -> dict[str, Any]:
+        plain = LatencySettings(threads=self._latency.threads, device=self._device)
+        if self._latency_table is None and self._latency == plain:
+            return {"latency_threads": plain.threads}  # as journals of version 0.2 have it, which go on
+        source = "measured" if self._latency_table is None else "table"
+        return {"latency": {"source": source} | asdict(self._latency)}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -226,6 +275,12 @@ class SupernetEvaluator:
             to_tensors(draw_batch(source, self._seed, first + start, min(size, count - start)), self._device)
             for start in range(0, count, size)
         ]
+
+
+def _processor_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def fingerprint(module: nn.Module) -> str:

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lighttrack_nas.architectures import find_architecture
+    from lighttrack_nas.benchmarks.cost_table import CostTable
     from lighttrack_nas.benchmarks.costs import Costs, measure_costs
     from lighttrack_nas.benchmarks.evaluation import evaluate
-    from lighttrack_nas.benchmarks.latency import measure_latency
+    from lighttrack_nas.benchmarks.latency import Latency, LatencySettings, measure_latency
+    from lighttrack_nas.benchmarks.latency_build import build_latency_table
+    from lighttrack_nas.benchmarks.latency_table import LatencyTable
+    from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.config import Config, load_config
+    from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, space_costs
+    from lighttrack_nas.exporting import Export, export_model
     from lighttrack_nas.fronts import Front
     from lighttrack_nas.memory import keep_freed_memory
     from lighttrack_nas.models import (
@@ -51,19 +57,25 @@ if TYPE_CHECKING:
     from lighttrack_nas.training import pretrain_backbone, retrain, train_supernet
     from lighttrack_nas.tuning import tune_tracker
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _HOMES = {
     "Architecture": "search_spaces.architecture",
     "ArrayNetwork": "trackers.tracker",
     "Config": "config",
+    "CostTable": "benchmarks.cost_table",
     "Costs": "benchmarks.costs",
     "Evaluator": "strategies.search.evaluator",
+    "Export": "exporting",
     "Front": "fronts",
     "GeneratedPairs": "trackers.generator.pairs",
     "HyperParameters": "trackers.hyper_parameters",
     "InputError": "trackers.errors",
+    "Latency": "benchmarks.latency",
+    "LatencySettings": "benchmarks.latency",
+    "LatencyTable": "benchmarks.latency_table",
     "LossSettings": "trackers.losses",
+    "MacsSampler": "benchmarks.macs_sampler",
     "Mixture": "trackers.pairs.mixture",
     "Model": "models",
     "NSGA2": "strategies.search.nsga2",
@@ -73,19 +85,23 @@ _HOMES = {
     "SequencePairs": "trackers.pairs.sequences",
     "SiameseTracker": "trackers.tracker",
     "Space": "search_spaces.space",
+    "SpaceCosts": "cost_analysis",
     "StillPairs": "trackers.pairs.stills",
     "Supernet": "search_spaces.supernet",
     "SupernetEvaluator": "benchmarks.supernet_evaluator",
     "TargetSettings": "trackers.targets",
     "TrainingSettings": "strategies.one_shot.settings",
+    "build_latency_table": "benchmarks.latency_build",
     "build_tracker": "models",
     "evaluate": "benchmarks.evaluation",
+    "export_model": "exporting",
     "export_weights": "models",
     "find_architecture": "architectures",
     "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",
     "load_config": "config",
+    "load_cost_table": "cost_analysis",
     "load_model": "models",
     "load_space": "search_spaces.loading",
     "load_supernet": "supernets",
@@ -102,6 +118,7 @@ _HOMES = {
     "save_model": "models",
     "save_supernet": "supernets",
     "search": "searching",
+    "space_costs": "cost_analysis",
     "train_supernet": "training",
     "tune_tracker": "tuning",
 }
@@ -111,13 +128,19 @@ __all__ = [
     "Architecture",
     "ArrayNetwork",
     "Config",
+    "CostTable",
     "Costs",
     "Evaluator",
+    "Export",
     "Front",
     "GeneratedPairs",
     "HyperParameters",
     "InputError",
+    "Latency",
+    "LatencySettings",
+    "LatencyTable",
     "LossSettings",
+    "MacsSampler",
     "Mixture",
     "Model",
     "PairSettings",
@@ -126,19 +149,23 @@ __all__ = [
     "SequencePairs",
     "SiameseTracker",
     "Space",
+    "SpaceCosts",
     "StillPairs",
     "Supernet",
     "SupernetEvaluator",
     "TargetSettings",
     "TrainingSettings",
+    "build_latency_table",
     "build_tracker",
     "evaluate",
+    "export_model",
     "export_weights",
     "find_architecture",
     "generated_sequences",
     "import_weights",
     "keep_freed_memory",
     "load_config",
+    "load_cost_table",
     "load_model",
     "load_space",
     "load_supernet",
@@ -155,6 +182,7 @@ __all__ = [
     "save_model",
     "save_supernet",
     "search",
+    "space_costs",
     "train_supernet",
     "tune_tracker",
 ]

@@ -23,6 +23,8 @@ from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
 from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE, SUPERNET_FILE
 
 if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.latency import LatencySettings
+    from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.results import Result
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.callbacks import Progress as StepsTold
@@ -122,6 +124,7 @@ def run_search(config: Config, say: Say) -> Result:
     _prepare_torch(config)
     space, part = load_space(config.space), config.search
     supernet = _supernet(config, space)
+    latency = _latency(config, space, say)
     targets, losses = _targets_and_losses(config)
     pairs = training_pairs(config, space, say)
     sequences = read_videos(config.validation, config.folder("generated"))
@@ -137,7 +140,7 @@ def run_search(config: Config, say: Say) -> Result:
         quick_pairs_count=part.quick_pairs,
         hyper_parameters=part.hyper_parameters,
         device=config.device,
-        latency_threads=part.latency_threads,
+        latency=latency,
         targets=targets,
         losses=losses,
         data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
@@ -238,6 +241,23 @@ def _supernet(config: Config, space: Space) -> Supernet:
     file = config.folder("supernet") / SUPERNET_FILE
     _require(file, "train-supernet")
     return load_supernet(file, space)
+
+
+def _latency(config: Config, space: Space, say: Say) -> LatencySettings | LatencyTable | None:
+    """Where the search's latencies come from; None where it wants none."""
+    from lighttrack_nas.benchmarks.latency import LatencySettings
+    from lighttrack_nas.benchmarks.latency_table import LatencyTable
+    from lighttrack_nas.latency_tables import machines_table
+
+    part = config.search.latency
+    if not config.search.wants_latency:
+        return None
+    settings = LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
+    if part.source == "measured":
+        return settings
+    if part.table is not None:
+        return LatencyTable.load(expanded(part.table), space, settings.fingerprint())
+    return machines_table(space, settings, say)
 
 
 def _require(file: Path, command: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lighttrack_nas.search_spaces.loading import describe_mistakes
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
@@ -16,6 +16,7 @@ from lighttrack_nas.trackers.generator.sets import GENERATED_SETS
 from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.parsing import parse_yaml, read_text, short
+from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime
 
 Weight = Annotated[float, Field(gt=0)]
 Training = dict[str, Any]
@@ -129,6 +130,28 @@ class SupernetPart(_Part):
     training: Training = {"steps": 2000}
 
 
+class LatencyPart(_Part):
+    """Where "latency_ms" comes from, in a search that asks for it.
+
+    Attributes:
+        source: "measured" times every candidate; "table" predicts in microseconds, so that architectures that break a
+            limit are not evaluated at all. Either way the front is measured again at the end.
+        runtime: torch, torch-compiled, torch-export, onnxruntime, openvino or ncnn.
+        threads: On the CPU.
+        precision: "float32", or "float16" and "bfloat16" where the runtime offers them.
+        device: "cpu", or what the runtime calls its accelerator; None takes the configuration's.
+        table: A file of `lighttrack-nas latency-table --output`; None takes this machine's own, which is built where
+            there is none yet.
+    """
+
+    source: Literal["measured", "table"] = "measured"
+    runtime: str = "torch"
+    threads: int = Field(default=1, ge=1, le=256)
+    precision: str = "float32"
+    device: str | None = None
+    table: str | None = None
+
+
 class SearchPart(_Part):
     """The evolution.
 
@@ -142,7 +165,7 @@ class SearchPart(_Part):
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
         quick_pairs: Pairs for the objective "loss".
-        latency_threads: Threads for "latency_ms".
+        latency: Where "latency_ms" comes from.
         hyper_parameters: The tracker's while candidates are scored, and of the retrained network until it is tuned.
     """
 
@@ -155,8 +178,23 @@ class SearchPart(_Part):
     calibration_batches: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=1)
     quick_pairs: int = Field(default=400, ge=1)
-    latency_threads: int = Field(default=1, ge=1)
+    latency: LatencyPart = LatencyPart()
     hyper_parameters: str | dict[str, float | bool] = {"penalty_k": 0.06, "window_influence": 0.35, "exact_crops": True}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_name(cls, content: Any) -> Any:
+        """Version 0.2 had `latency_threads` alone."""
+        if isinstance(content, dict) and "latency_threads" in content and "latency" not in content:
+            content = dict(content)
+            content["latency"] = {"threads": content.pop("latency_threads")}
+        return content
+
+    @property
+    def wants_latency(self) -> bool:
+        """Whether latency is an objective or a constraint."""
+        names = [goal.name for goal in parse_objectives(self.objectives)]
+        return "latency_ms" in names + [limit.name for limit in parse_constraints(self.constraints)]
 
 
 class RetrainPart(_Part):
@@ -280,6 +318,10 @@ def _check_later_steps(config: Config, where: str) -> None:
         parse_objectives(config.search.objectives)
         parse_constraints(config.search.constraints)
         load_hyper_parameters(config.search.hyper_parameters)
+        if config.search.wants_latency:
+            part = config.search.latency
+            Options(part.threads, precision=part.precision)
+            checked_runtime(part.runtime, writing=True)
         if config.retrain.choose != "best":
             parse_point(config.retrain.choose)
         for videos in (config.validation, *(s for s in config.data.sources if isinstance(s, Videos))):

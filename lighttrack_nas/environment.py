@@ -75,11 +75,6 @@ def devices() -> list[str]:
 
 def cpu_name() -> str:
     """The processor's name and the number of its logical cores."""
-    name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-        name = names[0] if names else name
-    except OSError:
-        pass
-    return f"{name}, {os.cpu_count()} logical cores"
+    from lighttrack_nas.benchmarks import fingerprint
+
+    return f"{fingerprint.cpu_name()}, {os.cpu_count()} logical cores"

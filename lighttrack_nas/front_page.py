@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.front_plots import FRONT_COLOUR, LIMIT_COLOUR, Axis, axis_of, front_label, front_title, spread
+from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.networks import records
 from lighttrack_nas.published import CAUTION, HEADER, published_rows
 from lighttrack_nas.search_spaces.description import BRANCHES
@@ -99,7 +100,7 @@ def front_page(front: Front, x: str, y: str) -> str:
         yaxis={"showgrid": True},
     )
     plot = figure.to_html(full_html=False, include_plotlyjs=True, div_id="front", config={"displaylogo": False})
-    note = f"<p>{html.escape(front.note)}</p>" if front.note else ""
+    note = "".join(f"<p>{html.escape(text)}</p>" for text in (front.note, front.latency_note) if text)
     header, rows = front_cells(front)
     header = [*header, "architecture"]
     rows = [[*row, ", ".join(architecture_lines(a))] for row, a in zip(rows, front.architectures, strict=True)]
@@ -116,7 +117,9 @@ def front_cells(front: Front) -> tuple[list[str], list[list[str]]]:
 
     Where paths of a network differ, the least and the greatest score stand behind the mean.
     """
-    names = front.measurements
+    names = [*front.measurements]
+    if LATENCY_AGAIN_COLUMN in front.table:
+        names.insert(names.index("latency_ms") + 1, LATENCY_AGAIN_COLUMN)
     header = ["network", *(f"{name} (M)" if axis_of(name).divisor == 1e6 else name for name in names), "paths"]
     coded = any(front.table.get("code", ()))
     header += ["code"] if coded else []
@@ -168,7 +171,7 @@ def _text(row: dict[str, Any], name: str) -> str:
 def _hover(front: Front, row: dict[str, Any]) -> str:
     """What the page shows of a network beside its architecture; `row` is one of the front's or of its networks."""
     lines = [f"network {row['network']}"]
-    for name in front.measurements:
+    for name in (*front.measurements, *({LATENCY_AGAIN_COLUMN} & row.keys())):
         unit = " M" if axis_of(name).divisor == 1e6 else ""
         lines.append(f"{name} {_text(row, name)}{unit}")
     lines.append(f"paths measured: {row['paths']}; trials {html.escape(str(row['trials']))}")

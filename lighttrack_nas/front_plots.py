@@ -38,6 +38,7 @@ _AXES = {
     "macs": Axis("MACs of a tracked frame (M)", 1e6, 1),
     "params": Axis("parameters (M)", 1e6, 3),
     "latency_ms": Axis("latency of a tracked frame (ms)", 1, 2),
+    "latency_ms_again": Axis("latency of a tracked frame, measured again (ms)", 1, 2),
 }
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.space import Space
 
+LATENCY_AGAIN_COLUMN = "latency_ms_again"
 _FILE = re.compile(r"[0-9a-f]{16}\.json")
 
 
@@ -65,12 +66,14 @@ class Front:
         objectives: What the front is of.
         constraints: What its networks keep.
         table: A row a network of the front, by rising costs: `network` (digest), the measurements (mean over its
-            paths; scores with `_low` and `_high`, their least and greatest), `paths` (how many were measured),
+            paths; scores with `_low` and `_high`, their least and greatest), `latency_ms_again` (of whole networks, at
+            the end of the search, where there are latencies), `paths` (how many were measured),
             `feasible`, `violation` (sum of the parts by which limits are broken), `trials`, `code`, `choices` (JSON).
         networks: The same of every network measured, without `code` and `choices`.
         architectures: In canonical form, a network each, in the order of `table`.
         note: What a reader must know of this front; "" for nothing.
         latency_problem: Why there are no latencies, where the runs' cannot be compared; else "".
+        latency_note: How the front's latencies agree with those measured again; "" where there are none.
     """
 
     space: Space
@@ -81,6 +84,7 @@ class Front:
     architectures: tuple[Architecture, ...]
     note: str
     latency_problem: str = ""
+    latency_note: str = ""
 
     @property
     def measurements(self) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from lighttrack_nas.fronts import Front
+from lighttrack_nas.benchmarks.latency_fit import rank_correlation
+from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN, Front
 from lighttrack_nas.networks import front_rows, judge, network_table, require_measured
 from lighttrack_nas.runs import Run, latency_problem, notes_on, read_run, run_of
 from lighttrack_nas.strategies.search.objectives import (
@@ -181,13 +183,36 @@ class Result:
         architectures = tuple(self._networks[network] for network in table["network"])
         table["code"] = official_codes(architectures)
         table["choices"] = [choices_json(architecture) for architecture in architectures]
-        return Front(self.space, wanted, constraints, table, networks, architectures, note, problem)
+        latency_note = "" if problem else self._add_latency_again(table)
+        return Front(self.space, wanted, constraints, table, networks, architectures, note, problem, latency_note)
+
+    def _add_latency_again(self, table: pd.DataFrame) -> str:
+        """Put what was measured again beside the latencies of a front; say how well the two agree."""
+        again = {network: value for run in self._runs.values() for network, value in run.latency_again.items()}
+        if "latency_ms" not in table or not again.keys() & set(table["network"]):
+            return ""
+        values = table["network"].map(again).astype(float)
+        table.insert(list(table.columns).index("latency_ms") + 1, LATENCY_AGAIN_COLUMN, values)
+        both = table.dropna(subset=["latency_ms", LATENCY_AGAIN_COLUMN])
+        return agreement(both["latency_ms"].to_numpy(float), both[LATENCY_AGAIN_COLUMN].to_numpy(float))
 
     def save(self, folder: Path | str) -> Path:
         """Write trials.csv; returns the file."""
         path = Path(folder) / "trials.csv"
         write_atomically(path, self.trials.to_csv(index=False, lineterminator="\n"))
         return path
+
+
+def agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
+    """Say in a sentence how latencies of the search agree with those measured again, ``(N,)`` each."""
+    change = np.median(again_ms / first_ms - 1)
+    text = (
+        f"latency_ms is what the search went by, {LATENCY_AGAIN_COLUMN} the least time of the whole networks, measured "
+        f"in turns at its end: {abs(change):.1%} {'more' if change > 0 else 'less'} in the median of {len(first_ms)} "
+        f"network{'s' if len(first_ms) > 1 else ''}"
+    )
+    tau = rank_correlation(first_ms, again_ms)
+    return text if np.isnan(tau) else f"{text}, Kendall's tau of the two orders {tau:.2f}"
 
 
 def _trial_table(runs: Sequence[Run], constraints: Sequence[Constraint]) -> pd.DataFrame:

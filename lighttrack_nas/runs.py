@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lighttrack_nas.benchmarks.fingerprint import differences
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective, parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.trials import FAILURE, TrialRecord, completed_trials, load_search, space_of
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 
 JOURNAL = "journal.log"
 """The study's file in a run's folder."""
-# What of an evaluator's record decides latencies.
+LATENCY_AGAIN = "latency_again"
+"""User attribute of a study: network's digest -> milliseconds of the front's networks, measured again at the end."""
+# What of an evaluator's record decides latencies, in journals of version 0.2.
 _LATENCY_CONDITIONS = ("device", "processor", "runtime", "latency_threads", "torch")
+
+_RECORD = ("strategy", "evaluator", "latency", "versions", "objectives", "constraints")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +35,10 @@ class Run:
         space: Rebuilt from the study.
         objectives: What it searched for.
         constraints: What it kept to.
-        record: What it says of itself: strategy, evaluator, versions, objectives, constraints.
+        record: What it says of itself: strategy, evaluator, latency, versions, objectives, constraints.
         trials: The completed ones.
         failures: Why trials failed, where the evaluator could not measure them.
+        latency_again: Network's digest -> milliseconds, of networks that were measured again at the end.
     """
 
     name: str
@@ -42,6 +48,7 @@ class Run:
     record: Mapping[str, Any]
     trials: Sequence[TrialRecord]
     failures: Sequence[str]
+    latency_again: Mapping[str, float]
 
 
 def read_run(folder: Path, name: str) -> Run:
@@ -72,9 +79,10 @@ def run_of(study: Study, name: str) -> Run:
         space=space,
         objectives=parse_objectives(attributes.get("objectives", ())),
         constraints=parse_constraints(attributes.get("constraints", ())),
-        record={key: attributes.get(key) for key in ("strategy", "evaluator", "versions", "objectives", "constraints")},
+        record={key: attributes.get(key) for key in _RECORD},
         trials=trials,
         failures=failures,
+        latency_again=dict(attributes.get(LATENCY_AGAIN, {})),
     )
 
 
@@ -107,13 +115,21 @@ def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 def latency_problem(runs: Sequence[Run]) -> str:
     """Why latencies of these runs cannot be compared: they were measured on different ground; "" if they can."""
-    conditions = [{k: (run.record["evaluator"] or {}).get(k) for k in _LATENCY_CONDITIONS} for run in runs]
-    for run, other in zip(runs[1:], conditions[1:], strict=True):
-        keys = _different(conditions[0], other)
-        if keys:
-            differences = ", ".join(f"{key} {conditions[0][key]!r} and {other[key]!r}" for key in keys)
+    timed = [run for run in runs if any("latency_ms" in trial.measurements for trial in run.trials)]
+    grounds = [_latency_ground(run) for run in timed]
+    for run, other in zip(timed[1:], grounds[1:], strict=True):
+        different = differences(grounds[0], other)
+        if different:
             return (
-                f"runs '{runs[0].name}' and '{run.name}' measured latency_ms on different ground ({differences}): such "
+                f"runs '{timed[0].name}' and '{run.name}' measured latency_ms on different ground ({different}): such "
                 "latencies cannot be compared; look at each run alone, or at other measurements"
             )
     return ""
+
+
+def _latency_ground(run: Run) -> Mapping[str, Any]:
+    """The device's fingerprint, and where latencies come from."""
+    if run.record["latency"]:
+        return dict(run.record["latency"])
+    evaluator = run.record["evaluator"] or {}
+    return {key: evaluator[key] for key in _LATENCY_CONDITIONS if key in evaluator}

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN
+from lighttrack_nas.progress import progress as shown_progress
 from lighttrack_nas.results import Result
-from lighttrack_nas.runs import JOURNAL
+from lighttrack_nas.runs import JOURNAL, LATENCY_AGAIN
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.evaluator import Evaluator
+from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective
 from lighttrack_nas.trackers.files import make_folder
@@ -33,6 +35,9 @@ def search(
     progress: Progress | None = None,
 ) -> Result:
     """Search a space with Optuna's NSGA-II, or go on with a search that was stopped.
+
+    Where latency is an objective or a constraint, the front's networks are measured again at the end, in turns, by an
+    evaluator that can (`LatencyEvaluator`): the front shows both figures.
 
     The folder gets ``journal.log`` (unless another storage is given; `optuna` reads it), ``trials.csv`` and the front
     as table and figures. They are also written when the user stops the search.
@@ -78,7 +83,35 @@ def search(
         raise
     result = Result.from_study(study)
     _save(result, output)
+    if isinstance(evaluator, LatencyEvaluator) and _wants_latency(result):
+        result = _measure_again(result, evaluator, place, quiet=progress is None)
+        _save(result, output)
     return result
+
+
+def _wants_latency(result: Result) -> bool:
+    names = [goal.name for goal in result.objectives] + [limit.name for limit in result.constraints]
+    return "latency_ms" in names
+
+
+def _measure_again(result: Result, evaluator: LatencyEvaluator, place: str | Path, quiet: bool) -> Result:
+    """Measure the front's networks against each other, unless that was done; note it in the study."""
+    from lighttrack_nas.strategies.search.storage import open_for_writing
+    from lighttrack_nas.strategies.search.trials import load_search
+
+    front = result.front()
+    known = front.table.get(LATENCY_AGAIN_COLUMN)
+    if front.table.empty or (known is not None and known.notna().all()):
+        return result
+    if quiet:
+        found = evaluator.latencies_again(front.architectures)
+    else:
+        with shown_progress("front's latencies", None, "steps") as advance:
+            found = evaluator.latencies_again(front.architectures, advance)
+    with open_for_writing(place) as opened:
+        study = load_search(opened)
+        study.set_user_attr(LATENCY_AGAIN, dict(zip(front.table["network"], found, strict=True)))
+        return Result.from_study(study)
 
 
 def _save(result: Result, output: Path) -> None:

@@ -192,6 +192,33 @@ def test_constraints_nobody_can_meet_show_the_least_violating(
     assert len(front.table) == 1
 
 
+def test_a_search_by_a_latency_table_measures_its_front_again(
+    finished: Path, configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.symlink(finished / "supernet", tmp_path / "supernet")
+    space = ltn.load_space("lighttrack-tiny")
+    table = ltn.build_latency_table(space, runtime="torch", networks=10, rounds=2)
+    table.save(tmp_path / "table.json")
+    latency = f"search.latency={{source: table, runtime: torch, table: {tmp_path / 'table.json'}}}"
+    overrides = [f"output={tmp_path}", "search.trials=3", "search.objectives=[ao, latency_ms]", latency]
+    commands.search(configuration, overrides)
+    printed = capsys.readouterr().out
+    assert "latency_ms_again" in printed
+    assert "what the search went by" in printed
+    result = ltn.Result.load(tmp_path / "search")
+    predicted = table.predict([result.architecture(int(number)) for number in result.trials["trial"]])
+    assert result.trials["latency_ms"].tolist() == predicted.tolist()
+    again = result.front().table["latency_ms_again"]
+    assert (again > 0).all()
+    # A finished search measures nothing again; one on another ground is refused.
+    commands.search(configuration, overrides)
+    assert (ltn.Result.load(tmp_path / "search").front().table["latency_ms_again"] == again).all()
+    with pytest.raises(ltn.InputError, match="threads 1 and 2"):
+        commands.search(configuration, [*overrides, "search.latency.threads=2"])
+    with pytest.raises(ltn.InputError, match=r"latency: .*source was 'table', is 'measured'"):
+        commands.search(configuration, [*overrides, "search.latency.source=measured"])
+
+
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(configuration: Path, tmp_path: Path) -> None:
     """SIGKILL in the middle, twice: the supernet's file equals that of a run that was left alone."""

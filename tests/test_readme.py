@@ -74,7 +74,7 @@ def test_readme(folder: Path) -> None:
         ran.add(words[1])
     assert ran == {
         *("doctor", "describe", "costs", "import-weights", "track", "evaluate", "export-weights"),
-        *("train-supernet", "search", "retrain", "tune-tracker", "front", "findings"),
+        *("train-supernet", "search", "retrain", "tune-tracker", "front", "findings", "export", "latency"),
     }
     for run in ("mobile", "mil", "never-moves"):
         assert (folder / "runs" / run / "summary.json").is_file()

@@ -302,6 +302,54 @@ def test_runs_that_differ(tmp_path: Path) -> None:
     assert "latency_ms" in Result.load(tmp_path / "a").front().table
 
 
+def test_latencies_of_two_fingerprints_never_mix(tmp_path: Path) -> None:
+    measured = {"ao": 0.5, "macs": 1e6, "params": 1e5, "latency_ms": 3.0}
+    goals = ["ao", "macs", "latency_ms"]
+    for number, (name, threads) in enumerate({"a": 1, "b": 2, "c": 1}.items()):
+        trials = [(others(3)[number], measured)]
+        made = study(trials, objectives=goals, folder=tmp_path / name)
+        made.set_user_attr("latency", {"source": "measured", "processor": "p", "threads": threads})
+    study([(others(3)[0], {**measured, "ao": 0.6})], objectives=goals, folder=tmp_path / "old")
+    no_latency = {name: value for name, value in measured.items() if name != "latency_ms"}
+    study([(others(3)[0], no_latency)], objectives=["ao", "macs"], folder=tmp_path / "untimed")
+
+    assert "latency_ms" in Result.load([tmp_path / "a", tmp_path / "c"]).front().table
+    mixed = Result.load([tmp_path / "a", tmp_path / "b"])
+    with pytest.raises(InputError, match=r"runs 'a' and 'b' .*different ground \(threads 1 and 2\)"):
+        mixed.front()
+    # A journal of version 0.2 does not say on what it measured.
+    with pytest.raises(InputError, match=r"runs 'a' and 'old' .*different ground"):
+        Result.load([tmp_path / "a", tmp_path / "old"]).front()
+    assert "latency_ms" in Result.load(tmp_path / "old").front().table
+    # A run that measured no latencies mixes none in.
+    assert Result.load([tmp_path / "b", tmp_path / "untimed"]).front().latency_problem == ""
+
+
+def test_latencies_measured_again_stand_beside_the_first(tmp_path: Path) -> None:
+    chosen = others(3)
+    trials = [
+        (a, {"ao": ao, "macs": 1e6, "params": 1e5, "latency_ms": ms})
+        for a, ao, ms in zip(chosen, (0.5, 0.6, 0.7), (2.0, 3.0, 4.0), strict=True)
+    ]
+    made = study(trials, objectives=["ao", "latency_ms"], folder=tmp_path / "run")
+    plain = Result.load(tmp_path / "run").front()
+    assert "latency_ms_again" not in plain.table
+    assert plain.latency_note == ""
+    again = dict(zip(digests(trials, 0, 1, 2), (2.2, 3.6, 4.4), strict=True))
+    made.set_user_attr("latency_again", again)
+    front = Result.load(tmp_path / "run").front()
+    columns = list(front.table.columns)
+    assert columns[columns.index("latency_ms") + 1] == "latency_ms_again"
+    assert front.table["latency_ms_again"].tolist() == [2.2, 3.6, 4.4]
+    assert "10.0% more in the median of 3 networks, Kendall's tau of the two orders 1.00" in front.latency_note
+    front.save(tmp_path / "front")
+    assert "latency_ms_again" in (tmp_path / "front" / "front.csv").read_text().splitlines()[0]
+    page = (tmp_path / "front" / "front.html").read_text()
+    assert "<th>latency_ms_again</th>" in page
+    assert "<td>3.60</td>" in page
+    assert "Kendall" in page
+
+
 def test_foreign_space(tmp_path: Path) -> None:
     study(by_hand(), folder=tmp_path / "tiny")
     full = load_space("lighttrack")

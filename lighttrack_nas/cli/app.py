@@ -23,14 +23,20 @@ HyperParameters = Annotated[
     str | None,
     typer.Option(help="'default', 'vot2019', or a YAML/JSON file. Default: those stored with the model."),
 ]
-Device = Annotated[str, typer.Option(help="Torch device that runs the network, such as cpu or cuda.")]
-Threads = Annotated[int | None, typer.Option(min=1, max=256, help="Torch threads. Default: torch's own, one a core.")]
+Device = Annotated[str, typer.Option(help="Device that runs the network, such as cpu or cuda.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, max=256, help="Threads on the CPU. Default: one a core; four at most in exported folders."),
+]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; see the README.")]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),
 ]
-MODEL_HELP = "A model.safetensors, lighttrack-tiny (which ships), or a baseline such as opencv-mil or never-moves."
+MODEL_HELP = (
+    "A model.safetensors, lighttrack-tiny (which ships), an exported folder, or a baseline such as opencv-mil or "
+    "never-moves."
+)
 
 
 def _version(wanted: bool) -> None:
@@ -64,15 +70,93 @@ def describe(
 @app.command()
 def costs(
     architecture: Annotated[
-        str, typer.Argument(metavar="CODE|FILE", help="An official code, an architecture.json, or a model.safetensors.")
-    ],
+        str | None,
+        typer.Argument(metavar="CODE|FILE", help="An official code, an architecture.json, or a model.safetensors."),
+    ] = None,
     space: Space = None,
+    search_size: Annotated[
+        int | None, typer.Option(help="Side of the search crop, pixels. Default: the smaller of the space's own.")
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1_000_000, metavar="N", help="In place of an architecture: draw N of --space, and analyse them."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="With --sample: of the draw. Default: 0.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="With --sample: a bound such as 'macs <= 600M', or Mobile, LargeA, LargeB; may be repeated."),
+    ] = None,
+    latency_table: Annotated[
+        Path | None, typer.Option(help="With --sample: a latency table of the space, to predict milliseconds.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="With --sample: folder for costs.csv, .png and .json; made if missing."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Count parameters and MACs of an architecture, whole and by part."""
-    from lighttrack_nas.cli.spaces import costs as run
+    """Count parameters and MACs of an architecture, whole and by part; or analyse what a space's architectures cost.
 
-    run(architecture, space, json)
+    With --space S --sample N: quantiles and histograms, the share of the space that keeps constraints, and the cheapest
+    and the dearest architecture exactly.
+    """
+    from lighttrack_nas.cli.costs import costs as run
+
+    if architecture is None and space is None and sample is None:
+        raise typer.BadParameter("give an architecture, or --space S --sample N", param_hint="CODE|FILE")
+    run(architecture, space, search_size, sample, seed, where or [], latency_table, output, json)
+
+
+@app.command()
+def latency(
+    architecture: Annotated[
+        str,
+        typer.Argument(metavar="MODEL|CODE", help="A model.safetensors, an architecture.json, or an official code."),
+    ],
+    space: Space = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="torch, torch-export, onnxruntime, openvino, ncnn, torch-compiled; may be repeated. Default: all that "
+            "are installed, but torch-compiled, which compiles for a minute."
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads on the CPU.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, or what the runtime calls its accelerator, such as cuda.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    branch: Annotated[str, typer.Option(help="track, for a frame, or template, once a target.")] = "track",
+    json: Json = False,
+) -> None:
+    """Time a network on runtimes: median, quartiles, and whether something else disturbed."""
+    from lighttrack_nas.cli.latency import latency as run
+
+    run(architecture, space, runtime or [], threads, device, precision, branch, json)
+
+
+@app.command("latency-table")
+def latency_table(
+    space: Annotated[str, typer.Option("--space", help="A preset or a YAML file.")],
+    runtime: Annotated[str, typer.Option(help="torch, torch-export, onnxruntime, openvino or ncnn.")],
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads on the CPU.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, or what the runtime calls its accelerator, such as cuda.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    networks: Annotated[int, typer.Option(min=10, help="Whole networks to fit on, and as many to check on.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="Of the networks.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The JSON file to write. Default: this machine's, in the cache folder."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Time a space's blocks on a runtime, so that any architecture's latency is known in microseconds; check it.
+
+    A build that was stopped goes on with what it had converted.
+    """
+    from lighttrack_nas.cli.latency import latency_table as run
+
+    run(space, runtime, threads, device, precision, networks, seed, output, json)
 
 
 @app.command("import-weights")
@@ -100,6 +184,76 @@ def export_weights(
     from lighttrack_nas.cli.weights import export_weights as run
 
     run(model, output)
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model.safetensors, or lighttrack-tiny.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to write: missing, empty, or an earlier export.")
+    ],
+    format_: Annotated[
+        str, typer.Option("--format", help="onnx (run by ONNX Runtime), openvino, ncnn or torch-export.")
+    ] = "onnx",
+    search_size: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="Side of the search crop, such as 255 or 256; give it twice for a larger one for small targets. "
+            "Default: the model's own.",
+        ),
+    ] = None,
+    template_size: Annotated[
+        int | None, typer.Option(min=1, help="Side of the template crop, such as 127 or 128. Default: the model's own.")
+    ] = None,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="One track graph for every search size, in place of one for each.")
+    ] = False,
+    correlation: Annotated[
+        str, typer.Option(help="matmul, or convolution for runtimes that are better at it; the results are the same.")
+    ] = "matmul",
+    precision: Annotated[
+        str, typer.Option(help="float32; float16: half the size; int8: quantised, with some loss of accuracy.")
+    ] = "float32",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Graphs that take BGR uint8 crops as they are and normalise for themselves.")
+    ] = False,
+    sequences: Annotated[
+        Path | None,
+        typer.Option(
+            help="A data set of yours: its crops are compared, calibrate int8, and int8's AO on it is measured. "
+            "Default: generated videos."
+        ),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="Of --sequences: got10k, otb, lasot, trackingnet, uav123, vot or nfs.")
+    ] = "got10k",
+    max_ao_loss: Annotated[
+        float, typer.Option(min=0, max=1, help="Refuse int8 that loses more AO than this against the original.")
+    ] = 0.02,
+    hyper_parameters: HyperParameters = None,
+) -> None:
+    """Write a model for a runtime: a folder that tracks without torch, checked against the original on real crops.
+
+    Nothing is written if the graphs do not reproduce the original.
+    """
+    from lighttrack_nas.cli.exporting import export as run
+
+    run(
+        model,
+        output,
+        format_,
+        template_size,
+        search_size or [],
+        dynamic,
+        correlation,
+        precision,
+        raw,
+        hyper_parameters,
+        sequences,
+        layout,
+        max_ao_loss,
+    )
 
 
 @app.command()

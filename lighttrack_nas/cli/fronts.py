@@ -107,7 +107,9 @@ def print_front(result: Result, found: Front, wishes: Mapping[str, FrontPoint] =
     print("front of " + ", ".join(map(str, found.objectives)))
     print("where " + (" and ".join(map(str, found.constraints)) or "anything goes") + "\n")
     header, rows = front_cells(found)
-    print_table(header, rows, right=range(1, 2 + len(found.measurements)))
+    print_table(header, rows, right=range(1, header.index("paths") + 1))
+    if found.latency_note:
+        print(f"\n{found.latency_note}")
     for text, point in wishes.items():
         print(f"\nnearest to {text}: network {point.network}, {_measured(point)}")
         print("\n".join(f"  {line}" for line in architecture_lines(point.architecture)))
@@ -149,6 +151,7 @@ def _record(
         "trials": len(result.trials),
         "networks": len(found.networks),
         "notes": _notes(result, found),
+        "latency_note": found.latency_note,
         "front": list(points.values()),
         "nearest": {text: points[point.network] for text, point in wishes.items()},
         "hypervolume": {"value": covered.value, "reference": dict(covered.reference)} if has_volume else None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 
@@ -24,7 +24,7 @@ class Evaluator(Protocol):
         """Whether scores come from weights of a supernet, so that the places of a tower's skips matter."""
 
     def costs(self, architecture: Architecture) -> Mapping[str, float]:
-        """Give the exact and cheap ones, "macs" and "params", in at most a few milliseconds.
+        """Give the cheap ones, "macs" and "params", and "latency_ms" where a table predicts it; in a few milliseconds.
 
         A search asks for many architectures that it then does not evaluate. Names that `measurements` lacks are
         ignored.
@@ -48,4 +48,25 @@ class Evaluator(Protocol):
         """Say what it measures with, JSON-able: data, seeds, device, threads, runtime.
 
         Only what decides the numbers: a search refuses to go on with an evaluator whose record differs.
+        """
+
+
+@runtime_checkable
+class LatencyEvaluator(Protocol):
+    """An evaluator of "latency_ms" that says on what it measures, and can measure a front again."""
+
+    def latency_record(self) -> dict[str, Any]:
+        """Say where latencies come from, and the fingerprint of the device, JSON-able.
+
+        A search refuses to go on where it differs, and latencies of two records never come into one front.
+        """
+
+    def latencies_again(
+        self, architectures: Sequence[Architecture], progress: Callable[[int, str], None] | None = None
+    ) -> list[float]:
+        """Measure whole networks against each other: milliseconds, one each, in their order.
+
+        Args:
+            architectures: What to measure.
+            progress: Told of the steps done, and what they were.
         """

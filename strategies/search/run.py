@@ -21,7 +21,7 @@ from optuna.trial import Trial, TrialState
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.evaluator import Evaluator
+from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.nsga2 import NSGA2, distributions
 from lighttrack_nas.strategies.search.objectives import (
     Constraint,
@@ -41,7 +41,7 @@ Progress = Callable[[int, int, str], None]
 FAILURES_IN_A_ROW = 5
 """Architectures that cannot be measured, one after the other, after which something else must be wrong."""
 
-_DECIDES = ("space_hash", "objectives", "constraints", "evaluator", "strategy")
+_DECIDES = ("space_hash", "objectives", "constraints", "evaluator", "latency", "strategy")
 """User attributes of a study that must be equal for a search to go on in it."""
 
 
@@ -109,6 +109,8 @@ def run_search(
         "strategy": {"name": type(strategy).__name__} | asdict(strategy),
         "versions": _versions(),
     }
+    if "latency_ms" in names and isinstance(evaluator, LatencyEvaluator):
+        attributes["latency"] = evaluator.latency_record()
     with open_for_writing(storage) as opened:
         with failures_of(storage):
             study = optuna.create_study(
@@ -212,9 +214,9 @@ def _describe(study: optuna.Study, attributes: dict[str, Any], objectives: Seque
     if "space_hash" not in there and study.get_trials(deepcopy=False):
         raise InputError(f"study '{study.study_name}' holds trials of something else; give another file or name")
     different = [
-        _difference(name, there[name], attributes[name])
+        _difference(name, there[name], attributes.get(name))
         for name in _DECIDES
-        if name in there and there[name] != attributes[name]
+        if name in there and there[name] != attributes.get(name)
     ]
     directions = [direction.name.lower() for direction in study.directions]
     wanted = [objective.direction for objective in objectives]

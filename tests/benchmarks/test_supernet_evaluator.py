@@ -9,11 +9,15 @@ import pytest
 import torch
 
 from lighttrack_nas.benchmarks.cost_table import CostTable
+from lighttrack_nas.benchmarks.latency import LatencySettings
+from lighttrack_nas.benchmarks.latency_build import build_latency_table
+from lighttrack_nas.benchmarks.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator, fingerprint
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import OUTPUT
 from lighttrack_nas.search_spaces.supernet import Supernet
+from lighttrack_nas.strategies.search.evaluator import LatencyEvaluator
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.pairs.pair import Pair
 from lighttrack_nas.trackers.sequence import Sequence
@@ -152,6 +156,43 @@ def test_costs(make: Callable[..., SupernetEvaluator]) -> None:
 
 def test_latency(make: Callable[..., SupernetEvaluator]) -> None:
     assert make().measure(samples(1)[0], ["latency_ms", "macs"])["latency_ms"] > 0
+
+
+@pytest.fixture(scope="module")
+def latency_table() -> LatencyTable:
+    return build_latency_table(TINY, runtime="torch", networks=10, rounds=2)
+
+
+def test_latency_from_a_table_is_a_cost(make: Callable[..., SupernetEvaluator], latency_table: LatencyTable) -> None:
+    evaluator = make(latency=latency_table)
+    (architecture,) = samples(1)
+    expected = float(latency_table.predict([architecture])[0])
+    assert evaluator.costs(architecture) == make().costs(architecture) | {"latency_ms": expected}
+    assert evaluator.measure(architecture, ["latency_ms"]) == {"latency_ms": expected}
+    with pytest.raises(InputError, match="the latency table is of space 'lighttrack-tiny'"):
+        SupernetEvaluator(load_space("lighttrack").supernet(), latency=latency_table)
+
+
+def test_latencies_are_recorded_with_their_device(
+    make: Callable[..., SupernetEvaluator], latency_table: LatencyTable
+) -> None:
+    measured, table = make(), make(latency=latency_table)
+    here = LatencySettings().fingerprint().to_dict()
+    assert measured.latency_record() == {"source": "measured"} | here
+    assert table.latency_record() == {"source": "table", "table": latency_table.digest} | here
+    assert make(latency=LatencySettings(threads=2)).latency_record() != measured.latency_record()
+    # Journals of version 0.2 go on where latency is measured as it was.
+    assert measured.record()["latency_threads"] == 1
+    assert "latency" not in measured.record()
+    assert "latency_threads" not in table.record()
+    assert table.record()["latency"]["source"] == "table"
+    assert isinstance(measured, LatencyEvaluator)
+
+
+def test_latencies_again(make: Callable[..., SupernetEvaluator]) -> None:
+    found = make().latencies_again(samples(2))
+    assert len(found) == 2
+    assert min(found) > 0
 
 
 @pytest.mark.parametrize(

@@ -519,6 +519,56 @@ def test_a_front_of_records(tiny: Space) -> None:
     assert [r.number for r in pareto_front(infeasible, goals)] == [1, 2]
 
 
+class Timed:
+    """An evaluator that says on what it measures latencies; given a table, it has them among the costs."""
+
+    def __init__(self, evaluator: Any, device: str, table: bool = False) -> None:
+        self._evaluator, self._device, self._table = evaluator, device, table
+        self.measurements, self.inherits_weights = evaluator.measurements, evaluator.inherits_weights
+        self.record, self.measured = evaluator.record, evaluator.measured
+
+    def costs(self, architecture: Architecture) -> dict[str, float]:
+        costs = dict(self._evaluator.costs(architecture))
+        return costs | ({"latency_ms": 1 + costs["macs"] / 1e8} if self._table else {})
+
+    def measure(self, architecture: Architecture, names: Any) -> Any:
+        return self._evaluator.measure(architecture, names)
+
+    def latency_record(self) -> dict[str, str]:
+        return {"processor": self._device}
+
+    def latencies_again(self, architectures: Any, progress: Any = None) -> list[float]:
+        return [1.0 for _ in architectures]
+
+
+def test_latencies_of_two_devices_never_mix(search: Search, evaluator: Any, tmp_path: Path) -> None:
+    settings = {"objectives": ["ao", "latency_ms"], "storage": tmp_path / "journal.log"}
+    search(evaluator=evaluator, n_trials=2, **settings)  # a journal of version 0.2 says nothing of the device
+    study = search(evaluator=Timed(evaluator, "one"), n_trials=3, **settings)
+    assert study.user_attrs["latency"] == {"processor": "one"}
+    with pytest.raises(InputError, match="latency: processor was 'one', is 'two'"):
+        search(evaluator=Timed(evaluator, "two"), n_trials=4, **settings)
+    # Where latency is not asked for, it does not matter.
+    settings = {"objectives": ["ao", "macs"], "storage": tmp_path / "other.log"}
+    for number, device in enumerate(("one", "two")):
+        study = search(evaluator=Timed(evaluator, device), n_trials=2 + number, **settings)
+    assert "latency" not in study.user_attrs
+
+
+def test_a_limit_on_predicted_latency_is_kept_before_anything_is_measured(search: Search, evaluator: Any) -> None:
+    timed = Timed(evaluator, "one", table=True)
+    study = search(evaluator=timed, objectives="ao", constraints="latency_ms <= 3.7", n_trials=30)
+    assert all(trial.feasible for trial in completed_trials(study))
+    assert {names for _, names in timed.measured} == {("ao",)}
+    known = [timed.costs(architecture)["latency_ms"] for architecture, _ in timed.measured]
+    assert max(known) <= 3.7
+    with pytest.raises(InputError, match=r"latency was {'processor': 'one'}, is None"):
+        search(evaluator=evaluator, objectives="ao", constraints="latency_ms <= 3.7", n_trials=31)
+    memory = optuna.storages.InMemoryStorage()
+    plain = search(evaluator=evaluator, objectives="ao", constraints="latency_ms <= 3.7", n_trials=30, storage=memory)
+    assert not all(trial.feasible for trial in completed_trials(plain))
+
+
 def test_evolution_beats_chance(search: Search, lighttrack: Space, evaluator: Any) -> None:
     """By what their fronts cover beyond the median of chance, after as many evaluations, for every seed."""
 

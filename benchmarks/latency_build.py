@@ -1,0 +1,190 @@
+"""Makes latency tables: times every piece of a space and some whole networks in turns, and fits one to the other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lighttrack_nas.benchmarks.cost_cache import cache_folder
+from lighttrack_nas.benchmarks.cost_table import CostTable
+from lighttrack_nas.benchmarks.fingerprint import Fingerprint, take_fingerprint
+from lighttrack_nas.benchmarks.latency import LatencySettings, branch_graph, checked_options, fixed_threads, network_of
+from lighttrack_nas.benchmarks.latency_fit import check_predictions, fit_correction
+from lighttrack_nas.benchmarks.latency_pieces import Piece, find_pieces
+from lighttrack_nas.benchmarks.latency_table import FORMAT, Check, LatencyTable
+from lighttrack_nas.benchmarks.latency_timing import Step, time_in_turns
+from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.runtimes.folding import fold_norms
+from lighttrack_nas.trackers.runtimes.graphs import Graph
+from lighttrack_nas.trackers.runtimes.program import (
+    RUNTIMES,
+    Options,
+    checked_runtime,
+    make_program,
+    open_program,
+    write_graph,
+)
+
+NETWORKS = 50
+ROUNDS = 12
+
+_VERSIONS = ("lighttrack-nas", "torch")
+
+Progress = Callable[[int, str], None]
+"""Called with the steps done since the last call, and what they were."""
+
+
+def count_steps(space: Space, networks: int = NETWORKS, rounds: int = ROUNDS) -> int:
+    """How many steps `build_latency_table` tells of."""
+    return len(find_pieces(space).pieces) + 2 * networks + rounds
+
+
+def build_latency_table(
+    space: Space,
+    *,
+    runtime: str,
+    threads: int = 1,
+    device: str = "cpu",
+    precision: str = "float32",
+    networks: int = NETWORKS,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+    drafts: Path | None = None,
+    progress: Progress | None = None,
+) -> LatencyTable:
+    """Time the pieces of a space on a runtime, fit the correction on whole networks, and check it on others.
+
+    Both kinds of networks are drawn uniformly over MACs, none twice. Everything is open at the same time, some tens of
+    megabytes a network, and timed in turns; what counts is the least time, so that a machine with other work gives a
+    table too, of itself without that work.
+
+    Args:
+        space: The space.
+        runtime: See `measure_latency`; so are the next three.
+        threads: On the CPU.
+        device: "cpu", or what the runtime calls its accelerator.
+        precision: In which the program computes.
+        networks: To fit the correction on, and as many to check it on; 10 or more.
+        rounds: Turns of each piece and network, 2 or more.
+        seed: Of the networks.
+        drafts: Folder for converted pieces and networks, see `drafts_folder`, so that a build that was stopped goes on;
+            whoever gives it removes it. None keeps none.
+        progress: Told of `count_steps` steps.
+
+    Raises:
+        InputError: As `measure_latency`; too few networks or rounds; or the space has fewer networks.
+    """
+    for name, value, least in (("networks", networks, 10), ("rounds", rounds, 2), ("seed", seed, 0)):
+        if value < least:
+            raise InputError(f"{name}: at least {least} expected, got {value}")
+    tell = progress or (lambda _amount, _where: None)
+    options = checked_options(threads, device, precision)
+    checked_runtime(runtime, writing=True)
+    pieces = find_pieces(space)
+    drawn = _draw(space, 2 * networks, seed)
+    maker = _Maker(runtime, options, drafts)
+    steps: dict[str | int, Step] = {}
+    with fixed_threads(threads):
+        for name, piece in pieces.pieces.items():
+            steps[name] = maker.step(f"piece {name}", partial(_piece_graph, piece, runtime))
+            tell(1, "pieces are made")
+        for number, architecture in enumerate(drawn):
+            steps[number] = maker.step(
+                f"network {' '.join(architecture.values)}",
+                partial(_network_graph, architecture, runtime),
+            )
+            tell(1, "networks are made")
+        turns = time_in_turns(steps, rounds, progress=lambda amount: tell(amount, "timed in turns"))
+    times_ms = {name: float(turns[name].min()) for name in pieces.pieces}
+    used = [pieces.of(architecture) for architecture in drawn]
+    measured = np.array([turns[number] for number in range(len(drawn))])
+    correction = fit_correction(used[:networks], times_ms, measured[:networks].min(axis=1))
+    made = {
+        "networks": networks,
+        "rounds": rounds,
+        "seed": seed,
+        "versions": {package: metadata.version(package) for package in _VERSIONS},
+    }
+    blank = Check(0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
+    fitted = LatencyTable(pieces, take_fingerprint(runtime, options), times_ms, correction, blank, made)
+    check = check_predictions(fitted.predict(drawn[networks:]), measured[networks:], _slowdown(turns))
+    return fitted.checked(check)
+
+
+def table_file(space: Space, fingerprint: Fingerprint) -> Path | None:
+    """Where this machine's table of a space is kept; None where the cache is switched off."""
+    costs = cache_folder()
+    if costs is None:
+        return None
+    device = hashlib.sha256(f"{FORMAT} {sorted(fingerprint.to_dict().items())}".encode()).hexdigest()[:12]
+    return costs.parent / "latency-tables" / f"{space.hash}-{fingerprint.runtime}-{device}.json"
+
+
+def drafts_folder(file: Path, space: Space, settings: LatencySettings, networks: int, seed: int) -> Path:
+    """Where a build that will end in a file keeps what it has converted; another's for everything that decides it."""
+    decides = [space.hash, networks, seed, settings.fingerprint().to_dict(), *map(metadata.version, _VERSIONS)]
+    return file.with_name(f".{file.name}-{hashlib.sha256(str(decides).encode()).hexdigest()[:12]}.drafts")
+
+
+class _Maker:
+    """Makes programs of graphs; keeps their files, and opens those that are there."""
+
+    def __init__(self, runtime: str, options: Options, drafts: Path | None) -> None:
+        self._runtime = runtime
+        self._options = options
+        self._drafts = drafts if RUNTIMES[runtime].suffixes else None
+
+    def step(self, name: str, make: Callable[[], Graph]) -> Step:
+        """A call that runs a graph once."""
+        graph = make()
+        arrays = [tensor.numpy() for tensor in graph.inputs]
+        if self._drafts is None:
+            program = make_program(self._runtime, graph, self._options)
+        else:
+            path = self._drafts / hashlib.sha256(name.encode()).hexdigest()[:24]
+            if not all(path.with_suffix(suffix).is_file() for suffix in RUNTIMES[self._runtime].suffixes):
+                write_graph(self._runtime, graph, path)
+            program = open_program(self._runtime, path, self._options)
+        return lambda: program.run(*arrays)
+
+
+def _piece_graph(piece: Piece, runtime: str) -> Graph:
+    generator = torch.Generator().manual_seed(0)
+    inputs = tuple(torch.randn(shape, generator=generator) for shape in piece.inputs)
+    module = piece.module.requires_grad_(False)
+    names = tuple(f"input{number}" for number in range(len(inputs)))
+    graph = Graph(module, inputs, names, ("output",))
+    return graph if runtime == "torch" else replace(graph, module=fold_norms(module))
+
+
+def _network_graph(architecture: Architecture, runtime: str) -> Graph:
+    return branch_graph(network_of(architecture), "track", runtime)
+
+
+def _draw(space: Space, count: int, seed: int) -> list[Architecture]:
+    """Architectures uniform over MACs, a network each, none twice."""
+    sampler, rng = MacsSampler(CostTable(space)), np.random.default_rng(seed)
+    found: dict[Architecture, None] = {}
+    for _ in range(20 * count):
+        found.setdefault(sampler.sample(rng).canonical())
+        if len(found) == count:
+            return list(found)
+    raise InputError(
+        f"space '{space.name}' has {space.size.networks:,} networks, and {count} different ones are needed, half of "
+        "them to fit and half to check: measure each network instead"
+    )
+
+
+def _slowdown(turns: Mapping[str | int, np.ndarray]) -> np.ndarray:
+    total = np.array(list(turns.values()))
+    return total.sum(axis=0) / total.min(axis=1).sum()

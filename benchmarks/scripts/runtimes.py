@@ -1,0 +1,379 @@
+"""A tracked frame on every runtime: the whole step (frame in, box out), its network alone, and the process's memory.
+
+    python benchmarks/scripts/runtimes.py MODEL [MODEL ...] [--sequence FOLDER] [--calibration FOLDER]
+        [--baseline opencv-nano:FOLDER opencv-vit:FILE.onnx opencv-mil] [--only openvino] [--threads 2]
+        [--steps 200] [--rounds 3]
+
+Every row is measured in a process of its own, which imports torch only where torch runs, so that thread pools do not
+disturb each other; network and whole step are timed in turn. All rows are measured once a round, and the quietest round
+of each is shown. Frames are decoded before; without a sequence they are 480 x 360 pixels of moving noise.
+
+    runtime    weights are stored in / the program computes in; torch is the model file as it is, and the ratios' one
+    network    median and quartiles, ms, for one search crop
+    step       the same for `SiameseTracker.update`
+    MB, peak   resident memory at the end, and at the most (opening a network takes more than running it)
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from lighttrack_nas.environment import cpu_name
+from lighttrack_nas.memory import keep_freed_memory
+from lighttrack_nas.models import load_model
+from lighttrack_nas.trackers.baselines import build_baseline
+from lighttrack_nas.trackers.crops import network_input, raw_input
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.readers import read_sequences
+from lighttrack_nas.trackers.runtimes.program import (
+    Options,
+    checked_runtime,
+    open_program,
+    quantise_graph,
+    runtime_versions,
+    write_graph,
+)
+from lighttrack_nas.trackers.tracker import SiameseTracker
+
+WARM_UP = 20
+FRAMES = 30  # a few, over and over: they are in the process's memory too
+ROWS = (
+    ("torch", "float32", "float32"),
+    ("torch-compiled", "float32", "float32"),
+    ("torch-export", "float32", "float32"),
+    ("onnxruntime", "float32", "float32"),
+    ("onnxruntime", "float16", "float32"),
+    ("onnxruntime", "int8", "float32"),
+    ("openvino", "float32", "float32"),
+    ("openvino", "float16", "float32"),
+    ("openvino", "float16", "bfloat16"),
+    ("openvino", "int8", "float32"),
+    ("openvino", "int8", "bfloat16"),
+    ("ncnn", "float32", "float32"),
+    ("ncnn", "float16", "float32"),
+    ("ncnn", "float16", "bfloat16"),
+)
+"""Runtime, precision of the stored weights, precision of the computation."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process measures.
+
+    Attributes:
+        name: For the table.
+        runtime: Of the package, or "baseline".
+        source: The model file, the folder of the graphs, or the baseline's name.
+        computed: Precision.
+        raw: Whether the graphs take crops as they are.
+        hyper_parameters: Of the tracker.
+        sizes: Template size, stride, search sizes.
+        sequence: Folder of the frames; empty for noise.
+        threads: On the CPU.
+        steps: Timed.
+    """
+
+    name: str
+    runtime: str
+    source: str
+    computed: str
+    raw: bool
+    hyper_parameters: dict[str, Any]
+    sizes: tuple[int, ...]
+    sequence: str
+    threads: int
+    steps: int
+
+
+class Programs:
+    """A template program and a track program for each search size, for the tracker."""
+
+    def __init__(self, job: Job) -> None:
+        self.template_size, self.stride, *searches = job.sizes
+        self.search_sizes = tuple(searches)
+        self.prepare = raw_input if job.raw else network_input
+        options = Options(job.threads, precision=job.computed)
+        self._template = open_program(job.runtime, Path(job.source) / "template", options)
+        self._track = {
+            size: open_program(job.runtime, Path(job.source) / f"track-{size}", options) for size in searches
+        }
+
+    def template(self, image: np.ndarray) -> np.ndarray:
+        """See `ArrayNetwork.template`."""
+        return self._template.run(image)[0]
+
+    def track(self, features: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `ArrayNetwork.track`."""
+        logits, distances = self._track[image.shape[2]].run(features, image)
+        return logits, distances
+
+
+class Modules(Programs):
+    """The same of programs that torch makes of modules."""
+
+    def __init__(self, job: Job) -> None:
+        from lighttrack_nas.trackers.runtimes.graphs import template_graph, track_graph
+        from lighttrack_nas.trackers.runtimes.program import make_program
+
+        network = load_model(job.source).network
+        self.template_size, self.stride, *searches = job.sizes
+        self.search_sizes, self.prepare = tuple(searches), network_input
+        options = Options(job.threads)
+        self._template = make_program(job.runtime, template_graph(network), options)
+        self._track = {size: make_program(job.runtime, track_graph(network, size), options) for size in searches}
+
+
+def as_it_is(job: Job) -> Any:
+    """The model file in torch, as `load_tracker` takes it."""
+    import torch
+
+    from lighttrack_nas.trackers.torch_network import TorchNetwork
+
+    torch.set_num_threads(job.threads)
+    return TorchNetwork(load_model(job.source).network)
+
+
+def moving_noise(frames: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Frames of a bright noisy rectangle that moves over a dark noisy ground, and its first box."""
+    rng = np.random.default_rng(0)
+    ground = rng.integers(0, 80, (360, 480, 3), np.uint8)
+    target = rng.integers(120, 255, (60, 80, 3), np.uint8)
+    made = []
+    for index in range(frames):
+        frame = ground.copy()
+        left = 60 + 2 * index
+        frame[150:210, left : left + 80] = target
+        made.append(frame)
+    return made, np.array([60.0, 150.0, 80.0, 60.0])
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """Time steps in this process; seconds of each."""
+    keep_freed_memory()
+    if job.sequence:
+        (sequence,) = read_sequences(job.sequence)
+        frames, box = [sequence.frame(index) for index in range(min(len(sequence), FRAMES))], sequence.boxes[0]
+    else:
+        frames, box = moving_noise(FRAMES)
+    bare: list[float] = []
+    if job.runtime == "baseline":
+        tracker: Any = build_baseline(job.source)
+    else:
+        makers = {"torch": as_it_is, "torch-compiled": Modules}
+        network = makers.get(job.runtime, Programs)(job)
+        tracker = SiameseTracker(network, job.hyper_parameters)
+    whole: list[float] = []
+    for step in range(WARM_UP + job.steps):
+        index = step % (len(frames) - 1)
+        if index == 0:
+            tracker.init(frames[0], box)
+        if step == 0 and job.runtime != "baseline":
+            crop = np.random.default_rng(0).integers(0, 256, (tracker.search_size, tracker.search_size, 3), np.uint8)
+            prepare = getattr(network, "prepare", network_input)
+            image = prepare(crop)
+            features = network.template(prepare(crop[: network.template_size, : network.template_size]))
+        start = perf_counter()
+        if job.runtime != "baseline":
+            network.track(features, image)
+        middle = perf_counter()
+        tracker.update(frames[index + 1])
+        if step >= WARM_UP:
+            bare.append(middle - start)
+            whole.append(perf_counter() - middle)
+    memory = status()
+    return {
+        "bare": bare if job.runtime != "baseline" else [],
+        "whole": whole,
+        "resident": memory["VmRSS"],
+        "peak": memory["VmHWM"],
+        "torch": "torch" in sys.modules,
+        "shape": frames[0].shape[:2],
+    }
+
+
+def status() -> dict[str, float]:
+    """Memory of this process, MB; NaN where the system does not tell (Linux does)."""
+    found = {"VmRSS": float("nan"), "VmHWM": float("nan")}
+    file = Path("/proc/self/status")
+    for line in file.read_text().splitlines() if file.exists() else []:
+        name, _, value = line.partition(":")
+        if name in found:
+            found[name] = int(value.split()[0]) * 1024 / 1e6
+    return found
+
+
+def jobs(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator[Job]:
+    """Write a model's graphs for every runtime; those that are not installed are named and left out."""
+    loaded = load_model(model)
+    geometry = loaded.network.geometry
+    common = {
+        "hyper_parameters": loaded.hyper_parameters.to_dict(),
+        "sizes": (geometry.template_size, loaded.network.stride, *geometry.search_sizes),
+        "sequence": str(arguments.sequence or ""),
+        "threads": arguments.threads,
+        "steps": arguments.steps,
+    }
+    examples: dict[int, list[tuple[np.ndarray, ...]]] = {}
+    for runtime, stored, computed in ROWS:
+        if arguments.only and runtime not in arguments.only:
+            continue
+        name = f"{model.stem}, {runtime}" + ("" if stored == computed == "float32" else f" {stored}/{computed}")
+        try:
+            needs_files = checked_runtime(runtime, writing=True).suffixes
+            target = folder / f"{model.stem}-{runtime}-{stored}{'-raw' if arguments.raw else ''}"
+            if needs_files and not target.exists():
+                if stored == "int8" and not examples:
+                    examples = calibration(loaded, arguments.calibration)
+                write(loaded, runtime, stored, target, examples, arguments.raw)
+        except InputError as error:
+            print(f"{name}: left out: {error}", flush=True)
+            continue
+        source = str(target if needs_files else model)
+        yield Job(name, runtime, source, computed, bool(needs_files and arguments.raw), **common)
+
+
+def write(model: Any, runtime: str, stored: str, folder: Path, examples: dict[int, Any], raw: bool) -> None:
+    """Write the template graph and a track graph for each search size."""
+    from lighttrack_nas.trackers.runtimes.graphs import template_graph, track_graph
+
+    graphs = {"template": template_graph(model.network, raw=raw)}
+    graphs |= {
+        f"track-{size}": track_graph(model.network, size, raw=raw) for size in model.network.geometry.search_sizes
+    }
+    prepare = raw_input if raw else network_input
+    for name, graph in graphs.items():
+        print(f"writing {folder.name}/{name}", file=sys.stderr, flush=True)
+        if stored != "int8":
+            write_graph(runtime, graph, folder / name, stored)
+            continue
+        size = int(name.rpartition("-")[2]) if name != "template" else 0
+        shown = examples[size]
+        quantise_graph(runtime, graph, folder / name, [(*arrays[:-1], prepare(arrays[-1])) for arrays in shown])
+
+
+def calibration(model: Any, sequences: Path | None) -> dict[int, list[tuple[np.ndarray, ...]]]:
+    """Inputs of the graphs (crops, not yet prepared) as the tracker meets them; those of the template under 0."""
+    from lighttrack_nas.export_checks import collect_examples, generated_videos
+    from lighttrack_nas.trackers.torch_network import TorchNetwork
+
+    network = TorchNetwork(model.network)
+    videos: Any = read_sequences(sequences) if sequences else generated_videos(8, 17)
+    found: dict[int, list[tuple[np.ndarray, ...]]] = {}
+    for size in network.search_sizes:
+        examples = collect_examples(
+            network,
+            videos,
+            template_size=network.template_size,
+            search_size=size,
+            hyper_parameters=model.hyper_parameters,
+            count=128,
+        )
+        found[size] = [(network.template(network_input(one.template)).numpy(), one.search) for one in examples]
+        found[0] = [(one.template,) for one in examples]
+    return found
+
+
+def row(job: Job, found: dict[str, Any], eager: dict[str, Any] | None) -> str:
+    """A line of the table."""
+
+    def times(seconds: list[float]) -> str:
+        if not seconds:
+            return f"{'':>6} {'':>15}"
+        low, median, high = np.percentile(seconds, [25, 50, 75]) * 1e3
+        return f"{median:6.2f} {f'({low:.2f}..{high:.2f})':>15}"
+
+    def ratio(one: list[float], other: list[float]) -> str:
+        return f"{np.median(one) / np.median(other):5.2f}" if one and other else f"{'':>5}"
+
+    return (
+        f"{job.name:<44} {times(found['bare'])} {times(found['whole'])} {1 / np.median(found['whole']):6.0f}"
+        f" {ratio(found['whole'], found['bare'])} {ratio(eager['whole'], found['whole']) if eager else '':>5}"
+        f" {found['resident']:6.0f} {found['peak']:5.0f}{'  (torch)' if found['torch'] else ''}"
+    )
+
+
+def child(job: Job) -> dict[str, Any] | None:
+    """Measure in a process of its own; None, and its message on the screen, if it fails."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(job.threads)}
+    command = [sys.executable, __file__, "--job", json.dumps(asdict(job))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        print(f"{job.name}: failed: {done.stderr.strip().splitlines()[-1:]}", flush=True)
+        return None
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", type=Path, nargs="*", metavar="MODEL", help="a model file or a shipped model's name")
+    parser.add_argument("--sequence", type=Path, help="one sequence's folder (GOT-10k layout)")
+    parser.add_argument("--calibration", type=Path, help="sequences that calibrate int8; without, generated videos")
+    parser.add_argument("--baseline", nargs="+", default=[], help="names as `evaluate` takes them")
+    parser.add_argument("--only", nargs="+", default=[], help="runtimes; without, all that are installed")
+    parser.add_argument("--raw", action="store_true", help="graphs that take crops as they are")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--graphs", type=Path, help="keep the written graphs there, and take those that are there")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.job:
+        print(json.dumps(measure(Job(**json.loads(arguments.job)))))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = arguments.graphs or Path(name)
+        todo = [job for model in arguments.models for job in jobs(model, folder, arguments)]
+        todo += [
+            Job(
+                baseline.partition(":")[0],
+                "baseline",
+                baseline,
+                "",
+                False,
+                {},
+                (),
+                str(arguments.sequence or ""),
+                arguments.threads,
+                arguments.steps,
+            )
+            for baseline in arguments.baseline
+        ]
+        best: dict[str, dict[str, Any]] = {}
+        loads = []
+        for turn in range(arguments.rounds):
+            for job in todo:
+                print(f"round {turn + 1}: {job.name}", file=sys.stderr, flush=True)
+                found = child(job)
+                if found and (job.name not in best or np.median(found["whole"]) < np.median(best[job.name]["whole"])):
+                    best[job.name] = found
+            loads.append(os.getloadavg()[0])
+    shown = {runtime: runtime_versions(runtime) for runtime in {job.runtime for job in todo} - {"baseline"}}
+    versions = {package: version for found in shown.values() for package, version in found.items()}
+    print(
+        f"{cpu_name()}; {arguments.threads} threads; frames {next(iter(best.values()))['shape'] if best else ''}; ",
+        end="",
+    )
+    print(f"{arguments.steps} steps, quietest of {arguments.rounds} rounds; ", end="")
+    print("load after each " + " ".join(f"{load:.1f}" for load in loads))
+    print(", ".join(f"{package} {version}" for package, version in sorted(versions.items())))
+    print(f"{'':<44} {'network alone, ms':^22} {'whole step, ms':^22}    fps  /net  gain     MB  peak")
+    for job in todo:
+        if job.name in best:
+            eager = best.get(job.name.partition(",")[0] + ", torch")
+            print(row(job, best[job.name], eager))
+
+
+if __name__ == "__main__":
+    main()

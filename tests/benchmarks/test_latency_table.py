@@ -1,0 +1,248 @@
+"""Latency tables: their sums, their fit, their check, and files that must not be used. No figure here is earnest."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kendalltau
+from torch import nn
+
+from lighttrack_nas.benchmarks import latency_build
+from lighttrack_nas.benchmarks.fingerprint import Fingerprint, take_fingerprint
+from lighttrack_nas.benchmarks.latency import LatencySettings
+from lighttrack_nas.benchmarks.latency_build import build_latency_table, count_steps, drafts_folder, table_file
+from lighttrack_nas.benchmarks.latency_fit import check_predictions, fit_correction, rank_correlation
+from lighttrack_nas.benchmarks.latency_pieces import PARTS, Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency_table import Check, Correction, LatencyTable
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.runtimes.program import Options
+
+TINY = load_space("lighttrack-tiny")
+CORRECTION = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(PARTS, 0.01))
+CHECK = Check(10, 0.01, 0.02, 0.95, 0.01, 0.96, (1.0, 1.5))
+HERE = take_fingerprint("torch", Options())
+
+
+@pytest.fixture(scope="module")
+def pieces() -> Pieces:
+    return find_pieces(TINY)
+
+
+def samples(count: int, space: Space = TINY, seed: int = 0) -> list[Architecture]:
+    rng = np.random.default_rng(seed)
+    return [space.sample(rng) for _ in range(count)]
+
+
+def made_up(pieces: Pieces, fingerprint: Fingerprint = HERE) -> LatencyTable:
+    times = {name: 0.01 * (1 + index % 7) for index, name in enumerate(pieces.pieces)}
+    return LatencyTable(pieces, fingerprint, times, CORRECTION, CHECK, {"seed": 0})
+
+
+@pytest.mark.parametrize("name", ["lighttrack-tiny", "lighttrack"])
+def test_pieces_are_the_modules_of_the_network(name: str) -> None:
+    """As many of each as the network has, on the shapes on which they work there."""
+    space = load_space(name)
+    found = find_pieces(space)
+    for architecture in samples(5, space):
+        network = space.network(architecture)
+        used = found.of(architecture)
+        assert len(used["backbone"]) == 1 + len(network.backbone.blocks)
+        assert len(used["fusion"]) == 1
+        heads = (network.cls_head, network.reg_head)
+        layers = [layer for head in heads for layer in head.layers if not isinstance(layer, nn.Identity)]
+        assert len(used["towers"]) == len(layers) + 2
+        expected = [network.backbone.stem, *network.backbone.blocks.values()]
+        for piece, module in zip(used["backbone"], expected, strict=True):
+            assert repr(found.pieces[piece].module) == repr(module)
+
+
+def test_pieces_run(pieces: Pieces) -> None:
+    for name, piece in pieces.pieces.items():
+        out = piece.module(*(torch.zeros(shape) for shape in piece.inputs))
+        assert name.endswith(" to " + "x".join(map(str, out.shape[1:])))
+
+
+def test_a_prediction_is_the_corrected_sum_of_its_pieces(pieces: Pieces) -> None:
+    table = made_up(pieces)
+    architectures = samples(50)
+    found = table.predict(architectures)
+    for architecture, value in zip(architectures, found, strict=True):
+        parts = pieces.of(architecture).items()
+        times = table.to_dict()["pieces_ms"]
+        expected = sum(CORRECTION.factors[part] * times[name] + 0.01 for part, names in parts for name in names)
+        assert value == pytest.approx(0.5 + expected)
+        assert table.latency_ms(architecture) == value
+        assert table.latency_ms(architecture.canonical()) == value
+    assert found.dtype == float
+    assert len(set(found)) > 10
+    assert table.predict([]).shape == (0,)
+    with pytest.raises(InputError, match="of space 'lighttrack'"):
+        table.predict(samples(1, load_space("lighttrack")))
+
+
+def test_the_fit_finds_a_correction_that_is_there(pieces: Pieces) -> None:
+    table = made_up(pieces)
+    architectures = samples(60)
+    used = [pieces.of(architecture) for architecture in architectures]
+    times = table.to_dict()["pieces_ms"]
+    true = Correction(
+        0.3, {"backbone": 1.2, "fusion": 1.0, "towers": 0.8}, {"backbone": -0.004, "fusion": 0.0, "towers": 0.002}
+    )
+    whole = LatencyTable(pieces, HERE, times, true, CHECK, {}).predict(architectures)
+    fitted = fit_correction(used[:30], times, whole[:30])
+    predicted = LatencyTable(pieces, HERE, times, fitted, CHECK, {}).predict(architectures)
+    assert predicted[30:] == pytest.approx(whole[30:], rel=0.01)
+    assert fitted.factors["backbone"] == pytest.approx(1.2, abs=0.1)
+
+
+def test_one_network_leaves_everything_near_no_correction(pieces: Pieces) -> None:
+    table = made_up(pieces)
+    used = pieces.of(samples(1)[0])
+    times = table.to_dict()["pieces_ms"]
+    total = sum(times[name] for names in used.values() for name in names)
+    fitted = fit_correction([used], times, np.array([total]))
+    assert fitted.factors == pytest.approx(dict.fromkeys(PARTS, 1.0))
+    assert (fitted.rest_ms, *fitted.extra_ms.values()) == pytest.approx((0, 0, 0, 0), abs=1e-9)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=12))
+def test_rank_correlation_is_scipys(pairs: list[tuple[int, int]]) -> None:
+    one, other = np.array(pairs, float).T
+    expected = kendalltau(one, other).statistic
+    assert rank_correlation(one, other) == pytest.approx(expected, nan_ok=True)
+
+
+def test_check() -> None:
+    turns = np.array([[10.0, 11, 12, 30], [20, 20, 20, 20], [33, 30, 60, 31]])
+    found = check_predictions(np.array([11.0, 20, 33]), turns, np.array([1.01, 1.5, 1.2, 1.3]))
+    assert found.median_error == pytest.approx(0.1)
+    assert found.p90_error == pytest.approx(0.1)
+    assert (found.tau, found.repeat_tau, found.networks) == (1, 1, 3)
+    assert found.repeat_error == pytest.approx(1 - 10 / 11, rel=0.1)
+    assert found.slowdown == (1.01, 1.5, 1.2, 1.3)
+
+
+def test_there_and_back(pieces: Pieces, tmp_path: Path) -> None:
+    table = made_up(pieces)
+    table.save(tmp_path / "table.json")
+    again = LatencyTable.load(tmp_path / "table.json", TINY)
+    assert again.to_dict() == table.to_dict()
+    assert again.digest == table.digest
+    architectures = samples(20)
+    assert np.array_equal(again.predict(architectures), table.predict(architectures))
+    assert again.check == CHECK
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"processor": "another"}, "processor 'another' and"),
+        ({"cores": 999}, "cores 999 and"),
+        ({"versions": {"torch": "0.1"}}, "versions torch 0.1 and torch"),
+    ],
+)
+def test_tables_of_other_machines_are_refused(pieces: Pieces, tmp_path: Path, change: dict, words: str) -> None:
+    made_up(pieces, replace(HERE, **change)).save(tmp_path / "table.json")
+    with pytest.raises(InputError, match=f"not measured on what is asked for.*{words}.*latency-table"):
+        LatencyTable.load(tmp_path / "table.json", TINY)
+
+
+def test_tables_of_other_settings_and_spaces_are_refused(pieces: Pieces, tmp_path: Path) -> None:
+    made_up(pieces).save(tmp_path / "table.json")
+    with pytest.raises(InputError, match="threads 1 and 2"):
+        LatencyTable.load(tmp_path / "table.json", TINY, LatencySettings(threads=2).fingerprint())
+    with pytest.raises(InputError, match=r"is of space 'lighttrack-tiny' .*, not of 'lighttrack'"):
+        LatencyTable.load(tmp_path / "table.json", load_space("lighttrack"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda text: text[: len(text) // 2], "JSON"),
+        (lambda text: text.replace('"rest_ms": 0.5', '"rest_ms": 0.4'), "changed or damaged"),
+        (lambda text: "{}", "no latency table of this version"),
+        (lambda text: "[1]", "no latency table of this version"),
+        (lambda text: text.replace("table-1", "table-0"), "no latency table of this version"),
+    ],
+)
+def test_torn_files_are_refused(pieces: Pieces, tmp_path: Path, spoil: Callable[[str], str], words: str) -> None:
+    path = tmp_path / "table.json"
+    made_up(pieces).save(path)
+    path.write_text(spoil(path.read_text()))
+    with pytest.raises(InputError, match=words):
+        LatencyTable.load(path, TINY)
+    with pytest.raises(InputError, match="nowhere"):
+        LatencyTable.load(tmp_path / "nowhere.json", TINY)
+
+
+def test_build() -> None:
+    told: list[int] = []
+    table = build_latency_table(
+        TINY, runtime="torch", networks=10, rounds=2, progress=lambda amount, _where: told.append(amount)
+    )
+    assert sum(told) == count_steps(TINY, networks=10, rounds=2)
+    assert table.fingerprint == HERE
+    assert (table.check.networks, len(table.check.slowdown)) == (10, 2)
+    assert min(table.check.slowdown) >= 1
+    assert all(value > 0 for value in table.to_dict()["pieces_ms"].values())
+    assert json.loads(json.dumps(table.to_dict())) == table.to_dict()
+    assert (table.predict(samples(5)) > 0).all()
+
+
+def test_a_stopped_build_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What was converted is opened, not converted again."""
+    written: list[Path] = []
+    write = latency_build.write_graph
+
+    def stop_at_three(name: str, graph: object, path: Path) -> None:
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(name, graph, path)
+
+    monkeypatch.setattr(latency_build, "write_graph", stop_at_three)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            build_latency_table(TINY, runtime="torch-export", networks=10, rounds=2, drafts=tmp_path)
+    assert len(set(written)) == 3
+    assert {path.stem for path in tmp_path.iterdir()} == {path.name for path in written}
+
+
+def test_every_setting_has_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", str(tmp_path))
+    fingerprints = [HERE, replace(HERE, threads=2), replace(HERE, versions={"torch": "0.1"})]
+    files = {table_file(space, one) for space in (TINY, load_space("lighttrack")) for one in fingerprints}
+    assert len(files) == 6
+    assert table_file(TINY, HERE) == table_file(TINY, HERE)
+    settings_, file = LatencySettings(), tmp_path / "table.json"
+    folders = {
+        drafts_folder(file, TINY, settings_, 50, 0),
+        drafts_folder(file, TINY, settings_, 50, 1),
+        drafts_folder(file, TINY, LatencySettings(threads=2), 50, 0),
+        drafts_folder(file, load_space("lighttrack"), settings_, 50, 0),
+    }
+    assert len(folders) == 4
+    monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", "off")
+    assert table_file(TINY, HERE) is None
+
+
+def test_mistakes() -> None:
+    for settings_, words in (
+        ({"networks": 9}, "networks: at least 10 expected, got 9"),
+        ({"rounds": 1}, "rounds: at least 2"),
+        ({"seed": -1}, "seed: at least 0"),
+        ({"runtime": "tvm"}, "unknown runtime 'tvm'"),
+        ({"precision": "int8"}, "needs calibration"),
+    ):
+        with pytest.raises(InputError, match=words):
+            build_latency_table(TINY, **({"runtime": "torch"} | settings_))
