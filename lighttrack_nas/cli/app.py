@@ -113,7 +113,10 @@ def costs(
 def latency(
     architecture: Annotated[
         str,
-        typer.Argument(metavar="MODEL|CODE", help="A model.safetensors, an architecture.json, or an official code."),
+        typer.Argument(
+            metavar="MODEL|CODE",
+            help="A model.safetensors, lighttrack-tiny, an architecture.json, or an official code.",
+        ),
     ],
     space: Space = None,
     runtime: Annotated[

@@ -35,6 +35,8 @@ def latency(
     architecture = find_architecture(source, space)
     found: list[Latency] = []
     names = runtimes or _installed()
+    for name in names:
+        checked_runtime(name, writing=True)
     with progress("latency", len(names), "runtimes") as advance:
         for runtime in names:
             try:

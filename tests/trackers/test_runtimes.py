@@ -44,12 +44,6 @@ def refused(runtime: str, precision: str) -> bool:
     return runtime == "onnxruntime"
 
 
-pytestmark = pytest.mark.filterwarnings(
-    # The ONNX exporter of torch uses what torch calls deprecated.
-    "ignore:.*:DeprecationWarning:onnxscript",
-)
-
-
 def runtimes(files: bool = False) -> list[object]:
     """The runtimes as parameters; those that are not installed are skipped, saying so."""
     chosen = []

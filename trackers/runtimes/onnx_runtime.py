@@ -36,18 +36,22 @@ class OnnxProgram:
             raise InputError(f"device '{options.device}': ONNX Runtime offers {' and '.join(available)} here")
         if options.precision != "float32":
             raise InputError(
-                f"precision '{options.precision}': ONNX Runtime computes in float32 what the file does not say to "
-                "compute in int8"
+                f"precision '{options.precision}': ONNX Runtime computes in float32 here, but for what an int8 file "
+                "has in int8"
             )
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.threads
         settings.inter_op_num_threads = 1
         settings.log_severity_level = 3
+        # Planning memory ahead took 11 MB more, and no less time.
+        settings.enable_mem_pattern = False
         file = path.with_suffix(".onnx")
         try:
             self._session = onnxruntime.InferenceSession(str(file), settings, providers=[_PROVIDERS[options.device]])
         except Exception as error:  # its errors have no common type of their own
             raise InputError(f"'{file}': ONNX Runtime cannot open it: {first_line(error)}") from None
+        if _PROVIDERS[options.device] not in self._session.get_providers():
+            raise InputError(f"device '{options.device}': ONNX Runtime cannot use it here and would take the cpu")
         self._names = [node.name for node in self._session.get_inputs()]
 
     def run(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:

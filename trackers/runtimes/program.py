@@ -165,7 +165,8 @@ def write_graph(name: str, graph: Graph, path: Path, precision: str = "float32")
 def quantise_graph(name: str, graph: Graph, path: Path, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
     """Write a graph as a runtime's files in int8, by post-training quantisation; imports torch.
 
-    Weights and activations of convolutions go to 8 bits; where that would cost accuracy, they stay in float32.
+    Convolutions compute on 8 bits, but for those where that would cost accuracy or time on that runtime: they compute
+    in float32, with weights stored in half precision.
 
     Args:
         name: A runtime that runs files.
