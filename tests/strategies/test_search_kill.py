@@ -29,7 +29,7 @@ rng = np.random.default_rng(1)
 print("started", flush=True)
 run_search(
     space,
-    evaluator=AnalyticEvaluator(seconds=0.003),
+    evaluator=AnalyticEvaluator(seconds=float(sys.argv[4])),
     strategy=NSGA2(population_size=12, seed=4),
     objectives=["ao", "macs", "params"],
     constraints=["macs <= 320M", "latency_ms <= 4"],
@@ -41,13 +41,13 @@ run_search(
 """
 
 
-def start(storage: object, n_trials: int) -> subprocess.Popen:
-    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(storage), str(n_trials)]
+def start(storage: object, n_trials: int, seconds: float) -> subprocess.Popen:
+    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(storage), str(n_trials), str(seconds)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def finish(storage: object, n_trials: int) -> None:
-    with start(storage, n_trials) as process:
+def finish(storage: object, n_trials: int, seconds: float) -> None:
+    with start(storage, n_trials, seconds) as process:
         process.communicate()
     assert process.returncode == 0
 
@@ -58,18 +58,19 @@ def outcome(storage: Any) -> tuple[list, list]:
     return [(r.architecture, r.measurements, r.feasible) for r in records], [r.architecture for r in front]
 
 
-def check(whole: Any, killed: Any, n_trials: int, kills: int, longest: float) -> Counter:
-    finish(whole, n_trials)
+def check(whole: Any, killed: Any, n_trials: int, kills: int, longest: float, seconds: float) -> Counter:
+    """Kill `kills` times, at most `longest` seconds after a trial; an evaluation takes `seconds`."""
+    finish(whole, n_trials, seconds)
     rng = random.Random(0)
     for kill in range(kills):
-        with start(killed, n_trials) as process:
+        with start(killed, n_trials, seconds) as process:
             assert process.stdout
             # In every third run while the study is opened, in the others a few trials on.
             for _ in range(1 if kill % 3 == 0 else rng.randint(2, 3)):
                 assert process.stdout.readline(), "ended before it was killed"
             time.sleep(rng.uniform(0.2, 1) * longest)
             process.kill()
-    finish(killed, n_trials)
+    finish(killed, n_trials, seconds)
     assert outcome(killed) == outcome(whole)
     states = Counter(trial.state.name for trial in load_search(killed).trials)
     assert states["COMPLETE"] == n_trials
@@ -79,7 +80,7 @@ def check(whole: Any, killed: Any, n_trials: int, kills: int, longest: float) ->
 
 @pytest.mark.slow
 def test_journal(tmp_path: Path) -> None:
-    states = check(tmp_path / "whole.log", tmp_path / "killed.log", n_trials=120, kills=10, longest=0.1)
+    states = check(tmp_path / "whole.log", tmp_path / "killed.log", 120, kills=10, longest=0.1, seconds=0.01)
     # Some kills hit a running trial: otherwise nothing was tried.
     assert states["FAIL"] > 0
     assert {file.name for file in tmp_path.iterdir()} == {"whole.log", "killed.log"}
@@ -87,6 +88,7 @@ def test_journal(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_sqlite(tmp_path: Path) -> None:
-    # Every write waits for the disk, so that any moment is one of a running trial.
-    states = check(f"sqlite:///{tmp_path}/whole.db", f"sqlite:///{tmp_path}/killed.db", 10, kills=2, longest=0.3)
+    # Evaluations longer than all the rest of a trial, so that most moments are within one.
+    whole, killed = (f"sqlite:///{tmp_path}/{name}.db" for name in ("whole", "killed"))
+    states = check(whole, killed, 12, kills=3, longest=0.3, seconds=0.2)
     assert states["FAIL"] > 0
