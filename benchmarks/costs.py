@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.network import SiameseNetwork, TemplateBranch, TrackBranch
 
 SMALLEST_CROP, LARGEST_CROP = 16, 2048
 """Sides of a crop, pixels, as a space may declare them."""
@@ -75,24 +75,6 @@ class Costs:
         return asdict(self)
 
 
-class _TrackBranch(nn.Module):
-    def __init__(self, network: SiameseNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, features: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.track(features, image)
-
-
-class _TemplateBranch(nn.Module):
-    def __init__(self, network: SiameseNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.network.template(image)
-
-
 def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | None = None) -> Costs:
     """Count an architecture's or a plain network's parameters and multiply-adds.
 
@@ -119,8 +101,8 @@ def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | Non
             image = torch.zeros(1, 3, template_size, template_size, device=device)
             search = torch.zeros(1, 3, search_size, search_size, device=device)
             features = network.template(image)
-            template = count_operations(_TemplateBranch(network), (image,))
-            track = count_operations(_TrackBranch(network), (features, search))
+            template = count_operations(TemplateBranch(network), (image,))
+            track = count_operations(TrackBranch(network), (features, search))
     finally:
         for module, training in modes.items():
             module.training = training

@@ -177,6 +177,26 @@ def load_cost_table(space: Space, search_size: int | None = None) -> CostTable:
     return table
 
 
+def cost_constraints(
+    constraints: str | Constraint | Sequence[str | Constraint], with_latency: bool
+) -> tuple[Constraint, ...]:
+    """Read constraints that a look-up of costs can answer.
+
+    Raises:
+        InputError: A mistake in one, or one on something that is not looked up here.
+    """
+    parsed = parse_constraints(constraints)
+    known = (*EXACT, "latency_ms") if with_latency else EXACT
+    for constraint in parsed:
+        if constraint.name == "latency_ms" and not with_latency:
+            raise InputError(f"constraint '{constraint}': latency is not known without a latency table")
+        if constraint.name not in known:
+            raise InputError(
+                f"constraint '{constraint}': '{constraint.name}' is no cost; {', '.join(known)} can be bounded here"
+            )
+    return parsed
+
+
 def space_costs(
     table: CostTable,
     sample: int,
@@ -200,15 +220,7 @@ def space_costs(
     """
     if sample < 1:
         raise InputError(f"sample: at least 1 architecture expected, got {sample}")
-    parsed = parse_constraints(constraints)
-    known = EXACT if latency is None else (*EXACT, "latency_ms")
-    for constraint in parsed:
-        if constraint.name == "latency_ms" and latency is None:
-            raise InputError(f"constraint '{constraint}': latency is not known without a latency table")
-        if constraint.name not in known:
-            raise InputError(
-                f"constraint '{constraint}': '{constraint.name}' is no cost; {', '.join(known)} can be bounded here"
-            )
+    parsed = cost_constraints(constraints, with_latency=latency is not None)
     space = table.space
     timed = space.description.search_sizes[0]
     if latency is not None and table.search_size != timed:

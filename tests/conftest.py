@@ -1,8 +1,10 @@
 """Fixtures that every test may use."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 # Read when torch's OpenMP starts: test workers share the cores between them, and threads that spin while they wait for
 # each other are many times slower beside another busy process.
@@ -38,3 +40,32 @@ def data() -> Path:
 def mobile_code() -> str:
     """The published LightTrack-Mobile."""
     return MOBILE
+
+
+class Outcome(NamedTuple):
+    """What a command gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Outcome]:
+    """Call the command line in an empty folder, without a screen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+    def call(*arguments: object) -> Outcome:
+        from lighttrack_nas.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["lighttrack-nas", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return call

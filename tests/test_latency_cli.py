@@ -51,6 +51,15 @@ def test_latency_on_runtimes() -> None:
     assert {latency["branch"] for latency in found["latencies"]} == {"template"}
 
 
+def test_every_runtime_is_known_before_one_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[object] = []
+    monkeypatch.setattr("lighttrack_nas.benchmarks.latency.measure_apart", lambda *_, **__: timed.append(1) or [])
+    chosen = ["--runtime", "torch", "--runtime", "tensorrt"]
+    result = CliRunner().invoke(app, ["latency", "lighttrack-tiny", *chosen])
+    assert "unknown runtime 'tensorrt'" in str(result.exception)
+    assert not timed
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -223,3 +223,27 @@ class SiameseNetwork(nn.Module):
         activation: Callable[[Tensor], Tensor] = torch.relu if self.geometry.box_activation == "relu" else _bounded_exp
         scores = self.cls_head(fused) * self.geometry.score_scale
         return scores, activation(self.reg_head(fused)) * self.geometry.box_scale
+
+
+class TemplateBranch(nn.Module):
+    """`SiameseNetwork.template` as a module of its own, for those who count or export modules."""
+
+    def __init__(self, network: SiameseNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See `SiameseNetwork.template`."""
+        return self.network.template(image)
+
+
+class TrackBranch(nn.Module):
+    """`SiameseNetwork.track` as a module of its own."""
+
+    def __init__(self, network: SiameseNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        """See `SiameseNetwork.track`."""
+        return self.network.track(features, image)

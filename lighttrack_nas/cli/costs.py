@@ -69,12 +69,12 @@ def _costs_of_space(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    from lighttrack_nas.cost_analysis import load_cost_table, space_costs
+    from lighttrack_nas.cost_analysis import cost_constraints, load_cost_table, space_costs
     from lighttrack_nas.search_spaces.loading import load_space
-    from lighttrack_nas.strategies.search.objectives import parse_constraints
     from lighttrack_nas.trackers.files import make_folder
 
-    space, constraints = load_space(name), parse_constraints(where)
+    space = load_space(name)
+    constraints = cost_constraints(where, with_latency=latency_table is not None)  # before the work
     latency = None
     if latency_table is not None:
         from lighttrack_nas.benchmarks.latency_table import LatencyTable

@@ -15,7 +15,7 @@ from lighttrack_nas.trackers.correlation import Fusion
 from lighttrack_nas.trackers.crops import DEVIATION, MEAN
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
-from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.network import SiameseNetwork, TemplateBranch, TrackBranch
 from lighttrack_nas.trackers.runtimes.folding import fold_norms
 
 CORRELATIONS = ("matmul", "convolution")
@@ -53,7 +53,7 @@ def template_graph(network: SiameseNetwork, *, size: int | None = None, raw: boo
         InputError: The size gives another number of correlation kernels than the network was built for.
     """
     side = _checked_template_size(network, size)
-    module = fold_norms(_Template(network))
+    module = fold_norms(TemplateBranch(network))
     return Graph(module, (_take_image(module, side, raw),), ("image",), ("features",))
 
 
@@ -93,7 +93,7 @@ def track_graph(
             network.fusions[name] = _ConvolutionFusion(fusion)
     rows = math.isqrt(network.exit.kernels)
     features = _noise(1, network.exit.channels, rows, rows)
-    module = fold_norms(_Track(network))
+    module = fold_norms(TrackBranch(network))
     image = _take_image(module, search_size, raw)
     free = {"image": (1, 2) if raw else (2, 3)} if dynamic else {}
     return Graph(module, (features, image), ("features", "image"), ("logits", "distances"), free)
@@ -104,24 +104,6 @@ def exported(graph: Graph) -> torch.export.ExportedProgram:
     dynamic = torch.export.Dim.DYNAMIC
     axes = tuple({axis: dynamic for axis in graph.free.get(name, ())} for name in graph.input_names)
     return torch.export.export(graph.module, graph.inputs, dynamic_shapes=axes)
-
-
-class _Template(nn.Module):
-    def __init__(self, network: SiameseNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.network.template(image)
-
-
-class _Track(nn.Module):
-    def __init__(self, network: SiameseNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, features: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.track(features, image)
 
 
 class _ConvolutionFusion(nn.Module):
