@@ -82,7 +82,7 @@ def count_parts(space: Space, search_size: int, progress: Progress | None = None
     """
     tell = progress or (lambda _amount, _where: None)
     with torch.random.fork_rng(devices=[]):  # the weights do not matter, but drawing them must not show
-        network = build(space, _AllCandidates()).eval()
+        network = build(space, AllCandidates()).eval()
     backbone = _Chain([network.backbone.stem, *network.backbone.blocks.values()])
     names = ["", *network.backbone.blocks]  # the stem has no label
     template, search = (torch.zeros(1, 3, size, size) for size in (space.description.template_size, search_size))
@@ -134,7 +134,7 @@ def _count_fusions(
     """Neck and fusion, on the features by block."""
     counted = []
     for exit_ in network.exits:
-        module = _Fused(network.necks[str(exit_.channels)], network.fusions[str(exit_.kernels)])
+        module = Fused(network.necks[str(exit_.channels)], network.fusions[str(exit_.kernels)])
         features = (of_template[exit_.block], of_search[exit_.block])
         counted.append(_count_modules(module, ("neck", "fusion"), features))
         tell(1, f"fusion behind {exit_.block}")
@@ -148,7 +148,7 @@ def _count_towers(
     by_cells: dict[tuple[int, ...], list[list[list[_Cost]]]] = {}
     for size in dict.fromkeys(cells):
         by_cells[size] = []
-        for width, tower in zip(space.candidates[width_label(branch)], _candidates(head), strict=True):
+        for width, tower in zip(space.candidates[width_label(branch)], candidates_of(head), strict=True):
             assert isinstance(tower, Tower)
             fused = torch.zeros(1, space.description.fused_channels, *size)
             by_cells[size].append(_count_chain(_Chain([*tower.layers, tower.prediction]), fused))
@@ -189,13 +189,15 @@ class _Candidates(nn.ModuleList):
     """All candidates of a place, in the space's order."""
 
 
-class _AllCandidates:
+class AllCandidates:
     """The chooser that makes every candidate, so that the builder alone knows how."""
 
     def layer(self, label: str, factories: Factories) -> nn.Module:
+        """All candidates of a place."""
         return _Candidates([factory() for factory in factories.values()])
 
     def output(self, exits: Sequence[str]) -> tuple[nn.Module, tuple[int, ...]]:
+        """The first exit, with every exit kept."""
         return ChosenOutput(0), tuple(range(len(exits)))
 
 
@@ -204,7 +206,7 @@ class _Chain(nn.Module):
 
     def __init__(self, places: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.places = nn.ModuleList(_candidates(place) for place in places)
+        self.places = nn.ModuleList(candidates_of(place) for place in places)
 
     def forward(self, features: Tensor) -> list[list[Tensor]]:
         """The outputs by place and candidate."""
@@ -215,17 +217,20 @@ class _Chain(nn.Module):
         return outputs
 
 
-class _Fused(nn.Module):
+class Fused(nn.Module):
+    """What stands between both branches and the towers: neck and fusion of one exit."""
+
     def __init__(self, neck: nn.Module, fusion: nn.Module) -> None:
         super().__init__()
         self.neck = neck
         self.fusion = fusion
 
     def forward(self, template: Tensor, search: Tensor) -> Tensor:
+        """Features of both branches to what the towers read; shapes as in `Fusion.forward`."""
         return self.fusion(*self.neck(template, search))
 
 
-def _candidates(module: nn.Module) -> nn.ModuleList:
+def candidates_of(module: nn.Module) -> nn.ModuleList:
     """The candidates of a place; a place without a choice has one."""
     return module if isinstance(module, _Candidates) else nn.ModuleList([module])
 

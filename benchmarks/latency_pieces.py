@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.benchmarks.cost_parts import _AllCandidates, _candidates, _Fused
+from lighttrack_nas.benchmarks.cost_parts import AllCandidates, Fused, candidates_of
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.builder import build
 from lighttrack_nas.search_spaces.description import BRANCHES
@@ -95,7 +95,7 @@ def find_pieces(space: Space) -> Pieces:
     description = space.description
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # weights of ordinary size, the same every time
-        network = build(space, _AllCandidates()).eval()
+        network = build(space, AllCandidates()).eval()
     image = torch.zeros(1, 3, description.search_sizes[0], description.search_sizes[0])
     template = torch.zeros(1, 3, description.template_size, description.template_size)
     found = _Collection()
@@ -105,21 +105,21 @@ def find_pieces(space: Space) -> Pieces:
     blocks, behind = {}, {}
     for name, block in network.backbone.blocks.items():
         blocks[name] = found.place(space.candidates[name], block, search)
-        first = _candidates(block)[0]
+        first = candidates_of(block)[0]
         search, target = first(search), first(target)
         behind[name] = (target, search)
     fusions, layers, predictions = {}, {}, {}
     for exit_ in network.exits:
-        fusion = _Fused(network.necks[str(exit_.channels)], network.fusions[str(exit_.kernels)])
+        fusion = Fused(network.necks[str(exit_.channels)], network.fusions[str(exit_.kernels)])
         fusions[exit_.block] = found.add("fusion", fusion, *behind[exit_.block])
         fused = fusion(*behind[exit_.block])
         for branch, head in zip(BRANCHES, (network.cls_head, network.reg_head), strict=True):
-            for width, tower in zip(space.candidates[width_label(branch)], _candidates(head), strict=True):
+            for width, tower in zip(space.candidates[width_label(branch)], candidates_of(head), strict=True):
                 assert isinstance(tower, Tower)
                 where, features, places = (exit_.block, branch, width), fused, []
                 for index, layer in enumerate(tower.layers):
                     places.append(found.place(space.candidates[layer_label(branch, index)], layer, features))
-                    features = _candidates(layer)[0](features)
+                    features = candidates_of(layer)[0](features)
                 layers[where] = places
                 predictions[where] = found.add("prediction", tower.prediction, features)
     return Pieces(space, found.pieces, stem, blocks, fusions, layers, predictions)
@@ -143,7 +143,7 @@ class _Collection:
 
     def place(self, names: Iterable[str], module: nn.Module, features: Tensor) -> dict[str, str]:
         """Add the candidates of a place."""
-        candidates = zip(names, _candidates(module), strict=True)
+        candidates = zip(names, candidates_of(module), strict=True)
         return {name: self.add(name, candidate, features) for name, candidate in candidates}
 
 
