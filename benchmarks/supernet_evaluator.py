@@ -32,10 +32,11 @@ from lighttrack_nas.trackers.pairs.pair import PairSource, draw_batch
 from lighttrack_nas.trackers.sequence import Sequence as Video
 from lighttrack_nas.trackers.targets import TargetSettings
 
-MEASUREMENTS = ("ao", "loss", "macs", "params", "latency_ms")
+MEASUREMENTS = ("ao", "overlap", "loss", "macs", "params", "latency_ms")
 """All that an evaluator may give; see `metrics`, `scoring`, `costs` and `latency`."""
 AGAIN_ROUNDS = 12
 """Turns of each network in `SupernetEvaluator.latencies_again`."""
+_QUICK = ("overlap", "loss")
 # Pairs have numbers: from here on those of the quick score, so that one source never gives both uses the same pairs.
 _FIRST_QUICK = 2**20
 
@@ -44,8 +45,9 @@ class SupernetEvaluator:
     """Measures architectures on copies of their paths' weights; the supernet stays as it is.
 
     A path's network is extracted, its BatchNorm statistics are estimated afresh, always on the same training pairs, and
-    it is scored: by tracking ("ao"), or by the mean loss on fixed pairs ("loss"). Everything but "latency_ms" is a
-    function of the arguments and the architecture, in whatever order and how often ever it is asked.
+    it is scored: by tracking ("ao"), or on fixed pairs by the mean overlap of the best box ("overlap") and the mean loss
+    ("loss"). Everything but "latency_ms" is a function of the arguments and the architecture, in whatever order and how
+    often ever it is asked.
 
     Pairs and frames are read once, when first needed, and stay in memory: 4 bytes a pixel and channel of each pair, 1
     of each frame.
@@ -55,11 +57,11 @@ class SupernetEvaluator:
         sequences: Videos for "ao"; without any there is no "ao".
         calibration_pairs: Training pairs for the BatchNorm statistics; None scores with the supernet's own, which fit
             no path in particular.
-        quick_pairs: Pairs for "loss", not those trained on; without them there is no "loss".
+        quick_pairs: Pairs for "overlap" and "loss", not those trained on; without them there is neither.
         seed: Of both kinds of pairs.
         calibration_batches: Batches for the statistics.
         batch_size: Pairs a batch, of both kinds.
-        quick_pairs_count: Pairs for "loss".
+        quick_pairs_count: How many of them.
         hyper_parameters: The tracker's: a value, a set's name, or a file.
         device: Where scores and latency are measured.
         latency: How "latency_ms" is measured, or a table that predicts it in microseconds: then it is one of the costs.
@@ -140,7 +142,7 @@ class SupernetEvaluator:
         if not self.sequences:
             self._missing["ao"] = "sequences to track"
         if quick_pairs is None:
-            self._missing["loss"] = "quick_pairs to score on"
+            self._missing |= dict.fromkeys(_QUICK, "quick_pairs to score on")
         self.measurements: tuple[str, ...] = tuple(name for name in MEASUREMENTS if name not in self._missing)
 
     def costs(self, architecture: Architecture) -> dict[str, float]:
@@ -158,7 +160,7 @@ class SupernetEvaluator:
             names: What to measure, of `measurements`.
 
         Returns:
-            A value for every name: "ao" as a fraction, "latency_ms" of one tracked frame: the median, or what
+            A value for every name: "ao" and "overlap" as fractions, "latency_ms" of one tracked frame: the median, or what
             the table predicts.
 
         Raises:
@@ -172,12 +174,12 @@ class SupernetEvaluator:
                 raise InputError(f"measurement '{name}': the evaluator was given no {self._missing[name]}")
         values = self.costs(architecture)
         if not set(names) <= values.keys():
-            network = self.extract(architecture, recalibrated=bool({"ao", "loss"} & set(names)))
+            network = self.extract(architecture, recalibrated=bool({"ao", *_QUICK} & set(names)))
             if "ao" in names:
                 scores = track_ao(network, self.sequences, self._hyper_parameters, self._device, frames=self._frames)
                 values["ao"] = scores["ao"]
-            if "loss" in names:
-                values["loss"] = fixed_pairs_loss(network, self._quick, self._targets, self._losses)["loss"]
+            if not {*_QUICK}.isdisjoint(names):
+                values |= fixed_pairs_loss(network, self._quick, self._targets, self._losses)
             if "latency_ms" in names and "latency_ms" not in values:
                 values["latency_ms"] = measure_latency(network, **asdict(self._latency)).median_ms
         return {name: values[name] for name in names}

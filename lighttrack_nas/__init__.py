@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
-    from lighttrack_nas.config import Config, load_config
+    from lighttrack_nas.config import Config
+    from lighttrack_nas.config_files import load_config
     from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, space_costs
     from lighttrack_nas.exporting import Export, export_model
     from lighttrack_nas.fronts import Front
@@ -100,7 +101,7 @@ _HOMES = {
     "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",
-    "load_config": "config",
+    "load_config": "config_files",
     "load_cost_table": "cost_analysis",
     "load_model": "models",
     "load_space": "search_spaces.loading",

@@ -119,7 +119,6 @@ def run_search(config: Config, say: Say) -> Result:
     """
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.searching import search
-    from lighttrack_nas.strategies.search.nsga2 import NSGA2
 
     _prepare_torch(config)
     space, part = load_space(config.space), config.search
@@ -156,7 +155,7 @@ def run_search(config: Config, say: Say) -> Result:
         return search(
             space,
             evaluator=evaluator,
-            strategy=NSGA2(population_size=part.population, seed=config.seed),
+            strategy=part.search_strategy(config.seed),
             objectives=part.objectives,
             constraints=part.constraints,
             n_trials=part.trials,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lighttrack_nas.config import Config, parse_point
+from lighttrack_nas.config import Config
+from lighttrack_nas.config_files import parse_point
 from lighttrack_nas.results import Result
 from lighttrack_nas.search_spaces.architecture import Architecture
 

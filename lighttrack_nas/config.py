@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lighttrack_nas.search_spaces.loading import describe_mistakes
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.search.objectives import Constraint, parse_constraints, parse_objectives
+from lighttrack_nas.strategies.search.objectives import parse_constraints, parse_objectives
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.generator.sets import GENERATED_SETS
-from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
-from lighttrack_nas.trackers.names import checked_name
-from lighttrack_nas.trackers.parsing import parse_yaml, read_text, short
-from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime
+
+if TYPE_CHECKING:
+    from lighttrack_nas.strategies.search.problem import SearchStrategy
 
 Weight = Annotated[float, Field(gt=0)]
 Training = dict[str, Any]
 """Fields of `TrainingSettings`; the seed is the configuration's unless given."""
+Named = str | dict[str, Any]
+"""A strategy: its name, or a mapping of `name` and settings."""
 
 
 class _Part(BaseModel):
@@ -153,22 +153,25 @@ class LatencyPart(_Part):
 
 
 class SearchPart(_Part):
-    """The evolution.
+    """The search of architectures.
 
     Attributes:
+        strategy: Of `strategies.search.registry`, such as "nsga2", or {name: nsga2, mutation_probability: 0.1}; its
+            seed is the configuration's unless given.
         objectives: Such as "maximize ao", "minimize macs", "minimize latency_ms".
         constraints: Such as "macs <= 600M", or a set: Mobile, LargeA, LargeB.
         trials: Evaluated architectures in all.
-        population: Of NSGA-II.
+        population: Of strategies that have one, unless their settings say otherwise.
         enqueue: Architectures to try first: official codes or JSON files.
         storage: Any Optuna storage's URL; None keeps a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
-        quick_pairs: Pairs for the objective "loss".
+        quick_pairs: Pairs for "overlap" and "loss".
         latency: Where "latency_ms" comes from.
         hyper_parameters: The tracker's while candidates are scored, and of the retrained network until it is tuned.
     """
 
+    strategy: Named = "nsga2"
     objectives: tuple[str, ...] = ("maximize ao", "minimize macs")
     constraints: tuple[str, ...] = ()
     trials: int = Field(default=200, ge=1)
@@ -195,6 +198,25 @@ class SearchPart(_Part):
         """Whether latency is an objective or a constraint."""
         names = [goal.name for goal in parse_objectives(self.objectives)]
         return "latency_ms" in names + [limit.name for limit in parse_constraints(self.constraints)]
+
+    def search_strategy(self, seed: int) -> SearchStrategy:
+        """Make the strategy.
+
+        Args:
+            seed: Of the strategy, unless its settings give one.
+
+        Raises:
+            InputError: No such strategy or setting, or an impossible value.
+        """
+        from lighttrack_nas.strategies.search.registry import search_strategy, setting_names
+
+        settings = dict(self.strategy) if isinstance(self.strategy, dict) else {"name": self.strategy}
+        name = settings.pop("name", None)
+        if not isinstance(name, str):
+            raise InputError(f"search.strategy: expected a name, or a mapping with a name, got {self.strategy!r}")
+        defaults = {"seed": seed, "population_size": self.population}
+        known = setting_names(name)
+        return search_strategy(name, **{key: value for key, value in defaults.items() if key in known} | settings)
 
 
 class RetrainPart(_Part):
@@ -280,77 +302,3 @@ def checked(model: type[Any], content: object, where: str) -> Any:
         return model.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{where}: {describe_mistakes(error, model)}") from None
-
-
-def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
-    """Read a configuration file, and set single values otherwise.
-
-    Args:
-        path: A YAML file; None starts from the defaults.
-        overrides: Such as "supernet.training.steps=500" or "search.constraints=[macs<=40M]": a path of keys, and a
-            value as YAML.
-
-    Raises:
-        InputError: Unreadable file, unknown key, or impossible value; it says where.
-    """
-    where = "configuration" if path is None else f"configuration '{path}'"
-    content: Any = {} if path is None else parse_yaml(read_text(Path(path), "configuration"), where) or {}
-    if not isinstance(content, dict):
-        raise InputError(f"{where}: expected a mapping of keys such as space, data, search; got {short(content)}")
-    for override in overrides:
-        _set(content, override)
-    space = content.get("space")
-    if path is not None and isinstance(space, str) and space.endswith((".yaml", ".yml")):
-        # A space beside the configuration is found wherever the command is called from.
-        content["space"] = str(Path(path).parent / space)
-    config: Config = checked(Config, content, where)
-    for name in ("supernet", "retrain", "pretraining"):
-        part = getattr(config, name)
-        if part is not None:
-            config.training(part.training, f"{where}: {name}.training")
-    _check_later_steps(config, where)
-    return config
-
-
-def _check_later_steps(config: Config, where: str) -> None:
-    """Find now what would stop a step that comes after hours of training."""
-    try:
-        parse_objectives(config.search.objectives)
-        parse_constraints(config.search.constraints)
-        load_hyper_parameters(config.search.hyper_parameters)
-        if config.search.wants_latency:
-            part = config.search.latency
-            Options(part.threads, precision=part.precision)
-            checked_runtime(part.runtime, writing=True)
-        if config.retrain.choose != "best":
-            parse_point(config.retrain.choose)
-        for videos in (config.validation, *(s for s in config.data.sources if isinstance(s, Videos))):
-            if videos.path.startswith("generated-"):
-                checked_name(videos.path, GENERATED_SETS, "generated set")
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-
-
-def parse_point(text: str) -> Constraint:
-    """Read which point of a front is meant: a measurement and the value to be near to, such as "macs=30M".
-
-    Raises:
-        InputError: Malformed, or no measurement.
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"retrain.choose: expected 'best' or a measurement such as 'macs=30M', got '{text}'")
-    return Constraint.parse(f"{name}<={value}")
-
-
-def _set(content: dict[str, Any], override: str) -> None:
-    path, equals, text = override.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys):
-        raise InputError(f"'{override}': expected KEY=VALUE, such as supernet.training.steps=500")
-    value = parse_yaml(text, f"the value of '{path.strip()}'")
-    for number, key in enumerate(keys[:-1]):
-        content = content.setdefault(key, {})
-        if not isinstance(content, dict):
-            raise InputError(f"'{override}': '{'.'.join(keys[: number + 1])}' is no mapping of keys")
-    content[keys[-1]] = value

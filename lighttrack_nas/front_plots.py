@@ -34,6 +34,7 @@ class Axis(NamedTuple):
 
 _AXES = {
     "ao": Axis("average overlap (AO)", 1, 4),
+    "overlap": Axis("overlap on fixed pairs", 1, 4),
     "loss": Axis("loss", 1, 4),
     "macs": Axis("MACs of a tracked frame (M)", 1e6, 1),
     "params": Axis("parameters (M)", 1e6, 3),

@@ -15,6 +15,8 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective
+from lighttrack_nas.strategies.search.problem import SearchStrategy
+from lighttrack_nas.strategies.search.registry import search_strategy
 from lighttrack_nas.trackers.files import make_folder
 
 if TYPE_CHECKING:
@@ -27,14 +29,14 @@ def search(
     evaluator: Evaluator,
     n_trials: int,
     output: str | Path,
-    strategy: NSGA2 | None = None,
+    strategy: SearchStrategy | str | None = None,
     objectives: str | Objective | Iterable[str | Objective] = ("maximize ao", "minimize macs"),
     constraints: str | Constraint | Iterable[str | Constraint] = (),
     storage: str | None = None,
     enqueue: Sequence[Architecture | str] = (),
     progress: Progress | None = None,
 ) -> Result:
-    """Search a space with Optuna's NSGA-II, or go on with a search that was stopped.
+    """Search a space, or go on with a search that was stopped.
 
     Where latency is an objective or a constraint, the front's networks are measured again at the end, in turns, by an
     evaluator that can (`LatencyEvaluator`): the front shows both figures.
@@ -47,8 +49,8 @@ def search(
         evaluator: What measures architectures, such as `SupernetEvaluator`.
         n_trials: Completed trials to have at the end, those of an earlier call included.
         output: The run's folder.
-        strategy: How to search; None: NSGA-II with a population of 48.
-        objectives: Of "ao", "loss", "macs", "params", "latency_ms", each with or without a direction.
+        strategy: How to search, or the name of a way, such as "random"; None: NSGA-II with a population of 48.
+        objectives: Of "ao", "overlap", "loss", "macs", "params", "latency_ms", each with or without a direction.
         constraints: Such as "macs <= 600M", or the sets "Mobile", "LargeA", "LargeB".
         storage: An Optuna storage's URL; None: the journal.
         enqueue: Architectures to evaluate first; official codes will do.
@@ -70,7 +72,7 @@ def search(
         study = run_search(
             space,
             evaluator=evaluator,
-            strategy=strategy or NSGA2(),
+            strategy=search_strategy(strategy) if isinstance(strategy, str) else strategy or NSGA2(),
             objectives=objectives,
             constraints=constraints,
             n_trials=n_trials,

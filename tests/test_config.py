@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lighttrack_nas.config import Config, load_config
+from lighttrack_nas.config import Config
+from lighttrack_nas.config_files import load_config
 from lighttrack_nas.data import expanded, read_videos
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.trackers.errors import InputError

@@ -12,7 +12,7 @@ from lighttrack_nas import latency_tables
 from lighttrack_nas.benchmarks.latency import LatencySettings
 from lighttrack_nas.benchmarks.latency_build import table_file
 from lighttrack_nas.cli.app import app
-from lighttrack_nas.config import load_config
+from lighttrack_nas.config_files import load_config
 from lighttrack_nas.latency_tables import machines_table, new_table
 
 TINY = ltn.load_space("lighttrack-tiny")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lighttrack_nas import chain
 from lighttrack_nas.cli.fronts import print_front
-from lighttrack_nas.config import Config, load_config
+from lighttrack_nas.config import Config
+from lighttrack_nas.config_files import load_config
 from lighttrack_nas.strategies.one_shot.processes import is_first_process
 from lighttrack_nas.training import SUPERNET_FILE
 

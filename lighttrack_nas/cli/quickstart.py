@@ -14,7 +14,8 @@ from lighttrack_nas.cli.chain import resumable, say, show_retrained
 from lighttrack_nas.cli.fronts import print_front
 from lighttrack_nas.cli.printing import print_table
 from lighttrack_nas.cli.tracking import resolve_tracker, track
-from lighttrack_nas.config import Config, load_config
+from lighttrack_nas.config import Config
+from lighttrack_nas.config_files import load_config
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.trackers.files import write_atomically
 

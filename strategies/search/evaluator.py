@@ -11,7 +11,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 class Evaluator(Protocol):
     """Measures architectures. The search knows nothing else of videos, networks or devices.
 
-    Two architectures of one key get one measurement, and the search copies it: scores ("ao", "loss") by
+    Two architectures of one key get one measurement, and the search copies it: scores ("ao", "overlap", "loss") by
     `Architecture.path()` where `inherits_weights`, by `canonical()` otherwise; costs and latency by `canonical()`.
     """
 

@@ -10,7 +10,7 @@ Optuna selects the parents, crosses and mutates (`optuna.samplers.NSGAIISampler`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.objectives import Constraint, total_violation
-from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest
+from lighttrack_nas.strategies.search.objectives import total_violation
+from lighttrack_nas.strategies.search.problem import SearchProblem
+from lighttrack_nas.strategies.search.trials import FAILURE, digest
 from lighttrack_nas.trackers.errors import InputError
-
-Costs = Callable[[Architecture], Mapping[str, float]]
 
 REDRAWS = 200
 """Draws for one proposal, after which the least bad of them is taken."""
@@ -74,26 +73,9 @@ class NSGA2:
             seed=seed,
         )
 
-    def sampler(
-        self,
-        space: Space,
-        *,
-        costs: Costs | None = None,
-        constraints: Sequence[Constraint] = (),
-        known_by: Key = "path",
-        first: Sequence[Architecture] = (),
-    ) -> ArchitectureSampler:
-        """Make the sampler of a search.
-
-        Args:
-            space: What to draw from.
-            costs: Gives an architecture's costs; None to draw without looking at costs.
-            constraints: Which costs to keep to. Constraints on measurements that `costs` does not give are left to
-                Optuna's selection.
-            known_by: The trials' user attribute by which a network is known: "path" or "network".
-            first: Architectures to propose before any other, whatever they cost.
-        """
-        return ArchitectureSampler(self, space, costs, tuple(constraints), known_by, tuple(first))
+    def sampler(self, problem: SearchProblem) -> ArchitectureSampler:
+        """See `SearchStrategy.sampler`."""
+        return ArchitectureSampler(self, problem)
 
 
 class ArchitectureSampler(NSGAIISampler):
@@ -103,25 +85,12 @@ class ArchitectureSampler(NSGAIISampler):
     generations under this class's name in the study, so another name would not find those of older studies.
     """
 
-    def __init__(
-        self,
-        strategy: NSGA2,
-        space: Space,
-        costs: Costs | None,
-        constraints: tuple[Constraint, ...],
-        known_by: Key,
-        first: tuple[Architecture, ...],
-    ) -> None:
+    def __init__(self, strategy: NSGA2, problem: SearchProblem) -> None:
         super().__init__(population_size=strategy.population_size, seed=strategy.seed % 2**32)
-        for architecture in first:
-            space.require(architecture)
         self._strategy = strategy
-        self._space = space
-        self._costs = costs
-        self._constraints = constraints
-        self._known_by = known_by
-        self._first = {digest(architecture.path()): architecture for architecture in first}
-        self._distributions = distributions(space)
+        self._problem = problem
+        self._first = {digest(architecture.path()): architecture for architecture in problem.first}
+        self._distributions = distributions(problem.space)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Give every choice of the space, from the first trial on."""
@@ -139,7 +108,7 @@ class ArchitectureSampler(NSGAIISampler):
         if proposal is None:
             rng = np.random.default_rng([self._strategy.seed, len(complete)])
             parents = self._parents(study, generation)
-            draw = self._child(study, parents, rng) if parents else lambda: self._space.sample(rng)
+            draw = self._child(study, parents, rng) if parents else lambda: self._problem.space.sample(rng)
             proposal = self._best_draw(draw, self._keys(complete), self._keys(failed))
         return {label: value for label, value in proposal.choices.items() if label in search_space}
 
@@ -159,7 +128,9 @@ class ArchitectureSampler(NSGAIISampler):
         return next((architecture for path, architecture in self._first.items() if path not in done), None)
 
     def _keys(self, trials: Sequence[FrozenTrial]) -> set[str]:
-        return {trial.user_attrs[self._known_by] for trial in trials if self._known_by in trial.user_attrs}
+        return {
+            trial.user_attrs[self._problem.known_by] for trial in trials if self._problem.known_by in trial.user_attrs
+        }
 
     def _child(
         self, study: optuna.Study, parents: list[FrozenTrial], rng: np.random.Generator
@@ -170,7 +141,7 @@ class ArchitectureSampler(NSGAIISampler):
         def child() -> Architecture:
             inherited = generate(study, self._distributions, parents)
             # Optuna leaves out what it mutates, to be drawn uniformly.
-            return self._space.architecture(dict(self._space.sample(rng).choices) | inherited)
+            return self._problem.space.architecture(dict(self._problem.space.sample(rng).choices) | inherited)
 
         return child
 
@@ -183,8 +154,12 @@ class ArchitectureSampler(NSGAIISampler):
         best, best_badness = None, (True, True, True, float("inf"))
         for _ in range(REDRAWS):
             candidate = draw()
-            key = digest(candidate.path() if self._known_by == "path" else candidate.canonical())
-            violation = total_violation(self._constraints, self._costs(candidate)) if self._costs else 0.0
+            key = digest(candidate.path() if self._problem.known_by == "path" else candidate.canonical())
+            violation = (
+                total_violation(self._problem.constraints, self._problem.costs(candidate))
+                if self._problem.costs
+                else 0.0
+            )
             badness = (key in failed, violation > 0, key in known, violation)
             if best is None or badness < best_badness:
                 best, best_badness = candidate, badness

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.storages import BaseStorage
@@ -22,7 +22,7 @@ from optuna.trial import Trial, TrialState
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
-from lighttrack_nas.strategies.search.nsga2 import NSGA2, distributions
+from lighttrack_nas.strategies.search.nsga2 import distributions
 from lighttrack_nas.strategies.search.objectives import (
     Constraint,
     Objective,
@@ -30,6 +30,7 @@ from lighttrack_nas.strategies.search.objectives import (
     parse_objectives,
     short_number,
 )
+from lighttrack_nas.strategies.search.problem import SearchProblem, SearchStrategy
 from lighttrack_nas.strategies.search.storage import failures_of, open_for_writing
 from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest
 from lighttrack_nas.trackers.errors import InputError
@@ -49,7 +50,7 @@ def run_search(
     space: Space,
     *,
     evaluator: Evaluator,
-    strategy: NSGA2,
+    strategy: SearchStrategy,
     objectives: str | Objective | Iterable[str | Objective],
     constraints: str | Constraint | Iterable[str | Constraint] = (),
     n_trials: int,
@@ -98,7 +99,15 @@ def run_search(
         raise InputError(f"the evaluator's record() cannot be kept with the search: {error}") from None
     known_by: Key = "path" if evaluator.inherits_weights else "network"
     sampler = strategy.sampler(
-        space, costs=evaluator.costs, constraints=bounds, known_by=known_by, first=tuple(enqueue)
+        SearchProblem(
+            space=space,
+            objectives=goals,
+            constraints=bounds,
+            costs=evaluator.costs,
+            known_by=known_by,
+            first=tuple(enqueue),
+            trials=n_trials,
+        )
     )
     attributes = {
         "space": space.description.model_dump(mode="json"),
@@ -106,7 +115,7 @@ def run_search(
         "objectives": [str(goal) for goal in goals],
         "constraints": [str(bound) for bound in bounds],
         "evaluator": evaluator.record(),
-        "strategy": {"name": type(strategy).__name__} | asdict(strategy),
+        "strategy": {"name": type(strategy).__name__} | asdict(cast(Any, strategy)),
         "versions": _versions(),
     }
     if "latency_ms" in names and isinstance(evaluator, LatencyEvaluator):

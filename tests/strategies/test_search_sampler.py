@@ -18,6 +18,7 @@ from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.nsga2 import NSGA2, REDRAWS, distributions
 from lighttrack_nas.strategies.search.objectives import parse_constraints
+from lighttrack_nas.strategies.search.problem import SearchProblem
 from lighttrack_nas.strategies.search.trials import digest
 from lighttrack_nas.trackers.errors import InputError
 
@@ -27,7 +28,7 @@ class TestOptunasOwn(BasicSamplerTestCase, MultiObjectiveSamplerTestCase):
 
     @pytest.fixture
     def sampler(self, tiny: Space) -> Callable[[], BaseSampler]:
-        return lambda: NSGA2(population_size=4).sampler(tiny)
+        return lambda: NSGA2(population_size=4).sampler(SearchProblem(space=tiny))
 
 
 def ask_and_tell(
@@ -53,7 +54,7 @@ def make_study(sampler: BaseSampler) -> optuna.Study:
 
 
 def test_the_space_is_full_from_the_first_trial_on(tiny: Space) -> None:
-    study = make_study(NSGA2().sampler(tiny))
+    study = make_study(NSGA2().sampler(SearchProblem(space=tiny)))
     trial = study.ask()
     space = study.sampler.infer_relative_search_space(study, study.trials[0])
     assert {label: distribution.choices for label, distribution in space.items()} == dict(tiny.labels)
@@ -66,7 +67,7 @@ def test_labels_without_a_choice_are_none(tmp_path: Any) -> None:
     path.write_text("extends: lighttrack-tiny\nname: narrow\noutputs: [stage3-block1]\n")
     space = load_space(path)
     assert "output" not in space.labels
-    trial = make_study(NSGA2().sampler(space)).ask(distributions(space))
+    trial = make_study(NSGA2().sampler(SearchProblem(space=space))).ask(distributions(space))
     assert space.architecture(trial.params).space == space
 
 
@@ -74,7 +75,7 @@ def test_the_first_generation_is_uniform(tiny: Space) -> None:
     label, candidates = next(iter(tiny.labels.items()))
     counts = dict.fromkeys(candidates, 0)
     for seed in range(300):
-        trial = make_study(NSGA2(seed=seed).sampler(tiny)).ask()
+        trial = make_study(NSGA2(seed=seed).sampler(SearchProblem(space=tiny))).ask()
         counts[trial.suggest_categorical(label, candidates)] += 1
     expected = 300 / len(candidates)
     assert all(abs(count - expected) < 5 * np.sqrt(expected) for count in counts.values()), counts
@@ -84,7 +85,7 @@ def test_a_proposal_is_a_function_of_seed_and_ended_trials(
     tiny: Space, values: Callable[[Architecture], list[float]]
 ) -> None:
     def sampler(seed: int = 5) -> BaseSampler:
-        return NSGA2(population_size=6, seed=seed).sampler(tiny)
+        return NSGA2(population_size=6, seed=seed).sampler(SearchProblem(space=tiny))
 
     whole = ask_and_tell(make_study(sampler()), tiny, 30, values)
     study = make_study(sampler())
@@ -101,12 +102,12 @@ def test_a_proposal_is_a_function_of_seed_and_ended_trials(
 
 def test_children_come_from_parents(tiny: Space, values: Callable[[Architecture], list[float]]) -> None:
     strategy = NSGA2(population_size=6, mutation_probability=0.0)
-    study = make_study(strategy.sampler(tiny))
+    study = make_study(strategy.sampler(SearchProblem(space=tiny)))
     first = ask_and_tell(study, tiny, 6, values)
     genes = {label: {a.choices[label] for a in first} for label in tiny.labels}
     for child in ask_and_tell(study, tiny, 12, values):
         assert all(child.choices[label] in genes[label] for label in tiny.labels)
-    mutants = make_study(NSGA2(population_size=6, mutation_probability=1.0).sampler(tiny))
+    mutants = make_study(NSGA2(population_size=6, mutation_probability=1.0).sampler(SearchProblem(space=tiny)))
     ask_and_tell(mutants, tiny, 6, values)
     drawn = ask_and_tell(mutants, tiny, 6, values)
     assert any(child.choices[label] not in genes[label] for child in drawn for label in tiny.labels)
@@ -118,7 +119,9 @@ def test_costs_are_redrawn_in_every_generation(
     rng = np.random.default_rng(0)
     macs = sorted(evaluator.costs(tiny.sample(rng))["macs"] for _ in range(200))
     bounds = parse_constraints(f"macs <= {macs[20]}")
-    study = make_study(NSGA2(population_size=10).sampler(tiny, costs=evaluator.costs, constraints=bounds))
+    study = make_study(
+        NSGA2(population_size=10).sampler(SearchProblem(space=tiny, costs=evaluator.costs, constraints=bounds))
+    )
     asked = ask_and_tell(study, tiny, 40, values)
     assert all(evaluator.costs(a)["macs"] <= macs[20] for a in asked)
     assert len({a.path() for a in asked}) == 40
@@ -133,7 +136,7 @@ def test_bounds_that_nothing_keeps(tiny: Space, evaluator: Any) -> None:
         return found
 
     bounds = parse_constraints("macs <= 1")
-    study = make_study(NSGA2().sampler(tiny, costs=costs, constraints=bounds))
+    study = make_study(NSGA2().sampler(SearchProblem(space=tiny, costs=costs, constraints=bounds)))
     trial = study.ask(distributions(tiny))
     assert len(seen) == REDRAWS
     assert evaluator.costs(tiny.architecture(trial.params))["macs"] == min(seen)
@@ -156,7 +159,7 @@ def test_a_space_that_is_used_up_gives_known_networks(
     )
     space = load_space(path)
     assert (space.size.labels, space.size.networks) == (8, 6)
-    study = make_study(NSGA2(population_size=50).sampler(space, known_by=known_by))
+    study = make_study(NSGA2(population_size=50).sampler(SearchProblem(space=space, known_by=known_by)))
     different = {"path": 8, "network": 6}[known_by]
 
     def key(architecture: Architecture) -> Architecture:
@@ -181,11 +184,11 @@ def test_settings_are_checked(tiny: Space, lighttrack: Space) -> None:
             NSGA2(**{name: 1.5})
     foreign = lighttrack.sample(np.random.default_rng(0))
     with pytest.raises(InputError, match=re.escape("is of space 'lighttrack'")):
-        NSGA2().sampler(tiny, first=[foreign])
-    assert NSGA2(seed=2**40).sampler(tiny)
+        NSGA2().sampler(SearchProblem(space=tiny, first=(foreign,)))
+    assert NSGA2(seed=2**40).sampler(SearchProblem(space=tiny))
 
 
 def test_the_global_generators_are_left_alone(tiny: Space, values: Callable[[Architecture], list[float]]) -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    ask_and_tell(make_study(NSGA2(population_size=3).sampler(tiny)), tiny, 9, values)
+    ask_and_tell(make_study(NSGA2(population_size=3).sampler(SearchProblem(space=tiny))), tiny, 9, values)
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
