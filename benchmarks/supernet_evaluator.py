@@ -45,9 +45,9 @@ class SupernetEvaluator:
     """Measures architectures on copies of their paths' weights; the supernet stays as it is.
 
     A path's network is extracted, its BatchNorm statistics are estimated afresh, always on the same training pairs, and
-    it is scored: by tracking ("ao"), or on fixed pairs by the mean overlap of the best box ("overlap") and the mean loss
-    ("loss"). Everything but "latency_ms" is a function of the arguments and the architecture, in whatever order and how
-    often ever it is asked.
+    it is scored: by tracking ("ao"), or on fixed pairs, by the mean overlap of the best box ("overlap") and the mean
+    loss ("loss"). Everything but "latency_ms" is a function of the arguments and the architecture, in whatever order
+    and how often ever it is asked.
 
     Pairs and frames are read once, when first needed, and stay in memory: 4 bytes a pixel and channel of each pair, 1
     of each frame.
@@ -160,8 +160,8 @@ class SupernetEvaluator:
             names: What to measure, of `measurements`.
 
         Returns:
-            A value for every name: "ao" and "overlap" as fractions, "latency_ms" of one tracked frame: the median, or what
-            the table predicts.
+            A value for every name: "ao" and "overlap" as fractions, "latency_ms" of one tracked frame: the median, or
+            what the table predicts.
 
         Raises:
             InputError: The architecture is of another space, a name is unknown, this evaluator lacks what a name needs,

@@ -16,7 +16,8 @@ Direction = Literal["maximize", "minimize"]
 Sense = Literal["<=", ">="]
 
 MEASUREMENTS = ("ao", "overlap", "loss", "macs", "params", "latency_ms")
-"""Average overlap of tracks (a fraction), mean overlap on fixed pairs (a fraction), loss on them, multiply-adds of a tracked frame, parameters, milliseconds of a tracked frame."""
+"""Average overlap of tracks and mean overlap on fixed pairs (fractions), loss on those pairs; multiply-adds and
+milliseconds of a tracked frame, parameters."""
 
 _NATURAL: Mapping[str, Direction] = MappingProxyType({"ao": "maximize", "overlap": "maximize"})
 _SCALES = {"K": 1e3, "M": 1e6, "G": 1e9}
@@ -50,7 +51,7 @@ class Objective:
 
     @classmethod
     def parse(cls, text: str) -> Objective:
-        """Read "maximize ao", "minimize macs", or a name alone, which goes its natural way: ao and overlap up, the others down.
+        """Read "maximize ao", "minimize macs", or a name alone: ao and overlap go up by nature, the others down.
 
         Raises:
             InputError: Unknown measurement or direction, or more words than two.

@@ -23,7 +23,7 @@ from lighttrack_nas.trackers.pairs.pair import Pair
 from lighttrack_nas.trackers.sequence import Sequence
 
 TINY = load_space("lighttrack-tiny")
-SCORES = ("ao", "loss")
+SCORES = ("ao", "overlap", "loss")
 
 
 class NoisePairs:
@@ -198,8 +198,12 @@ def test_latencies_again(make: Callable[..., SupernetEvaluator]) -> None:
 @pytest.mark.parametrize(
     ("settings", "measurements", "words"),
     [
-        ({}, ("ao", "loss", "macs", "params", "latency_ms"), None),
-        ({"sequences": ()}, ("loss", "macs", "params", "latency_ms"), "'ao': the evaluator was given no sequences"),
+        ({}, ("ao", "overlap", "loss", "macs", "params", "latency_ms"), None),
+        (
+            {"sequences": ()},
+            ("overlap", "loss", "macs", "params", "latency_ms"),
+            "'ao': the evaluator was given no sequences",
+        ),
         (
             {"quick_pairs": None},
             ("ao", "macs", "params", "latency_ms"),
