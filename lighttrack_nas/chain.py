@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lighttrack_nas.architectures import find_architecture
 from lighttrack_nas.choosing import choose
 from lighttrack_nas.config import Config
-from lighttrack_nas.data import expanded, read_videos, training_pairs, validation_pairs
+from lighttrack_nas.data import expanded, read_videos, training_pairs
+from lighttrack_nas.evaluators import (
+    Say,
+    prepare_torch,
+    search_latency,
+    supernet_evaluator,
+    targets_and_losses,
+    trained_supernet,
+)
 from lighttrack_nas.models import Model, load_model, save_model
 from lighttrack_nas.progress import progress
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.processes import is_first_process
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
-from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE, SUPERNET_FILE
+from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE
 
 if TYPE_CHECKING:
-    from lighttrack_nas.benchmarks.latency import LatencySettings
-    from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.results import Result
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.callbacks import Progress as StepsTold
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-    from lighttrack_nas.trackers.losses import LossSettings
-    from lighttrack_nas.trackers.targets import TargetSettings
     from lighttrack_nas.tuning import Tuning
-
-Say = Callable[[str], None]
-"""Told sentences for the user, such as what was left out of a data set."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def run_pretraining(config: Config, say: Say) -> Path:
     part = config.pretraining
     if part is None:
         raise InputError("the configuration has no 'pretraining': give pretraining.images, a folder of class folders")
-    _prepare_torch(config)
+    prepare_torch(config)
     settings = config.training(part.training, "pretraining.training")
     images = read_image_folder(expanded(part.images))
     say(f"{len(images.images)} images of {len(images.classes)} classes")
@@ -88,14 +88,14 @@ def run_supernet(config: Config, say: Say) -> Supernet:
     """
     from lighttrack_nas.training import train_supernet
 
-    _prepare_torch(config)
+    prepare_torch(config)
     space = load_space(config.space)
     backbone = None
     if config.pretraining is not None:
         backbone = config.folder("pretraining") / BACKBONE_FILE
         _require(backbone, "pretrain-backbone")
     settings = config.training(config.supernet.training, "supernet.training")
-    targets, losses = _targets_and_losses(config)
+    targets, losses = targets_and_losses(config)
     pairs = training_pairs(config, space, say)
     with _steps("supernet", settings) as told:
         return train_supernet(
@@ -117,33 +117,12 @@ def run_search(config: Config, say: Say) -> Result:
     Raises:
         InputError: The supernet is not trained yet, or see there.
     """
-    from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.searching import search
 
-    _prepare_torch(config)
+    prepare_torch(config)
     space, part = load_space(config.space), config.search
-    supernet = _supernet(config, space)
-    latency = _latency(config, space, say)
-    targets, losses = _targets_and_losses(config)
-    pairs = training_pairs(config, space, say)
-    sequences = read_videos(config.validation, config.folder("generated"))
-    evaluator = SupernetEvaluator(
-        supernet,
-        sequences=sequences,
-        calibration_pairs=pairs,
-        quick_pairs=validation_pairs(space, sequences),
-        # Not the seed of the training, whose pairs the network has learnt.
-        seed=config.seed + 1_000_000,
-        calibration_batches=part.calibration_batches,
-        batch_size=part.batch_size,
-        quick_pairs_count=part.quick_pairs,
-        hyper_parameters=part.hyper_parameters,
-        device=config.device,
-        latency=latency,
-        targets=targets,
-        losses=losses,
-        data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
-    )
+    latency = search_latency(config, space, say) if part.wants_latency else None
+    evaluator = supernet_evaluator(config, say, latency)
     with progress("search", part.trials, "trials") as advance:
         shown = 0
 
@@ -174,14 +153,14 @@ def run_retraining(config: Config, say: Say) -> Retrained:
     """
     from lighttrack_nas.training import retrain
 
-    _prepare_torch(config)
+    prepare_torch(config)
     space, part = load_space(config.space), config.retrain
     if part.architecture is None:
         architecture, measured = choose(config, part.choose)
     else:
         architecture, measured = _architecture(part.architecture, config.space), {}
     settings = config.training(part.training, "retrain.training")
-    targets, losses = _targets_and_losses(config)
+    targets, losses = targets_and_losses(config)
     pairs = training_pairs(config, space, say)
     with _steps("retraining", settings) as told:
         model = retrain(
@@ -191,7 +170,7 @@ def run_retraining(config: Config, say: Say) -> Retrained:
             output=config.folder("retrain"),
             targets=targets,
             losses=losses,
-            supernet=_supernet(config, space) if part.inherit else None,
+            supernet=trained_supernet(config, space) if part.inherit else None,
             hyper_parameters=load_hyper_parameters(config.search.hyper_parameters),
             record=config.data.model_dump(mode="json"),
             progress=told,
@@ -207,7 +186,7 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     """
     from lighttrack_nas.tuning import tune_tracker
 
-    _prepare_torch(config)
+    prepare_torch(config)
     file = config.folder("retrain") / MODEL_FILE
     _require(file, "retrain")
     model = load_model(file)
@@ -234,31 +213,6 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     return found
 
 
-def _supernet(config: Config, space: Space) -> Supernet:
-    from lighttrack_nas.supernets import load_supernet
-
-    file = config.folder("supernet") / SUPERNET_FILE
-    _require(file, "train-supernet")
-    return load_supernet(file, space)
-
-
-def _latency(config: Config, space: Space, say: Say) -> LatencySettings | LatencyTable | None:
-    """Where the search's latencies come from; None where it wants none."""
-    from lighttrack_nas.benchmarks.latency import LatencySettings
-    from lighttrack_nas.benchmarks.latency_table import LatencyTable
-    from lighttrack_nas.latency_tables import machines_table
-
-    part = config.search.latency
-    if not config.search.wants_latency:
-        return None
-    settings = LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
-    if part.source == "measured":
-        return settings
-    if part.table is not None:
-        return LatencyTable.load(expanded(part.table), space, settings.fingerprint())
-    return machines_table(space, settings, say)
-
-
 def _require(file: Path, command: str) -> None:
     if not file.exists():
         raise InputError(f"'{file}' does not exist: run `lighttrack-nas {command}` with this configuration first")
@@ -266,36 +220,6 @@ def _require(file: Path, command: str) -> None:
 
 def _architecture(source: str, space: str) -> Architecture:
     return find_architecture(source, space)
-
-
-def _targets_and_losses(config: Config) -> tuple[TargetSettings, LossSettings]:
-    from lighttrack_nas.trackers.losses import LossSettings
-    from lighttrack_nas.trackers.targets import TargetSettings
-
-    return _typed(TargetSettings, config.data.targets, "data.targets"), _typed(
-        LossSettings, config.data.losses, "data.losses"
-    )
-
-
-def _typed(kind: Any, values: dict[str, Any], where: str) -> Any:
-    from dataclasses import fields
-
-    from lighttrack_nas.trackers.names import checked_name
-
-    for name in values:
-        checked_name(name, [field.name for field in fields(kind)], f"key of {where},")
-    return kind(**values)
-
-
-def _prepare_torch(config: Config) -> None:
-    """Set the threads, and see that the device is there before any data is read."""
-    import torch
-
-    from lighttrack_nas.benchmarks.latency import checked_device
-
-    checked_device(config.device)
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
 
 
 @contextmanager

@@ -1,0 +1,135 @@
+"""What measures architectures, as a configuration describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.config import Config
+from lighttrack_nas.data import expanded, read_videos, training_pairs, validation_pairs
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.training import SUPERNET_FILE
+
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.latency import LatencySettings
+    from lighttrack_nas.benchmarks.latency_table import LatencyTable
+    from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
+    from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.trackers.losses import LossSettings
+    from lighttrack_nas.trackers.targets import TargetSettings
+
+Say = Callable[[str], None]
+"""Told sentences for the user, such as what was left out of a data set."""
+
+
+def supernet_evaluator(
+    config: Config, say: Say, latency: LatencySettings | LatencyTable | None = None
+) -> SupernetEvaluator:
+    """Make what scores architectures with the weights of the configuration's supernet.
+
+    Args:
+        config: Its space, data, validation and search.
+        say: See `Say`.
+        latency: Where "latency_ms" comes from; None measures in torch. `search_latency` gives the configuration's.
+
+    Raises:
+        InputError: The supernet is not trained yet, or data cannot be read.
+    """
+    from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
+
+    space, part = load_space(config.space), config.search
+    supernet = trained_supernet(config, space)
+    targets, losses = targets_and_losses(config)
+    pairs = training_pairs(config, space, say)
+    sequences = read_videos(config.validation, config.folder("generated"))
+    return SupernetEvaluator(
+        supernet,
+        sequences=sequences,
+        calibration_pairs=pairs,
+        quick_pairs=validation_pairs(space, sequences),
+        # Not the seed of the training, whose pairs the network has learnt.
+        seed=config.seed + 1_000_000,
+        calibration_batches=part.calibration_batches,
+        batch_size=part.batch_size,
+        quick_pairs_count=part.quick_pairs,
+        hyper_parameters=part.hyper_parameters,
+        device=config.device,
+        latency=latency,
+        targets=targets,
+        losses=losses,
+        data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
+    )
+
+
+def trained_supernet(config: Config, space: Space) -> Supernet:
+    """Load the supernet that the configuration's `train-supernet` left.
+
+    Raises:
+        InputError: It is not there, or is of another space.
+    """
+    from lighttrack_nas.supernets import load_supernet
+
+    file = config.folder("supernet") / SUPERNET_FILE
+    if not file.exists():
+        raise InputError(f"'{file}' does not exist: run `lighttrack-nas train-supernet` with this configuration first")
+    return load_supernet(file, space)
+
+
+def search_latency(config: Config, space: Space, say: Say) -> LatencySettings | LatencyTable:
+    """Where the configuration's search takes its latencies from; a table that is not there yet is built.
+
+    Raises:
+        InputError: A runtime that cannot be used, or a table of something else.
+    """
+    from lighttrack_nas.benchmarks.latency import LatencySettings
+    from lighttrack_nas.benchmarks.latency_table import LatencyTable
+    from lighttrack_nas.latency_tables import machines_table
+
+    part = config.search.latency
+    settings = LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
+    if part.source == "measured":
+        return settings
+    if part.table is not None:
+        return LatencyTable.load(expanded(part.table), space, settings.fingerprint())
+    return machines_table(space, settings, say)
+
+
+def targets_and_losses(config: Config) -> tuple[TargetSettings, LossSettings]:
+    """How the configuration makes labels, and compares with them.
+
+    Raises:
+        InputError: An unknown key.
+    """
+    from lighttrack_nas.trackers.losses import LossSettings
+    from lighttrack_nas.trackers.targets import TargetSettings
+
+    return _typed(TargetSettings, config.data.targets, "data.targets"), _typed(
+        LossSettings, config.data.losses, "data.losses"
+    )
+
+
+def prepare_torch(config: Config) -> None:
+    """Set the threads, and see that the device is there before any data is read.
+
+    Raises:
+        InputError: The device cannot be used.
+    """
+    import torch
+
+    from lighttrack_nas.benchmarks.latency import checked_device
+
+    checked_device(config.device)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+
+
+def _typed(kind: Any, values: dict[str, Any], where: str) -> Any:
+    from dataclasses import fields
+
+    from lighttrack_nas.trackers.names import checked_name
+
+    for name in values:
+        checked_name(name, [field.name for field in fields(kind)], f"key of {where},")
+    return kind(**values)
