@@ -246,6 +246,22 @@ class TuningPart(_Part):
     trials: int = Field(default=60, ge=1)
 
 
+class TablePart(_Part):
+    """A tabular benchmark.
+
+    Attributes:
+        measurements: What is measured of every architecture: scores and costs.
+        largest: Most paths of a space that is measured completely.
+        sample: Measure so many random paths only; None measures all.
+        workers: Processes, each with one torch thread.
+    """
+
+    measurements: tuple[str, ...] = ("ao", "overlap", "loss", "macs", "params")
+    largest: int = Field(default=10_000, ge=1)
+    sample: int | None = Field(default=None, ge=2)
+    workers: int = Field(default=2, ge=1, le=256)
+
+
 class Config(_Part):
     """Everything that the commands of the chain need; each reads its part.
 
@@ -262,6 +278,7 @@ class Config(_Part):
         search: The evolution.
         retrain: The chosen architecture's training.
         tuning: The tracker's hyper-parameters.
+        table: What `build-table` measures.
     """
 
     space: str = "lighttrack-tiny"
@@ -276,9 +293,12 @@ class Config(_Part):
     search: SearchPart = SearchPart()
     retrain: RetrainPart = RetrainPart()
     tuning: TuningPart = TuningPart()
+    table: TablePart = TablePart()
 
     def folder(self, step: str) -> Path:
-        """Where a step of the chain works: "pretraining", "supernet", "search", "retrain", "tuning", "generated"."""
+        """Where a step of the chain works: "pretraining", "supernet", "search", "retrain", "tuning", "table", and
+        "generated" videos.
+        """
         return Path(self.output) / step
 
     def training(self, part: Mapping[str, Any], where: str) -> TrainingSettings:

@@ -336,6 +336,23 @@ def search(config: Config, set_: Set = None) -> None:
     run(config, set_ or [])
 
 
+@app.command("build-table")
+def build_table(
+    config: Config,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The table's file. Default: table.zip in the run's folder.")
+    ] = None,
+    set_: Set = None,
+) -> None:
+    """Measure every architecture of a small space with its trained supernet's weights: a tabular benchmark.
+
+    A stopped build goes on.
+    """
+    from lighttrack_nas.cli.tables import build_table as run
+
+    run(config, output, set_ or [])
+
+
 @app.command()
 def retrain(config: Config, set_: Set = None) -> None:
     """Train an architecture of the front alone, and write it as a tracker's model file."""
