@@ -23,11 +23,13 @@ Named = str | dict[str, Any]
 """A strategy: its name, or a mapping of `name` and settings."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a configuration: frozen, and without unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Videos(_Part):
+class Videos(Part):
     """Sequences of a data set.
 
     Attributes:
@@ -44,7 +46,7 @@ class Videos(_Part):
     without: tuple[str, ...] = ()
 
 
-class GeneratedSource(_Part):
+class GeneratedSource(Part):
     """Pairs from generated scenes.
 
     Attributes:
@@ -72,7 +74,7 @@ class SequencesSource(Videos):
     frame_range: int = Field(default=100, ge=1)
 
 
-class StillsSource(_Part):
+class StillsSource(Part):
     """Pairs from still images with boxes, in COCO's format.
 
     Attributes:
@@ -88,7 +90,7 @@ class StillsSource(_Part):
 Source = Annotated[GeneratedSource | SequencesSource | StillsSource, Field(discriminator="kind")]
 
 
-class Data(_Part):
+class Data(Part):
     """Training pairs.
 
     Attributes:
@@ -106,7 +108,7 @@ class Data(_Part):
     losses: dict[str, Any] = {}
 
 
-class Pretraining(_Part):
+class Pretraining(Part):
     """The backbone's training on images.
 
     Attributes:
@@ -120,7 +122,7 @@ class Pretraining(_Part):
     training: Training = {"steps": 1000, "batch_size": 32}
 
 
-class SupernetPart(_Part):
+class SupernetPart(Part):
     """The supernet's training.
 
     Attributes:
@@ -130,7 +132,7 @@ class SupernetPart(_Part):
     training: Training = {"steps": 2000}
 
 
-class LatencyPart(_Part):
+class LatencyPart(Part):
     """Where "latency_ms" comes from, in a search that asks for it.
 
     Attributes:
@@ -152,7 +154,7 @@ class LatencyPart(_Part):
     table: str | None = None
 
 
-class SearchPart(_Part):
+class SearchPart(Part):
     """The search of architectures.
 
     Attributes:
@@ -208,18 +210,10 @@ class SearchPart(_Part):
         Raises:
             InputError: No such strategy or setting, or an impossible value.
         """
-        from lighttrack_nas.strategies.search.registry import search_strategy, setting_names
-
-        settings = dict(self.strategy) if isinstance(self.strategy, dict) else {"name": self.strategy}
-        name = settings.pop("name", None)
-        if not isinstance(name, str):
-            raise InputError(f"search.strategy: expected a name, or a mapping with a name, got {self.strategy!r}")
-        defaults = {"seed": seed, "population_size": self.population}
-        known = setting_names(name)
-        return search_strategy(name, **{key: value for key, value in defaults.items() if key in known} | settings)
+        return made_strategy(self.strategy, seed, "search.strategy", population_size=self.population)
 
 
-class RetrainPart(_Part):
+class RetrainPart(Part):
     """The chosen architecture's own training.
 
     Attributes:
@@ -236,7 +230,7 @@ class RetrainPart(_Part):
     training: Training = {"steps": 2000, "average": 0.99}
 
 
-class TuningPart(_Part):
+class TuningPart(Part):
     """The tracker's hyper-parameters.
 
     Attributes:
@@ -246,7 +240,7 @@ class TuningPart(_Part):
     trials: int = Field(default=60, ge=1)
 
 
-class TablePart(_Part):
+class TablePart(Part):
     """A tabular benchmark.
 
     Attributes:
@@ -262,7 +256,7 @@ class TablePart(_Part):
     workers: int = Field(default=2, ge=1, le=256)
 
 
-class Config(_Part):
+class Config(Part):
     """Everything that the commands of the chain need; each reads its part.
 
     Attributes:
@@ -296,8 +290,10 @@ class Config(_Part):
     table: TablePart = TablePart()
 
     def folder(self, step: str) -> Path:
-        """Where a step of the chain works: "pretraining", "supernet", "search", "retrain", "tuning", "table", and
-        "generated" videos.
+        """Where a step of the chain works.
+
+        Args:
+            step: "pretraining", "supernet", "search", "retrain", "tuning", "table", or "generated" for videos.
         """
         return Path(self.output) / step
 
@@ -322,3 +318,29 @@ def checked(model: type[Any], content: object, where: str) -> Any:
         return model.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{where}: {describe_mistakes(error, model)}") from None
+
+
+def made_strategy(strategy: Named, seed: int, where: str, **defaults: Any) -> SearchStrategy:
+    """Make a search strategy that a configuration names.
+
+    Args:
+        strategy: Its name, or a mapping of `name` and settings.
+        seed: Of the strategy, unless its settings give one.
+        where: What to call the place in an error message.
+        defaults: Settings that it gets where it has them and they are not given.
+
+    Raises:
+        InputError: No such strategy or setting, or an impossible value.
+    """
+    from lighttrack_nas.strategies.search.registry import search_strategy, setting_names
+
+    settings = dict(strategy) if isinstance(strategy, dict) else {"name": strategy}
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise InputError(f"{where}: expected a name, or a mapping with a name, got {strategy!r}")
+    try:
+        known = setting_names(name)
+        given = {key: value for key, value in ({"seed": seed} | defaults).items() if key in known}
+        return search_strategy(name, **given | settings)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

@@ -354,6 +354,23 @@ def build_table(
 
 
 @app.command()
+def compare(
+    config: Annotated[Path, typer.Argument(metavar="COMPARE.yaml", help="What to compare; see the README.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as seeds=3.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare search strategies over seeds on one evaluator: hypervolume, distance to the front, tests between them.
+
+    Finished runs are kept: the same call again goes on where it stopped.
+    """
+    from lighttrack_nas.cli.comparing import compare as run
+
+    run(config, set_ or [], json)
+
+
+@app.command()
 def retrain(config: Config, set_: Set = None) -> None:
     """Train an architecture of the front alone, and write it as a tracker's model file."""
     from lighttrack_nas.cli.chain import retrain as run
