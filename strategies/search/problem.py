@@ -50,6 +50,18 @@ class SearchProblem:
         if self.worker < 0:
             raise InputError(f"worker: expected 0 or more, got {self.worker}")
 
+    def require_budget(self, population_size: int) -> None:
+        """Check that a population fits into the trials.
+
+        Raises:
+            InputError: It does not: what comes after the first generation would never be tried.
+        """
+        if self.trials is not None and self.trials < population_size:
+            raise InputError(
+                f"{self.trials} trials are fewer than the population_size of {population_size}, so that all would be "
+                f"random; give {population_size} trials or more, or a smaller population"
+            )
+
 
 class SearchStrategy(Protocol):
     """A way of searching: a frozen dataclass of settings, which a study keeps as its record.

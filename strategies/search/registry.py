@@ -12,7 +12,15 @@ from lighttrack_nas.strategies.search.problem import SearchStrategy
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 
-SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType({"nsga2": "nsga2.NSGA2"})
+SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType(
+    {
+        "random": "random_search.RandomSearch",
+        "nsga2": "nsga2.NSGA2",
+        "nsga3": "nsga3.NSGA3",
+        "lighttrack": "lighttrack.LightTrack",
+        "tpe": "tpe.TPE",
+    }
+)
 """Name in configurations -> module and class in this folder."""
 
 

@@ -22,7 +22,6 @@ from optuna.trial import Trial, TrialState
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
-from lighttrack_nas.strategies.search.nsga2 import distributions
 from lighttrack_nas.strategies.search.objectives import (
     Constraint,
     Objective,
@@ -31,6 +30,7 @@ from lighttrack_nas.strategies.search.objectives import (
     short_number,
 )
 from lighttrack_nas.strategies.search.problem import SearchProblem, SearchStrategy
+from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.storage import failures_of, open_for_writing
 from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest
 from lighttrack_nas.trackers.errors import InputError
