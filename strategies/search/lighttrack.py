@@ -53,7 +53,7 @@ class LightTrack:
             )
 
     def proposer(self, problem: SearchProblem) -> Generations:
-        """See `SearchStrategy.proposer`."""
+        """See `ProposingStrategy.proposer`."""
         problem.require_budget(self.population_size)
         mutations = self.population_size // 2 if self.mutations is None else self.mutations
         children = _Children(problem.space, mutations, self.mutation_probability)

@@ -50,7 +50,7 @@ class NSGA2:
         )
 
     def proposer(self, problem: SearchProblem) -> Generations:
-        """See `SearchStrategy.proposer`."""
+        """See `ProposingStrategy.proposer`."""
         children = OptunasChildren(problem.space, self.optuna_sampler)
         return Generations(problem.space, lambda seed: _Book(population_size=self.population_size), children, self.seed)
 

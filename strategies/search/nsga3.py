@@ -62,7 +62,7 @@ class NSGA3:
             )
 
     def proposer(self, problem: SearchProblem) -> Generations:
-        """See `SearchStrategy.proposer`."""
+        """See `ProposingStrategy.proposer`."""
         count = len(problem.objectives) or 2
         if count == 1:
             raise InputError(

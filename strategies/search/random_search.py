@@ -26,7 +26,7 @@ class RandomSearch:
         require_at_least(self, 0, "seed")
 
     def proposer(self, problem: SearchProblem) -> Uniform:
-        """See `SearchStrategy.proposer`."""
+        """See `ProposingStrategy.proposer`."""
         return Uniform(problem.space)
 
     def sampler(self, problem: SearchProblem) -> ArchitectureSampler:

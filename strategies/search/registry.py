@@ -19,6 +19,9 @@ SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType(
         "nsga3": "nsga3.NSGA3",
         "lighttrack": "lighttrack.LightTrack",
         "tpe": "tpe.TPE",
+        "regularized-evolution": "regularized_evolution.RegularizedEvolution",
+        "local-search": "local_search.LocalSearch",
+        "optuna": "optuna_algorithm.OptunaAlgorithm",
     }
 )
 """Name in configurations -> module and class in this folder."""

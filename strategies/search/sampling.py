@@ -69,6 +69,22 @@ class Proposer(Protocol):
         ...
 
 
+class ProposingStrategy(Protocol):
+    """A search strategy whose draws others can use too; all of this folder are."""
+
+    @property
+    def seed(self) -> int:
+        """As of `SearchStrategy`."""
+
+    def proposer(self, problem: SearchProblem) -> Proposer:
+        """Make what draws in a search.
+
+        Raises:
+            InputError: The strategy does not fit the problem.
+        """
+        ...
+
+
 class ArchitectureSampler(BaseSampler):
     """Optuna's view of a strategy; `SearchStrategy.sampler` makes it.
 

@@ -58,7 +58,7 @@ class TPE:
         )
 
     def proposer(self, problem: SearchProblem) -> Estimates:
-        """See `SearchStrategy.proposer`."""
+        """See `ProposingStrategy.proposer`."""
         return Estimates(self, problem)
 
     def sampler(self, problem: SearchProblem) -> ArchitectureSampler:
