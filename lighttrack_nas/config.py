@@ -206,17 +206,14 @@ class SearchPart(_Part):
             seed: Of the strategy, unless its settings give one.
 
         Raises:
-            InputError: No such strategy or setting, or an impossible value.
+            InputError: No such strategy or setting, an impossible value, or fewer trials than a population needs.
         """
-        from lighttrack_nas.strategies.search.registry import search_strategy, setting_names
+        from lighttrack_nas.strategies.search.problem import require_budget
+        from lighttrack_nas.strategies.search.registry import named_strategy
 
-        settings = dict(self.strategy) if isinstance(self.strategy, dict) else {"name": self.strategy}
-        name = settings.pop("name", None)
-        if not isinstance(name, str):
-            raise InputError(f"search.strategy: expected a name, or a mapping with a name, got {self.strategy!r}")
-        defaults = {"seed": seed, "population_size": self.population}
-        known = setting_names(name)
-        return search_strategy(name, **{key: value for key, value in defaults.items() if key in known} | settings)
+        made = named_strategy(self.strategy, where="search.strategy", seed=seed, population_size=self.population)
+        require_budget(made, self.trials)
+        return made
 
 
 class RetrainPart(_Part):

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.checks import require_at_least, require_probabilities
-from lighttrack_nas.strategies.search.problem import SearchProblem
+from lighttrack_nas.strategies.search.problem import SearchProblem, require_budget
 from lighttrack_nas.strategies.search.ranking import losses, violation
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask
 from lighttrack_nas.trackers.errors import InputError
@@ -81,7 +81,7 @@ class RegularizedEvolution:
 
     def proposer(self, problem: SearchProblem) -> Aging:
         """See `ProposingStrategy.proposer`."""
-        problem.require_budget(self.population_size)
+        require_budget(self, problem.trials)
         return Aging(self, problem.space, self._ordered_weights(problem))
 
     def sampler(self, problem: SearchProblem) -> ArchitectureSampler:
