@@ -16,7 +16,7 @@ from lighttrack_nas.benchmarks.table import TableEvaluator
 from lighttrack_nas.comparison_config import ComparisonConfig
 from lighttrack_nas.comparison_plots import comparison_figure
 from lighttrack_nas.comparisons import Comparison, Scale
-from lighttrack_nas.config import Config, made_strategy
+from lighttrack_nas.config import Config
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.evaluators import Say, prepare_torch, search_latency, supernet_evaluator
@@ -144,7 +144,7 @@ def _one_run(config: ComparisonConfig, evaluator: Evaluator, run: Run) -> str:
         study = run_search(
             evaluator.space,  # type: ignore[attr-defined]
             evaluator=evaluator,
-            strategy=made_strategy(config.strategies[name], seed, f"strategies.{name}"),
+            strategy=config.strategy(name, seed),
             objectives=config.goals,
             constraints=config.bounds,
             n_trials=config.trials,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from lighttrack_nas.config import Named, Part, checked, made_strategy
+from lighttrack_nas.config import Named, Part, checked
 from lighttrack_nas.config_files import read_with_overrides
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
+
+if TYPE_CHECKING:
+    from lighttrack_nas.strategies.search.problem import SearchStrategy
 
 
 class ComparisonConfig(Part):
@@ -54,6 +57,20 @@ class ComparisonConfig(Part):
         """The objectives, parsed."""
         return parse_objectives(self.objectives)
 
+    def strategy(self, name: str, seed: int) -> SearchStrategy:
+        """Make one of the strategies.
+
+        Args:
+            name: Of `strategies`.
+            seed: Of the strategy, unless its settings give one.
+
+        Raises:
+            InputError: No such strategy or setting, or an impossible value.
+        """
+        from lighttrack_nas.strategies.search.registry import named_strategy
+
+        return named_strategy(self.strategies[name], where=f"strategies.{name}", seed=seed)
+
     @property
     def bounds(self) -> tuple[Constraint, ...]:
         """The constraints, parsed."""
@@ -85,6 +102,8 @@ def load_comparison(path: str | Path, overrides: Sequence[str] = ()) -> Comparis
 
 
 def _check(comparison: ComparisonConfig) -> None:
+    from lighttrack_nas.strategies.search.problem import require_budget
+
     if (comparison.table is None) == (comparison.chain is None):
         raise InputError("give one of 'table' (such as lighttrack-table) and 'chain' (a chain's configuration)")
     names = [goal.name for goal in comparison.goals]
@@ -92,12 +111,7 @@ def _check(comparison: ComparisonConfig) -> None:
         checked_name(name, names, "objective in 'reference',")
     if comparison.under is not None and len(parse_constraints(comparison.under)) != 1:
         raise InputError(f"under: expected one bound such as 'macs <= 12M', got '{comparison.under}'")
-    for name, strategy in comparison.strategies.items():
+    for name in comparison.strategies:
         if not name or "/" in name or name.startswith("."):
             raise InputError(f"strategies: {name!r} cannot name a file; use letters, digits, '-' and spaces")
-        made_strategy(strategy, 0, f"strategies.{name}")
-
-
-def strategy_record(strategy: Named) -> Any:
-    """A strategy as a record keeps it."""
-    return {"name": strategy} if isinstance(strategy, str) else dict(strategy)
+        require_budget(comparison.strategy(name, 0), comparison.trials)

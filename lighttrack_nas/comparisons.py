@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
-from lighttrack_nas.benchmarks.indicators import distance_to_front, growth, hypervolume
-from lighttrack_nas.strategies.search.fronts import non_dominated
+from lighttrack_nas.indicators import distance_to_front, growth
+from lighttrack_nas.strategies.search.fronts import hypervolume, non_dominated
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective
 
 INDICATORS = ("hypervolume", "distance", "best")

@@ -208,9 +208,14 @@ class SearchPart(Part):
             seed: Of the strategy, unless its settings give one.
 
         Raises:
-            InputError: No such strategy or setting, or an impossible value.
+            InputError: No such strategy or setting, an impossible value, or fewer trials than a population needs.
         """
-        return made_strategy(self.strategy, seed, "search.strategy", population_size=self.population)
+        from lighttrack_nas.strategies.search.problem import require_budget
+        from lighttrack_nas.strategies.search.registry import named_strategy
+
+        made = named_strategy(self.strategy, where="search.strategy", seed=seed, population_size=self.population)
+        require_budget(made, self.trials)
+        return made
 
 
 class RetrainPart(Part):
@@ -318,29 +323,3 @@ def checked(model: type[Any], content: object, where: str) -> Any:
         return model.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{where}: {describe_mistakes(error, model)}") from None
-
-
-def made_strategy(strategy: Named, seed: int, where: str, **defaults: Any) -> SearchStrategy:
-    """Make a search strategy that a configuration names.
-
-    Args:
-        strategy: Its name, or a mapping of `name` and settings.
-        seed: Of the strategy, unless its settings give one.
-        where: What to call the place in an error message.
-        defaults: Settings that it gets where it has them and they are not given.
-
-    Raises:
-        InputError: No such strategy or setting, or an impossible value.
-    """
-    from lighttrack_nas.strategies.search.registry import search_strategy, setting_names
-
-    settings = dict(strategy) if isinstance(strategy, dict) else {"name": strategy}
-    name = settings.pop("name", None)
-    if not isinstance(name, str):
-        raise InputError(f"{where}: expected a name, or a mapping with a name, got {strategy!r}")
-    try:
-        known = setting_names(name)
-        given = {key: value for key, value in ({"seed": seed} | defaults).items() if key in known}
-        return search_strategy(name, **given | settings)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None

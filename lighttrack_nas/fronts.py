@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.benchmarks.indicators import hypervolume
 from lighttrack_nas.networks import require_measured
-from lighttrack_nas.strategies.search.fronts import non_dominated
+from lighttrack_nas.strategies.search.fronts import hypervolume, non_dominated
 from lighttrack_nas.strategies.search.objectives import MEASUREMENTS, Constraint, Objective
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically

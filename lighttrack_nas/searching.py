@@ -15,7 +15,7 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective
-from lighttrack_nas.strategies.search.problem import SearchStrategy
+from lighttrack_nas.strategies.search.problem import SearchStrategy, require_budget
 from lighttrack_nas.strategies.search.registry import search_strategy
 from lighttrack_nas.trackers.files import make_folder
 
@@ -60,11 +60,14 @@ def search(
         What was found.
 
     Raises:
-        InputError: A mistake in the arguments, or the folder holds a search for something else.
+        InputError: A mistake in the arguments, fewer trials than the strategy's population, or the folder holds a
+            search for something else.
     """
     from lighttrack_nas.strategies.search.run import run_search
     from lighttrack_nas.strategies.search.trials import load_search
 
+    chosen = search_strategy(strategy) if isinstance(strategy, str) else strategy or NSGA2()
+    require_budget(chosen, n_trials)
     output = Path(output)
     make_folder(output)
     place = storage or output / JOURNAL
@@ -72,7 +75,7 @@ def search(
         study = run_search(
             space,
             evaluator=evaluator,
-            strategy=search_strategy(strategy) if isinstance(strategy, str) else strategy or NSGA2(),
+            strategy=chosen,
             objectives=objectives,
             constraints=constraints,
             n_trials=n_trials,

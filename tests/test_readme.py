@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Not run here: making an environment and the demo are what `.ci/run` does.
 ELSEWHERE = ("python3 -m venv", "pip install", "lighttrack-nas quickstart")
 # The chain's configuration is run with these in place of its own numbers.
-SMALLER = {r"steps: \d+": "steps: 2, batch_size: 4", r"trials: \d+": "trials: 3"}
+SMALLER = {r"steps: \d+": "steps: 2, batch_size: 4", r"trials: \d+": "trials: 3\n  population: 2"}
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
-"""Which points of several objectives are worth having.
+"""Which points of several objectives are worth having, and how much of the space they cover.
 
 All values are to be small: turn the sign of those that are to be large (`Objective.sign`).
 """
 
 from __future__ import annotations
 
+import moocore
 import numpy as np
 
 
@@ -25,3 +26,27 @@ def non_dominated(values: np.ndarray) -> np.ndarray:
     for index, point in enumerate(values):
         kept[index] = not np.any(np.all(values <= point, axis=1) & np.any(values < point, axis=1))
     return kept
+
+
+def hypervolume(values: np.ndarray, reference: np.ndarray) -> float:
+    """Measure the part of space that points dominate, up to a reference point; exact.
+
+    Args:
+        values: ``(points, objectives)``, to be small.
+        reference: ``(objectives,)`` The worst values that count; points that are not below it everywhere add nothing.
+
+    Returns:
+        The measure, in the product of the objectives' units; 0.0 without points.
+
+    Example:
+        >>> hypervolume(np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([3.0, 3.0]))
+        3.0
+    """
+    reference = np.asarray(reference, float)
+    values = np.asarray(values, float).reshape(-1, len(reference))
+    values = values[np.all(values < reference, axis=1)]
+    if not len(values):
+        return 0.0
+    if len(reference) == 1:  # moocore wants two objectives or more
+        return float(reference[0] - values.min())
+    return float(moocore.hypervolume(values, ref=reference))

@@ -10,10 +10,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
@@ -22,7 +22,6 @@ from optuna.trial import Trial, TrialState
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
-from lighttrack_nas.strategies.search.nsga2 import distributions
 from lighttrack_nas.strategies.search.objectives import (
     Constraint,
     Objective,
@@ -31,6 +30,8 @@ from lighttrack_nas.strategies.search.objectives import (
     short_number,
 )
 from lighttrack_nas.strategies.search.problem import SearchProblem, SearchStrategy
+from lighttrack_nas.strategies.search.registry import strategy_record
+from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.storage import failures_of, open_for_writing
 from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest
 from lighttrack_nas.trackers.errors import InputError
@@ -115,7 +116,7 @@ def run_search(
         "objectives": [str(goal) for goal in goals],
         "constraints": [str(bound) for bound in bounds],
         "evaluator": evaluator.record(),
-        "strategy": {"name": type(strategy).__name__} | asdict(cast(Any, strategy)),
+        "strategy": strategy_record(strategy),
         "versions": _versions(),
     }
     if "latency_ms" in names and isinstance(evaluator, LatencyEvaluator):
@@ -183,6 +184,8 @@ class _Search:
             trial.set_constraint(str(constraint), constraint.violation(measurements))
         self.study.tell(trial, [measurements[objective.name] for objective in self.objectives])
         text = ", ".join(f"{name} {short_number(measurements[name])}" for name in self.names)
+        note = getattr(self.study.sampler, "note", "")
+        text += f"; {note}" if note else ""
         return "", text + ("" if source is None else f" (copied from trial {source})")
 
     def _measurements(self, architecture: Architecture, keys: dict[str, str]) -> tuple[dict[str, float], int | None]:

@@ -1,4 +1,4 @@
-"""How good a set of points is, and how it grew: hypervolume and distance to a front, through moocore.
+"""How good a set of points is, and how it grew: hypervolume and distance to a front.
 
 All values are to be small: turn the sign of those that are to be large.
 """
@@ -7,32 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import moocore
 import numpy as np
 
-
-def hypervolume(values: np.ndarray, reference: np.ndarray) -> float:
-    """Measure the part of space that points dominate, up to a reference point; exact.
-
-    Args:
-        values: ``(points, objectives)``, to be small.
-        reference: ``(objectives,)`` The worst values that count; points that are not below it everywhere add nothing.
-
-    Returns:
-        The measure, in the product of the objectives' units; 0.0 without points.
-
-    Example:
-        >>> hypervolume(np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([3.0, 3.0]))
-        3.0
-    """
-    reference = np.asarray(reference, float)
-    values = np.asarray(values, float).reshape(-1, len(reference))
-    values = values[np.all(values < reference, axis=1)]
-    if not len(values):
-        return 0.0
-    if len(reference) == 1:  # moocore wants two objectives or more
-        return float(reference[0] - values.min())
-    return float(moocore.hypervolume(values, ref=reference))
+from lighttrack_nas.strategies.search.fronts import hypervolume
 
 
 def distance_to_front(values: np.ndarray, front: np.ndarray) -> float:
