@@ -20,7 +20,8 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.processes import is_first_process
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
-from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE, SUPERNET_FILE
+from lighttrack_nas.trackers.parsing import read_text
+from lighttrack_nas.training import BACKBONE_FILE, DISTRIBUTION_FILE, MODEL_FILE, SUPERNET_FILE
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency import LatencySettings
@@ -123,7 +124,7 @@ def run_search(config: Config, say: Say) -> Result:
 
     _prepare_torch(config)
     space, part = load_space(config.space), config.search
-    supernet = _supernet(config, space)
+    supernet, likely = _supernet(config, space), _likely(config, space)
     latency = _latency(config, space, say)
     targets, losses = _targets_and_losses(config)
     pairs = training_pairs(config, space, say)
@@ -162,7 +163,7 @@ def run_search(config: Config, say: Say) -> Result:
             n_trials=part.trials,
             output=config.folder("search"),
             storage=part.storage,
-            enqueue=[_architecture(source, config.space) for source in part.enqueue],
+            enqueue=[_architecture(source, config.space) for source in part.enqueue] + likely,
             progress=tell,
         )
 
@@ -241,6 +242,25 @@ def _supernet(config: Config, space: Space) -> Supernet:
     file = config.folder("supernet") / SUPERNET_FILE
     _require(file, "train-supernet")
     return load_supernet(file, space)
+
+
+def _likely(config: Config, space: Space) -> list[Architecture]:
+    """Architectures of the distribution that the supernet's training has learnt, if the search asks for some."""
+    import numpy as np
+
+    from lighttrack_nas.search_spaces.distribution import Distribution
+
+    count = config.search.enqueue_from_distribution
+    if not count:
+        return []
+    file = config.folder("supernet") / DISTRIBUTION_FILE
+    if not file.exists():
+        raise InputError(
+            f"search.enqueue_from_distribution: '{file}' does not exist: only the one-shot strategies darts, "
+            "gumbel-darts and proxyless learn a distribution; train the supernet with one, or set it to 0"
+        )
+    distribution = Distribution.from_json(read_text(file, "distribution"), space, f"distribution '{file}'")
+    return distribution.distinct(count, np.random.default_rng(config.seed))
 
 
 def _latency(config: Config, space: Space, say: Say) -> LatencySettings | LatencyTable | None:

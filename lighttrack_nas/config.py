@@ -177,6 +177,8 @@ class SearchPart(_Part):
         trials: Evaluated architectures in all.
         population: Of strategies that have one, unless their settings say otherwise.
         enqueue: Architectures to try first: official codes or JSON files.
+        enqueue_from_distribution: So many architectures to try after these: the most likely of the distribution that a
+            differentiable one-shot strategy has learnt beside the supernet, then samples of it.
         storage: Any Optuna storage's URL; None keeps a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
@@ -191,6 +193,7 @@ class SearchPart(_Part):
     trials: int = Field(default=200, ge=1)
     population: int = Field(default=48, ge=2)
     enqueue: tuple[str, ...] = ()
+    enqueue_from_distribution: int = Field(default=0, ge=0)
     storage: str | None = None
     calibration_batches: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=1)
