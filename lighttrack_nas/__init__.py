@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     )
     from lighttrack_nas.results import Result
     from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading import load_space, preset_names
     from lighttrack_nas.search_spaces.space import Space
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.searching import search
     from lighttrack_nas.strategies.one_shot.images import read_image_folder
+    from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.strategies.search.evaluator import Evaluator
     from lighttrack_nas.strategies.search.nsga2 import NSGA2
@@ -66,6 +68,7 @@ _HOMES = {
     "Config": "config",
     "CostTable": "benchmarks.cost_table",
     "Costs": "benchmarks.costs",
+    "Distribution": "search_spaces.distribution",
     "Evaluator": "strategies.search.evaluator",
     "Export": "exporting",
     "Front": "fronts",
@@ -109,6 +112,7 @@ _HOMES = {
     "load_tracker": "models",
     "measure_costs": "benchmarks.costs",
     "measure_latency": "benchmarks.latency",
+    "one_shot_strategy": "strategies.one_shot.registry",
     "pair_settings": "trackers.pairs.settings",
     "preset_names": "search_spaces.loading",
     "pretrain_backbone": "training",
@@ -131,6 +135,7 @@ __all__ = [
     "Config",
     "CostTable",
     "Costs",
+    "Distribution",
     "Evaluator",
     "Export",
     "Front",
@@ -173,6 +178,7 @@ __all__ = [
     "load_tracker",
     "measure_costs",
     "measure_latency",
+    "one_shot_strategy",
     "pair_settings",
     "preset_names",
     "pretrain_backbone",

@@ -24,10 +24,12 @@ from lighttrack_nas.models import Model, load_model, save_model
 from lighttrack_nas.progress import progress
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.processes import is_first_process
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
-from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE
+from lighttrack_nas.trackers.parsing import read_text
+from lighttrack_nas.training import BACKBONE_FILE, DISTRIBUTION_FILE, MODEL_FILE
 
 if TYPE_CHECKING:
     from lighttrack_nas.results import Result
@@ -89,7 +91,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
     from lighttrack_nas.training import train_supernet
 
     prepare_torch(config)
-    space = load_space(config.space)
+    space, strategy = load_space(config.space), config.supernet.one_shot_strategy()
     backbone = None
     if config.pretraining is not None:
         backbone = config.folder("pretraining") / BACKBONE_FILE
@@ -103,6 +105,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
             pairs,
             settings=settings,
             output=config.folder("supernet"),
+            strategy=strategy,
             targets=targets,
             losses=losses,
             backbone=backbone,
@@ -121,6 +124,7 @@ def run_search(config: Config, say: Say) -> Result:
 
     prepare_torch(config)
     space, part = load_space(config.space), config.search
+    likely = _likely(config, space)
     latency = search_latency(config, space, say) if part.wants_latency else None
     evaluator = supernet_evaluator(config, say, latency)
     with progress("search", part.trials, "trials") as advance:
@@ -140,7 +144,7 @@ def run_search(config: Config, say: Say) -> Result:
             n_trials=part.trials,
             output=config.folder("search"),
             storage=part.storage,
-            enqueue=[_architecture(source, config.space) for source in part.enqueue],
+            enqueue=[_architecture(source, config.space) for source in part.enqueue] + likely,
             progress=tell,
         )
 
@@ -211,6 +215,25 @@ def run_tuning(config: Config, say: Say) -> Tuning:
         provenance=dict(model.provenance) | tuned_on,
     )
     return found
+
+
+def _likely(config: Config, space: Space) -> list[Architecture]:
+    """Architectures of the distribution that the supernet's training has learnt, if the search asks for some."""
+    import numpy as np
+
+    from lighttrack_nas.search_spaces.distribution import Distribution
+
+    count = config.search.enqueue_from_distribution
+    if not count:
+        return []
+    file = config.folder("supernet") / DISTRIBUTION_FILE
+    if not file.exists():
+        raise InputError(
+            f"search.enqueue_from_distribution: '{file}' does not exist: only the one-shot strategies darts, "
+            "gumbel-darts and proxyless learn a distribution; train the supernet with one, or set it to 0"
+        )
+    distribution = Distribution.from_json(read_text(file, "distribution"), space, f"distribution '{file}'")
+    return distribution.distinct(count, np.random.default_rng(config.seed))
 
 
 def _require(file: Path, command: str) -> None:

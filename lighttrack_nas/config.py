@@ -14,6 +14,7 @@ from lighttrack_nas.strategies.search.objectives import parse_constraints, parse
 from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:
+    from lighttrack_nas.strategies.one_shot.problem import OneShotStrategy
     from lighttrack_nas.strategies.search.problem import SearchStrategy
 
 Weight = Annotated[float, Field(gt=0)]
@@ -126,10 +127,23 @@ class SupernetPart(Part):
     """The supernet's training.
 
     Attributes:
+        strategy: Of `strategies.one_shot.registry`, such as "fair", or {name: sandwich, random_paths: 1}.
         training: Fields of `TrainingSettings`.
     """
 
+    strategy: Named = "spos"
     training: Training = {"steps": 2000}
+
+    def one_shot_strategy(self) -> OneShotStrategy:
+        """Make the strategy.
+
+        Raises:
+            InputError: No such strategy or setting, or an impossible value.
+        """
+        from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
+
+        name, settings = _named(self.strategy, "supernet.strategy")
+        return one_shot_strategy(name, **settings)
 
 
 class LatencyPart(Part):
@@ -165,6 +179,8 @@ class SearchPart(Part):
         trials: Evaluated architectures in all.
         population: Of strategies that have one, unless their settings say otherwise.
         enqueue: Architectures to try first: official codes or JSON files.
+        enqueue_from_distribution: So many architectures to try after these: the most likely of the distribution that a
+            differentiable one-shot strategy has learnt beside the supernet, then samples of it.
         storage: Any Optuna storage's URL; None keeps a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
@@ -179,6 +195,7 @@ class SearchPart(Part):
     trials: int = Field(default=200, ge=1)
     population: int = Field(default=48, ge=2)
     enqueue: tuple[str, ...] = ()
+    enqueue_from_distribution: int = Field(default=0, ge=0)
     storage: str | None = None
     calibration_batches: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=1)
@@ -311,6 +328,15 @@ class Config(Part):
         accelerator = "cpu" if self.device == "cpu" else "gpu"
         given = {"seed": self.seed, "accelerator": accelerator} | dict(part)
         return checked(TrainingSettings, given, where)
+
+
+def _named(strategy: Named, where: str) -> tuple[str, dict[str, Any]]:
+    """A strategy's name and settings."""
+    settings = dict(strategy) if isinstance(strategy, dict) else {"name": strategy}
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise InputError(f"{where}: expected a name, or a mapping with a name, got {strategy!r}")
+    return name, settings
 
 
 def checked(model: type[Any], content: object, where: str) -> Any:
