@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,7 @@ from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import numpy as np
 import torch
@@ -192,9 +194,17 @@ class _Maker:
 
 
 def _begin_writing(threads: int) -> None:
-    # Who stops a build stops the process that asked for the file.
+    # Who stops a build stops the process that asked for the file; and nobody writes on when that was killed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _write(runtime: str, make: Callable[[], Graph], path: Path) -> list[np.ndarray]:

@@ -40,7 +40,7 @@ def track(
     hyper_parameters: str | None,
     device: str,
     threads: int | None,
-    compute_precision: str | None,
+    compute_precision: str | None = None,
 ) -> None:
     """Track through one video; what was tracked is written also when the video breaks or the user stops."""
     given = _parse_box(box) if box is not None else None
