@@ -28,6 +28,13 @@ Threads = Annotated[
     int | None,
     typer.Option(min=1, max=256, help="Threads on the CPU. Default: one a core; four at most in exported folders."),
 ]
+ComputePrecision = Annotated[
+    str | None,
+    typer.Option(
+        help="In which an exported folder computes: float32, or bfloat16 or float16 where its runtime and the "
+        "processor have it. Default: float32."
+    ),
+]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; see the README.")]
 Set = Annotated[
     list[str] | None,
@@ -115,7 +122,7 @@ def latency(
         str,
         typer.Argument(
             metavar="MODEL|CODE",
-            help="A model.safetensors, lighttrack-tiny, an architecture.json, or an official code.",
+            help="A model.safetensors, lighttrack-tiny, an exported folder, an architecture.json, or an official code.",
         ),
     ],
     space: Space = None,
@@ -123,7 +130,7 @@ def latency(
         list[str] | None,
         typer.Option(
             help="torch, torch-export, onnxruntime, openvino, ncnn, torch-compiled; may be repeated. Default: all that "
-            "are installed, but torch-compiled, which compiles for a minute."
+            "are installed, but torch-compiled, which compiles for a minute; an exported folder's own."
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Threads on the CPU.")] = 1,
@@ -275,11 +282,12 @@ def track(
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
     threads: Threads = None,
+    compute_precision: ComputePrecision = None,
 ) -> None:
     """Track a target through a video; write boxes, scores and times."""
     from lighttrack_nas.cli.tracking import track as run
 
-    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads)
+    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision)
 
 
 @app.command()
@@ -301,6 +309,7 @@ def evaluate(
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
     threads: Threads = None,
+    compute_precision: ComputePrecision = None,
     json: Json = False,
 ) -> None:
     """Track every sequence of a data set and measure it: AO, success rates, AUC, precision, speed.
@@ -309,7 +318,20 @@ def evaluate(
     """
     from lighttrack_nas.cli.tracking import evaluate as run
 
-    run(model, sequences, output, layout, protocol, eao_interval, clip, hyper_parameters, device, threads, json)
+    run(
+        model,
+        sequences,
+        output,
+        layout,
+        protocol,
+        eao_interval,
+        clip,
+        hyper_parameters,
+        device,
+        threads,
+        compute_precision,
+        json,
+    )
 
 
 @app.command("pretrain-backbone")
