@@ -162,7 +162,9 @@ def run_search(config: Config, say: Say) -> Result:
             output=config.folder("search"),
             storage=part.storage,
             enqueue=[_architecture(source, config.space) for source in part.enqueue],
+            workers=part.workers,
             progress=tell,
+            say=say,
         )
 
 

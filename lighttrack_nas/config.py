@@ -161,9 +161,10 @@ class SearchPart(_Part):
         objectives: Such as "maximize ao", "minimize macs", "minimize latency_ms".
         constraints: Such as "macs <= 600M", or a set: Mobile, LargeA, LargeB.
         trials: Evaluated architectures in all.
+        workers: Processes that evaluate at once; the same command elsewhere, on the same storage, adds to them.
         population: Of strategies that have one, unless their settings say otherwise.
         enqueue: Architectures to try first: official codes or JSON files.
-        storage: Any Optuna storage's URL; None keeps a journal in the run's folder.
+        storage: Any Optuna storage's URL, such as postgresql://user@host/name; None keeps a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
         quick_pairs: Pairs for "overlap" and "loss".
@@ -175,6 +176,7 @@ class SearchPart(_Part):
     objectives: tuple[str, ...] = ("maximize ao", "minimize macs")
     constraints: tuple[str, ...] = ()
     trials: int = Field(default=200, ge=1)
+    workers: int = Field(default=1, ge=1, le=256)
     population: int = Field(default=48, ge=2)
     enqueue: tuple[str, ...] = ()
     storage: str | None = None

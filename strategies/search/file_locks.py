@@ -100,7 +100,13 @@ class _Held:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path, self._descriptor = path, descriptor
         mine = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: (held := mine()) and held.close())
+
+        def close() -> None:
+            held = mine()
+            if held is not None:
+                held.close()
+
+        os.register_at_fork(after_in_child=close)
 
     def close(self) -> None:
         """Close the file, which only ends the lock where no other process has it open."""

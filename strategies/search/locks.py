@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 
 from lighttrack_nas.strategies.search.file_locks import FileLocks
 from lighttrack_nas.strategies.search.postgres_locks import PostgresLocks
-from lighttrack_nas.strategies.search.storage import journal_path, sqlite_path
+from lighttrack_nas.strategies.search.storage import failures_of, journal_path, sqlite_path
 
 
 class WorkerLocks(Protocol):
@@ -76,6 +76,27 @@ def worker_locks(storage: str | Path | BaseStorage, study_name: str) -> WorkerLo
     path = journal_path(storage) or sqlite_path(storage)
     if path is not None:
         return FileLocks(path.with_name(path.name + ".workers"), study_name)
-    if isinstance(storage, str) and storage.startswith("postgresql"):
-        return PostgresLocks(storage, study_name)
-    return NoLocks()
+    return PostgresLocks(str(storage), study_name) if shareable(storage) else NoLocks()
+
+
+def shareable(storage: str | Path | BaseStorage) -> bool:
+    """Whether several workers may search in a storage at once."""
+    path = journal_path(storage) or sqlite_path(storage)
+    return path is not None or (isinstance(storage, str) and storage.startswith("postgresql"))
+
+
+@contextmanager
+def worker_number(storage: str | Path | BaseStorage, study_name: str) -> Iterator[int]:
+    """Hold the lowest free number among a study's workers: 0 where nobody else is at work.
+
+    Raises:
+        InputError: The storage cannot be opened.
+    """
+    with failures_of(storage):
+        locks = worker_locks(storage, study_name)
+        with locks.starting():
+            locks.take()
+    try:
+        yield locks.number
+    finally:
+        locks.leave()
