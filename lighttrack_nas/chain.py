@@ -117,6 +117,7 @@ def run_search(config: Config, say: Say) -> Result:
     Raises:
         InputError: The supernet is not trained yet, or see there.
     """
+    from lighttrack_nas.benchmarks.latency import LatencySettings
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.searching import search
 
@@ -144,6 +145,8 @@ def run_search(config: Config, say: Say) -> Result:
         losses=losses,
         data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
     )
+    if part.workers > 1 and isinstance(latency, LatencySettings):
+        say("workers disturb each other's timings: take latencies from a table, search.latency.source=table")
     with progress("search", part.trials, "trials") as advance:
         shown = 0
 

@@ -164,7 +164,7 @@ class SearchPart(_Part):
         workers: Processes that evaluate at once; the same command elsewhere, on the same storage, adds to them.
         population: Of strategies that have one, unless their settings say otherwise.
         enqueue: Architectures to try first: official codes or JSON files.
-        storage: Any Optuna storage's URL, such as postgresql://user@host/name; None keeps a journal in the run's folder.
+        storage: Any Optuna storage's URL, such as postgresql://me@host/name; None: a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
         quick_pairs: Pairs for "overlap" and "loss".

@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection as pipes
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
@@ -134,10 +134,8 @@ def _run(work: bytes, sender: Connection, threads: int | None) -> None:
         torch.set_num_threads(threads)
 
     def send(*message: Any) -> None:
-        try:
+        with suppress(OSError):  # nobody listens any more, and SIGTERM is on its way
             sender.send(message)
-        except OSError:
-            pass  # nobody listens any more, and SIGTERM is on its way
 
     try:
         pickle.loads(work)(  # noqa: S301 - what this program's first process made a moment ago

@@ -32,7 +32,7 @@ from lighttrack_nas.strategies.search.objectives import (
 from lighttrack_nas.strategies.search.problem import SearchProblem, SearchStrategy
 from lighttrack_nas.strategies.search.storage import failures_of, open_shared, quiet_optuna, shown_storage
 from lighttrack_nas.strategies.search.team import Team
-from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest
+from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest, load_search
 from lighttrack_nas.strategies.search.worker_storage import PATIENCE, WORKER, WorkerStorage
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
@@ -128,10 +128,15 @@ def run_search(
         attributes["latency"] = evaluator.latency_record()
     with failures_of(storage):
         locks = worker_locks(storage, study_name)
+    opened = None
     try:
         with failures_of(storage), locks.starting():
             opened = WorkerStorage(
-                open_shared(storage), lambda: locks.number, shown_storage(storage), patience=patience, say=say
+                open_shared(storage, keep=True),
+                lambda: locks.number,
+                shown_storage(storage),
+                patience=patience,
+                say=say,
             )
             study = optuna.create_study(
                 storage=opened,
@@ -145,7 +150,9 @@ def run_search(
             _Search(study, team, locks, space, evaluator, goals, bounds, names, known_by).run(n_trials, progress)
     finally:
         locks.leave()
-    return study
+        if opened is not None:
+            opened.close()
+    return study if isinstance(storage, BaseStorage) else load_search(storage, study_name)
 
 
 def _take_place(

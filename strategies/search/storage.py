@@ -20,27 +20,31 @@ PATIENCE = 6.0
 """Seconds to wait for a journal that another process holds: a killed one's data loaders outlive it by five."""
 
 
-def open_shared(storage: str | Path | BaseStorage, patience: float = PATIENCE) -> BaseStorage:
+def open_shared(storage: str | Path | BaseStorage, patience: float = PATIENCE, keep: bool = False) -> BaseStorage:
     """Open a storage for a search that other workers may have open too.
 
     Args:
         storage: As of `open_for_writing`.
         patience: Seconds to wait for a journal that another process holds for itself, such as a search of version 0.3.
+        keep: See `connect`.
 
     Raises:
         InputError: It cannot be opened, is no journal, or another process holds it for itself.
     """
-    with open_for_writing(storage, patience) as opened:
+    with open_for_writing(storage, patience, keep) as opened:
         return opened
 
 
 @contextmanager
-def open_for_writing(storage: str | Path | BaseStorage, patience: float = PATIENCE) -> Iterator[BaseStorage]:
+def open_for_writing(
+    storage: str | Path | BaseStorage, patience: float = PATIENCE, keep: bool = False
+) -> Iterator[BaseStorage]:
     """Open a storage, and hold a journal against all other writers until the end.
 
     Args:
         storage: A journal file (made with its folder where missing), a URL such as `sqlite:///search.db`, or a storage.
         patience: Seconds to wait for a journal that another process holds.
+        keep: See `connect`.
 
     Yields:
         The storage, which stays usable afterwards.
@@ -51,7 +55,7 @@ def open_for_writing(storage: str | Path | BaseStorage, patience: float = PATIEN
     path = journal_path(storage)
     if path is None:
         with failures_of(storage):
-            opened = connect(storage)
+            opened = connect(storage, keep)
         yield opened
         return
     make_folder(path.parent)
@@ -69,8 +73,12 @@ def open_for_writing(storage: str | Path | BaseStorage, patience: float = PATIEN
         journal.release()
 
 
-def connect(storage: str | Path | BaseStorage) -> BaseStorage:
+def connect(storage: str | Path | BaseStorage, keep: bool = False) -> BaseStorage:
     """Open a storage to read it; of a journal, while another process may write it.
+
+    Args:
+        storage: A journal file, a URL, or a storage.
+        keep: Whether to keep connections to a database open, for many calls; `WorkerStorage.close` closes them.
 
     Raises:
         Exception: What Optuna or the database raises; see `failures_of`.
@@ -80,8 +88,11 @@ def connect(storage: str | Path | BaseStorage) -> BaseStorage:
     path = journal_path(storage)
     if path is not None:
         return JournalStorage(JournalFileBackend(str(path)))
+    from sqlalchemy.pool import NullPool
+
     # A connection that was lost while an architecture was measured is noticed before it is used.
-    return RDBStorage(str(storage), {"pool_pre_ping": True, "connect_args": connect_arguments(str(storage))})
+    pool: dict[str, Any] = {"pool_pre_ping": True} if keep else {"poolclass": NullPool}
+    return RDBStorage(str(storage), pool | {"connect_args": connect_arguments(str(storage))})
 
 
 def connect_arguments(url: str) -> dict[str, Any]:

@@ -45,12 +45,19 @@ class WorkerStorage(BaseStorage):
         patience: float = PATIENCE,
         say: Callable[[str], None] | None = None,
     ) -> None:
+        self._database = storage
         # What Optuna does with a database that it is given.
         self._storage = _CachedStorage(storage) if isinstance(storage, RDBStorage) else storage
         self._number = number
         self._name = name
         self._patience = patience
         self._say = say or (lambda sentence: None)
+
+    def close(self) -> None:
+        """Close a database's connections; a further call makes new ones."""
+        if isinstance(self._database, RDBStorage):
+            self._database.remove_session()
+            self._database.engine.dispose()
 
     def _patiently(self, action: Callable[[], T]) -> T:
         end, pause = 0.0, 0.1
