@@ -120,6 +120,7 @@ def run_search(config: Config, say: Say) -> Result:
     Raises:
         InputError: The supernet is not trained yet, or see there.
     """
+    from lighttrack_nas.benchmarks.latency import LatencySettings
     from lighttrack_nas.searching import search
 
     prepare_torch(config)
@@ -127,6 +128,8 @@ def run_search(config: Config, say: Say) -> Result:
     likely = _likely(config, space)
     latency = search_latency(config, space, say) if part.wants_latency else None
     evaluator = supernet_evaluator(config, say, latency)
+    if part.workers > 1 and isinstance(latency, LatencySettings):
+        say("workers disturb each other's timings: take latencies from a table, search.latency.source=table")
     with progress("search", part.trials, "trials") as advance:
         shown = 0
 
@@ -145,7 +148,9 @@ def run_search(config: Config, say: Say) -> Result:
             output=config.folder("search"),
             storage=part.storage,
             enqueue=[_architecture(source, config.space) for source in part.enqueue] + likely,
+            workers=part.workers,
             progress=tell,
+            say=say,
         )
 
 

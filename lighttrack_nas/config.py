@@ -177,11 +177,12 @@ class SearchPart(Part):
         objectives: Such as "maximize ao", "minimize macs", "minimize latency_ms".
         constraints: Such as "macs <= 600M", or a set: Mobile, LargeA, LargeB.
         trials: Evaluated architectures in all.
+        workers: Processes that evaluate at once; the same command elsewhere, on the same storage, adds to them.
         population: Of strategies that have one, unless their settings say otherwise.
         enqueue: Architectures to try first: official codes or JSON files.
         enqueue_from_distribution: So many architectures to try after these: the most likely of the distribution that a
             differentiable one-shot strategy has learnt beside the supernet, then samples of it.
-        storage: Any Optuna storage's URL; None keeps a journal in the run's folder.
+        storage: Any Optuna storage's URL, such as postgresql://me@host/name; None: a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
         quick_pairs: Pairs for "overlap" and "loss".
@@ -193,6 +194,7 @@ class SearchPart(Part):
     objectives: tuple[str, ...] = ("maximize ao", "minimize macs")
     constraints: tuple[str, ...] = ()
     trials: int = Field(default=200, ge=1)
+    workers: int = Field(default=1, ge=1, le=256)
     population: int = Field(default=48, ge=2)
     enqueue: tuple[str, ...] = ()
     enqueue_from_distribution: int = Field(default=0, ge=0)

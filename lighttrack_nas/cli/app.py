@@ -351,11 +351,18 @@ def train_supernet(config: Config, set_: Set = None) -> None:
 
 
 @app.command()
-def search(config: Config, set_: Set = None) -> None:
-    """Search the trained supernet's space with Optuna's NSGA-II; a stopped search goes on."""
+def search(
+    config: Config,
+    set_: Set = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Processes that evaluate at once. Default: search.workers, which is 1."),
+    ] = None,
+) -> None:
+    """Search the trained supernet's space; a stopped search goes on, and the same command elsewhere joins it."""
     from lighttrack_nas.cli.chain import search as run
 
-    run(config, set_ or [])
+    run(config, [*(set_ or []), *([f"search.workers={workers}"] if workers else [])])
 
 
 @app.command("build-table")
