@@ -147,7 +147,7 @@ def drafts_folder(file: Path, space: Space, settings: LatencySettings, networks:
 class _Maker:
     """Makes programs of graphs; keeps their files, and opens those that are there.
 
-    Files are written in processes that end after some of them: the exporters never give back what they take, some 30 MB
+    Files are written in processes that end after some of them: the exporters never give back what they take, some 20 MB
     a network.
 
     Args:
