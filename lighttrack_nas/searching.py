@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,23 @@ def search(
         result = _measure_again(result, evaluator, place, quiet=progress is None)
         _save(result, output)
     return result
+
+
+def with_judge(strategy: SearchStrategy, space: Space, seed: int) -> SearchStrategy:
+    """Make the judge of a screened strategy that a configuration names "zero-cost"; leave the others as they are.
+
+    Args:
+        strategy: As the configuration says.
+        space: What is searched.
+        seed: Of the judge's weights and inputs.
+    """
+    from lighttrack_nas.strategies.search.screened import ZERO_COST, Screened
+
+    if not isinstance(strategy, Screened) or strategy.judge != ZERO_COST:
+        return strategy
+    from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
+
+    return replace(strategy, judge=ZeroCostEvaluator(space, seed=seed))
 
 
 def _wants_latency(result: Result) -> bool:
