@@ -121,7 +121,7 @@ def run_search(config: Config, say: Say) -> Result:
         InputError: The supernet is not trained yet, or see there.
     """
     from lighttrack_nas.benchmarks.latency import LatencySettings
-    from lighttrack_nas.searching import search
+    from lighttrack_nas.searching import search, with_judge
 
     prepare_torch(config)
     space, part = load_space(config.space), config.search
@@ -141,7 +141,7 @@ def run_search(config: Config, say: Say) -> Result:
         return search(
             space,
             evaluator=evaluator,
-            strategy=part.search_strategy(config.seed),
+            strategy=with_judge(part.search_strategy(config.seed), space, config.seed),
             objectives=part.objectives,
             constraints=part.constraints,
             n_trials=part.trials,

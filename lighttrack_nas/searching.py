@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +135,23 @@ class _Work:
 def _listed(goals: Any) -> Any:
     """Goals that can be read more than once, and sent."""
     return goals if isinstance(goals, (str, Objective, Constraint)) else list(goals)
+
+
+def with_judge(strategy: SearchStrategy, space: Space, seed: int) -> SearchStrategy:
+    """Make the judge of a screened strategy that a configuration names "zero-cost"; leave the others as they are.
+
+    Args:
+        strategy: As the configuration says.
+        space: What is searched.
+        seed: Of the judge's weights and inputs.
+    """
+    from lighttrack_nas.strategies.search.screened import ZERO_COST, Screened
+
+    if not isinstance(strategy, Screened) or strategy.judge != ZERO_COST:
+        return strategy
+    from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
+
+    return replace(strategy, judge=ZeroCostEvaluator(space, seed=seed))
 
 
 def _wants_latency(result: Result) -> bool:

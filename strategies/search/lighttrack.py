@@ -20,7 +20,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.checks import require_at_least, require_probabilities
 from lighttrack_nas.strategies.search.generations import Family, Generations
-from lighttrack_nas.strategies.search.problem import SearchProblem, require_budget
+from lighttrack_nas.strategies.search.problem import SearchProblem
 from lighttrack_nas.strategies.search.sampling import REDRAWS, ArchitectureSampler, Ask
 from lighttrack_nas.trackers.errors import InputError
 
@@ -54,7 +54,6 @@ class LightTrack:
 
     def proposer(self, problem: SearchProblem) -> Generations:
         """See `ProposingStrategy.proposer`."""
-        require_budget(self, problem.trials)
         mutations = self.population_size // 2 if self.mutations is None else self.mutations
         children = _Children(problem.space, mutations, self.mutation_probability)
         return Generations(

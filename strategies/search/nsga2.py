@@ -16,9 +16,6 @@ from lighttrack_nas.strategies.search.sampling import ArchitectureSampler
 class NSGA2:
     """The settings of the evolution (https://doi.org/10.1109/4235.996017).
 
-    A search may be carried on in steps of fewer trials than the population; whoever starts one checks the budget
-    (`problem.require_budget`).
-
     Attributes:
         population_size: Networks of a generation, and parents that survive it; 2 or more. 48 as in LightTrack's search.
         crossover_probability: How often a child has two parents; otherwise it starts as a copy of one.

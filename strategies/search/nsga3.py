@@ -11,7 +11,7 @@ from optuna.samplers import NSGAIIISampler
 
 from lighttrack_nas.strategies.search.checks import require_at_least, require_probabilities
 from lighttrack_nas.strategies.search.generations import Generations, OptunasChildren
-from lighttrack_nas.strategies.search.problem import SearchProblem, require_budget
+from lighttrack_nas.strategies.search.problem import SearchProblem
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler
 from lighttrack_nas.trackers.errors import InputError
 
@@ -69,7 +69,6 @@ class NSGA3:
                 f"search strategy 'nsga3' spreads a front of two objectives or more, and got only "
                 f"'{problem.objectives[0]}'; take 'nsga2' for one"
             )
-        require_budget(self, problem.trials)
 
         def selection(seed: int) -> NSGAIIISampler:
             return self.optuna_sampler(seed, count)

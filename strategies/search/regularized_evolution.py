@@ -22,9 +22,9 @@ from optuna.trial import FrozenTrial
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.checks import require_at_least, require_probabilities
-from lighttrack_nas.strategies.search.problem import SearchProblem, require_budget
+from lighttrack_nas.strategies.search.problem import SearchProblem
 from lighttrack_nas.strategies.search.ranking import losses, violation
-from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask
+from lighttrack_nas.strategies.search.sampling import REDRAWS, ArchitectureSampler, Ask
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 
@@ -81,7 +81,6 @@ class RegularizedEvolution:
 
     def proposer(self, problem: SearchProblem) -> Aging:
         """See `ProposingStrategy.proposer`."""
-        require_budget(self, problem.trials)
         return Aging(self, problem.space, self._ordered_weights(problem))
 
     def sampler(self, problem: SearchProblem) -> ArchitectureSampler:
@@ -118,7 +117,8 @@ class Aging:
     def draws(self, ask: Ask) -> Iterator[Architecture]:
         """See `Proposer.draws`."""
         draw = self._draw(ask)
-        while True:
+        # Where all that mutation reaches is known, random networks follow.
+        for _ in range(REDRAWS // 2):
             with _quiet():
                 sample = draw()
             yield self._space.architecture(sample)

@@ -43,6 +43,10 @@ SCREENING = "screening"
 """User attribute of a study: for every fit of the surrogate, the trials it saw and Kendall's tau by objective."""
 
 
+ZERO_COST = "zero-cost"
+"""The judge that configurations name; whoever reads them makes it, as it needs torch."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Screened:
     """Another strategy, whose draws are screened.
@@ -54,8 +58,8 @@ class Screened:
         inner: The strategy that draws: its name, a mapping of `name` and settings, or a strategy. Its seed is this
             one's unless given.
         draws: How many are compared; 2 or more.
-        judge: "surrogate", or from Python an evaluator: it gives the objectives that it measures, and its "proxy"
-            stands for the others.
+        judge: "surrogate", "zero-cost" (a configuration's; from Python a `ZeroCostEvaluator`), or from Python any
+            evaluator: it gives the objectives that it measures, and its "proxy" stands for the others.
         regressor: The surrogate's: "random-forest", "gradient-boosting" or "ridge".
         start: Evaluated networks before the first fit of a surrogate; 10 or more.
         growth: By what share these grow before it is fitted again.
@@ -80,7 +84,8 @@ class Screened:
         if not isinstance(self.growth, (int, float)) or not 0 < self.growth <= 10:
             raise InputError(f"growth: expected a share above 0 and at most 10, got {self.growth}")
         if isinstance(self.judge, str):
-            checked_name(self.judge, ("surrogate",), "judge", "from Python also an evaluator")
+            checked_name(self.judge, ("surrogate", ZERO_COST), "judge", "or from Python an evaluator")
+        if self.judge == "surrogate":
             require_sklearn()
         inner: Any = self.inner
         if isinstance(inner, (str, Mapping)):
@@ -97,6 +102,8 @@ class Screened:
 
     def proposer(self, problem: SearchProblem) -> Screen:
         """See `ProposingStrategy.proposer`."""
+        if self.judge == ZERO_COST:
+            raise InputError("judge: 'zero-cost' is a configuration's word; from Python give a ZeroCostEvaluator")
         return Screen(self, self.drawing.proposer(problem), problem)
 
     def sampler(self, problem: SearchProblem) -> ArchitectureSampler:
