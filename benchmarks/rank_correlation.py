@@ -15,7 +15,7 @@ from scipy import stats
 from lighttrack_nas.trackers.names import checked_name
 
 STATISTICS = ("kendall", "spearman", "weighted")
-"""Kendall's tau-b, Spearman's rho, and Vigna's weighted tau, in which exchanges near the top weigh most (hyperbolic)."""
+"""Kendall's tau-b, Spearman's rho, and Vigna's weighted tau, in which exchanges near the top weigh most."""
 CONFIDENCE = 0.95
 
 
@@ -66,8 +66,8 @@ def correlation(statistic: str, first: np.ndarray, second: np.ndarray) -> float:
 class Resamples:
     """Bootstrap resamples of architectures (Efron 1979): the same ones for everything that is compared.
 
-    An architecture that a resample holds twice is tied with itself; such ties count in neither Kendall's tau-b nor as an
-    exchange in the others.
+    An architecture that a resample holds twice is tied with itself on both sides, which agrees with nothing and
+    contradicts nothing.
 
     Args:
         count: Architectures, N.
