@@ -38,7 +38,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
         # A space beside the configuration is found wherever the command is called from.
         content["space"] = str(Path(path).parent / space)
     config: Config = checked(Config, content, where)
-    for name in ("supernet", "retrain", "pretraining"):
+    for name in ("supernet", "retrain", "pretraining", "ranking"):
         part = getattr(config, name)
         if part is not None:
             config.training(part.training, f"{where}: {name}.training")
