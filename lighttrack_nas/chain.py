@@ -89,7 +89,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
     from lighttrack_nas.training import train_supernet
 
     prepare_torch(config)
-    space = load_space(config.space)
+    space, strategy = load_space(config.space), config.supernet.one_shot_strategy()
     backbone = None
     if config.pretraining is not None:
         backbone = config.folder("pretraining") / BACKBONE_FILE
@@ -103,6 +103,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
             pairs,
             settings=settings,
             output=config.folder("supernet"),
+            strategy=strategy,
             targets=targets,
             losses=losses,
             backbone=backbone,

@@ -14,6 +14,7 @@ from lighttrack_nas.strategies.search.objectives import parse_constraints, parse
 from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:
+    from lighttrack_nas.strategies.one_shot.problem import OneShotStrategy
     from lighttrack_nas.strategies.search.problem import SearchStrategy
 
 Weight = Annotated[float, Field(gt=0)]
@@ -124,10 +125,23 @@ class SupernetPart(_Part):
     """The supernet's training.
 
     Attributes:
+        strategy: Of `strategies.one_shot.registry`, such as "fair", or {name: sandwich, random_paths: 1}.
         training: Fields of `TrainingSettings`.
     """
 
+    strategy: Named = "spos"
     training: Training = {"steps": 2000}
+
+    def one_shot_strategy(self) -> OneShotStrategy:
+        """Make the strategy.
+
+        Raises:
+            InputError: No such strategy or setting, or an impossible value.
+        """
+        from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
+
+        name, settings = _named(self.strategy, "supernet.strategy")
+        return one_shot_strategy(name, **settings)
 
 
 class LatencyPart(_Part):
@@ -210,10 +224,7 @@ class SearchPart(_Part):
         """
         from lighttrack_nas.strategies.search.registry import search_strategy, setting_names
 
-        settings = dict(self.strategy) if isinstance(self.strategy, dict) else {"name": self.strategy}
-        name = settings.pop("name", None)
-        if not isinstance(name, str):
-            raise InputError(f"search.strategy: expected a name, or a mapping with a name, got {self.strategy!r}")
+        name, settings = _named(self.strategy, "search.strategy")
         defaults = {"seed": seed, "population_size": self.population}
         known = setting_names(name)
         return search_strategy(name, **{key: value for key, value in defaults.items() if key in known} | settings)
@@ -353,6 +364,15 @@ class Config(_Part):
         accelerator = "cpu" if self.device == "cpu" else "gpu"
         given = {"seed": self.seed, "accelerator": accelerator} | dict(part)
         return checked(TrainingSettings, given, where)
+
+
+def _named(strategy: Named, where: str) -> tuple[str, dict[str, Any]]:
+    """A strategy's name and settings."""
+    settings = dict(strategy) if isinstance(strategy, dict) else {"name": strategy}
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise InputError(f"{where}: expected a name, or a mapping with a name, got {strategy!r}")
+    return name, settings
 
 
 def checked(model: type[Any], content: object, where: str) -> Any:

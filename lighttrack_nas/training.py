@@ -7,6 +7,7 @@ Each works in a folder of its own: ``run.json`` says what is trained there, ``la
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.callbacks import Progress
     from lighttrack_nas.strategies.one_shot.fit import FitReport
     from lighttrack_nas.strategies.one_shot.images import ImageFolder
+    from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotStrategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.trackers.losses import LossSettings
     from lighttrack_nas.trackers.pairs.pair import PairSource
@@ -77,7 +79,8 @@ def pretrain_backbone(
     from lighttrack_nas.search_spaces.model_space import ClassifierModelSpace
     from lighttrack_nas.strategies.one_shot.fit import fit
     from lighttrack_nas.strategies.one_shot.images import ClassificationTask
-    from lighttrack_nas.strategies.one_shot.paths import SeededRandomOneShot
+    from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
+    from lighttrack_nas.strategies.one_shot.uniform import SPOS
 
     output = Path(output)
     about = _record("pretrain-backbone", space, settings, record) | {
@@ -93,8 +96,8 @@ def pretrain_backbone(
         torch.manual_seed(settings.seed)
         model = ClassifierModelSpace(space, len(images.classes))
     task = ClassificationTask(images, image_size, settings.batch_size, settings.seed)
-    strategy = SeededRandomOneShot(space, settings.seed)
-    report = fit(model, model.backbone, task, settings, output, strategy=strategy, progress=progress)
+    plan = SPOS().plan(OneShotProblem(space=space, settings=settings))
+    report = fit(model, model.backbone, task, settings, output, plan=plan, progress=progress)
     save_shared_weights(model.backbone, space, BACKBONE_KIND, file, about | _outcome(report))
     return file
 
@@ -105,19 +108,21 @@ def train_supernet(
     *,
     settings: TrainingSettings,
     output: str | Path,
+    strategy: str | OneShotStrategy = "spos",
     targets: TargetSettings | None = None,
     losses: LossSettings | None = None,
     backbone: str | Path | None = None,
     record: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Supernet:
-    """Train a space's weight-sharing network for tracking, one random path a step, through NNI's RandomOneShot.
+    """Train a space's weight-sharing network for tracking, through one of NNI's one-shot strategies.
 
     Args:
         space: The space.
         pairs: The training pairs.
         settings: How to train.
         output: The run's folder; the result is its ``supernet.safetensors``.
+        strategy: The way of training, or its name in `lighttrack_nas.strategies.one_shot.registry`.
         targets: How labels are made; None: the default.
         losses: How they are compared with; None: the default.
         backbone: A ``backbone.safetensors`` to start from; None starts from random weights.
@@ -128,33 +133,36 @@ def train_supernet(
         The supernet, in eval mode.
 
     Raises:
-        InputError: See `lighttrack_nas.strategies.one_shot.fit.fit`; or the folder holds another training, or the
-            backbone is of another space.
+        InputError: See `lighttrack_nas.strategies.one_shot.fit.fit`; or no such strategy, or it does not fit the
+            settings, the folder holds another training, or the backbone is of another space.
     """
     import torch
 
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.fit import fit
-    from lighttrack_nas.strategies.one_shot.paths import SeededRandomOneShot
+    from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
+    from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy, strategy_record
 
     output = Path(output)
+    if isinstance(strategy, str):
+        strategy = one_shot_strategy(strategy)
     task = _tracking_task(pairs, settings, targets, losses)
     about = (
         _record("train-supernet", space, settings, record)
         | _task_record(task)
-        | {"backbone": None if backbone is None else str(backbone)}
+        | {"strategy": strategy_record(strategy), "backbone": None if backbone is None else str(backbone)}
     )
     write_run_record(output, about)
     file = output / SUPERNET_FILE
     if file.exists():
         return load_supernet(file, space)
+    plan = strategy.plan(OneShotProblem(space=space, settings=settings, macs=partial(_macs_paths, space)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = space.model_space()
     if backbone is not None:
         _start_from(model.network.backbone, Path(backbone), space)
-    strategy = SeededRandomOneShot(space, settings.seed)
-    report = fit(model, model.network.backbone, task, settings, output, strategy=strategy, progress=progress)
+    report = fit(model, model.network.backbone, task, settings, output, plan=plan, progress=progress)
     supernet = Supernet(space, model)
     save_supernet(supernet, file, about | _outcome(report))
     return load_supernet(file, space)
@@ -258,6 +266,17 @@ def _outcome(report: FitReport) -> dict[str, Any]:
         "seconds_of_last_call": round(report.seconds, 1),
         "machine": cpu_name(),
     }
+
+
+def _macs_paths(space: Space) -> MacsPaths:
+    """What strategies may ask of MACs, from the space's cost table."""
+    from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
+    from lighttrack_nas.cost_analysis import load_cost_table
+    from lighttrack_nas.strategies.one_shot.problem import MacsPaths
+
+    table = load_cost_table(space)
+    ends = table.extremes("macs")
+    return MacsPaths(MacsSampler(table).sample, ends.cheapest, ends.dearest)
 
 
 def _start_from(backbone: nn.Module, file: Path, space: Space) -> None:

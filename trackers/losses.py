@@ -122,11 +122,29 @@ def overlap_loss(distances: Tensor, targets: Tensor, weights: Tensor, iou: str =
     # Elsewhere true distances may be negative: both become a unit box, which costs nothing and has no gradient.
     ones = torch.ones_like(distances, dtype=torch.float32)
     found, true = torch.where(used, distances.float(), ones), torch.where(used, targets, ones)
-    shared = _area(torch.minimum(found, true))
-    union = _area(found) + _area(true) - shared
-    added = _ADDED_AREAS[iou]
-    each = torch.log(union + added) - torch.log(shared + added)
-    return _mean_where(each.unsqueeze(1), used)
+    return _mean_where(_negative_log_overlap(found, true, iou).unsqueeze(1), used)
+
+
+def distillation_loss(answers: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor], settings: LossSettings) -> Losses:
+    """Say how far a network's answers are from those of another, which stand in for labels.
+
+    Every position counts: as positive by the teacher's probability, as negative by the rest, both sides with half the
+    weight, as in `balanced_cross_entropy`; boxes by the teacher's probability. Both parts are least where the answers
+    are the teacher's.
+
+    Args:
+        answers: Logits ``(B, 1, n, n)`` and distances ``(B, 4, n, n)`` in search pixels.
+        teacher: The same of the other network; a map of another size is interpolated. No gradient goes into it.
+        settings: How errors are weighed.
+    """
+    logits, distances = (tensor.float() for tensor in answers)
+    wanted, boxes = (_resized(tensor.detach().float(), logits.shape[-1]) for tensor in teacher)
+    positive = torch.sigmoid(wanted)
+    shares = 0.5 * _shares(positive) + 0.5 * _shares(1 - positive)
+    each = functional.binary_cross_entropy_with_logits(logits, positive, reduction="none")
+    classification = (shares * each).sum()
+    regression = (_shares(positive) * _negative_log_overlap(distances, boxes, settings.iou).unsqueeze(1)).sum()
+    return Losses(classification + settings.regression_weight * regression, classification, regression)
 
 
 @torch.no_grad()
@@ -157,6 +175,26 @@ def best_box_overlap(logits: Tensor, distances: Tensor, boxes: Tensor, search_si
     union = (high - low).clamp(min=0).prod(dim=1) + boxes[:, 2:].prod(dim=1) - shared
     overlap = (shared / union).clamp(0, 1)
     return torch.where(highest.isfinite() & overlap.isfinite(), overlap, torch.zeros_like(overlap))
+
+
+def _negative_log_overlap(found: Tensor, true: Tensor, iou: str) -> Tensor:
+    """``(B, n, n)`` of two ``(B, 4, n, n)``."""
+    shared = _area(torch.minimum(found, true))
+    union = _area(found) + _area(true) - shared
+    added = _ADDED_AREAS[iou]
+    return torch.log(union + added) - torch.log(shared + added)
+
+
+def _resized(values: Tensor, cells: int) -> Tensor:
+    """``(B, c, m, m)`` to ``(B, c, n, n)``; what is linear in the position stays so."""
+    if values.shape[-1] == cells:
+        return values
+    return functional.interpolate(values, size=(cells, cells), mode="bilinear", align_corners=False)
+
+
+def _shares(weights: Tensor) -> Tensor:
+    """Weights that add up to 1 over a batch."""
+    return weights / weights.sum().clamp(min=_TINY_AREA)
 
 
 def _area(distances: Tensor) -> Tensor:

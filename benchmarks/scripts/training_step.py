@@ -38,9 +38,9 @@ from lighttrack_nas.search_spaces.nni_adapter import BaseSuperNetModule
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.loader import Sealed
 from lighttrack_nas.strategies.one_shot.module import TrainingModule
-from lighttrack_nas.strategies.one_shot.paths import path_at
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.strategies.one_shot.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.uniform import path_at
 from lighttrack_nas.trackers.losses import LossSettings
 from lighttrack_nas.trackers.pairs.pair import Pair, draw_batch
 from lighttrack_nas.trackers.targets import TargetSettings

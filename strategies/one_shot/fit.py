@@ -31,9 +31,10 @@ from lighttrack_nas.strategies.one_shot.callbacks import (
 )
 from lighttrack_nas.strategies.one_shot.loader import BatchLoader
 from lighttrack_nas.strategies.one_shot.module import TrainingModule
+from lighttrack_nas.strategies.one_shot.problem import TrainingPlan
 from lighttrack_nas.strategies.one_shot.processes import is_first_process, own_group
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import Task
+from lighttrack_nas.strategies.one_shot.task import Bundled, Task
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import make_folder
 from lighttrack_nas.trackers.weights import load_torch_file
@@ -42,7 +43,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from nni.nas.evaluator.pytorch import Lightning, Trainer
     from nni.nas.execution import SequentialExecutionEngine
-    from nni.nas.oneshot.pytorch.strategy import OneShotStrategy
     from nni.nas.space import RawFormatModelSpace
 
 CHECKPOINT = "last.ckpt"
@@ -75,7 +75,7 @@ def fit(
     settings: TrainingSettings,
     output: Path,
     *,
-    strategy: OneShotStrategy | None = None,
+    plan: TrainingPlan | None = None,
     progress: Progress | None = None,
 ) -> FitReport:
     """Train a model in place, or go on with a training that was stopped.
@@ -87,12 +87,12 @@ def fit(
     first goes on alone with the trained model.
 
     Args:
-        model: A network, or with `strategy` a model space, which NNI turns into a supernet.
+        model: A network, or with `plan` a model space, which NNI turns into a supernet.
         backbone: The part that is frozen at first and learns at its own rate.
         task: Batches and loss.
         settings: How to train.
         output: Folder for the checkpoint (``last.ckpt``) and the logs (``tensorboard/``).
-        strategy: NNI's one-shot strategy; None trains the model as it is.
+        plan: How a one-shot strategy trains it; None trains the model as it is.
         progress: Called after every optimiser step, in the first process.
 
     Raises:
@@ -114,11 +114,13 @@ def fit(
         Checkpoints(checkpoint, settings.checkpoint_steps, bad_steps),
         Reporter(settings.log_steps, progress),
     ]
+    passes = 1 if plan is None else plan.passes
     batches = BatchLoader(
-        task,
+        task if plan is None or plan.batches == 1 else Bundled(task, plan.batches),
         first=done * settings.accumulate,
         total=settings.steps * settings.accumulate,
         workers=settings.workers,
+        passes=passes,
     )
     resume: dict[str, Any] = {"ckpt_path": str(checkpoint), "weights_only": True} if done else {}
     start = perf_counter()
@@ -126,7 +128,7 @@ def fit(
         trainer = _trainer(
             max_steps=settings.steps,
             max_epochs=1,
-            accumulate_grad_batches=settings.accumulate,
+            accumulate_grad_batches=settings.accumulate * passes,
             gradient_clip_val=settings.clip,
             precision=_PRECISIONS[settings.precision],
             accelerator=settings.accelerator,
@@ -143,12 +145,12 @@ def fit(
             limit_val_batches=0,
         )
         # Also where no step is left: it loads what the checkpoint holds.
-        if strategy is None:
+        if plan is None:
             module.set_model(model)
             trainer.fit(module, batches, [], **resume)
         else:
             evaluator = Lightning(module, trainer, batches, [], fit_kwargs=resume)
-            strategy(RawFormatModelSpace(model, evaluator), SequentialExecutionEngine())
+            plan.nni(RawFormatModelSpace(model, evaluator), SequentialExecutionEngine())
     if not trainer.is_global_zero:
         sys.exit(0)
     if average is not None:

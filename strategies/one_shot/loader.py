@@ -42,16 +42,18 @@ class BatchLoader:
         first: The first batch wanted: how many were trained on before.
         total: Batches of the whole training.
         workers: Processes; 0 prepares each batch when it is asked for.
+        passes: How often each batch is given, in a row.
 
     Iterating raises:
         InputError: The task's own, wherever it was raised, or a worker was killed.
     """
 
-    def __init__(self, task: Task, *, first: int, total: int, workers: int) -> None:
+    def __init__(self, task: Task, *, first: int, total: int, workers: int, passes: int = 1) -> None:
         self._task, self._first, self._total, self._workers = task, first, total, workers
+        self._passes = passes
 
     def __len__(self) -> int:
-        return self._total
+        return self._total * self._passes
 
     def __iter__(self) -> Iterator[Sealed]:
         world, rank = 1, 0
@@ -73,7 +75,8 @@ class BatchLoader:
             for sealed in prepared:
                 if isinstance(sealed.content, InputError):
                     raise sealed.content
-                yield sealed
+                for _ in range(self._passes):
+                    yield sealed
         except (RuntimeError, EOFError, OSError) as error:
             if not _is_a_death(error, prepared):
                 raise

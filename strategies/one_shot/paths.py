@@ -1,17 +1,16 @@
-"""Single-path uniform sampling (SPOS) through NNI, with paths that are a function of seed and step."""
+"""Path sampling through NNI: every pass trains one path, and the paths are a function of seed and step."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.model_space import nni_sample
 from lighttrack_nas.search_spaces.nni_adapter import BaseSuperNetModule
-from lighttrack_nas.search_spaces.space import Space
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -19,54 +18,65 @@ with warnings.catch_warnings():
     from nni.nas.oneshot.pytorch.strategy import RandomOneShot
 
 # Keeps the paths' random numbers apart from the data's, which come from the same seed.
-_PATHS = 0x9A7
+PATHS = 0x9A7
+
+Paths = Callable[[int, int], Sequence[Architecture]]
+"""The paths that train at an optimiser step, from 0, on a device, from 0: one for each pass over a batch."""
 
 
-def path_at(space: Space, seed: int, step: int, rank: int = 0) -> Architecture:
-    """The architecture that trains at a step: every candidate of every label equally likely.
-
-    Args:
-        space: The space.
-        seed: Of the training.
-        step: Optimiser step, from 0.
-        rank: Of the device; each samples its own paths.
-    """
-    return space.sample(np.random.default_rng([seed, step, rank, _PATHS]))
-
-
-class SeededRandomOneShot(RandomOneShot):
+class PathSampling(RandomOneShot):
     """NNI's RandomOneShot, which samples from a global generator, with our paths instead.
 
     Args:
-        space: The space.
-        seed: Of the training.
+        paths: What to train; batches that are accumulated share them.
     """
 
-    def __init__(self, space: Space, seed: int) -> None:
+    def __init__(self, paths: Paths) -> None:
         super().__init__()
-        self._space, self._seed = space, seed
+        self._paths = paths
 
     def configure_oneshot_module(self, training_module: Any) -> RandomSamplingLightningModule:
         """Wrap the training step; called by NNI."""
-        return _SeededPaths(training_module, self._space, self._seed)
+        return PathTraining(training_module, self._paths)
 
 
-class _SeededPaths(RandomSamplingLightningModule):
-    def __init__(self, training_module: Any, space: Space, seed: int) -> None:
+class PathTraining(RandomSamplingLightningModule):
+    """The training step of `PathSampling`.
+
+    Args:
+        training_module: What it wraps.
+        paths: See `PathSampling`.
+    """
+
+    def __init__(self, training_module: Any, paths: Paths) -> None:
         super().__init__(training_module)
-        self._space, self._seed = space, seed
+        self._paths = paths
+        self._step = -1
+        self._drawn: Sequence[Architecture] = ()
         self._choices: list[BaseSuperNetModule] | None = None
 
-    def resample(self) -> dict[str, Any]:
-        """Decide the step's path; batches that are accumulated share it."""
+    def pin(self, batch_idx: int) -> int:
+        """Let a batch run its path.
+
+        Args:
+            batch_idx: As Lightning counts them: each pass over a batch counts.
+
+        Returns:
+            The number of the pass over this batch, from 0.
+        """
         if self._choices is None:
             self._choices = list(self.supernet_modules())
-        sample = nni_sample(path_at(self._space, self._seed, self.trainer.global_step, self.trainer.global_rank))
+        if self._step != self.trainer.global_step:
+            self._step = self.trainer.global_step
+            self._drawn = self._paths(self._step, self.trainer.global_rank)
+        number = batch_idx % len(self._drawn)
+        sample = nni_sample(self._drawn[number])
         for choice in self._choices:
             choice.resample(memo=sample)
-        return sample
+        return number
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Sample, then train."""
-        self.resample()
-        return self.training_module.training_step(*args, **kwargs)
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Pin a path, then train."""
+        self.pin(batch_idx)
+        loss: Tensor = self.training_module.training_step(batch, batch_idx)
+        return loss

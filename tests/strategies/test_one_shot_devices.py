@@ -19,7 +19,8 @@ import torch
 
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.strategies.one_shot.fit import fit
-from lighttrack_nas.strategies.one_shot.paths import SeededRandomOneShot
+from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
+from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.strategies.one_shot.task import TrackingTask
 from lighttrack_nas.trackers.losses import LossSettings
@@ -79,10 +80,8 @@ def train(name, **changes):
     model = space.model_space()
     given = dict(steps=6, batch_size=2, accumulate=2, workers=1, warmup_steps=1, checkpoint_steps=2, average=0.9)
     how = TrainingSettings(**(given | dict(backbone_frozen=0.5) | changes))
-    strategy = SeededRandomOneShot(space, 0)
-    report = fit(
-        model, model.network.backbone, Watched(), how, folder / name, strategy=strategy, progress=progress
-    )
+    plan = one_shot_strategy("spos").plan(OneShotProblem(space=space, settings=how))
+    report = fit(model, model.network.backbone, Watched(), how, folder / name, plan=plan, progress=progress)
     torch.save(model.state_dict(), folder / f"{name}.pth")
     print(name, report.resumed_at, report.skipped)
 

@@ -16,9 +16,10 @@ from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.callbacks import BadSteps
 from lighttrack_nas.strategies.one_shot.fit import CHECKPOINT, FitReport, fit
-from lighttrack_nas.strategies.one_shot.paths import SeededRandomOneShot, path_at
+from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.strategies.one_shot.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.uniform import SPOS, path_at
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.losses import LossSettings
 from lighttrack_nas.trackers.pairs.pair import Pair
@@ -94,9 +95,9 @@ def train(
         if done == stop_after:
             raise StoppedError
 
-    strategy = SeededRandomOneShot(space, how.seed) if supernet else None
+    plan = SPOS().plan(OneShotProblem(space=space, settings=how)) if supernet else None
     try:
-        report = fit(model, backbone, what or task(), how, output, strategy=strategy, progress=progress)
+        report = fit(model, backbone, what or task(), how, output, plan=plan, progress=progress)
     except StoppedError:
         return {}, None
     return {key: tensor.clone() for key, tensor in model.state_dict().items()}, report
@@ -145,7 +146,6 @@ def test_progress_starts_where_the_training_does(space: Space, tmp_path: Path) -
     train(space, tmp_path, settings(), stop_after=3)
     told: list[int] = []
     model = space.model_space()
-    strategy = SeededRandomOneShot(space, 0)
     how = settings()
     fit(
         model,
@@ -153,7 +153,7 @@ def test_progress_starts_where_the_training_does(space: Space, tmp_path: Path) -
         task(),
         how,
         tmp_path,
-        strategy=strategy,
+        plan=SPOS().plan(OneShotProblem(space=space, settings=how)),
         progress=lambda steps, losses: told.append(steps),
     )
     assert told == [3, 1, 1, 1]

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.strategies.one_shot.loader import BatchLoader
-from lighttrack_nas.strategies.one_shot.paths import path_at
 from lighttrack_nas.strategies.one_shot.schedule import rate_share
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+from lighttrack_nas.strategies.one_shot.uniform import path_at
 from lighttrack_nas.trackers.errors import InputError
 
 
