@@ -52,6 +52,9 @@ def _check_later_steps(config: Config, where: str) -> None:
         parse_objectives(config.search.objectives)
         parse_constraints(config.search.constraints)
         config.search.search_strategy(config.seed)
+        for ranked in config.ranking.strategies:
+            config.supernet.model_copy(update={"strategy": ranked.strategy}).one_shot_strategy()
+            config.training(config.supernet.training | ranked.training, f"ranking.strategies, {ranked.name}: training")
         load_hyper_parameters(config.search.hyper_parameters)
         if config.search.wants_latency:
             part = config.search.latency
