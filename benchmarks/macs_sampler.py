@@ -22,6 +22,8 @@ from lighttrack_nas.trackers.errors import InputError
 
 _UNITS = 64
 """Units a bin: each choice's MACs are rounded to a unit, and the errors of some dozens of choices add up."""
+_TRIES = 1000
+"""Draws for a network that is not drawn yet."""
 
 
 class MacsSampler:
@@ -77,7 +79,49 @@ class MacsSampler:
         Args:
             rng: The only source of chance: the same state gives the same architecture.
         """
-        first, stop = self._bins[rng.integers(len(self._bins))].tolist()
+        return self._from_bin(int(rng.integers(len(self._bins))), rng)
+
+    def spread(self, count: int, rng: np.random.Generator) -> list[Architecture]:
+        """Draw networks that are spread over MACs: one from each of `count` equal parts of the range.
+
+        Where a part holds no network that is not drawn yet, one of any MACs takes its place.
+
+        Args:
+            count: How many, no two the same network.
+            rng: The only source of chance.
+
+        Returns:
+            By rising MACs, as far as `tolerance` allows.
+
+        Raises:
+            InputError: The space was not seen to hold so many networks.
+        """
+        part_of = self._bins[:, 0] * count // int(self._bins[-1, 1])
+        found: dict[Architecture, tuple[int, Architecture]] = {}
+        for part in range(count):
+            self._add(found, np.flatnonzero(part_of == part), rng)
+        while len(found) < count:
+            if not self._add(found, np.arange(len(self._bins)), rng):
+                raise InputError(
+                    f"{count} networks spread over MACs: space '{self.space.name}' was not seen to hold more than "
+                    f"{len(found)}; ask for fewer"
+                )
+        return [drawn for _, drawn in sorted(found.values(), key=lambda entry: entry[0])]
+
+    def _add(
+        self, found: dict[Architecture, tuple[int, Architecture]], bins: np.ndarray, rng: np.random.Generator
+    ) -> bool:
+        """Draw a network from some bins that is not among those found, which are kept by their canonical form."""
+        for _ in range(_TRIES if len(bins) else 0):
+            number = int(rng.choice(bins))
+            drawn = self._from_bin(number, rng).path()
+            if drawn.canonical() not in found:
+                found[drawn.canonical()] = (number, drawn)
+                return True
+        return False
+
+    def _from_bin(self, number: int, rng: np.random.Generator) -> Architecture:
+        first, stop = self._bins[number].tolist()
         output, step = divmod(_pick(self._odds[:, first:stop].ravel(), rng), stop - first)
         sums = self._outputs[output]
         numbers = rng.integers(self._counts)

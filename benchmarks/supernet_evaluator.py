@@ -17,18 +17,16 @@ from lighttrack_nas.benchmarks.calibration import recalibrate
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.latency import LatencySettings, checked_device, measure_in_turns, measure_latency
 from lighttrack_nas.benchmarks.latency_table import LatencyTable
-from lighttrack_nas.benchmarks.scoring import fixed_pairs_loss, track_ao
+from lighttrack_nas.benchmarks.network_scorer import SCORES, NetworkScorer, tensor_batches
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.trackers.batches import TensorBatch, to_tensors
+from lighttrack_nas.trackers.batches import TensorBatch
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.hyper_parameters import HyperParameters, load_hyper_parameters
-from lighttrack_nas.trackers.lockstep import Video as FrameSource
-from lighttrack_nas.trackers.lockstep import keep_frames
+from lighttrack_nas.trackers.hyper_parameters import HyperParameters
 from lighttrack_nas.trackers.losses import LossSettings
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.network import SiameseNetwork
-from lighttrack_nas.trackers.pairs.pair import PairSource, draw_batch
+from lighttrack_nas.trackers.pairs.pair import PairSource
 from lighttrack_nas.trackers.sequence import Sequence as Video
 from lighttrack_nas.trackers.targets import TargetSettings
 
@@ -36,9 +34,6 @@ MEASUREMENTS = ("ao", "overlap", "loss", "macs", "params", "latency_ms")
 """All that an evaluator may give; see `metrics`, `scoring`, `costs` and `latency`."""
 AGAIN_ROUNDS = 12
 """Turns of each network in `SupernetEvaluator.latencies_again`."""
-_QUICK = ("overlap", "loss")
-# Pairs have numbers: from here on those of the quick score, so that one source never gives both uses the same pairs.
-_FIRST_QUICK = 2**20
 
 
 class SupernetEvaluator:
@@ -73,6 +68,7 @@ class SupernetEvaluator:
 
     Attributes:
         sequences: As given.
+        scorer: What scores networks, also such as have weights of their own.
         measurements: Names that `measure` can give with these arguments.
         inherits_weights: True: architectures of equal `path()` score alike, those of equal `canonical()` may not.
 
@@ -120,8 +116,19 @@ class SupernetEvaluator:
         self._quick_source = quick_pairs
         self._seed = seed
         self._counts = counts
-        self._hyper_parameters = load_hyper_parameters(hyper_parameters)
         self._device = str(checked_device(device))
+        self.scorer = NetworkScorer(
+            sequences=self.sequences,
+            quick_pairs=quick_pairs,
+            seed=seed,
+            batch_size=batch_size,
+            quick_pairs_count=quick_pairs_count,
+            hyper_parameters=hyper_parameters,
+            device=self._device,
+            targets=targets,
+            losses=losses,
+            frame_memory=frame_memory,
+        )
         if isinstance(latency, LatencyTable):
             table = latency.fingerprint
             self._latency = LatencySettings(table.runtime, table.threads, table.device, table.precision)
@@ -134,16 +141,10 @@ class SupernetEvaluator:
         else:
             self._latency = latency or LatencySettings(device=self._device)
             self._latency_table = None
-        self._targets = targets or TargetSettings()
-        self._losses = losses or LossSettings()
-        self._frame_memory = frame_memory
         self._data = dict(data or {})
-        self._missing = {}
-        if not self.sequences:
-            self._missing["ao"] = "sequences to track"
-        if quick_pairs is None:
-            self._missing |= dict.fromkeys(_QUICK, "quick_pairs to score on")
-        self.measurements: tuple[str, ...] = tuple(name for name in MEASUREMENTS if name not in self._missing)
+        self.measurements: tuple[str, ...] = tuple(
+            name for name in MEASUREMENTS if name not in SCORES or name in self.scorer.scores
+        )
 
     def costs(self, architecture: Architecture) -> dict[str, float]:
         """Look up "macs", "params" and "macs_template", exact, and "latency_ms" where a table predicts it."""
@@ -169,17 +170,12 @@ class SupernetEvaluator:
         """
         self.space.require(architecture)
         for name in names:
-            checked_name(name, MEASUREMENTS, "measurement")
-            if name in self._missing:
-                raise InputError(f"measurement '{name}': the evaluator was given no {self._missing[name]}")
+            self.scorer.require(checked_name(name, MEASUREMENTS, "measurement"))
         values = self.costs(architecture)
         if not set(names) <= values.keys():
-            network = self.extract(architecture, recalibrated=bool({"ao", *_QUICK} & set(names)))
-            if "ao" in names:
-                scores = track_ao(network, self.sequences, self._hyper_parameters, self._device, frames=self._frames)
-                values["ao"] = scores["ao"]
-            if not {*_QUICK}.isdisjoint(names):
-                values |= fixed_pairs_loss(network, self._quick, self._targets, self._losses)
+            scores = [name for name in names if name in SCORES]
+            network = self.extract(architecture, recalibrated=bool(scores))
+            values |= self.scorer.score(network, scores)
             if "latency_ms" in names and "latency_ms" not in values:
                 values["latency_ms"] = measure_latency(network, **asdict(self._latency)).median_ms
         return {name: values[name] for name in names}
@@ -234,9 +230,9 @@ class SupernetEvaluator:
             "seed": self._seed,
             **self._counts,
             **self._latency_settings(),
-            "hyper_parameters": self._hyper_parameters.to_dict(),
-            "targets": asdict(self._targets),
-            "losses": asdict(self._losses),
+            "hyper_parameters": self.scorer.hyper_parameters.to_dict(),
+            "targets": asdict(self.scorer.targets),
+            "losses": asdict(self.scorer.losses),
             "device": self._device,
             "processor": _processor_name(torch.device(self._device)),
             "threads": torch.get_num_threads(),
@@ -259,24 +255,9 @@ class SupernetEvaluator:
     @cached_property
     def _calibration(self) -> list[TensorBatch]:
         assert self._calibration_source is not None
-        pairs = self._counts["calibration_batches"] * self._counts["batch_size"]
-        return self._draw(self._calibration_source, 0, pairs)
-
-    @cached_property
-    def _quick(self) -> list[TensorBatch]:
-        assert self._quick_source is not None
-        return self._draw(self._quick_source, _FIRST_QUICK, self._counts["quick_pairs_count"])
-
-    @cached_property
-    def _frames(self) -> list[FrameSource]:
-        return keep_frames(self.sequences, self._frame_memory)
-
-    def _draw(self, source: PairSource, first: int, count: int) -> list[TensorBatch]:
         size = self._counts["batch_size"]
-        return [
-            to_tensors(draw_batch(source, self._seed, first + start, min(size, count - start)), self._device)
-            for start in range(0, count, size)
-        ]
+        pairs = self._counts["calibration_batches"] * size
+        return tensor_batches(self._calibration_source, self._seed, 0, pairs, size, self._device)
 
 
 def _processor_name(device: torch.device) -> str:

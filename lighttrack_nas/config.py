@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lighttrack_nas.search_spaces.loading import describe_mistakes
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
@@ -280,6 +280,67 @@ class TablePart(Part):
     workers: int = Field(default=2, ge=1, le=256)
 
 
+class RankedStrategy(Part):
+    """A way to train a supernet whose ranking is looked at.
+
+    Attributes:
+        strategy: A one-shot strategy: its name, or a mapping of `name` and settings.
+        label: What it is called in tables, figures and folders; None takes the name.
+        training: Fields of `TrainingSettings` to set otherwise than `supernet.training` does.
+    """
+
+    strategy: Named = "spos"
+    label: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
+    training: Training = {}
+
+    @property
+    def name(self) -> str:
+        """The label, or the strategy's name."""
+        named = self.strategy if isinstance(self.strategy, str) else self.strategy.get("name")
+        return self.label or str(named)
+
+
+class RankingPart(Part):
+    """How well supernets rank networks, against training each alone.
+
+    Attributes:
+        strategies: One-shot strategies, by name or as `RankedStrategy`; each trains a supernet of its own with
+            `supernet.training`. A step of strict fairness trains several paths: give it fewer for equal work.
+        architectures: Networks that are trained alone, spread over MACs.
+        training: Fields of `TrainingSettings`: one network's budget, from random weights.
+        seeds: Trainings alone of each network; their agreement, of two or more, is the ceiling of what can be asked of
+            a supernet.
+        measurements: The scores to rank by, on the validation sequences: overlap, loss, ao.
+        resamples: Of the bootstrap.
+        workers: Processes that train at the same time, with `threads` torch threads each, or one.
+    """
+
+    strategies: tuple[RankedStrategy, ...] = Field(default=(RankedStrategy(),), min_length=1)
+    architectures: int = Field(default=20, ge=4)
+    training: Training = {"steps": 1000, "average": 0.99}
+    seeds: int = Field(default=2, ge=1)
+    measurements: tuple[Literal["overlap", "loss", "ao"], ...] = Field(default=("overlap",), min_length=1)
+    resamples: int = Field(default=2000, ge=100, le=100_000)
+    workers: int = Field(default=2, ge=1, le=256)
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _names(cls, content: Any) -> Any:
+        """A name alone stands for a strategy as it is."""
+        if not isinstance(content, list | tuple):
+            return content
+        return [{"strategy": entry} if isinstance(entry, str) else entry for entry in content]
+
+    @field_validator("strategies")
+    @classmethod
+    def _told_apart(cls, strategies: tuple[RankedStrategy, ...]) -> tuple[RankedStrategy, ...]:
+        names = [ranked.name for ranked in strategies]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two are called '{name}'; give each a label of its own")
+        return strategies
+
+
 class Config(Part):
     """Everything that the commands of the chain need; each reads its part.
 
@@ -297,6 +358,7 @@ class Config(Part):
         retrain: The chosen architecture's training.
         tuning: The tracker's hyper-parameters.
         table: What `build-table` measures.
+        ranking: How well supernets rank networks.
     """
 
     space: str = "lighttrack-tiny"
@@ -312,12 +374,13 @@ class Config(Part):
     retrain: RetrainPart = RetrainPart()
     tuning: TuningPart = TuningPart()
     table: TablePart = TablePart()
+    ranking: RankingPart = RankingPart()
 
     def folder(self, step: str) -> Path:
         """Where a step of the chain works.
 
         Args:
-            step: "pretraining", "supernet", "search", "retrain", "tuning", "table", or "generated" for videos.
+            step: pretraining, supernet, search, retrain, tuning, table, ranking, or generated for videos.
         """
         return Path(self.output) / step
 

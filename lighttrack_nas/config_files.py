@@ -34,7 +34,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
         # A space beside the configuration is found wherever the command is called from.
         content["space"] = str(Path(path).parent / space)
     config: Config = checked(Config, content, where)
-    for name in ("supernet", "retrain", "pretraining"):
+    for name in ("supernet", "retrain", "pretraining", "ranking"):
         part = getattr(config, name)
         if part is not None:
             config.training(part.training, f"{where}: {name}.training")
@@ -68,6 +68,9 @@ def _check_later_steps(config: Config, where: str) -> None:
         parse_objectives(config.search.objectives)
         parse_constraints(config.search.constraints)
         config.search.search_strategy(config.seed)
+        for ranked in config.ranking.strategies:
+            config.supernet.model_copy(update={"strategy": ranked.strategy}).one_shot_strategy()
+            config.training(config.supernet.training | ranked.training, f"ranking.strategies, {ranked.name}: training")
         load_hyper_parameters(config.search.hyper_parameters)
         if config.search.wants_latency:
             part = config.search.latency

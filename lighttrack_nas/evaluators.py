@@ -15,6 +15,7 @@ from lighttrack_nas.training import SUPERNET_FILE
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency import LatencySettings
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
+    from lighttrack_nas.benchmarks.network_scorer import NetworkScorer
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.trackers.losses import LossSettings
@@ -25,42 +26,61 @@ Say = Callable[[str], None]
 
 
 def supernet_evaluator(
-    config: Config, say: Say, latency: LatencySettings | LatencyTable | None = None
+    config: Config,
+    say: Say,
+    latency: LatencySettings | LatencyTable | None = None,
+    supernet: Supernet | None = None,
 ) -> SupernetEvaluator:
-    """Make what scores architectures with the weights of the configuration's supernet.
+    """Make what scores architectures with the weights of a supernet.
 
     Args:
         config: Its space, data, validation and search.
         say: See `Say`.
         latency: Where "latency_ms" comes from; None measures in torch. `search_latency` gives the configuration's.
+        supernet: Whose weights; None loads what the configuration's `train-supernet` left.
 
     Raises:
         InputError: The supernet is not trained yet, or data cannot be read.
     """
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
 
-    space, part = load_space(config.space), config.search
-    supernet = trained_supernet(config, space)
-    targets, losses = targets_and_losses(config)
-    pairs = training_pairs(config, space, say)
-    sequences = read_videos(config.validation, config.folder("generated"))
+    space = load_space(config.space)
     return SupernetEvaluator(
-        supernet,
-        sequences=sequences,
-        calibration_pairs=pairs,
-        quick_pairs=validation_pairs(space, sequences),
-        # Not the seed of the training, whose pairs the network has learnt.
-        seed=config.seed + 1_000_000,
-        calibration_batches=part.calibration_batches,
-        batch_size=part.batch_size,
-        quick_pairs_count=part.quick_pairs,
-        hyper_parameters=part.hyper_parameters,
-        device=config.device,
+        supernet or trained_supernet(config, space),
+        calibration_pairs=training_pairs(config, space, say),
+        calibration_batches=config.search.calibration_batches,
         latency=latency,
-        targets=targets,
-        losses=losses,
         data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
+        **_scoring(config, space),
     )
+
+
+def network_scorer(config: Config) -> NetworkScorer:
+    """Make what scores networks with weights of their own, on what `supernet_evaluator` scores those that inherit.
+
+    Raises:
+        InputError: Data cannot be read.
+    """
+    from lighttrack_nas.benchmarks.network_scorer import NetworkScorer
+
+    return NetworkScorer(**_scoring(config, load_space(config.space)))
+
+
+def _scoring(config: Config, space: Space) -> dict[str, Any]:
+    sequences = read_videos(config.validation, config.folder("generated"))
+    targets, losses = targets_and_losses(config)
+    return {
+        "sequences": sequences,
+        "quick_pairs": validation_pairs(space, sequences),
+        # Not the seed of the training, whose pairs the network has learnt.
+        "seed": config.seed + 1_000_000,
+        "batch_size": config.search.batch_size,
+        "quick_pairs_count": config.search.quick_pairs,
+        "hyper_parameters": config.search.hyper_parameters,
+        "device": config.device,
+        "targets": targets,
+        "losses": losses,
+    }
 
 
 def trained_supernet(config: Config, space: Space) -> Supernet:

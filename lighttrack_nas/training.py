@@ -45,8 +45,8 @@ BACKBONE_FILE = "backbone.safetensors"
 SUPERNET_FILE = "supernet.safetensors"
 DISTRIBUTION_FILE = "distribution.json"
 MODEL_FILE = "model.safetensors"
-# Settings that change how a training runs, not what comes out: a resumed call may give others.
-_WITHOUT_EFFECT = ("workers", "checkpoint_steps", "log_steps")
+WITHOUT_EFFECT = frozenset({"workers", "checkpoint_steps", "log_steps"})
+"""Settings that change how a training runs, not what comes out: a resumed call may give others."""
 
 
 def pretrain_backbone(
@@ -259,7 +259,7 @@ def _record(command: str, space: Space, settings: TrainingSettings, record: Mapp
         "command": command,
         "space": space.name,
         "space_hash": space.hash,
-        "settings": settings.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT)),
+        "settings": settings.model_dump(mode="json", exclude=set(WITHOUT_EFFECT)),
         "data": dict(record or {}),
         "versions": versions(),
     }

@@ -407,6 +407,18 @@ def retrain(config: Config, set_: Set = None) -> None:
     run(config, set_ or [])
 
 
+@app.command("rank-correlation")
+def rank_correlation(config: Config, set_: Set = None, json: Json = False) -> None:
+    """Say whether a supernet ranks right: networks trained alone against their scores with its weights.
+
+    Networks spread over MACs are trained alone, and supernets by each of the configuration's one-shot strategies, in
+    parallel processes; a stopped comparison goes on.
+    """
+    from lighttrack_nas.cli.ranking import rank_correlation as run
+
+    run(config, set_ or [], json)
+
+
 @app.command("tune-tracker")
 def tune_tracker(config: Config, set_: Set = None) -> None:
     """Tune the retrained tracker's penalty, window and rate on the validation sequences."""

@@ -85,6 +85,37 @@ def test_a_space_without_a_choice(fixed: Space) -> None:
     assert set(draw(sampler, 5)) == {fixed.architecture({})}
 
 
+def test_a_spread_has_one_network_in_every_part_of_the_range() -> None:
+    table = CostTable(load_space("lighttrack-tiny"))
+    sampler = MacsSampler(table)
+    spread = sampler.spread(20, np.random.default_rng(0))
+    assert len({drawn.canonical() for drawn in spread}) == 20
+    low, high = (table.costs(end)["macs"] for end in table.extremes("macs"))
+    parts = (table.bulk(spread)["macs"] - low) * 20 / (high - low)
+    # A network may lie beyond its part's ends by the sampler's tolerance, and the parts' ends are those of bins.
+    reach = 20 * (sampler.resolution + sampler.tolerance) / (high - low)
+    assert all(number - reach <= part <= number + 1 + reach for number, part in enumerate(parts))
+    assert spread == sampler.spread(20, np.random.default_rng(0))
+    assert spread != sampler.spread(20, np.random.default_rng(1))
+
+
+def test_a_spread_over_a_small_space_takes_what_there_is(few: Space, fixed: Space) -> None:
+    """Empty parts are filled from the others, never with a network twice."""
+    sampler = MacsSampler(CostTable(few, 16))
+    networks = len(
+        {
+            few.architecture(dict(zip(few.labels, values, strict=True))).canonical()
+            for values in product(*few.labels.values())
+        }
+    )
+    spread = sampler.spread(networks, np.random.default_rng(0))
+    assert len({drawn.canonical() for drawn in spread}) == networks
+    assert all(drawn == drawn.path() for drawn in spread)
+    with pytest.raises(InputError, match=f"was not seen to hold more than {networks}; ask for fewer"):
+        sampler.spread(networks + 1, np.random.default_rng(0))
+    assert MacsSampler(CostTable(fixed)).spread(1, np.random.default_rng(0)) == [fixed.architecture({})]
+
+
 @pytest.mark.parametrize("bins", [0, -1, 10_001])
 def test_impossible_bins_are_refused(bins: int) -> None:
     with pytest.raises(InputError, match="bins: 1 to 10,000 expected"):
