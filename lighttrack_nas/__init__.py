@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
+    from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
     from lighttrack_nas.config import Config
     from lighttrack_nas.config_files import load_config
     from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, space_costs
@@ -42,7 +43,15 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.strategies.search.evaluator import Evaluator
+    from lighttrack_nas.strategies.search.lighttrack import LightTrack
+    from lighttrack_nas.strategies.search.local_search import LocalSearch
     from lighttrack_nas.strategies.search.nsga2 import NSGA2
+    from lighttrack_nas.strategies.search.nsga3 import NSGA3
+    from lighttrack_nas.strategies.search.optuna_algorithm import OptunaAlgorithm
+    from lighttrack_nas.strategies.search.random_search import RandomSearch
+    from lighttrack_nas.strategies.search.regularized_evolution import RegularizedEvolution
+    from lighttrack_nas.strategies.search.screened import Screened
+    from lighttrack_nas.strategies.search.tpe import TPE
     from lighttrack_nas.supernets import load_supernet, save_supernet
     from lighttrack_nas.trackers.errors import InputError
     from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
@@ -78,14 +87,21 @@ _HOMES = {
     "Latency": "benchmarks.latency",
     "LatencySettings": "benchmarks.latency",
     "LatencyTable": "benchmarks.latency_table",
+    "LightTrack": "strategies.search.lighttrack",
+    "LocalSearch": "strategies.search.local_search",
     "LossSettings": "trackers.losses",
     "MacsSampler": "benchmarks.macs_sampler",
     "Mixture": "trackers.pairs.mixture",
     "Model": "models",
     "NSGA2": "strategies.search.nsga2",
+    "NSGA3": "strategies.search.nsga3",
+    "OptunaAlgorithm": "strategies.search.optuna_algorithm",
     "PairSettings": "trackers.pairs.settings",
+    "RandomSearch": "strategies.search.random_search",
+    "RegularizedEvolution": "strategies.search.regularized_evolution",
     "Result": "results",
     "SceneSettings": "trackers.generator.settings",
+    "Screened": "strategies.search.screened",
     "SequencePairs": "trackers.pairs.sequences",
     "SiameseTracker": "trackers.tracker",
     "Space": "search_spaces.space",
@@ -93,8 +109,10 @@ _HOMES = {
     "StillPairs": "trackers.pairs.stills",
     "Supernet": "search_spaces.supernet",
     "SupernetEvaluator": "benchmarks.supernet_evaluator",
+    "TPE": "strategies.search.tpe",
     "TargetSettings": "trackers.targets",
     "TrainingSettings": "strategies.one_shot.settings",
+    "ZeroCostEvaluator": "benchmarks.zero_cost",
     "build_latency_table": "benchmarks.latency_build",
     "build_tracker": "models",
     "evaluate": "benchmarks.evaluation",
@@ -130,6 +148,8 @@ _HOMES = {
 
 __all__ = [
     "NSGA2",
+    "NSGA3",
+    "TPE",
     "Architecture",
     "ArrayNetwork",
     "Config",
@@ -145,13 +165,19 @@ __all__ = [
     "Latency",
     "LatencySettings",
     "LatencyTable",
+    "LightTrack",
+    "LocalSearch",
     "LossSettings",
     "MacsSampler",
     "Mixture",
     "Model",
+    "OptunaAlgorithm",
     "PairSettings",
+    "RandomSearch",
+    "RegularizedEvolution",
     "Result",
     "SceneSettings",
+    "Screened",
     "SequencePairs",
     "SiameseTracker",
     "Space",
@@ -161,6 +187,7 @@ __all__ = [
     "SupernetEvaluator",
     "TargetSettings",
     "TrainingSettings",
+    "ZeroCostEvaluator",
     "build_latency_table",
     "build_tracker",
     "evaluate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -108,18 +109,22 @@ class OptunasDraws:
         sampler = self._strategy.make(int(ask.rng.integers(2**32)))
         for _ in range(self._strategy.redraws):
             with _experiments_allowed():
-                sampler.before_trial(ask.study, ask.trial)
-                inferred = sampler.infer_relative_search_space(ask.study, ask.trial)
-                known = {label: inferred[label] for label in inferred if label in self._distributions}
-                chosen = sampler.sample_relative(ask.study, ask.trial, known)
-                rest = {
-                    label: sampler.sample_independent(ask.study, ask.trial, label, distribution)
-                    for label, distribution in self._distributions.items()
-                    if label not in chosen
-                }
-            yield self._space.architecture(
-                {label: value for label, value in {**chosen, **rest}.items() if label in self._distributions}
-            )
+                yield self._space.architecture(self._draw(sampler, ask))
+
+    def _draw(self, sampler: BaseSampler, ask: Ask) -> dict[str, Any]:
+        """Ask the sampler as a trial of Optuna does."""
+        sampler.before_trial(ask.study, ask.trial)
+        # What the sampler noted with the trial is to be seen by it, and one choice after the other.
+        trial = copy.copy(ask.study._storage.get_trial(ask.trial._trial_id))
+        inferred = sampler.infer_relative_search_space(ask.study, trial)
+        known = {label: inferred[label] for label in inferred if label in self._distributions}
+        chosen = sampler.sample_relative(ask.study, trial, known)
+        for label, distribution in self._distributions.items():
+            if label not in chosen:
+                chosen[label] = sampler.sample_independent(ask.study, trial, label, distribution)
+            trial.distributions = {**trial.distributions, label: distribution}
+            trial.params = {**trial.params, label: chosen[label]}
+        return {label: chosen[label] for label in self._distributions}
 
 
 def _names() -> list[str]:

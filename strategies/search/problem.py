@@ -73,7 +73,7 @@ class SearchStrategy(Protocol):
 def require_budget(strategy: Any, trials: int | None) -> None:
     """Check that the population of a strategy that has one, or of the strategy inside, fits into the trials.
 
-    For whoever starts a search with all its trials. Samplers do not check: a search may be carried on in small steps.
+    For whoever starts a search with all of its trials. Samplers do not check: a search may go on in small steps.
 
     Args:
         strategy: With or without a `population_size`.
