@@ -61,10 +61,10 @@ class Scale:
                 worst[index] = objective.sign * given[objective.name]
         ideal = values.min(axis=0) if len(values) else worst - 1
         # Where all values are equal, any length will do.
-        length = np.where(worst > ideal, worst - ideal, 1.0)
-        scaled = (values - ideal) / length
+        worst = np.where(worst > ideal, worst, ideal + 1.0)
+        scaled = (values - ideal) / (worst - ideal)
         front = scaled[non_dominated(scaled)] if len(values) else scaled
-        return cls(objectives, ideal, ideal + length, np.unique(front, axis=0), known)
+        return cls(objectives, ideal, worst, np.unique(front, axis=0), known)
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """Bring signed values to the scale."""

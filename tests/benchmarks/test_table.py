@@ -143,5 +143,5 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_of_another_space(tmp_path: Path) -> None:
     make(3).save(tmp_path / "t.zip")
-    with pytest.raises(InputError, match="is of space 'lighttrack-table' .*, not of 'lighttrack-tiny'"):
+    with pytest.raises(InputError, match=r"is of space 'lighttrack-table' .*, not of 'lighttrack-tiny'"):
         BenchmarkTable.load(tmp_path / "t.zip", load_space("lighttrack-tiny"))

@@ -21,7 +21,7 @@ def test_every_path_once() -> None:
     assert list(paths(space)) == found
 
 
-# By hand: the blocks that a path runs, times the towers; `lighttrack` has 6 operations a block, 3 widths, 2 * 3**7 layers.
+# By hand: 6 operations for each block that a path runs, and two towers: 3 widths, 2 * 3**7 layers in `lighttrack`.
 @pytest.mark.parametrize(
     ("preset", "count"),
     [
