@@ -118,8 +118,11 @@ class ArchitectureSampler(BaseSampler):
         rng = np.random.default_rng([self._seed, len(past.complete), *worker])
         badness = self._badness(past)
         draws = self._proposer.draws(Ask(study, trial, past, rng, badness))
-        proposal = next((a for path, a in self._first.items() if path not in past.paths), None)
-        if proposal is None:
+        wishes = [wish for path, wish in self._first.items() if path not in past.paths]
+        if wishes:
+            # Workers that begin together begin with different ones.
+            proposal = wishes[self._problem.worker % len(wishes)]
+        else:
             proposal = best_draw(then_uniform(draws, self._problem.space, rng), badness)
         return {label: value for label, value in proposal.choices.items() if label in search_space}
 
@@ -166,16 +169,14 @@ def best_draw(draws: Iterator[Architecture], badness: Callable[[Architecture], B
         draws: `REDRAWS` or more.
         badness: What speaks against a draw.
     """
-    best, worst = next(draws), (True, True, True, float("inf"))
-    least: Badness = worst
-    drawn = best
-    for _ in range(REDRAWS):
-        found = badness(drawn)
-        if found < least:
-            best, least = drawn, found
+    best, least = None, None
+    for candidate in islice(draws, REDRAWS):
+        found = badness(candidate)
+        if least is None or found < least:
+            best, least = candidate, found
         if found == GOOD:
             break
-        drawn = next(draws)
+    assert best is not None
     return best
 
 
