@@ -1,6 +1,7 @@
 """What an update costs by every one-shot strategy, beside single path uniform (spos): seconds and memory.
 
     python benchmarks/scripts/one_shot.py [--space lighttrack-tiny] [--batch 8] [--steps 6] [--rounds 3] [--threads 1]
+        [--only time]
 
 Each round trains with every strategy in turn, as `train-supernet` does, on one batch of noise that is made before, so
 that no data is prepared in the time. The first two updates are a warm-up. A ratio is that of a round's medians, CPU
@@ -9,10 +10,13 @@ spread is that of the rounds. An update by fair or sandwich trains several paths
 takes a step of the architecture too, unless it is joint.
 
 Memory is what an update needs beside weights and moments: gradients and what the backward pass keeps, at the fullest
-moment of the fullest of three updates, as torch's allocator counts it, each from a training of its own.
+moment, as torch's allocator counts it in a fresh process. Of strategies that train one path it is that of the fullest
+of three updates, each from another seed. Looking takes minutes; --only time leaves it out.
 """
 
 import argparse
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
 from lighttrack_nas.cost_analysis import load_cost_table
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.memory import keep_freed_memory
@@ -38,6 +43,8 @@ from lighttrack_nas.trackers.targets import TargetSettings
 
 MIB = 2**20
 WARM_UP = 2
+PATHS_WEIGHED = 3
+ONE_PATH = ("spos", "macs-uniform")
 JOINT = ("darts", "gumbel-darts", "proxyless")
 
 
@@ -81,34 +88,36 @@ class Watch:
 
 
 class Scale:
-    """Weighs every update after the warm-up: bytes at its fullest moment, beside weights and moments."""
+    """Weighs the update after the warm-up: bytes at its fullest moment, beside weights and moments."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._profile: Any = None
+        self._profile: Any = torch.profiler.profile(
+            activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+        )
         self._standing = 0
         self._updates = 0
         self.bytes = 0
 
     def __call__(self, steps: int, losses: Mapping[str, float]) -> None:
         """An update has ended."""
-        if self._profile is not None:
+        self._updates += 1
+        if self._updates == WARM_UP:
+            self._standing = sum(p.grad.nbytes for p in self._model.parameters() if p.grad is not None)
+            self._profile.start()
+        elif self._updates == WARM_UP + 1:
             self._profile.stop()
             events = self._profile.profiler.kineto_results.events()
             changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
-            self.bytes = max(self.bytes, self._standing + int(np.cumsum([change for _, change in changes]).max()))
-        self._updates += 1
-        if self._updates >= WARM_UP:
-            self._standing = sum(p.grad.nbytes for p in self._model.parameters() if p.grad is not None)
-            self._profile = torch.profiler.profile(
-                activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
-            )
-            self._profile.start()
+            self.bytes = self._standing + int(np.cumsum([change for _, change in changes]).max())
 
 
-def train(space: Space, macs: MacsPaths, name: str, chosen: dict[str, Any], batch: int, steps: int, weigh: bool) -> Any:
+def train(space: Space, macs: MacsPaths, title: str, batch: int, steps: int, *, seed: int = 0, weigh: bool) -> Any:
     """Train by a strategy; the watch or the scale that looked on, and the plan."""
-    settings = TrainingSettings(steps=steps, batch_size=batch, workers=0, checkpoint_steps=10**6, log_steps=10**6)
+    name, chosen = cases()[title]
+    settings = TrainingSettings(
+        steps=steps, batch_size=batch, workers=0, checkpoint_steps=10**6, log_steps=10**6, seed=seed
+    )
     plan = one_shot_strategy(name, **chosen).plan(OneShotProblem(space=space, settings=settings, macs=lambda: macs))
     torch.manual_seed(0)
     model = space.model_space()
@@ -133,41 +142,62 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6, help="timed updates a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", choices=["time", "memory"])
+    parser.add_argument("--weigh", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     kept = keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     space = load_space(arguments.space)
-    # Drawing by MACs is not what is compared here, but is part of its strategy's update.
     table = load_cost_table(space)
-    from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
-
     ends = table.extremes("macs")
     macs = MacsPaths(MacsSampler(table).sample, ends.cheapest, ends.dearest)
+    if arguments.weigh:
+        count = PATHS_WEIGHED if arguments.weigh in ONE_PATH else 1
+        looks = [
+            train(space, macs, arguments.weigh, arguments.batch, WARM_UP + 1, seed=seed, weigh=True)[0]
+            for seed in range(count)
+        ]
+        print(max(scale.bytes for scale in looks))
+        return
     print(f"{cpu_name()}; torch {versions()['torch']}, {arguments.threads} threads; ", end="")
     print("freed memory kept" if kept else "default allocator")
     print(f"{arguments.space}, batches of {arguments.batch}; {arguments.rounds} rounds of {arguments.steps} updates")
+    if arguments.only != "memory":
+        show_times(space, macs, arguments.batch, arguments.steps, arguments.rounds)
+    if arguments.only != "time":
+        show_memory(space)
+
+
+def show_times(space: Space, macs: MacsPaths, batch: int, steps: int, rounds: int) -> None:
+    """Train with every strategy in turn, round after round, and print what an update takes."""
     taken: dict[str, list[np.ndarray]] = {title: [] for title in cases()}
     plans: dict[str, TrainingPlan] = {}
-    for _ in range(arguments.rounds):
-        for title, (name, chosen) in cases().items():
-            steps = WARM_UP + arguments.steps
-            watch, plans[title] = train(space, macs, name, chosen, arguments.batch, steps, weigh=False)
+    for _ in range(rounds):
+        for title in taken:
+            watch, plans[title] = train(space, macs, title, batch, WARM_UP + steps, weigh=False)
             taken[title].append(watch.seconds())
-    weights = sum(p.nbytes for p in space.model_space().parameters())
-    print(f"weights {weights / MIB:.1f} MiB, AdamW's moments {2 * weights / MIB:.1f} MiB\n")
-    print(f"{'':<20}{'ms an update':>14}{'ratio':>8}{'spread':>14}{'paths':>7}{'a path':>8}{'MiB':>8}{'ratio':>7}")
-    least = 0
-    for title, (name, chosen) in cases().items():
-        scale, _ = train(space, macs, name, chosen, arguments.batch, WARM_UP + 3, weigh=True)
-        least = least or scale.bytes
+    print(f"{'':<20}{'ms an update':>14}{'ratio':>8}{'spread':>14}{'paths':>7}{'a path':>8}")
+    for title, (name, _) in cases().items():
         ratios = np.array([mine[1] / base[1] for mine, base in zip(taken[title], taken["spos"], strict=True)])
         passes, mixed = plans[title].passes, name in JOINT
         spread = f"{ratios.min():.2f}-{ratios.max():.2f}"
         print(
             f"{title:<20}{np.median(taken[title], axis=0)[1] * 1e3:14.0f}{np.median(ratios):8.2f}{spread:>14}"
-            f"{'' if mixed else passes:>7}{'' if mixed else f'{np.median(ratios) / passes:.2f}':>8}"
-            f"{scale.bytes / MIB:8.1f}{scale.bytes / least:7.2f}"
+            f"{'' if mixed else passes:>7}{'' if mixed else f'{np.median(ratios) / passes:.2f}':>8}",
+            flush=True,
         )
+
+
+def show_memory(space: Space) -> None:
+    """Weigh an update by every strategy, each in a process of its own, and print it."""
+    weights = sum(p.nbytes for p in space.model_space().parameters())
+    print(f"weights {weights / MIB:.1f} MiB, AdamW's moments {2 * weights / MIB:.1f} MiB; an update beside them:")
+    least = 0
+    for title in cases():
+        command = [sys.executable, __file__, *sys.argv[1:], "--weigh", title]
+        size = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        least = least or size
+        print(f"{title:<20}{size / MIB:8.1f} MiB{size / least:8.2f}", flush=True)
 
 
 if __name__ == "__main__":
