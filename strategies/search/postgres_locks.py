@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import text
+
 from lighttrack_nas.strategies.search.storage import connect_arguments
 from lighttrack_nas.trackers.errors import InputError
 
@@ -95,6 +97,10 @@ class PostgresLocks:
         """See `WorkerLocks`."""
         self._stop.set()
         with self._mutex:
+            if self._connection is not None and self._keeper is not None:
+                # Said, as a server notices a closed connection only some time later.
+                with suppress(Exception):
+                    self._connection.execute(text(_RELEASE), {"kind": self._kind, "number": self.number})
             self._close()
         if self._keeper is not None:
             self._keeper.join(2 * _BEAT)
@@ -125,7 +131,6 @@ class PostgresLocks:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The server does not answer.
         """
-        from sqlalchemy import text
         from sqlalchemy.exc import DBAPIError
 
         if self._connection is not None:
