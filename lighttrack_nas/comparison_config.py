@@ -69,7 +69,11 @@ class ComparisonConfig(Part):
         """
         from lighttrack_nas.strategies.search.registry import named_strategy
 
-        return named_strategy(self.strategies[name], where=f"strategies.{name}", seed=seed)
+        where = f"strategies.{name}"
+        try:
+            return named_strategy(self.strategies[name], where=where, seed=seed)
+        except InputError as error:
+            raise InputError(f"{where}: {str(error).removeprefix(where + ': ')}") from None
 
     @property
     def bounds(self) -> tuple[Constraint, ...]:
