@@ -23,8 +23,10 @@ from lighttrack_nas.evaluators import Say, prepare_torch, search_latency, supern
 from lighttrack_nas.problems import TabularProblem
 from lighttrack_nas.processes import in_processes
 from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.evaluator import Evaluator
 from lighttrack_nas.strategies.search.objectives import parse_constraints
+from lighttrack_nas.strategies.search.problem import SearchProblem
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.trials import completed_trials
 from lighttrack_nas.surrogate_table import SurrogateEvaluator
@@ -60,6 +62,7 @@ def compare(config: ComparisonConfig, say: Say, progress: Advance | None = None)
     for goal in config.goals:
         if goal.name not in evaluator.measurements:
             raise InputError(f"objective '{goal}': the evaluator measures {', '.join(evaluator.measurements)} only")
+    _require_fit(config, evaluator)
     make_folder(output)
     write_run_record(
         output,
@@ -122,6 +125,17 @@ def _evaluator(config: ComparisonConfig, say: Say) -> Evaluator:
     names = [goal.name for goal in config.goals] + [bound.name for bound in config.bounds]
     latency = search_latency(chain, load_space(chain.space), say) if "latency_ms" in names else None
     return supernet_evaluator(chain, say, latency)
+
+
+def _require_fit(config: ComparisonConfig, evaluator: Evaluator) -> None:
+    """Find a strategy that does not fit before any has run."""
+    space: Space = evaluator.space  # type: ignore[attr-defined]
+    problem = SearchProblem(space=space, objectives=config.goals, constraints=config.bounds, trials=config.trials)
+    for name in config.strategies:
+        try:
+            config.strategy(name, 0).sampler(problem)
+        except InputError as error:
+            raise InputError(f"strategies.{name}: {error}") from None
 
 
 def _chain(config: ComparisonConfig) -> Config:

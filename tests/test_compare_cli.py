@@ -99,5 +99,6 @@ def test_what_does_not_fit(folder: Path) -> None:
         "--set", "trials=120",
     )  # fmt: skip
     assert single.returncode == 1
-    assert "strategy 're', seed 0" in single.stderr
+    assert "strategies.re: search strategy 'regularized-evolution' follows one objective" in single.stderr
+    assert not (folder / "third").exists()
     assert "Traceback" not in done.stderr + single.stderr
