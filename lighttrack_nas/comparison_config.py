@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from lighttrack_nas.config import Named, Part, checked
 from lighttrack_nas.config_files import read_with_overrides
+from lighttrack_nas.config_parts import Named, Part, checked
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
@@ -47,7 +47,7 @@ class ComparisonConfig(Part):
     objectives: tuple[str, ...] = ("maximize ao", "minimize macs")
     constraints: tuple[str, ...] = ()
     under: str | None = None
-    reference: dict[str, float] = Field(default={})
+    reference: dict[str, float] = {}
     share: float = Field(default=0.99, gt=0, le=1)
     workers: int = Field(default=2, ge=1, le=256)
     output: str = "runs/compare"

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lighttrack_nas.config import Config, Videos, checked
+from lighttrack_nas.config import Config
+from lighttrack_nas.config_data import Videos
+from lighttrack_nas.config_parts import checked
 from lighttrack_nas.strategies.search.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.generator.sets import GENERATED_SETS

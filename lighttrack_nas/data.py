@@ -11,7 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lighttrack_nas.config import Config, GeneratedSource, SequencesSource, StillsSource, Videos
+from lighttrack_nas.config import Config
+from lighttrack_nas.config_data import GeneratedSource, SequencesSource, StillsSource, Videos
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.boxes import checked_box
 from lighttrack_nas.trackers.errors import InputError

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.benchmarks.results import to_json
-from lighttrack_nas.config import Config, RankedStrategy
+from lighttrack_nas.config import Config
+from lighttrack_nas.config_search import RankedStrategy
 from lighttrack_nas.data import training_pairs
 from lighttrack_nas.evaluators import network_scorer, prepare_torch, supernet_evaluator, targets_and_losses
 from lighttrack_nas.parallel import Told
