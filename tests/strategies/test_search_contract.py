@@ -138,7 +138,7 @@ def elsewhere() -> dict[str, list[list[str]]]:
         "import importlib.util, json, sys\n"
         "def load(name, path):\n"
         "    spec = importlib.util.spec_from_file_location(name, path)\n"
-        "    module = importlib.util.module_from_spec(spec)\n"
+        "    module = sys.modules[name] = importlib.util.module_from_spec(spec)\n"
         "    spec.loader.exec_module(module)\n"
         "    return module\n"
         "evaluators, contract = (load(*pair) for pair in zip(('a', 'b'), sys.argv[1:]))\n"
