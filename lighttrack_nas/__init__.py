@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
+    from lighttrack_nas.benchmarks.table import BenchmarkTable, TableEvaluator
     from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
+    from lighttrack_nas.comparing import compare
+    from lighttrack_nas.comparison_config import ComparisonConfig, load_comparison
+    from lighttrack_nas.comparisons import Comparison
     from lighttrack_nas.config import Config
     from lighttrack_nas.config_files import load_config
     from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, space_costs
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
         load_tracker,
         save_model,
     )
+    from lighttrack_nas.problems import TabularProblem
     from lighttrack_nas.results import Result
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.distribution import Distribution
@@ -53,6 +58,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.search.screened import Screened
     from lighttrack_nas.strategies.search.tpe import TPE
     from lighttrack_nas.supernets import load_supernet, save_supernet
+    from lighttrack_nas.table_building import build_table
+    from lighttrack_nas.tables import load_table, table_names
     from lighttrack_nas.trackers.errors import InputError
     from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
     from lighttrack_nas.trackers.generator.sets import generated_sequences
@@ -74,6 +81,9 @@ __version__ = "0.3.0"
 _HOMES = {
     "Architecture": "search_spaces.architecture",
     "ArrayNetwork": "trackers.tracker",
+    "BenchmarkTable": "benchmarks.table",
+    "Comparison": "comparisons",
+    "ComparisonConfig": "comparison_config",
     "Config": "config",
     "CostTable": "benchmarks.cost_table",
     "Costs": "benchmarks.costs",
@@ -110,11 +120,15 @@ _HOMES = {
     "Supernet": "search_spaces.supernet",
     "SupernetEvaluator": "benchmarks.supernet_evaluator",
     "TPE": "strategies.search.tpe",
+    "TableEvaluator": "benchmarks.table",
+    "TabularProblem": "problems",
     "TargetSettings": "trackers.targets",
     "TrainingSettings": "strategies.one_shot.settings",
     "ZeroCostEvaluator": "benchmarks.zero_cost",
     "build_latency_table": "benchmarks.latency_build",
+    "build_table": "table_building",
     "build_tracker": "models",
+    "compare": "comparing",
     "evaluate": "benchmarks.evaluation",
     "export_model": "exporting",
     "export_weights": "models",
@@ -122,11 +136,13 @@ _HOMES = {
     "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",
+    "load_comparison": "comparison_config",
     "load_config": "config_files",
     "load_cost_table": "cost_analysis",
     "load_model": "models",
     "load_space": "search_spaces.loading",
     "load_supernet": "supernets",
+    "load_table": "tables",
     "load_tracker": "models",
     "measure_costs": "benchmarks.costs",
     "measure_latency": "benchmarks.latency",
@@ -142,6 +158,7 @@ _HOMES = {
     "save_supernet": "supernets",
     "search": "searching",
     "space_costs": "cost_analysis",
+    "table_names": "tables",
     "train_supernet": "training",
     "tune_tracker": "tuning",
 }
@@ -152,6 +169,9 @@ __all__ = [
     "TPE",
     "Architecture",
     "ArrayNetwork",
+    "BenchmarkTable",
+    "Comparison",
+    "ComparisonConfig",
     "Config",
     "CostTable",
     "Costs",
@@ -185,11 +205,15 @@ __all__ = [
     "StillPairs",
     "Supernet",
     "SupernetEvaluator",
+    "TableEvaluator",
+    "TabularProblem",
     "TargetSettings",
     "TrainingSettings",
     "ZeroCostEvaluator",
     "build_latency_table",
+    "build_table",
     "build_tracker",
+    "compare",
     "evaluate",
     "export_model",
     "export_weights",
@@ -197,11 +221,13 @@ __all__ = [
     "generated_sequences",
     "import_weights",
     "keep_freed_memory",
+    "load_comparison",
     "load_config",
     "load_cost_table",
     "load_model",
     "load_space",
     "load_supernet",
+    "load_table",
     "load_tracker",
     "measure_costs",
     "measure_latency",
@@ -217,6 +243,7 @@ __all__ = [
     "save_supernet",
     "search",
     "space_costs",
+    "table_names",
     "train_supernet",
     "tune_tracker",
 ]

@@ -27,12 +27,15 @@ from lighttrack_nas.strategies.search.evaluator import Evaluator
 from lighttrack_nas.strategies.search.objectives import parse_constraints
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.trials import completed_trials
+from lighttrack_nas.surrogate_table import SurrogateEvaluator
 from lighttrack_nas.tables import load_table
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import make_folder, write_atomically
 from lighttrack_nas.trackers.parsing import read_text
 
 Advance = Callable[[int, str], None]
+OnTable = TableEvaluator | SurrogateEvaluator
+"""What answers at once, and knows what measuring would take."""
 Run = tuple[str, int]
 """A strategy's name and a seed."""
 
@@ -108,7 +111,12 @@ def save(comparison: Comparison, output: Path) -> None:
 
 def _evaluator(config: ComparisonConfig, say: Say) -> Evaluator:
     if config.table is not None:
-        return TableEvaluator(load_table(config.table))
+        table = load_table(config.table)
+        if table.complete:
+            return TableEvaluator(table)
+        surrogate = SurrogateEvaluator(table)
+        say(surrogate.summary())
+        return surrogate
     chain = _chain(config)
     prepare_torch(chain)
     names = [goal.name for goal in config.goals] + [bound.name for bound in config.bounds]
@@ -139,7 +147,7 @@ def _runner(config: ComparisonConfig) -> Callable[[Run], str]:
 def _one_run(config: ComparisonConfig, evaluator: Evaluator, run: Run) -> str:
     name, seed = run
     journal = _file(Path(config.output), config, run).with_suffix(".log")
-    on_table = isinstance(evaluator, TableEvaluator)
+    on_table = isinstance(evaluator, OnTable)
     try:
         study = run_search(
             evaluator.space,  # type: ignore[attr-defined]
@@ -167,7 +175,7 @@ def _trial_table(study: optuna.Study, evaluator: Evaluator) -> pd.DataFrame:
     for record in completed_trials(study):
         measured = record.copied_from is None
         took = record.seconds
-        if measured and isinstance(evaluator, TableEvaluator):
+        if measured and isinstance(evaluator, OnTable):
             took = evaluator.seconds(record.architecture)
         evaluations += measured
         seconds += spent[record.number] + took
@@ -194,11 +202,11 @@ def _read(path: Path, run: Run) -> pd.DataFrame:
 
 def _scale(config: ComparisonConfig, trials: pd.DataFrame) -> Scale:
     """The scale of the true front where there is a complete table, else of what all runs found."""
-    if config.table is not None:
-        problem = TabularProblem(config.table, config.goals, config.bounds)
-        if problem.table.complete:
-            values = problem.values[problem.feasible]
-            return Scale.of(config.goals, values, known=True, reference=config.reference)
+    table = load_table(config.table) if config.table is not None else None
+    if table is not None and table.complete:
+        problem = TabularProblem(table, config.goals, config.bounds)
+        values = problem.values[problem.feasible]
+        return Scale.of(config.goals, values, known=True, reference=config.reference)
     signed = np.stack([goal.sign * trials[goal.name].to_numpy(float) for goal in config.goals], axis=1)
     feasible = trials["feasible"].to_numpy(bool)
     return Scale.of(config.goals, signed[feasible], known=False, reference=config.reference)

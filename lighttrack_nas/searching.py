@@ -75,9 +75,14 @@ def search(
         What was found.
 
     Raises:
+<<<<<<< HEAD
         InputError: A mistake in the arguments; fewer trials than the strategy's population; the folder or storage holds
             a search for something else, or by workers of other versions; or the storage went away for more than a
             minute.
+=======
+        InputError: A mistake in the arguments; the folder or storage holds a search for something else, or by workers
+            of other versions; or the storage went away for more than a minute.
+>>>>>>> workers
     """
     from lighttrack_nas.strategies.search.locks import shareable
     from lighttrack_nas.strategies.search.run import run_search

@@ -68,7 +68,7 @@ def pymoo(problem: TabularProblem, seed: int, population: int, budget: int) -> l
     rows: list[int] = []
 
     class Rows(ElementwiseProblem):
-        def _evaluate(self, x, out, *args, **kwargs):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN002, ANN003, ANN202
+        def _evaluate(self, x, out, *args, **kwargs):  # type: ignore[no-untyped-def]
             choices = {label: values[int(i)] for (label, values), i in zip(labels.items(), x, strict=True)}
             row = problem.table.row(problem.table.space.architecture(choices))
             rows.append(row)
@@ -78,7 +78,7 @@ def pymoo(problem: TabularProblem, seed: int, population: int, budget: int) -> l
     class Redraw(Mutation):
         """Draw each choice anew with one chance in their number, as Optuna does."""
 
-        def _do(self, _, X, *args, random_state=None, **kwargs):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN002, ANN003, ANN202
+        def _do(self, _, X, *args, random_state=None, **kwargs):  # type: ignore[no-untyped-def]
             fresh = random_state.integers(0, counts, X.shape)
             return np.where(random_state.random(X.shape) < 1 / len(counts), fresh, X)
 

@@ -10,6 +10,7 @@ from lighttrack_nas.config_files import load_config
 from lighttrack_nas.progress import progress
 from lighttrack_nas.search_spaces.enumeration import count_paths
 from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.surrogate_table import SurrogateEvaluator
 from lighttrack_nas.table_building import build_table as build
 
 
@@ -21,4 +22,6 @@ def build_table(path: Path, output: Path | None, overrides: Sequence[str]) -> No
         table = build(config, say, advance)
     file = output or config.folder("table") / "table.zip"
     table.save(file)
+    if not table.complete:
+        print(SurrogateEvaluator(table).summary())
     print(f"{table!r}: {file}")

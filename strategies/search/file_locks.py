@@ -15,7 +15,8 @@ from urllib.parse import quote
 from lighttrack_nas.trackers.errors import InputError
 
 _STARTING = "starting"
-_PATIENCE = 60.0
+_PATIENCE = 600.0
+"""Seconds to wait for others that start, which takes each of them some on a busy machine."""
 
 
 class FileLocks:

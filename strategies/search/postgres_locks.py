@@ -16,7 +16,8 @@ from lighttrack_nas.trackers.errors import InputError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_PATIENCE = 60.0
+_PATIENCE = 600.0
+"""Seconds to wait for others that start, which takes each of them some on a busy machine."""
 _BEAT = 2.0
 """Seconds after which a worker looks whether it still has its lock."""
 _SETTLED = 10.0

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -84,7 +85,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
             process.communicate()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came"
@@ -282,8 +283,8 @@ def test_a_network_that_another_worker_measures_is_waited_for_in_the_end(
 ) -> None:
     wish = tiny.sample(np.random.default_rng(3))
     search(n_trials=1, objectives=["ao", "macs"])
-    study = optuna.load_study(study_name="search", storage=connect(storage))
-    theirs = study.ask()
+    study = optuna.load_study(study_name="search", storage=connect(storage), sampler=always(wish))
+    theirs = study.ask({label: CategoricalDistribution(values) for label, values in tiny.labels.items()})
     theirs.set_user_attr(WORKER, other.number)
     theirs.set_user_attr("path", digest(wish.path()))
     theirs.set_user_attr("network", digest(wish.canonical()))
