@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 
 import numpy as np
 import torch
@@ -17,7 +24,7 @@ from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.fingerprint import Fingerprint, take_fingerprint
 from lighttrack_nas.benchmarks.latency import LatencySettings, branch_graph, checked_options, fixed_threads, network_of
 from lighttrack_nas.benchmarks.latency_fit import check_predictions, fit_correction
-from lighttrack_nas.benchmarks.latency_pieces import Piece, find_pieces
+from lighttrack_nas.benchmarks.latency_pieces import Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency_table import FORMAT, Check, LatencyTable
 from lighttrack_nas.benchmarks.latency_timing import Step, time_in_turns
 from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
@@ -38,6 +45,7 @@ from lighttrack_nas.trackers.runtimes.program import (
 NETWORKS = 50
 ROUNDS = 12
 
+_WRITTEN_BY_A_PROCESS = 16
 _VERSIONS = ("lighttrack-nas", "torch")
 
 Progress = Callable[[int, str], None]
@@ -90,13 +98,12 @@ def build_latency_table(
     tell = progress or (lambda _amount, _where: None)
     options = checked_options(threads, device, precision)
     checked_runtime(runtime, writing=True)
-    pieces = find_pieces(space)
+    pieces = _pieces_of(space)
     drawn = _draw(space, 2 * networks, seed)
-    maker = _Maker(runtime, options, drafts)
     steps: dict[str | int, Step] = {}
-    with fixed_threads(threads):
-        for name, piece in pieces.pieces.items():
-            steps[name] = maker.step(f"piece {name}", partial(_piece_graph, piece, runtime))
+    with fixed_threads(threads), _Maker(runtime, options, drafts) as maker:
+        for name in pieces.pieces:
+            steps[name] = maker.step(f"piece {name}", partial(_piece_graph, space, name, runtime))
             tell(1, "pieces are made")
         for number, architecture in enumerate(drawn):
             steps[number] = maker.step(
@@ -104,6 +111,7 @@ def build_latency_table(
                 partial(_network_graph, architecture, runtime),
             )
             tell(1, "networks are made")
+    with fixed_threads(threads):
         turns = time_in_turns(steps, rounds, progress=lambda amount: tell(amount, "timed in turns"))
     times_ms = {name: float(turns[name].min()) for name in pieces.pieces}
     used = [pieces.of(architecture) for architecture in drawn]
@@ -137,28 +145,84 @@ def drafts_folder(file: Path, space: Space, settings: LatencySettings, networks:
 
 
 class _Maker:
-    """Makes programs of graphs; keeps their files, and opens those that are there."""
+    """Makes programs of graphs; keeps their files, and opens those that are there.
+
+    Files are written in processes that end after some of them: the exporters never give back what they take, some 20 MB
+    a network.
+
+    Args:
+        runtime: That runs the programs.
+        options: How.
+        drafts: Folder for the files; None takes a temporary one.
+    """
 
     def __init__(self, runtime: str, options: Options, drafts: Path | None) -> None:
-        self._runtime = runtime
-        self._options = options
-        self._drafts = drafts if RUNTIMES[runtime].suffixes else None
+        self._runtime, self._options = runtime, options
+        self._open = ExitStack()
+        self._drafts = drafts
+
+    def __enter__(self) -> _Maker:
+        if RUNTIMES[self._runtime].suffixes:
+            if self._drafts is None:
+                self._drafts = Path(self._open.enter_context(TemporaryDirectory()))
+            self._writer = self._open.enter_context(
+                ProcessPoolExecutor(
+                    1,
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=_begin_writing,
+                    initargs=(self._options.threads,),
+                    max_tasks_per_child=_WRITTEN_BY_A_PROCESS,
+                )
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     def step(self, name: str, make: Callable[[], Graph]) -> Step:
         """A call that runs a graph once."""
-        graph = make()
-        arrays = [tensor.numpy() for tensor in graph.inputs]
-        if self._drafts is None:
+        if not RUNTIMES[self._runtime].suffixes:
+            graph = make()
+            arrays = [tensor.numpy() for tensor in graph.inputs]
             program = make_program(self._runtime, graph, self._options)
         else:
+            assert self._drafts is not None
             path = self._drafts / hashlib.sha256(name.encode()).hexdigest()[:24]
-            if not all(path.with_suffix(suffix).is_file() for suffix in RUNTIMES[self._runtime].suffixes):
-                write_graph(self._runtime, graph, path)
+            arrays = self._writer.submit(_write, self._runtime, make, path).result()
             program = open_program(self._runtime, path, self._options)
         return lambda: program.run(*arrays)
 
 
-def _piece_graph(piece: Piece, runtime: str) -> Graph:
+def _begin_writing(threads: int) -> None:
+    # Who stops a build stops the process that asked for the file; and nobody writes on when that was killed.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _write(runtime: str, make: Callable[[], Graph], path: Path) -> list[np.ndarray]:
+    """Write a graph's files unless they are there, and give its inputs."""
+    graph = make()
+    if not all(path.with_suffix(suffix).is_file() for suffix in RUNTIMES[runtime].suffixes):
+        write_graph(runtime, graph, path)
+    return [tensor.numpy() for tensor in graph.inputs]
+
+
+@lru_cache(maxsize=1)
+def _pieces_of(space: Space) -> Pieces:
+    """Of the space at hand; processes that write are told of a piece by its name, for its weights would travel far."""
+    return find_pieces(space)
+
+
+def _piece_graph(space: Space, name: str, runtime: str) -> Graph:
+    piece = _pieces_of(space).pieces[name]
     generator = torch.Generator().manual_seed(0)
     inputs = tuple(torch.randn(shape, generator=generator) for shape in piece.inputs)
     module = piece.module.requires_grad_(False)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
+    from lighttrack_nas.benchmarks.table import BenchmarkTable, TableEvaluator
+    from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
+    from lighttrack_nas.comparing import compare
+    from lighttrack_nas.comparison_config import ComparisonConfig, load_comparison
+    from lighttrack_nas.comparisons import Comparison
     from lighttrack_nas.config import Config
     from lighttrack_nas.config_files import load_config
     from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, space_costs
@@ -31,17 +36,30 @@ if TYPE_CHECKING:
         load_tracker,
         save_model,
     )
+    from lighttrack_nas.problems import TabularProblem
     from lighttrack_nas.results import Result
     from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading import load_space, preset_names
     from lighttrack_nas.search_spaces.space import Space
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.searching import search
     from lighttrack_nas.strategies.one_shot.images import read_image_folder
+    from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.strategies.search.evaluator import Evaluator
+    from lighttrack_nas.strategies.search.lighttrack import LightTrack
+    from lighttrack_nas.strategies.search.local_search import LocalSearch
     from lighttrack_nas.strategies.search.nsga2 import NSGA2
+    from lighttrack_nas.strategies.search.nsga3 import NSGA3
+    from lighttrack_nas.strategies.search.optuna_algorithm import OptunaAlgorithm
+    from lighttrack_nas.strategies.search.random_search import RandomSearch
+    from lighttrack_nas.strategies.search.regularized_evolution import RegularizedEvolution
+    from lighttrack_nas.strategies.search.screened import Screened
+    from lighttrack_nas.strategies.search.tpe import TPE
     from lighttrack_nas.supernets import load_supernet, save_supernet
+    from lighttrack_nas.table_building import build_table
+    from lighttrack_nas.tables import load_table, table_names
     from lighttrack_nas.trackers.errors import InputError
     from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
     from lighttrack_nas.trackers.generator.sets import generated_sequences
@@ -63,9 +81,13 @@ __version__ = "0.3.0"
 _HOMES = {
     "Architecture": "search_spaces.architecture",
     "ArrayNetwork": "trackers.tracker",
+    "BenchmarkTable": "benchmarks.table",
+    "Comparison": "comparisons",
+    "ComparisonConfig": "comparison_config",
     "Config": "config",
     "CostTable": "benchmarks.cost_table",
     "Costs": "benchmarks.costs",
+    "Distribution": "search_spaces.distribution",
     "Evaluator": "strategies.search.evaluator",
     "Export": "exporting",
     "Front": "fronts",
@@ -75,14 +97,21 @@ _HOMES = {
     "Latency": "benchmarks.latency",
     "LatencySettings": "benchmarks.latency",
     "LatencyTable": "benchmarks.latency_table",
+    "LightTrack": "strategies.search.lighttrack",
+    "LocalSearch": "strategies.search.local_search",
     "LossSettings": "trackers.losses",
     "MacsSampler": "benchmarks.macs_sampler",
     "Mixture": "trackers.pairs.mixture",
     "Model": "models",
     "NSGA2": "strategies.search.nsga2",
+    "NSGA3": "strategies.search.nsga3",
+    "OptunaAlgorithm": "strategies.search.optuna_algorithm",
     "PairSettings": "trackers.pairs.settings",
+    "RandomSearch": "strategies.search.random_search",
+    "RegularizedEvolution": "strategies.search.regularized_evolution",
     "Result": "results",
     "SceneSettings": "trackers.generator.settings",
+    "Screened": "strategies.search.screened",
     "SequencePairs": "trackers.pairs.sequences",
     "SiameseTracker": "trackers.tracker",
     "Space": "search_spaces.space",
@@ -90,10 +119,16 @@ _HOMES = {
     "StillPairs": "trackers.pairs.stills",
     "Supernet": "search_spaces.supernet",
     "SupernetEvaluator": "benchmarks.supernet_evaluator",
+    "TPE": "strategies.search.tpe",
+    "TableEvaluator": "benchmarks.table",
+    "TabularProblem": "problems",
     "TargetSettings": "trackers.targets",
     "TrainingSettings": "strategies.one_shot.settings",
+    "ZeroCostEvaluator": "benchmarks.zero_cost",
     "build_latency_table": "benchmarks.latency_build",
+    "build_table": "table_building",
     "build_tracker": "models",
+    "compare": "comparing",
     "evaluate": "benchmarks.evaluation",
     "export_model": "exporting",
     "export_weights": "models",
@@ -101,14 +136,17 @@ _HOMES = {
     "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",
+    "load_comparison": "comparison_config",
     "load_config": "config_files",
     "load_cost_table": "cost_analysis",
     "load_model": "models",
     "load_space": "search_spaces.loading",
     "load_supernet": "supernets",
+    "load_table": "tables",
     "load_tracker": "models",
     "measure_costs": "benchmarks.costs",
     "measure_latency": "benchmarks.latency",
+    "one_shot_strategy": "strategies.one_shot.registry",
     "pair_settings": "trackers.pairs.settings",
     "preset_names": "search_spaces.loading",
     "pretrain_backbone": "training",
@@ -120,17 +158,24 @@ _HOMES = {
     "save_supernet": "supernets",
     "search": "searching",
     "space_costs": "cost_analysis",
+    "table_names": "tables",
     "train_supernet": "training",
     "tune_tracker": "tuning",
 }
 
 __all__ = [
     "NSGA2",
+    "NSGA3",
+    "TPE",
     "Architecture",
     "ArrayNetwork",
+    "BenchmarkTable",
+    "Comparison",
+    "ComparisonConfig",
     "Config",
     "CostTable",
     "Costs",
+    "Distribution",
     "Evaluator",
     "Export",
     "Front",
@@ -140,13 +185,19 @@ __all__ = [
     "Latency",
     "LatencySettings",
     "LatencyTable",
+    "LightTrack",
+    "LocalSearch",
     "LossSettings",
     "MacsSampler",
     "Mixture",
     "Model",
+    "OptunaAlgorithm",
     "PairSettings",
+    "RandomSearch",
+    "RegularizedEvolution",
     "Result",
     "SceneSettings",
+    "Screened",
     "SequencePairs",
     "SiameseTracker",
     "Space",
@@ -154,10 +205,15 @@ __all__ = [
     "StillPairs",
     "Supernet",
     "SupernetEvaluator",
+    "TableEvaluator",
+    "TabularProblem",
     "TargetSettings",
     "TrainingSettings",
+    "ZeroCostEvaluator",
     "build_latency_table",
+    "build_table",
     "build_tracker",
+    "compare",
     "evaluate",
     "export_model",
     "export_weights",
@@ -165,14 +221,17 @@ __all__ = [
     "generated_sequences",
     "import_weights",
     "keep_freed_memory",
+    "load_comparison",
     "load_config",
     "load_cost_table",
     "load_model",
     "load_space",
     "load_supernet",
+    "load_table",
     "load_tracker",
     "measure_costs",
     "measure_latency",
+    "one_shot_strategy",
     "pair_settings",
     "preset_names",
     "pretrain_backbone",
@@ -184,6 +243,7 @@ __all__ = [
     "save_supernet",
     "search",
     "space_costs",
+    "table_names",
     "train_supernet",
     "tune_tracker",
 ]

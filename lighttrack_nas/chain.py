@@ -24,10 +24,12 @@ from lighttrack_nas.models import Model, load_model, save_model
 from lighttrack_nas.progress import progress
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.processes import is_first_process
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
-from lighttrack_nas.training import BACKBONE_FILE, MODEL_FILE
+from lighttrack_nas.trackers.parsing import read_text
+from lighttrack_nas.training import BACKBONE_FILE, DISTRIBUTION_FILE, MODEL_FILE
 
 if TYPE_CHECKING:
     from lighttrack_nas.results import Result
@@ -118,12 +120,16 @@ def run_search(config: Config, say: Say) -> Result:
     Raises:
         InputError: The supernet is not trained yet, or see there.
     """
-    from lighttrack_nas.searching import search
+    from lighttrack_nas.benchmarks.latency import LatencySettings
+    from lighttrack_nas.searching import search, with_judge
 
     prepare_torch(config)
     space, part = load_space(config.space), config.search
+    likely = _likely(config, space)
     latency = search_latency(config, space, say) if part.wants_latency else None
     evaluator = supernet_evaluator(config, say, latency)
+    if part.workers > 1 and isinstance(latency, LatencySettings):
+        say("workers disturb each other's timings: take latencies from a table, search.latency.source=table")
     with progress("search", part.trials, "trials") as advance:
         shown = 0
 
@@ -135,14 +141,16 @@ def run_search(config: Config, say: Say) -> Result:
         return search(
             space,
             evaluator=evaluator,
-            strategy=part.search_strategy(config.seed),
+            strategy=with_judge(part.search_strategy(config.seed), space, config.seed),
             objectives=part.objectives,
             constraints=part.constraints,
             n_trials=part.trials,
             output=config.folder("search"),
             storage=part.storage,
-            enqueue=[_architecture(source, config.space) for source in part.enqueue],
+            enqueue=[_architecture(source, config.space) for source in part.enqueue] + likely,
+            workers=part.workers,
             progress=tell,
+            say=say,
         )
 
 
@@ -212,6 +220,25 @@ def run_tuning(config: Config, say: Say) -> Tuning:
         provenance=dict(model.provenance) | tuned_on,
     )
     return found
+
+
+def _likely(config: Config, space: Space) -> list[Architecture]:
+    """Architectures of the distribution that the supernet's training has learnt, if the search asks for some."""
+    import numpy as np
+
+    from lighttrack_nas.search_spaces.distribution import Distribution
+
+    count = config.search.enqueue_from_distribution
+    if not count:
+        return []
+    file = config.folder("supernet") / DISTRIBUTION_FILE
+    if not file.exists():
+        raise InputError(
+            f"search.enqueue_from_distribution: '{file}' does not exist: only the one-shot strategies darts, "
+            "gumbel-darts and proxyless learn a distribution; train the supernet with one, or set it to 0"
+        )
+    distribution = Distribution.from_json(read_text(file, "distribution"), space, f"distribution '{file}'")
+    return distribution.distinct(count, np.random.default_rng(config.seed))
 
 
 def _require(file: Path, command: str) -> None:

@@ -24,11 +24,13 @@ Named = str | dict[str, Any]
 """A strategy: its name, or a mapping of `name` and settings."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a configuration: frozen, and without unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Videos(_Part):
+class Videos(Part):
     """Sequences of a data set.
 
     Attributes:
@@ -45,7 +47,7 @@ class Videos(_Part):
     without: tuple[str, ...] = ()
 
 
-class GeneratedSource(_Part):
+class GeneratedSource(Part):
     """Pairs from generated scenes.
 
     Attributes:
@@ -73,7 +75,7 @@ class SequencesSource(Videos):
     frame_range: int = Field(default=100, ge=1)
 
 
-class StillsSource(_Part):
+class StillsSource(Part):
     """Pairs from still images with boxes, in COCO's format.
 
     Attributes:
@@ -89,7 +91,7 @@ class StillsSource(_Part):
 Source = Annotated[GeneratedSource | SequencesSource | StillsSource, Field(discriminator="kind")]
 
 
-class Data(_Part):
+class Data(Part):
     """Training pairs.
 
     Attributes:
@@ -107,7 +109,7 @@ class Data(_Part):
     losses: dict[str, Any] = {}
 
 
-class Pretraining(_Part):
+class Pretraining(Part):
     """The backbone's training on images.
 
     Attributes:
@@ -121,7 +123,7 @@ class Pretraining(_Part):
     training: Training = {"steps": 1000, "batch_size": 32}
 
 
-class SupernetPart(_Part):
+class SupernetPart(Part):
     """The supernet's training.
 
     Attributes:
@@ -144,7 +146,7 @@ class SupernetPart(_Part):
         return one_shot_strategy(name, **settings)
 
 
-class LatencyPart(_Part):
+class LatencyPart(Part):
     """Where "latency_ms" comes from, in a search that asks for it.
 
     Attributes:
@@ -166,7 +168,7 @@ class LatencyPart(_Part):
     table: str | None = None
 
 
-class SearchPart(_Part):
+class SearchPart(Part):
     """The search of architectures.
 
     Attributes:
@@ -175,9 +177,12 @@ class SearchPart(_Part):
         objectives: Such as "maximize ao", "minimize macs", "minimize latency_ms".
         constraints: Such as "macs <= 600M", or a set: Mobile, LargeA, LargeB.
         trials: Evaluated architectures in all.
+        workers: Processes that evaluate at once; the same command elsewhere, on the same storage, adds to them.
         population: Of strategies that have one, unless their settings say otherwise.
         enqueue: Architectures to try first: official codes or JSON files.
-        storage: Any Optuna storage's URL; None keeps a journal in the run's folder.
+        enqueue_from_distribution: So many architectures to try after these: the most likely of the distribution that a
+            differentiable one-shot strategy has learnt beside the supernet, then samples of it.
+        storage: Any Optuna storage's URL, such as postgresql://me@host/name; None: a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
         quick_pairs: Pairs for "overlap" and "loss".
@@ -189,8 +194,10 @@ class SearchPart(_Part):
     objectives: tuple[str, ...] = ("maximize ao", "minimize macs")
     constraints: tuple[str, ...] = ()
     trials: int = Field(default=200, ge=1)
+    workers: int = Field(default=1, ge=1, le=256)
     population: int = Field(default=48, ge=2)
     enqueue: tuple[str, ...] = ()
+    enqueue_from_distribution: int = Field(default=0, ge=0)
     storage: str | None = None
     calibration_batches: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=1)
@@ -220,17 +227,17 @@ class SearchPart(_Part):
             seed: Of the strategy, unless its settings give one.
 
         Raises:
-            InputError: No such strategy or setting, or an impossible value.
+            InputError: No such strategy or setting, an impossible value, or fewer trials than a population needs.
         """
-        from lighttrack_nas.strategies.search.registry import search_strategy, setting_names
+        from lighttrack_nas.strategies.search.problem import require_budget
+        from lighttrack_nas.strategies.search.registry import named_strategy
 
-        name, settings = _named(self.strategy, "search.strategy")
-        defaults = {"seed": seed, "population_size": self.population}
-        known = setting_names(name)
-        return search_strategy(name, **{key: value for key, value in defaults.items() if key in known} | settings)
+        made = named_strategy(self.strategy, where="search.strategy", seed=seed, population_size=self.population)
+        require_budget(made, self.trials)
+        return made
 
 
-class RetrainPart(_Part):
+class RetrainPart(Part):
     """The chosen architecture's own training.
 
     Attributes:
@@ -247,7 +254,7 @@ class RetrainPart(_Part):
     training: Training = {"steps": 2000, "average": 0.99}
 
 
-class TuningPart(_Part):
+class TuningPart(Part):
     """The tracker's hyper-parameters.
 
     Attributes:
@@ -257,7 +264,23 @@ class TuningPart(_Part):
     trials: int = Field(default=60, ge=1)
 
 
-class RankedStrategy(_Part):
+class TablePart(Part):
+    """A tabular benchmark.
+
+    Attributes:
+        measurements: What is measured of every architecture: scores and costs.
+        largest: Most paths of a space that is measured completely.
+        sample: Measure so many random paths only; None measures all.
+        workers: Processes, each with one torch thread.
+    """
+
+    measurements: tuple[str, ...] = ("ao", "overlap", "loss", "macs", "params")
+    largest: int = Field(default=10_000, ge=1)
+    sample: int | None = Field(default=None, ge=2)
+    workers: int = Field(default=2, ge=1, le=256)
+
+
+class RankedStrategy(Part):
     """A way to train a supernet whose ranking is looked at.
 
     Attributes:
@@ -277,7 +300,7 @@ class RankedStrategy(_Part):
         return self.label or str(named)
 
 
-class RankingPart(_Part):
+class RankingPart(Part):
     """How well supernets rank networks, against training each alone.
 
     Attributes:
@@ -318,7 +341,7 @@ class RankingPart(_Part):
         return strategies
 
 
-class Config(_Part):
+class Config(Part):
     """Everything that the commands of the chain need; each reads its part.
 
     Attributes:
@@ -334,6 +357,7 @@ class Config(_Part):
         search: The evolution.
         retrain: The chosen architecture's training.
         tuning: The tracker's hyper-parameters.
+        table: What `build-table` measures.
         ranking: How well supernets rank networks.
     """
 
@@ -349,10 +373,15 @@ class Config(_Part):
     search: SearchPart = SearchPart()
     retrain: RetrainPart = RetrainPart()
     tuning: TuningPart = TuningPart()
+    table: TablePart = TablePart()
     ranking: RankingPart = RankingPart()
 
     def folder(self, step: str) -> Path:
-        """Where a step of the chain works: pretraining, supernet, search, retrain, tuning, ranking, generated."""
+        """Where a step of the chain works.
+
+        Args:
+            step: pretraining, supernet, search, retrain, tuning, table, ranking, or generated for videos.
+        """
         return Path(self.output) / step
 
     def training(self, part: Mapping[str, Any], where: str) -> TrainingSettings:

@@ -28,11 +28,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
         InputError: Unreadable file, unknown key, or impossible value; it says where.
     """
     where = "configuration" if path is None else f"configuration '{path}'"
-    content: Any = {} if path is None else parse_yaml(read_text(Path(path), "configuration"), where) or {}
-    if not isinstance(content, dict):
-        raise InputError(f"{where}: expected a mapping of keys such as space, data, search; got {short(content)}")
-    for override in overrides:
-        _set(content, override)
+    content = read_with_overrides(path, overrides, where, "space, data, search")
     space = content.get("space")
     if path is not None and isinstance(space, str) and space.endswith((".yaml", ".yml")):
         # A space beside the configuration is found wherever the command is called from.
@@ -44,6 +40,26 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
             config.training(part.training, f"{where}: {name}.training")
     _check_later_steps(config, where)
     return config
+
+
+def read_with_overrides(path: str | Path | None, overrides: Sequence[str], where: str, keys: str) -> dict[str, Any]:
+    """Read a YAML file of keys, and set single values otherwise.
+
+    Args:
+        path: The file; None starts empty.
+        overrides: Each a path of keys, "=", and a value as YAML.
+        where: What to call the file in an error message.
+        keys: Some that it may have, for the message.
+
+    Raises:
+        InputError: An unreadable file, something else than a mapping, or a malformed override.
+    """
+    content: Any = {} if path is None else parse_yaml(read_text(Path(path), "configuration"), where) or {}
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected a mapping of keys such as {keys}; got {short(content)}")
+    for override in overrides:
+        _set(content, override)
+    return content
 
 
 def _check_later_steps(config: Config, where: str) -> None:

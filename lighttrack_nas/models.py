@@ -110,6 +110,7 @@ def load_tracker(
     hyper_parameters: HyperParameters | str | Path | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    compute_precision: str | None = None,
 ) -> SiameseTracker:
     """Make a tracker from a model file, or from an exported folder, which imports torch only for torch's own format.
 
@@ -120,13 +121,20 @@ def load_tracker(
         device: Of the runtime, such as "cpu" or "cuda".
         threads: Of an exported network on the CPU; None takes one a core, four at most. A model file's network takes
             torch's, for the whole process (`torch.set_num_threads`).
+        compute_precision: In which an exported network computes: "float32", which None stands for, or "bfloat16" or
+            "float16" where the runtime and the processor have it. A model file's network computes in float32.
 
     Raises:
         InputError: Unreadable, damaged, of another version, or of an architecture that its space does not have; a
-            missing runtime or device.
+            missing runtime, device or precision.
     """
     if str(path) not in SHIPPED and Path(path).is_dir():
-        return _exported_tracker(Path(path), hyper_parameters, device, threads)
+        return _exported_tracker(Path(path), hyper_parameters, device, threads, compute_precision or "float32")
+    if compute_precision not in (None, "float32"):
+        raise InputError(
+            f"compute precision '{compute_precision}': '{path}' is no exported folder, and computes in float32; export "
+            "it for a runtime that has others"
+        )
     return _tracker(load_model(path), hyper_parameters, device)
 
 
@@ -218,11 +226,15 @@ def _tracker(model: Model, hyper_parameters: HyperParameters | str | Path | None
 
 
 def _exported_tracker(
-    folder: Path, hyper_parameters: HyperParameters | str | Path | None, device: str, threads: int | None
+    folder: Path,
+    hyper_parameters: HyperParameters | str | Path | None,
+    device: str,
+    threads: int | None,
+    compute_precision: str,
 ) -> SiameseTracker:
     from lighttrack_nas.trackers.exported import MANIFEST, ExportedNetwork
 
-    network = ExportedNetwork(folder, threads, device)
+    network = ExportedNetwork(folder, threads, device, compute_precision)
     _architecture_of(network.manifest.content, folder / MANIFEST)
     stored = network.manifest.hyper_parameters if hyper_parameters is None else hyper_parameters
     return SiameseTracker(network, stored)

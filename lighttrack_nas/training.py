@@ -24,6 +24,7 @@ from lighttrack_nas.supernets import (
     shared_weights_space,
 )
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.hyper_parameters import HyperParameters
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 BACKBONE_FILE = "backbone.safetensors"
 SUPERNET_FILE = "supernet.safetensors"
+DISTRIBUTION_FILE = "distribution.json"
 MODEL_FILE = "model.safetensors"
 WITHOUT_EFFECT = frozenset({"workers", "checkpoint_steps", "log_steps"})
 """Settings that change how a training runs, not what comes out: a resumed call may give others."""
@@ -121,7 +123,8 @@ def train_supernet(
         space: The space.
         pairs: The training pairs.
         settings: How to train.
-        output: The run's folder; the result is its ``supernet.safetensors``.
+        output: The run's folder; the result is its ``supernet.safetensors``, and with a differentiable strategy
+            ``distribution.json``, which `Distribution.from_json` reads.
         strategy: The way of training, or its name in `lighttrack_nas.strategies.one_shot.registry`.
         targets: How labels are made; None: the default.
         losses: How they are compared with; None: the default.
@@ -139,6 +142,7 @@ def train_supernet(
     import torch
 
     from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.strategies.one_shot.differentiable import learnt_distribution, without_alphas
     from lighttrack_nas.strategies.one_shot.fit import fit
     from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
     from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy, strategy_record
@@ -152,19 +156,23 @@ def train_supernet(
         | _task_record(task)
         | {"strategy": strategy_record(strategy), "backbone": None if backbone is None else str(backbone)}
     )
+    plan = strategy.plan(OneShotProblem(space=space, settings=settings, macs=partial(_macs_paths, space)))
     write_run_record(output, about)
     file = output / SUPERNET_FILE
     if file.exists():
         return load_supernet(file, space)
-    plan = strategy.plan(OneShotProblem(space=space, settings=settings, macs=partial(_macs_paths, space)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = space.model_space()
     if backbone is not None:
         _start_from(model.network.backbone, Path(backbone), space)
     report = fit(model, model.network.backbone, task, settings, output, plan=plan, progress=progress)
-    supernet = Supernet(space, model)
-    save_supernet(supernet, file, about | _outcome(report))
+    distribution = learnt_distribution(space, model)
+    if distribution is not None:
+        # Before the supernet's: where that is, this is.
+        write_atomically(output / DISTRIBUTION_FILE, distribution.to_json() + "\n")
+        model = without_alphas(model)
+    save_supernet(Supernet(space, model), file, about | _outcome(report))
     return load_supernet(file, space)
 
 

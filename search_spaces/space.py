@@ -62,6 +62,7 @@ class Space:
         self.name = description.name
         self.hash = description.hash
         candidates: dict[str, tuple[str, ...]] = {block.name: block.operations for block in description.blocks}
+        self._blocks = tuple(candidates)
         candidates[OUTPUT] = tuple(block.name for block in description.exits)
         for branch in BRANCHES:
             tower = self.tower(branch)
@@ -157,7 +158,7 @@ class Space:
         chosen = dict(architecture.choices)
         for label in self.dead_labels(architecture) & self.labels.keys():
             chosen[label] = self.labels[label][0]
-        return self.architecture(chosen)
+        return Architecture(self, tuple(chosen.values()))
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """See `Architecture.canonical`."""
@@ -227,13 +228,12 @@ class Space:
 
     def blocks_up_to(self, output: str) -> tuple[str, ...]:
         """Names of the blocks up to and including an exit's."""
-        names = [block.name for block in self.description.blocks]
-        return tuple(names[: names.index(output) + 1])
+        return self._blocks[: self._blocks.index(output) + 1]
 
     def dead_labels(self, architecture: Architecture) -> set[str]:
         """Labels of the blocks behind the output, which no pass runs."""
-        alive = self.blocks_up_to(self.chosen(architecture)[OUTPUT])
-        return {block.name for block in self.description.blocks} - set(alive)
+        output = architecture.choices.get(OUTPUT, self.candidates[OUTPUT][0])
+        return set(self._blocks[self._blocks.index(output) + 1 :])
 
     @property
     def _skips(self) -> frozenset[str]:

@@ -16,7 +16,7 @@ import yaml
 import lighttrack_nas as ltn
 from lighttrack_nas.choosing import choose
 from lighttrack_nas.cli import chain as commands
-from lighttrack_nas.config import load_config
+from lighttrack_nas.config_files import load_config
 
 TRAINING = {"batch_size": 2, "workers": 0, "warmup_steps": 0, "checkpoint_steps": 2, "log_steps": 2}
 
@@ -225,3 +225,19 @@ def test_a_killed_training_goes_on_to_the_same_weights(configuration: Path, tmp_
         results.append(ltn.load_supernet(tmp_path / name / "supernet" / "supernet.safetensors").state_dict())
     assert results[0].keys() == results[1].keys()
     assert all((results[0][key] == results[1][key]).all() for key in results[0])
+
+
+def test_a_search_starts_from_what_the_training_learnt(
+    configuration: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = [f"output={tmp_path}", "supernet.training.steps=2", "search.trials=4", "search.population=2"]
+    overrides += ["search.enqueue_from_distribution=3"]
+    with pytest.raises(ltn.InputError, match=r"enqueue_from_distribution: .*distribution.json' does not exist: only"):
+        commands.search(configuration, ["search.trials=7", "search.enqueue_from_distribution=3"])
+    commands.train_supernet(configuration, [*overrides, "supernet.strategy={name: proxyless, joint: true}"])
+    commands.search(configuration, overrides)
+    space = ltn.load_space("lighttrack-tiny")
+    text = (tmp_path / "supernet/distribution.json").read_text()
+    likely = ltn.Distribution.from_json(text, space).distinct(3, np.random.default_rng(0))
+    result = ltn.Result.load(tmp_path / "search")
+    assert [result.architecture(number).path() for number in range(3)] == likely

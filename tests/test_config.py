@@ -9,6 +9,7 @@ from lighttrack_nas.config import Config
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.data import expanded, read_videos
 from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.strategies.one_shot.registry import strategy_record
 from lighttrack_nas.trackers.errors import InputError
 
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").rglob("chain*.yaml"))
@@ -89,3 +90,23 @@ def test_names_of_sequences_are_checked(tmp_path: Path) -> None:
     config = load_config(None, ["validation.path=generated-val-v1", "validation.only=[nobody]"])
     with pytest.raises(InputError, match=r"sequence of 'generated-val-v1', 'nobody'|unknown sequence"):
         read_videos(config.validation, tmp_path)
+
+
+def test_a_one_shot_strategy_is_a_name_or_a_mapping() -> None:
+    assert strategy_record(load_config(None).supernet.one_shot_strategy()) == {"name": "spos"}
+    config = load_config(None, ["supernet.strategy={name: sandwich, random_paths: 1}"])
+    assert strategy_record(config.supernet.one_shot_strategy()) == {"name": "sandwich", "random_paths": 1}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("darst", "unknown one-shot strategy 'darst'; did you mean 'darts'"),
+        ("{random_paths: 1}", "supernet.strategy: expected a name, or a mapping with a name"),
+        ("{name: sandwich, paths: 1}", "unknown setting of one-shot strategy 'sandwich', 'paths'"),
+        ("{name: sandwich, random_paths: many}", "random_paths: expected a whole number from 0 to 30, got 'many'"),
+    ],
+)
+def test_impossible_one_shot_strategies_are_named(strategy: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_config(None, [f"supernet.strategy={strategy}"]).supernet.one_shot_strategy()

@@ -53,6 +53,26 @@ def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> 
     assert record["processor"]
     assert record["hyper_parameters"]["lr"] == 0.616
 
+    code, out, err = run("latency", "out", "--branch", "template", "--json")
+    assert code == 0, err
+    timed = json.loads(out)
+    assert (timed["sha256"], timed["stored_precision"]) == (manifest["seal"], "float32")
+    assert (timed["latencies"][0]["branch"], timed["latencies"][0]["input_size"]) == ("template", 63)
+    assert timed["latencies"][0]["fingerprint"]["runtime"] == "torch-export"
+    code, _, err = run("latency", "out", "--runtime", "openvino")
+    assert (code, err) == (
+        1,
+        "error: 'out' is exported for torch-export alone: leave out --runtime, or export it again\n",
+    )
+
+    calls = ("evaluate", "out", sequences, "--output", "half", "--threads", 1, "--compute-precision")
+    code, out, err = run(*calls, "bfloat16")
+    assert code == 0, err
+    assert json.loads((tmp_path / "half" / "run.json").read_text())["compute_precision"] == "bfloat16"
+    code, _, err = run(*calls, "int4")
+    assert code == 1
+    assert "unknown precision 'int4'" in err
+
     (tmp_path / "out" / "template.pt2").write_bytes(b"torn")
     code, _, err = run("evaluate", "out", sequences, "--output", "figures")
     assert code == 1
@@ -68,6 +88,16 @@ def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> 
         (("export", "opencv-mil", "--output", "x"), "weight file 'opencv-mil' does not exist"),
         (("track", "sequences", "v.mp4", "--output", "x", "--box", "1,1,9,9"), "'sequences' is no exported tracker"),
         (("evaluate", "nothing", "sequences", "--output", "x"), "'nothing' is neither a model file"),
+        (
+            ("evaluate", "lighttrack-tiny", "sequences", "--output", "x", "--compute-precision", "bfloat16"),
+            "'lighttrack-tiny' is no exported folder, and computes in float32",
+        ),
+        (
+            ("evaluate", "never-moves", "sequences", "--output", "x", "--compute-precision", "float32"),
+            "--compute-precision is for exported folders; baseline 'never-moves' has none",
+        ),
+        (("latency", "sequences"), "'sequences' is no exported tracker"),
+        (("latency", "sequences", "--space", "lighttrack"), "--space is for official codes and architectures"),
     ],
 )
 def test_mistakes_get_one_sentence(run: Run, sequences: Path, tmp_path: Path, call: tuple[str, ...], said: str) -> None:

@@ -86,6 +86,16 @@ def test_no_arrow_runs_back_up(folder: str) -> None:
             assert framework not in FOLDERS[:-1], f"{path.relative_to(ROOT)} imports the bare name {name}"
 
 
+def test_nni_is_touched_in_few_places() -> None:
+    touching = {
+        path.relative_to(ROOT / "strategies").as_posix()
+        for path in modules("strategies")
+        if any(name.split(".")[0] == "nni" for name in imported(path))
+    }
+    searching = {path for path in touching if not path.startswith("one_shot/")}
+    assert searching == {"search/regularized_evolution.py"}
+
+
 def test_importing_the_package_is_light() -> None:
     heavy = "{'torch', 'nni', 'optuna', 'cv2', 'numpy', 'pandas', 'pydantic'}"
     code = f"import sys, lighttrack_nas; assert not {heavy} & set(sys.modules), sorted({heavy} & set(sys.modules))"
@@ -111,6 +121,7 @@ def test_help_needs_nothing_heavy() -> None:
             "quickstart",
             "front",
             "findings",
+            "rank-correlation",
         ),
     ):
         assert command in shown

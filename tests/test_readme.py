@@ -17,8 +17,11 @@ from lighttrack_nas.trackers.official_weights import save_official
 ROOT = Path(__file__).resolve().parent.parent
 # Not run here: making an environment and the demo are what `.ci/run` does.
 ELSEWHERE = ("python3 -m venv", "pip install", "lighttrack-nas quickstart")
-# The chain's configuration is run with these in place of its own numbers.
-SMALLER = {r"steps: \d+": "steps: 2, batch_size: 4", r"trials: \d+": "trials: 3"}
+# These configurations are run with other numbers in place of their own.
+SMALLER = {
+    "chain.yaml": {r"steps: \d+": "steps: 2, batch_size: 4", r"trials: \d+": "trials: 3\n  population: 2"},
+    "compare.yaml": {r"seeds: \d+": "seeds: 2", r"trials: \d+": "trials: 30"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def test_readme(folder: Path) -> None:
     for block in blocks("yaml"):
         name = re.match(r"# (\S+\.yaml)\n", block)
         assert name, "a YAML block starts with its file's name"
-        for pattern, smaller in SMALLER.items() if name[1] == "chain.yaml" else ():
+        for pattern, smaller in SMALLER.get(name[1], {}).items():
             assert re.search(pattern, block)
             block = re.sub(pattern, smaller, block)
         (folder / name[1]).write_text(block)
@@ -65,6 +68,9 @@ def test_readme(folder: Path) -> None:
         if line.startswith(ELSEWHERE):
             continue
         words = shlex.split(line)
+        if words[1] == "rank-correlation":
+            words[-1] = re.sub(r"architectures: \d+", "architectures: 4", words[-1])
+            words[-1] = re.sub(r"steps: \d+", "steps: 2, batch_size: 4", words[-1])
         assert words[0] == "lighttrack-nas", line
         done = subprocess.run(
             [sys.executable, "-m", "lighttrack_nas", *words[1:]], cwd=folder, capture_output=True, text=True
@@ -74,7 +80,8 @@ def test_readme(folder: Path) -> None:
         ran.add(words[1])
     assert ran == {
         *("doctor", "describe", "costs", "import-weights", "track", "evaluate", "export-weights"),
-        *("train-supernet", "search", "retrain", "tune-tracker", "front", "findings", "export", "latency"),
+        *("train-supernet", "search", "retrain", "tune-tracker", "front", "findings", "export", "latency", "compare"),
+        "rank-correlation",
     }
     for run in ("mobile", "mil", "never-moves"):
         assert (folder / "runs" / run / "summary.json").is_file()

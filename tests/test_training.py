@@ -1,5 +1,6 @@
 """Training as a user calls it: folders that say what they hold, files that are read back, what starts from what."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import torch
 import lighttrack_nas as ltn
 from lighttrack_nas.strategies.one_shot.images import ClassificationTask
 from lighttrack_nas.trackers.pairs.pair import Pair, draw_pair
+from lighttrack_nas.trackers.weights import read_header
 
 
 class Squares:
@@ -221,9 +223,65 @@ def test_pretraining_learns_on_crops_of_real_stills(tiny: ltn.Space, data: Path,
 
 
 def test_pairs_for_the_generator_come_from_real_pictures(tmp_path: Path) -> None:
-    from lighttrack_nas.config import load_config
+    from lighttrack_nas.config_files import load_config
     from lighttrack_nas.data import training_pairs
 
     config = load_config(None, [f"output={tmp_path}"])
     pairs = training_pairs(config, ltn.load_space("lighttrack-tiny"))
     assert draw_pair(pairs, 0, 0).search.shape == (128, 128, 3)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "record"),
+    [
+        ("fair", {"name": "fair"}),
+        ("macs-uniform", {"name": "macs-uniform"}),
+        (ltn.one_shot_strategy("sandwich", random_paths=1), {"name": "sandwich", "random_paths": 1}),
+        ("gumbel-darts", {"name": "gumbel-darts", "joint": False, "temperature": 1.0}),
+    ],
+    ids=lambda value: value["name"] if isinstance(value, dict) else "",
+)
+def test_supernets_of_every_strategy_are_read_back(
+    tiny: ltn.Space, tmp_path: Path, strategy, record: dict[str, object]
+) -> None:
+    supernet = ltn.train_supernet(tiny, Squares(), settings=settings(), output=tmp_path, strategy=strategy)
+    again = ltn.train_supernet(tiny, Squares(), settings=settings(), output=tmp_path, strategy=strategy)
+    assert all(
+        torch.equal(a, b) for a, b in zip(supernet.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+    assert tiny.supernet().state_dict().keys() == supernet.state_dict().keys()
+    kept = json.loads((tmp_path / "run.json").read_text())["strategy"]
+    assert record.items() <= kept.items()
+    header = read_header(tmp_path / "supernet.safetensors")
+    assert header["provenance"]["strategy"] == kept
+    assert (tmp_path / "distribution.json").exists() == ("joint" in record)
+    with pytest.raises(
+        ltn.InputError, match=r"holds results of another run: strategy\.name was .* and is now \"spos\""
+    ):
+        ltn.train_supernet(tiny, Squares(), settings=settings(), output=tmp_path)
+    architecture = tiny.sample(np.random.default_rng(0))
+    how = settings(steps=1, learning_rate=1e-12, weight_decay=0)
+    model = ltn.retrain(architecture, Squares(), settings=how, output=tmp_path / "alone", supernet=supernet)
+    inherited = supernet.extract(architecture).state_dict()
+    assert all(
+        torch.allclose(tensor, inherited[key], atol=1e-9)
+        for key, tensor in model.network.state_dict().items()
+        if key.endswith("weight")
+    )
+
+
+def test_the_distribution_is_of_the_space(tiny: ltn.Space, tmp_path: Path) -> None:
+    ltn.train_supernet(tiny, Squares(), settings=settings(), output=tmp_path, strategy="proxyless")
+    text = (tmp_path / "distribution.json").read_text()
+    distribution = ltn.Distribution.from_json(text, tiny)
+    assert tiny.contains(distribution.mode())
+    with pytest.raises(ltn.InputError, match="belongs to space 'lighttrack-tiny'"):
+        ltn.Distribution.from_json(text, ltn.load_space("lighttrack"))
+
+
+def test_an_unknown_strategy_leaves_no_folder(tiny: ltn.Space, tmp_path: Path) -> None:
+    with pytest.raises(ltn.InputError, match="unknown one-shot strategy 'dart'; did you mean 'darts'"):
+        ltn.train_supernet(tiny, Squares(), settings=settings(), output=tmp_path / "run", strategy="dart")
+    with pytest.raises(ltn.InputError, match="'sandwich' trains several paths an update"):
+        ltn.train_supernet(tiny, Squares(), settings=settings(devices=2), output=tmp_path / "run", strategy="sandwich")
+    assert not (tmp_path / "run").exists()

@@ -140,25 +140,31 @@ class ExportedNetwork:
         folder: What `lighttrack-nas export` wrote.
         threads: On the CPU; None takes `default_threads`.
         device: "cpu", or what the runtime calls its accelerator, such as "cuda".
+        compute_precision: In which the graphs compute, see `Options`; what the weights are stored in is the folder's.
 
     Attributes:
         manifest: What the folder says of itself.
-        threads: On the CPU.
+        options: How the graphs run.
 
     Raises:
         InputError: No exported folder, a file that is missing or not the one that was written, a runtime that is not
-            installed, or a device that it does not have.
+            installed, or a device or precision that it does not have.
     """
 
-    def __init__(self, folder: str | Path, threads: int | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        threads: int | None = None,
+        device: str = "cpu",
+        compute_precision: str = "float32",
+    ) -> None:
         folder = Path(folder)
         self.manifest = manifest = read_manifest(folder)
-        self.threads = default_threads() if threads is None else threads
+        self.options = options = Options(default_threads() if threads is None else threads, device, compute_precision)
         self.template_size, self.search_sizes = manifest.template_size, manifest.search_sizes
         self.stride = manifest.stride
         checked_runtime(manifest.runtime)
         _check_files(folder, manifest)
-        options = Options(self.threads, device)
         self._template = open_program(manifest.runtime, folder / TEMPLATE_GRAPH, options)
         graphs = {
             name: open_program(manifest.runtime, folder / name, options)

@@ -186,10 +186,15 @@ def _negative_log_overlap(found: Tensor, true: Tensor, iou: str) -> Tensor:
 
 
 def _resized(values: Tensor, cells: int) -> Tensor:
-    """``(B, c, m, m)`` to ``(B, c, n, n)``; what is linear in the position stays so."""
-    if values.shape[-1] == cells:
+    """``(B, c, m, m)`` to ``(B, c, n, n)`` at the positions of that map; what is linear in the position stays so."""
+    batch, _, _, given = values.shape
+    if given == cells:
         return values
-    return functional.interpolate(values, size=(cells, cells), mode="bilinear", align_corners=False)
+    # The first positions of both maps are the same: see `map_positions`.
+    places = torch.arange(cells, device=values.device) * (given / cells)
+    places = 2 * places / max(given - 1, 1) - 1
+    grid = torch.stack(torch.meshgrid(places, places, indexing="xy"), dim=-1).expand(batch, cells, cells, 2)
+    return functional.grid_sample(values, grid, padding_mode="border", align_corners=True)
 
 
 def _shares(weights: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -199,11 +200,16 @@ class Target:
         centre = found.centre
         if self._hyper_parameters.exact_crops and found is not self.state:
             centre = centre + np.array(crop_corner(self.state.centre, self._side)) + self._side / 2 - self.state.centre
-        height, width = self._frame_shape[:2]
-        limits = np.array([width, height], float)
+        limits = self._frame_shape[1::-1]
+        least = self._hyper_parameters.min_size
+        # On numbers: right behind the network every array operation costs a hundred times its arithmetic.
         self.state = TargetState(
-            centre=np.clip(centre, 0, limits),
-            size=np.maximum(self._hyper_parameters.min_size, np.minimum(limits, found.size)),
+            centre=np.array(
+                [min(max(value, 0.0), limit) for value, limit in zip(centre.tolist(), limits, strict=True)]
+            ),
+            size=np.array(
+                [max(least, min(limit, value)) for value, limit in zip(found.size.tolist(), limits, strict=True)]
+            ),
         )
         return self.state.box, score
 
@@ -216,7 +222,7 @@ class Target:
     def _side(self) -> int:
         """Of the search crop, frame pixels."""
         # Python 2's rounding, half away from zero, as the published tracker rounds here and only here.
-        return int(np.floor(self.search_size / self._scale + 0.5))
+        return math.floor(self.search_size / self._scale + 0.5)
 
 
 def check_search_sizes(network: ArrayNetwork) -> None:
@@ -255,54 +261,68 @@ def locate(
     Raises:
         InputError: The network's output holds no finite prediction at all.
     """
-    grid, window = _grid_and_window(search_size, stride)
+    influence = hyper_parameters.window_influence
+    grid, window = _grid_and_window(search_size, stride, influence)
     if logits.shape != window.shape or distances.shape != (4, *window.shape):
         raise ValueError(
             f"a map of {window.shape} and distances (4, {window.shape[0]}, {window.shape[1]}) expected for search size "
             f"{search_size} at stride {stride}, got {logits.shape=} and {distances.shape=}"
         )
-    finite = np.isfinite(logits) & np.isfinite(distances).all(axis=0)
-    if not finite.any():
-        raise InputError("the network's output is not finite at any position: its weights are broken")
-    left, top, right, bottom = distances.astype(np.float64)
-    width, height = state.size * scale
-    influence = hyper_parameters.window_influence
+    # Few operations, on both axes at once: they are short, and cost what calling them costs.
+    sides = distances.astype(np.float64)
+    sizes = sides[:2] + sides[2:]
+    width, height = (state.size * scale).tolist()
     # What cannot be used goes through the arithmetic with the rest, and is left out of the choice.
     with np.errstate(all="ignore"):
         scores = 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
-        widths, heights = left + right, top + bottom
-        scale_change = _change(_padded_size(widths, heights) / _padded_size(width, height))
-        ratio_change = _change((width / height) / (widths / heights))
-        penalty = np.exp(-(scale_change * ratio_change - 1) * hyper_parameters.penalty_k)
-        usable = finite & (widths > 0) & (heights > 0)
-        rated = np.where(usable, penalty * scores * (1 - influence) + window * influence, -np.inf)
+        padded = sizes + (sizes[0] + sizes[1]) * 0.5
+        changes = np.empty_like(sizes)
+        np.divide(np.sqrt(padded[0] * padded[1]), _padded_size(width, height), out=changes[0])
+        np.divide(width / height, sizes[0] / sizes[1], out=changes[1])
+        changes = np.maximum(changes, 1.0 / changes)
+        penalty = np.exp((1 - changes[0] * changes[1]) * hyper_parameters.penalty_k)
+        rated = penalty * scores * (1 - influence) + window
+    # A sum is finite only where all of it is.
+    if not (math.isfinite(logits.sum(dtype=np.float64) + sides.sum()) and sizes.min() > 0):
+        finite = np.isfinite(logits) & np.isfinite(sides).all(axis=0)
+        if not finite.any():
+            raise InputError("the network's output is not finite at any position: its weights are broken")
+        rated = np.where(finite & (sizes > 0).all(axis=0), rated, -np.inf)
     row, column = place = divmod(int(rated.argmax()), len(grid))
-    if not usable[place]:
+    if rated[place] == -np.inf:
         return state, 0.0
-    predicted_centre = np.array(
-        [grid[column] + (right[place] - left[place]) / 2, grid[row] + (bottom[place] - top[place]) / 2]
-    )
-    predicted_size = np.array([widths[place], heights[place]]) / scale
-    centre = state.centre + (predicted_centre - search_size // 2) / scale
-    rate = penalty[place] * scores[place] * hyper_parameters.lr
-    smoothed = rate * predicted_size + (1 - rate) * state.size
-    # The published tracker smooths the smoothed size once more.
-    size = rate * smoothed + (1 - rate) * state.size
-    return TargetState(centre, size), float(scores[place])
+    left, top, right, bottom = sides[:, row, column].tolist()
+    score = float(scores[place])
+    rate = float(penalty[place]) * score * hyper_parameters.lr
+    middle = search_size // 2
+    centre = [
+        old + (grid[cell] + (after - before) / 2 - middle) / scale
+        for old, cell, before, after in zip(
+            state.centre.tolist(), (column, row), (left, top), (right, bottom), strict=True
+        )
+    ]
+    size = [
+        _smoothed(rate, extent / scale, old)
+        for old, extent in zip(state.size.tolist(), (left + right, top + bottom), strict=True)
+    ]
+    return TargetState(np.array(centre), np.array(size)), score
 
 
 @lru_cache(maxsize=16)
-def _grid_and_window(search_size: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+def _grid_and_window(search_size: int, stride: int, influence: float) -> tuple[list[float], np.ndarray]:
+    """The cells' places in search pixels, and what the window adds to their ratings."""
     cells = round(search_size / stride)
     grid = (np.arange(cells) - cells // 2) * stride + search_size // 2
     hanning = np.hanning(cells)
-    return grid.astype(np.float64), np.outer(hanning, hanning)
+    return grid.astype(np.float64).tolist(), np.outer(hanning, hanning) * influence
 
 
-def _change(ratio: np.ndarray) -> np.ndarray:
-    return np.maximum(ratio, 1.0 / ratio)
+def _smoothed(rate: float, predicted: float, old: float) -> float:
+    smoothed = rate * predicted + (1 - rate) * old
+    # The published tracker smooths the smoothed size once more.
+    return rate * smoothed + (1 - rate) * old
 
 
-def _padded_size(width: Any, height: Any) -> Any:
+def _padded_size(width: float, height: float) -> float:
     padding = (width + height) * 0.5
-    return np.sqrt((width + padding) * (height + padding))
+    return math.sqrt((width + padding) * (height + padding))

@@ -28,6 +28,13 @@ Threads = Annotated[
     int | None,
     typer.Option(min=1, max=256, help="Threads on the CPU. Default: one a core; four at most in exported folders."),
 ]
+ComputePrecision = Annotated[
+    str | None,
+    typer.Option(
+        help="In which an exported folder computes: float32, or bfloat16 or float16 where its runtime and the "
+        "processor have it. Default: float32."
+    ),
+]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; see the README.")]
 Set = Annotated[
     list[str] | None,
@@ -115,7 +122,7 @@ def latency(
         str,
         typer.Argument(
             metavar="MODEL|CODE",
-            help="A model.safetensors, lighttrack-tiny, an architecture.json, or an official code.",
+            help="A model.safetensors, lighttrack-tiny, an exported folder, an architecture.json, or an official code.",
         ),
     ],
     space: Space = None,
@@ -123,7 +130,7 @@ def latency(
         list[str] | None,
         typer.Option(
             help="torch, torch-export, onnxruntime, openvino, ncnn, torch-compiled; may be repeated. Default: all that "
-            "are installed, but torch-compiled, which compiles for a minute."
+            "are installed, but torch-compiled, which compiles for a minute; an exported folder's own."
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Threads on the CPU.")] = 1,
@@ -275,11 +282,12 @@ def track(
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
     threads: Threads = None,
+    compute_precision: ComputePrecision = None,
 ) -> None:
     """Track a target through a video; write boxes, scores and times."""
     from lighttrack_nas.cli.tracking import track as run
 
-    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads)
+    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision)
 
 
 @app.command()
@@ -301,6 +309,7 @@ def evaluate(
     hyper_parameters: HyperParameters = None,
     device: Device = "cpu",
     threads: Threads = None,
+    compute_precision: ComputePrecision = None,
     json: Json = False,
 ) -> None:
     """Track every sequence of a data set and measure it: AO, success rates, AUC, precision, speed.
@@ -309,7 +318,20 @@ def evaluate(
     """
     from lighttrack_nas.cli.tracking import evaluate as run
 
-    run(model, sequences, output, layout, protocol, eao_interval, clip, hyper_parameters, device, threads, json)
+    run(
+        model,
+        sequences,
+        output,
+        layout,
+        protocol,
+        eao_interval,
+        clip,
+        hyper_parameters,
+        device,
+        threads,
+        compute_precision,
+        json,
+    )
 
 
 @app.command("pretrain-backbone")
@@ -329,11 +351,52 @@ def train_supernet(config: Config, set_: Set = None) -> None:
 
 
 @app.command()
-def search(config: Config, set_: Set = None) -> None:
-    """Search the trained supernet's space with Optuna's NSGA-II; a stopped search goes on."""
+def search(
+    config: Config,
+    set_: Set = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Processes that evaluate at once. Default: search.workers, which is 1."),
+    ] = None,
+) -> None:
+    """Search the trained supernet's space; a stopped search goes on, and the same command elsewhere joins it."""
     from lighttrack_nas.cli.chain import search as run
 
-    run(config, set_ or [])
+    run(config, [*(set_ or []), *([f"search.workers={workers}"] if workers else [])])
+
+
+@app.command("build-table")
+def build_table(
+    config: Config,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The table's file. Default: table.zip in the run's folder.")
+    ] = None,
+    set_: Set = None,
+) -> None:
+    """Measure every architecture of a small space with its trained supernet's weights: a tabular benchmark.
+
+    A stopped build goes on.
+    """
+    from lighttrack_nas.cli.tables import build_table as run
+
+    run(config, output, set_ or [])
+
+
+@app.command()
+def compare(
+    config: Annotated[Path, typer.Argument(metavar="COMPARE.yaml", help="What to compare; see the README.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as seeds=3.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare search strategies over seeds on one evaluator: hypervolume, distance to the front, tests between them.
+
+    Finished runs are kept: the same call again goes on where it stopped.
+    """
+    from lighttrack_nas.cli.comparing import compare as run
+
+    run(config, set_ or [], json)
 
 
 @app.command()

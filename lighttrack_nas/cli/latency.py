@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.printing import print_json, print_table
+from lighttrack_nas.models import SHIPPED
 from lighttrack_nas.progress import progress
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import RUNTIMES, checked_runtime
@@ -28,7 +29,15 @@ def latency(
     branch: str,
     as_json: bool,
 ) -> None:
-    """Time an architecture on runtimes, each in a process of its own."""
+    """Time an architecture on runtimes, each in a process of its own, or an exported folder on its own."""
+    if Path(source).is_dir() and source not in SHIPPED:
+        if space is not None:
+            raise InputError(
+                f"--space is for official codes and architectures: exported folder '{source}' says its own"
+            )
+        settings = {"threads": threads, "device": device, "precision": precision, "branch": branch}
+        _latency_of_export(Path(source), runtimes, settings, as_json)
+        return
     from lighttrack_nas.architectures import find_architecture
     from lighttrack_nas.benchmarks.latency import measure_apart
 
@@ -60,6 +69,29 @@ def latency(
     )
     print("one call of the network, arrays in and arrays out; cropping and reading the answer come on top\n")
     _print_latencies(found)
+
+
+def _latency_of_export(folder: Path, runtimes: list[str], settings: dict[str, Any], as_json: bool) -> None:
+    from lighttrack_nas.trackers.exported import read_manifest
+
+    manifest = read_manifest(folder)
+    if set(runtimes) - {manifest.runtime}:
+        raise InputError(
+            f"'{folder}' is exported for {manifest.runtime} alone: leave out --runtime, or export it again"
+        )
+    checked_runtime(manifest.runtime)
+    from lighttrack_nas.benchmarks.latency_exported import measure_exported_apart
+
+    with progress("latency", 1, "runtimes") as advance:
+        found = measure_exported_apart(folder, **settings)
+        advance(1, manifest.runtime)
+    if as_json:
+        record = {"folder": str(folder), "sha256": manifest.seal, "stored_precision": manifest.precision}
+        print_json(record | {"latencies": [found.to_dict()]})
+        return
+    print(f"{folder}: stored in {manifest.precision}, {found.branch} branch, {found.input_size} pixels")
+    print("one call of the graph, arrays in and arrays out; cropping and reading the answer come on top\n")
+    _print_latencies([found])
 
 
 def latency_table(

@@ -60,8 +60,10 @@ def _print(result: RankingResult) -> None:
             for row in records(table)
         ]
         print_table(("first", "second", "first minus second", ""), differences)
-    print("\nceiling: one seed's training alone against another's; MACs: the more, the better. Intervals are over")
-    print("networks: a supernet trained with another seed may rank otherwise.")
+    print(
+        "\nceiling: one seed's training alone against another's; MACs: the more, the better. Intervals are over"
+        "\nnetworks: a supernet trained with another seed may rank otherwise."
+    )
 
 
 def _cell(figure: Estimate, sign: str = "") -> str:

@@ -40,10 +40,11 @@ def track(
     hyper_parameters: str | None,
     device: str,
     threads: int | None,
+    compute_precision: str | None = None,
 ) -> None:
     """Track through one video; what was tracked is written also when the video breaks or the user stops."""
     given = _parse_box(box) if box is not None else None
-    tracker, record = resolve_tracker(model, hyper_parameters, device, threads)
+    tracker, record = resolve_tracker(model, hyper_parameters, device, threads, compute_precision)
     if (output / "run.json").is_file() or output.resolve() == Path(source).resolve():
         raise InputError(f"'{output}' holds results of `evaluate`, or the frames themselves: give another folder")
     make_folder(output)
@@ -126,6 +127,7 @@ def evaluate(
     hyper_parameters: str | None,
     device: str,
     threads: int | None,
+    compute_precision: str | None,
     as_json: bool,
 ) -> None:
     """Measure a tracker on a data set."""
@@ -139,7 +141,7 @@ def evaluate(
         raise InputError("--clip belongs to the one-pass protocol: VOT's overlaps always ignore what is outside")
     interval = _parse_interval(eao_interval) if eao_interval else None
     videos = read_sequences(sequences, layout)
-    tracker, about = resolve_tracker(model, hyper_parameters, device, threads)
+    tracker, about = resolve_tracker(model, hyper_parameters, device, threads, compute_precision)
     record = about | {
         "sequences": str(sequences.resolve()),
         "layout": layout,
@@ -186,7 +188,11 @@ def _stopping(finished: Callable[[], int], total: int) -> Iterator[None]:
 
 
 def resolve_tracker(
-    model: str, hyper_parameters: str | None, device: str, threads: int | None
+    model: str,
+    hyper_parameters: str | None,
+    device: str,
+    threads: int | None,
+    compute_precision: str | None = None,
 ) -> tuple[Tracker, dict[str, Any]]:
     """Make the tracker that a person named, and say what it is.
 
@@ -195,24 +201,25 @@ def resolve_tracker(
         hyper_parameters: A set's name or a file; None takes the model's own.
         device: Of torch, or of an exported folder's runtime.
         threads: On the CPU; None leaves the default.
+        compute_precision: Of an exported folder; None leaves float32.
 
     Returns:
         The tracker, and a JSON-able record of what decides its results.
 
     Raises:
-        InputError: Unreadable model, unknown name, or hyper-parameters for a baseline.
+        InputError: Unreadable model, unknown name, or hyper-parameters or a precision for a baseline.
     """
     from lighttrack_nas.trackers.baselines import BASELINES, build_baseline
 
     is_baseline = model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
     if Path(model).is_dir() and not is_baseline and model not in SHIPPED:
-        return _exported(model, hyper_parameters, device, threads)
+        return _exported(model, hyper_parameters, device, threads, compute_precision)
     if model.endswith(".safetensors") or model in SHIPPED:
         import torch
 
         if threads is not None:
             torch.set_num_threads(threads)
-        tracker = load_tracker(model, hyper_parameters, device)
+        tracker = load_tracker(model, hyper_parameters, device, compute_precision=compute_precision)
         digest = hashlib.sha256(model_file(model).read_bytes()).hexdigest()
         return tracker, {
             "tracker": model,
@@ -231,16 +238,18 @@ def resolve_tracker(
         )
     if hyper_parameters is not None:
         raise InputError(f"--hyper-parameters are for Siamese models; baseline '{model}' has none")
+    if compute_precision is not None:
+        raise InputError(f"--compute-precision is for exported folders; baseline '{model}' has none")
     return build_baseline(model), {"tracker": model, "device": "cpu", "processor": environment.cpu_name()}
 
 
 def _exported(
-    folder: str, hyper_parameters: str | None, device: str, threads: int | None
+    folder: str, hyper_parameters: str | None, device: str, threads: int | None, compute_precision: str | None
 ) -> tuple[Tracker, dict[str, Any]]:
     from lighttrack_nas.trackers.exported import ExportedNetwork
     from lighttrack_nas.trackers.runtimes.program import runtime_versions
 
-    tracker = load_tracker(folder, hyper_parameters, device, threads)
+    tracker = load_tracker(folder, hyper_parameters, device, threads, compute_precision)
     network = tracker.network
     assert isinstance(network, ExportedNetwork)
     return tracker, {
@@ -249,9 +258,10 @@ def _exported(
         "runtime": network.manifest.runtime,
         "runtime_versions": runtime_versions(network.manifest.runtime),
         "precision": network.manifest.precision,
+        "compute_precision": network.options.precision,
         "hyper_parameters": tracker.hyper_parameters.to_dict(),
         "device": device,
-        "threads": network.threads,
+        "threads": network.options.threads,
         "processor": environment.cpu_name(),
     }
 

@@ -28,6 +28,8 @@ class Darts(Differentiable):
     All operations are computed and kept in memory, all exits too: see `Differentiable` for the settings.
     """
 
+    _name = "darts"
+
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
         self._require_precision(problem, "32", "bf16")
@@ -46,6 +48,8 @@ class GumbelDarts(Differentiable):
         final_temperature: At the last step, as much at most; it falls evenly.
     """
 
+    _name = "gumbel-darts"
+
     temperature: float = 1.0
     final_temperature: float = 0.33
 
@@ -55,7 +59,8 @@ class GumbelDarts(Differentiable):
         self._require_number("final_temperature", 0.01, 100.0)
         if self.final_temperature > self.temperature:
             raise InputError(
-                f"{self._name}: final_temperature must be at most temperature ({self.temperature:g}), "
+                f"one-shot strategy '{self._name}': final_temperature must be at most temperature "
+                f"({self.temperature:g}), "
                 f"got {self.final_temperature:g}"
             )
 

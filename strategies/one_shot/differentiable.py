@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -51,29 +51,31 @@ class Differentiable:
         warm_up: Share of the steps, from the first, in which only the weights learn, 0 to 1.
     """
 
+    _name: ClassVar[str]
+
     joint: bool = False
     architecture_rate: float = 3e-3
     warm_up: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.joint, bool):
-            raise InputError(f"{self._name}, joint: expected true or false, got {self.joint!r}")
+            raise InputError(f"one-shot strategy '{self._name}', joint: expected true or false, got {self.joint!r}")
         self._require_number("architecture_rate", 1e-9, 10.0)
         self._require_number("warm_up", 0.0, 1.0)
-
-    @property
-    def _name(self) -> str:
-        return type(self).__name__
 
     def _require_number(self, field: str, low: float, high: float) -> None:
         value = getattr(self, field)
         if type(value) not in (int, float) or not low <= value <= high:
-            raise InputError(f"{self._name}, {field}: expected a number from {low:g} to {high:g}, got {value!r}")
+            raise InputError(
+                f"one-shot strategy '{self._name}', {field}: expected a number from {low:g} to {high:g}, got {value!r}"
+            )
 
     def _require_precision(self, problem: OneShotProblem, *fits: str) -> None:
         precision = problem.settings.precision
         if precision not in fits:
-            raise InputError(f"{self._name}: precision must be {' or '.join(fits)}, got '{precision}'")
+            raise InputError(
+                f"one-shot strategy '{self._name}': precision must be {' or '.join(fits)}, got '{precision}'"
+            )
 
 
 class MixedLayer(DifferentiableMixedLayer):
@@ -88,10 +90,17 @@ class MixedInput(DifferentiableMixedInput):
 
 
 def to_coarsest(items: Sequence[Tensor]) -> list[Tensor]:
-    """Pool maps ``(batch, channels, n, n)`` of several sizes to the smallest of them."""
+    """Pool maps ``(batch, channels, n, n)`` of several strides to the coarsest one's size.
+
+    Position i of a map of twice the stride stands where position 2i of the finer one does: means are taken around it.
+    """
     maps = [items[index] for index in range(len(items))]
     cells = min(each.shape[-1] for each in maps)
-    return [each if each.shape[-1] == cells else functional.adaptive_avg_pool2d(each, cells) for each in maps]
+    return [each if each.shape[-1] == cells else _pooled(each, round(each.shape[-1] / cells)) for each in maps]
+
+
+def _pooled(features: Tensor, factor: int) -> Tensor:
+    return functional.avg_pool2d(features, 2 * factor - 1, factor, factor - 1, count_include_pad=False)
 
 
 class SeededDarts(DARTS):

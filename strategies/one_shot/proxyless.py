@@ -35,6 +35,8 @@ class Proxyless(Differentiable):
     keeping them, for the gradient of its alpha. See `Differentiable` for the settings.
     """
 
+    _name = "proxyless"
+
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
         # The other candidates are computed in the backward pass, where mixed precision is off.

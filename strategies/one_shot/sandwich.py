@@ -39,7 +39,10 @@ class Sandwich:
 
     def __post_init__(self) -> None:
         if type(self.random_paths) is not int or not 0 <= self.random_paths <= 30:
-            raise InputError(f"sandwich, random_paths: expected a whole number from 0 to 30, got {self.random_paths!r}")
+            raise InputError(
+                "one-shot strategy 'sandwich', random_paths: expected a whole number from 0 to 30, got "
+                f"{self.random_paths!r}"
+            )
 
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""

@@ -5,6 +5,7 @@ All values are to be small: turn the sign of those that are to be large (`Object
 
 from __future__ import annotations
 
+import moocore
 import numpy as np
 
 
@@ -28,15 +29,11 @@ def non_dominated(values: np.ndarray) -> np.ndarray:
 
 
 def hypervolume(values: np.ndarray, reference: np.ndarray) -> float:
-    """Measure the part of space that the points dominate, up to a reference point. Exact, in any number of objectives.
-
-    Cuts the space into slabs along the last objective, each as thick as the distance to the next point, whose
-    cross-section is the same measure of one objective fewer. Its time grows with the number of front points to the
-    power of the objectives: meant for two or three.
+    """Measure the part of space that points dominate, up to a reference point; exact.
 
     Args:
-        values: (points, objectives), to be small.
-        reference: (objectives,) The worst values that count; points that are not below it everywhere add nothing.
+        values: ``(points, objectives)``, to be small.
+        reference: ``(objectives,)`` The worst values that count; points that are not below it everywhere add nothing.
 
     Returns:
         The measure, in the product of the objectives' units; 0.0 without points.
@@ -47,29 +44,9 @@ def hypervolume(values: np.ndarray, reference: np.ndarray) -> float:
     """
     reference = np.asarray(reference, float)
     values = np.asarray(values, float).reshape(-1, len(reference))
-    values = np.unique(values[np.all(values < reference, axis=1)], axis=0)
+    values = values[np.all(values < reference, axis=1)]
     if not len(values):
         return 0.0
-    return _slabs(values[non_dominated(values)], reference)
-
-
-def _slabs(values: np.ndarray, reference: np.ndarray) -> float:
-    if values.shape[1] == 1:
+    if len(reference) == 1:  # moocore wants two objectives or more
         return float(reference[0] - values.min())
-    if values.shape[1] == 2:
-        return _steps(values, reference)
-    ordered = values[np.argsort(values[:, -1], kind="stable")]
-    heights = np.diff(np.append(ordered[:, -1], reference[-1]))
-    total = 0.0
-    for count, height in enumerate(heights, start=1):
-        if height > 0:
-            section = ordered[:count, :-1]
-            total += float(height) * _slabs(section[non_dominated(section)], reference[:-1])
-    return total
-
-
-def _steps(values: np.ndarray, reference: np.ndarray) -> float:
-    ordered = values[np.lexsort((values[:, 1], values[:, 0]))]
-    lowest = np.minimum.accumulate(ordered[:, 1])
-    widths = np.diff(np.append(ordered[:, 0], reference[0]))
-    return float(np.sum(widths * (reference[1] - lowest)))
+    return float(moocore.hypervolume(values, ref=reference))

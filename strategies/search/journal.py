@@ -1,11 +1,12 @@
-"""Optuna's journal in a file, for a search that a kill at any moment must not stop from being resumed.
+"""Optuna's journal in a file, for searches that a kill at any moment must not stop, neither this one nor the others.
 
 The format is Optuna's: `JournalFileBackend` and the dashboard read it, also while it is written. What differs is how it
 is written:
 
 - The lock is the kernel's, on the journal itself: it ends with its holder. Optuna's lock files outlive the process that
-  made them, and the next one waits half a minute.
-- A line that was cut short is removed before anything is written. It would join the next line.
+  made them, and the next one waits half a minute. It is held for a single write, or for as long as `acquire` says.
+- A line that was cut short is removed before anything is written. It would join the next line. Whoever reads meanwhile
+  stops where the file ended, within the line that replaces it, and leaves that for the next time.
 - The disk is waited for when a trial ends, not after each of its forty lines. A kill loses nothing by that; only a
   power failure may, and at most the trial that was running.
 """
@@ -21,9 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
+from optuna.trial import TrialState
 
 from lighttrack_nas.trackers.errors import InputError
 
+PATIENCE = 60.0
+"""Seconds for which a write waits for others, which take milliseconds."""
 _BEGIN = b'{"op_code":'
 _BLOCK = 1 << 16
 
@@ -71,19 +75,20 @@ class JournalFile(BaseJournalBackend):
         """Write some lines, all or none.
 
         Raises:
-            OSError: The disk is full, or the file is gone.
+            OSError: The disk is full, the file is gone, or somebody holds it for longer than `PATIENCE`.
         """
         data = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
-        self.acquire()
+        if not self.acquire(PATIENCE):
+            raise TimeoutError(f"another process has locked '{self._path}' for {PATIENCE:.0f} seconds")
         try:
-            size = os.fstat(self._descriptor).st_size
+            size = _without_cut_line(self._descriptor)
             try:
                 while data:
                     data = data[os.write(self._descriptor, data) :]
             except BaseException:
                 os.ftruncate(self._descriptor, size)
                 raise
-            if any("state" in log for log in logs):
+            if any("state" in log and TrialState(log["state"]).is_finished() for log in logs):
                 os.fsync(self._descriptor)
         finally:
             self.release()
@@ -94,24 +99,13 @@ class JournalFile(BaseJournalBackend):
         Raises:
             InputError: The file is no journal; it is left as it is.
         """
-        with self._path.open("r+b") as file:
-            begin = file.read(len(_BEGIN))
-            if not _BEGIN.startswith(begin):
-                raise InputError(f"'{self._path}' is no journal of Optuna: it begins with {begin!r}")
-            end = kept = file.seek(0, os.SEEK_END)
-            while kept:
-                start = max(0, kept - _BLOCK)
-                file.seek(start)
-                place = file.read(kept - start).rfind(b"\n")
-                if place >= 0:
-                    kept = start + place + 1
-                    break
-                kept = start
-            if kept < end:
-                file.truncate(kept)
+        begin = os.pread(self._descriptor, len(_BEGIN), 0)
+        if not _BEGIN.startswith(begin):
+            raise InputError(f"'{self._path}' is no journal of Optuna: it begins with {begin!r}")
+        _without_cut_line(self._descriptor)
 
     def _open(self, patience: float | None) -> bool:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         try:
             taken = _flock(descriptor, patience)
         except BaseException:
@@ -124,11 +118,27 @@ class JournalFile(BaseJournalBackend):
         return taken
 
 
+def _without_cut_line(descriptor: int) -> int:
+    """Truncate a file to its last whole line; give its size then."""
+    end = kept = os.fstat(descriptor).st_size
+    if not end or os.pread(descriptor, 1, end - 1) == b"\n":
+        return end
+    while kept:
+        start = max(0, kept - _BLOCK)
+        place = os.pread(descriptor, kept - start, start).rfind(b"\n")
+        if place >= 0:
+            kept = start + place + 1
+            break
+        kept = start
+    os.ftruncate(descriptor, kept)
+    return kept
+
+
 def _flock(descriptor: int, patience: float | None) -> bool:
     if patience is None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return True
-    end = time.monotonic() + patience
+    end, pause = time.monotonic() + patience, 0.0005
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -136,4 +146,5 @@ def _flock(descriptor: int, patience: float | None) -> bool:
         except BlockingIOError:
             if time.monotonic() >= end:
                 return False
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)

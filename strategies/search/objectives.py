@@ -15,11 +15,11 @@ from lighttrack_nas.trackers.names import checked_name
 Direction = Literal["maximize", "minimize"]
 Sense = Literal["<=", ">="]
 
-MEASUREMENTS = ("ao", "overlap", "loss", "macs", "params", "latency_ms")
-"""Average overlap of tracks and mean overlap on fixed pairs (fractions), loss on those pairs; multiply-adds and
-milliseconds of a tracked frame, parameters."""
+MEASUREMENTS = ("ao", "overlap", "loss", "proxy", "macs", "params", "latency_ms")
+"""Average overlap of tracks (a fraction), mean overlap on fixed pairs (a fraction), loss on them, a zero-cost proxy of
+quality, multiply-adds of a tracked frame, parameters, milliseconds of a tracked frame."""
 
-_NATURAL: Mapping[str, Direction] = MappingProxyType({"ao": "maximize", "overlap": "maximize"})
+_NATURAL: Mapping[str, Direction] = MappingProxyType({"ao": "maximize", "overlap": "maximize", "proxy": "maximize"})
 _SCALES = {"K": 1e3, "M": 1e6, "G": 1e9}
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _CONSTRAINT = re.compile(rf"\s*([^<>=\s]*)\s*(<=|>=)\s*({_NUMBER})\s*([KMG]?)\s*", re.ASCII | re.IGNORECASE)
@@ -51,7 +51,9 @@ class Objective:
 
     @classmethod
     def parse(cls, text: str) -> Objective:
-        """Read "maximize ao", "minimize macs", or a name alone: ao and overlap go up by nature, the others down.
+        """Read "maximize ao", "minimize macs", or a name alone, which goes its natural way.
+
+        That is up for ao, overlap and proxy, and down for the others.
 
         Raises:
             InputError: Unknown measurement or direction, or more words than two.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from optuna.samplers import BaseSampler
 
@@ -68,3 +68,23 @@ class SearchStrategy(Protocol):
             InputError: The strategy does not fit the problem, such as one of a single objective that is given two.
         """
         ...
+
+
+def require_budget(strategy: Any, trials: int | None) -> None:
+    """Check that the population of a strategy that has one, or of the strategy inside, fits into the trials.
+
+    For whoever starts a search with all of its trials. Samplers do not check: a search may go on in small steps.
+
+    Args:
+        strategy: With or without a `population_size`.
+        trials: Completed trials that are wanted; None where nobody knows.
+
+    Raises:
+        InputError: It does not: what comes after the first generation would never be tried.
+    """
+    population = getattr(getattr(strategy, "inner", strategy), "population_size", None)
+    if trials is not None and population is not None and trials < population:
+        raise InputError(
+            f"{trials} trials are fewer than the population_size of {population}, so that all would be random; give "
+            f"{population} trials or more, or a smaller population"
+        )

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from lighttrack_nas.strategies.search.problem import SearchStrategy
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 
-SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType({"nsga2": "nsga2.NSGA2"})
+SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType(
+    {
+        "random": "random_search.RandomSearch",
+        "nsga2": "nsga2.NSGA2",
+        "nsga3": "nsga3.NSGA3",
+        "lighttrack": "lighttrack.LightTrack",
+        "tpe": "tpe.TPE",
+        "regularized-evolution": "regularized_evolution.RegularizedEvolution",
+        "local-search": "local_search.LocalSearch",
+        "optuna": "optuna_algorithm.OptunaAlgorithm",
+        "screened": "screened.Screened",
+    }
+)
 """Name in configurations -> module and class in this folder."""
 
 
@@ -53,3 +65,47 @@ def search_strategy(name: str, **settings: Any) -> SearchStrategy:
     except TypeError as error:
         raise InputError(f"search strategy '{name}': {error}") from None
     return strategy
+
+
+def named_strategy(given: str | Mapping[str, Any], *, where: str, **defaults: Any) -> SearchStrategy:
+    """Make a strategy as configurations name it.
+
+    Args:
+        given: A name, or a mapping of `name` and settings.
+        where: What to call it in an error message.
+        defaults: Settings for those strategies that have them, unless given.
+
+    Raises:
+        InputError: No name, no such strategy or setting, or an impossible value.
+    """
+    settings = dict(given) if isinstance(given, Mapping) else {"name": given}
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise InputError(f"{where}: expected a name, or a mapping with a name, got {given!r}")
+    known = setting_names(name)
+    return search_strategy(name, **{key: value for key, value in defaults.items() if key in known} | settings)
+
+
+def strategy_record(strategy: SearchStrategy) -> dict[str, Any]:
+    """Say what a strategy is, as a study keeps it: the class's name and the settings, JSON-able.
+
+    A setting that is no data says what it is: a strategy and an evaluator by their records, other objects by their
+    names.
+    """
+    settings = {field.name: _recorded(getattr(strategy, field.name)) for field in fields(cast(Any, strategy))}
+    return {"name": type(strategy).__name__} | settings
+
+
+def _recorded(value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _recorded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_recorded(item) for item in value]
+    if is_dataclass(value) and hasattr(value, "sampler"):
+        return strategy_record(cast(SearchStrategy, value))
+    if hasattr(value, "record"):
+        return value.record()
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"

@@ -1,28 +1,26 @@
-"""The loop of a search: propose, measure, record, and go on where a killed one stopped."""
+"""The loop of a search: propose, measure, record, and go on where a killed one stopped or beside other workers."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import platform
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from importlib import metadata
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.strategies.search.description import describe, versions
 from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
-from lighttrack_nas.strategies.search.nsga2 import distributions
+from lighttrack_nas.strategies.search.locks import WorkerLocks, worker_locks
 from lighttrack_nas.strategies.search.objectives import (
     Constraint,
     Objective,
@@ -31,19 +29,22 @@ from lighttrack_nas.strategies.search.objectives import (
     short_number,
 )
 from lighttrack_nas.strategies.search.problem import SearchProblem, SearchStrategy
-from lighttrack_nas.strategies.search.storage import failures_of, open_for_writing
-from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest
+from lighttrack_nas.strategies.search.registry import strategy_record
+from lighttrack_nas.strategies.search.sampling import distributions
+from lighttrack_nas.strategies.search.storage import failures_of, open_shared, quiet_optuna, shown_storage
+from lighttrack_nas.strategies.search.team import Team
+from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest, load_search
+from lighttrack_nas.strategies.search.worker_storage import PATIENCE, WORKER, WorkerStorage
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 
 Progress = Callable[[int, int, str], None]
-"""Called with the completed trials, those wanted, and a few words on the last."""
+"""Called with the completed trials of all workers, those wanted, and a few words on the last of this one."""
 
 FAILURES_IN_A_ROW = 5
 """Architectures that cannot be measured, one after the other, after which something else must be wrong."""
-
-_DECIDES = ("space_hash", "objectives", "constraints", "evaluator", "latency", "strategy")
-"""User attributes of a study that must be equal for a search to go on in it."""
+GIVEN_UP_IN_A_ROW = 5
+"""Proposals that another worker is measuring, one after the other, after which its measurements are waited for."""
 
 
 def run_search(
@@ -58,12 +59,17 @@ def run_search(
     study_name: str = "search",
     enqueue: Sequence[Architecture] = (),
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+    patience: float = PATIENCE,
 ) -> optuna.Study:
-    """Search a space, or go on with a search that was stopped at any moment.
+    """Search a space, go on with a search that was stopped at any moment, or join one as a further worker.
 
     What is proposed next is a function of the strategy's seed and of the trials that have ended, so that a search that
-    was killed and resumed gives what an undisturbed one gives. One process at a time may run a study. For a journal
-    that is checked; with a URL it is up to you.
+    was killed and resumed gives what an undisturbed one gives: exactly so with one worker at a time.
+
+    Several workers, on one machine or many, share a journal, an SQLite file or a PostgreSQL server: each calls this
+    with the same arguments. They have numbers from 0, measure no network twice, end together, and take over what one
+    that was killed leaves. In another storage one process at a time may run a study, which is up to you.
 
     A network that is proposed again is not measured again. One that cannot be measured makes its trial fail, and is not
     proposed again.
@@ -74,18 +80,20 @@ def run_search(
         strategy: How to search.
         objectives: What to make large or small: "maximize ao", "minimize macs", or names alone.
         constraints: What to keep to: "macs <= 600M", or names of `CONSTRAINT_SETS`.
-        n_trials: Completed trials to have at the end, those of an earlier run included.
+        n_trials: Completed trials to have at the end, those of earlier runs and of other workers included.
         storage: A journal file, an Optuna URL such as `sqlite:///search.db`, or an Optuna storage.
         study_name: The study's name in the storage.
         enqueue: Architectures to evaluate before any other, whatever they cost; those that have a trial are left out.
         progress: Told of every completed trial.
+        say: Told in a sentence that others were joined, or that the storage went away.
+        patience: Seconds to wait for a storage that goes away.
 
     Returns:
         The study; `completed_trials` reads it.
 
     Raises:
-        InputError: A mistake in the arguments; the storage cannot be opened, or holds a search for something else; or
-            five architectures in a row could not be measured.
+        InputError: A mistake in the arguments; the storage cannot be opened, went away, or holds a search for something
+            else or by workers of other versions; or five architectures in a row could not be measured.
     """
     if n_trials < 1:
         raise InputError(f"n_trials: expected 1 or more, got {n_trials}")
@@ -98,61 +106,127 @@ def run_search(
     except TypeError as error:
         raise InputError(f"the evaluator's record() cannot be kept with the search: {error}") from None
     known_by: Key = "path" if evaluator.inherits_weights else "network"
-    sampler = strategy.sampler(
-        SearchProblem(
-            space=space,
-            objectives=goals,
-            constraints=bounds,
-            costs=evaluator.costs,
-            known_by=known_by,
-            first=tuple(enqueue),
-            trials=n_trials,
-        )
+    problem = SearchProblem(
+        space=space,
+        objectives=goals,
+        constraints=bounds,
+        costs=evaluator.costs,
+        known_by=known_by,
+        first=tuple(enqueue),
+        trials=n_trials,
     )
+    strategy.sampler(problem)  # what does not fit is refused before anything is opened
     attributes = {
         "space": space.description.model_dump(mode="json"),
         "space_hash": space.hash,
         "objectives": [str(goal) for goal in goals],
         "constraints": [str(bound) for bound in bounds],
         "evaluator": evaluator.record(),
-        "strategy": {"name": type(strategy).__name__} | asdict(cast(Any, strategy)),
-        "versions": _versions(),
+        "strategy": strategy_record(strategy),
+        "versions": versions(),
     }
     if "latency_ms" in names and isinstance(evaluator, LatencyEvaluator):
         attributes["latency"] = evaluator.latency_record()
-    with open_for_writing(storage) as opened:
-        with failures_of(storage):
+    with failures_of(storage):
+        locks = worker_locks(storage, study_name)
+    opened = None
+    try:
+        with failures_of(storage), locks.starting():
+            opened = WorkerStorage(
+                open_shared(storage, keep=True),
+                lambda: locks.number,
+                shown_storage(storage),
+                patience=patience,
+                say=say,
+            )
             study = optuna.create_study(
                 storage=opened,
                 study_name=study_name,
                 directions=[goal.direction for goal in goals],
-                sampler=sampler,
                 load_if_exists=True,
             )
-            _describe(study, attributes, goals)
-        with _running_trials_failed(study):
-            _Search(study, space, evaluator, goals, bounds, names, known_by).run(n_trials, progress)
-    return study
+            team = _take_place(study, locks, known_by, attributes, goals, say)
+        study.sampler = strategy.sampler(replace(problem, worker=locks.number))
+        with quiet_optuna(optuna.logging.ERROR), _ended(team):
+            _Search(study, team, locks, space, evaluator, goals, bounds, names, known_by).run(n_trials, progress)
+    finally:
+        locks.leave()
+        if opened is not None:
+            opened.close()
+    return study if isinstance(storage, BaseStorage) else load_search(storage, study_name)
 
 
-@dataclass(frozen=True)
+def _take_place(
+    study: optuna.Study,
+    locks: WorkerLocks,
+    known_by: Key,
+    attributes: dict[str, Any],
+    goals: Sequence[Objective],
+    say: Callable[[str], None] | None,
+) -> Team:
+    """Become a worker of a study, alone or beside others, and see that the study is for what this worker is for."""
+    if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        locks.settle()
+    locks.take()
+    others = locks.others()
+    describe(study, attributes, goals, joined=bool(others))
+    team = Team(study, locks, known_by)
+    if others:
+        count = f"{len(others)} other{'s' if len(others) > 1 else ''}"
+        if say is not None:
+            say(f"joined the search as worker {locks.number}, beside {count}")
+        team.trials()
+    else:
+        team.start_alone()
+    return team
+
+
+@dataclass
 class _Search:
     """A search on an open study. `names` are the measurements that objectives and constraints speak of."""
 
     study: optuna.Study
+    team: Team
+    locks: WorkerLocks
     space: Space
     evaluator: Evaluator
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
     names: tuple[str, ...]
     known_by: Key
+    given_up: int = field(default=0, init=False)
+    """Trials given up one after the other."""
 
     def run(self, n_trials: int, progress: Progress | None) -> None:
         wanted = distributions(self.space)
         failures = 0
-        while (done := len(self._complete())) < n_trials:
+        told = None
+        while True:
+            trials = self.team.trials()
+            done = sum(trial.state == TrialState.COMPLETE for trial in trials)
+            if progress and told is not None and done > told:
+                progress(done, n_trials, "by other workers")
+            told = done
+            if done >= n_trials:
+                return
+            if done + sum(trial.state == TrialState.RUNNING for trial in trials) >= n_trials:
+                self.team.wait()  # others are at the last ones; what they leave is for us
+                continue
+            failed = {trial.number for trial in trials if FAILURE in trial.user_attrs}
             trial = self.study.ask(wanted)
-            failure, text = self._evaluate(trial)
+            if WORKER not in trial.user_attrs:  # from Optuna's queue
+                trial.set_user_attr(WORKER, self.locks.number)
+            architecture = self.space.architecture(trial.params)
+            keys = {"path": digest(architecture.path()), "network": digest(architecture.canonical())}
+            for key, value in keys.items():
+                trial.set_user_attr(key, value)
+            patient = self.given_up >= GIVEN_UP_IN_A_ROW
+            reason = self.team.claim(trial.number, keys[self.known_by], n_trials, failed, patient)
+            self.given_up = self.given_up + 1 if reason else 0
+            if reason:
+                self.team.give_up(trial, reason)
+                continue
+            failure, text = self._evaluate(trial, architecture, keys)
             failures = failures + 1 if failure else 0
             if failures >= FAILURES_IN_A_ROW:
                 raise InputError(
@@ -160,38 +234,65 @@ class _Search:
                     f"{failure}; they will not be proposed again: where they are not to blame, start a new search"
                 )
             if progress and not failure:
-                progress(done + 1, n_trials, text)
+                told = len(self._complete())
+                progress(told, n_trials, text)
 
-    def _evaluate(self, trial: Trial) -> tuple[str, str]:
+    def _evaluate(self, trial: Trial, architecture: Architecture, keys: dict[str, str]) -> tuple[str, str]:
         """Carry one trial to its end; give what failed, and what to say of it."""
-        architecture = self.space.architecture(trial.params)
-        keys = {"path": digest(architecture.path()), "network": digest(architecture.canonical())}
-        for key, value in keys.items():
-            trial.set_user_attr(key, value)
         start = time.perf_counter()
+        complete = self._complete()
         try:
-            measurements, source = self._measurements(architecture, keys)
+            measurements, source = self._measurements(architecture, keys, complete)
         except InputError as error:
-            trial.set_user_attr(FAILURE, str(error))
-            self.study.tell(trial, state=TrialState.FAIL)
+            self._tell(trial, {FAILURE: str(error)}, TrialState.FAIL)
             return str(error), ""
-        trial.set_user_attr("measurements", measurements)
-        trial.set_user_attr("seconds", time.perf_counter() - start)
+        attributes = {"measurements": measurements, "seconds": time.perf_counter() - start}
         if source is not None:
-            trial.set_user_attr("copied_from", source)
-        for constraint in self.constraints:
-            trial.set_constraint(str(constraint), constraint.violation(measurements))
-        self.study.tell(trial, [measurements[objective.name] for objective in self.objectives])
+            attributes["copied_from"] = source
+        self._tell(trial, attributes, TrialState.COMPLETE, measurements)
         text = ", ".join(f"{name} {short_number(measurements[name])}" for name in self.names)
+        note = getattr(self.study.sampler, "note", "")
+        text += f"; {note}" if note else ""
         return "", text + ("" if source is None else f" (copied from trial {source})")
 
-    def _measurements(self, architecture: Architecture, keys: dict[str, str]) -> tuple[dict[str, float], int | None]:
+    def _tell(
+        self, trial: Trial, attributes: dict[str, Any], state: TrialState, measurements: dict[str, float] | None = None
+    ) -> None:
+        """End a trial. Where others took this worker for dead and told it as failed, what it found gets a new one."""
+        values = None if measurements is None else [measurements[objective.name] for objective in self.objectives]
+        bounds = {}
+        if measurements is not None:
+            bounds = {str(constraint): constraint.violation(measurements) for constraint in self.constraints}
+        try:
+            for name, value in attributes.items():
+                trial.set_user_attr(name, value)
+            for name, violation in bounds.items():
+                trial.set_constraint(name, violation)
+            self.study.tell(trial, values, state=state)
+        except (UpdateFinishedTrialError, ValueError):
+            frozen = self.study.get_trials(deepcopy=False)[trial.number]
+            if not frozen.state.is_finished():
+                raise
+            self.study.add_trial(
+                optuna.trial.create_trial(
+                    state=state,
+                    values=values,
+                    params=frozen.params,
+                    distributions=frozen.distributions,
+                    user_attrs=frozen.user_attrs | attributes,
+                    constraints=bounds,
+                )
+            )
+
+    def _measurements(
+        self, architecture: Architecture, keys: dict[str, str], complete: Sequence[FrozenTrial]
+    ) -> tuple[dict[str, float], int | None]:
         """Measure what no earlier trial has measured; give all, and the trial that had everything."""
         costs = self.evaluator.costs(architecture)
         found = {name: float(costs[name]) for name in self.evaluator.measurements if name in costs}
         dear = [name for name in self.names if name not in found]
         source = None
-        for trial in self._complete():
+        for trial in complete:
             attributes = trial.user_attrs
             if attributes.get("network") != keys["network"]:
                 continue
@@ -211,67 +312,19 @@ class _Search:
                 raise InputError(f"'{name}' was measured as {found.get(name, 'nothing')}, which is no finite number")
         return found, source
 
-    def _complete(self) -> list[optuna.trial.FrozenTrial]:
+    def _complete(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def _describe(study: optuna.Study, attributes: dict[str, Any], objectives: Sequence[Objective]) -> None:
-    """Write what a study is for, or see that a study that is there is for the same."""
-    # As JSON gives it back: lists for tuples.
-    attributes = json.loads(json.dumps(attributes))
-    there = study.user_attrs
-    if "space_hash" not in there and study.get_trials(deepcopy=False):
-        raise InputError(f"study '{study.study_name}' holds trials of something else; give another file or name")
-    different = [
-        _difference(name, there[name], attributes.get(name))
-        for name in _DECIDES
-        if name in there and there[name] != attributes.get(name)
-    ]
-    directions = [direction.name.lower() for direction in study.directions]
-    wanted = [objective.direction for objective in objectives]
-    if directions != wanted and not different:
-        different = [f"directions were {', '.join(directions)}, are {', '.join(wanted)}"]
-    if different:
-        raise InputError(
-            f"study '{study.study_name}' is a search for something else, and cannot go on: " + "; ".join(different)
-        )
-    # A kill may have come between any two of them.
-    for name, value in attributes.items():
-        if name not in there:
-            study.set_user_attr(name, value)
-    if study.metric_names is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names([objective.name for objective in objectives])
-
-
-def _difference(name: str, there: Any, here: Any) -> str:
-    if isinstance(there, dict) and isinstance(here, dict):
-        keys = [key for key in there | here if there.get(key) != here.get(key)]
-        return f"{name}: " + ", ".join(f"{key} was {there.get(key)!r}, is {here.get(key)!r}" for key in keys)
-    return f"{name} was {there!r}, is {here!r}"
-
-
 @contextmanager
-def _running_trials_failed(study: optuna.Study) -> Iterator[None]:
-    """Leave no trial running: neither one of a process that was killed, nor ours when an exception ends it.
+def _ended(team: Team) -> Iterator[None]:
+    """Leave no trial of this worker running when an exception ends it.
 
-    Their architectures are proposed again, as nothing but ended evaluations decides on what comes next.
+    Its architecture is proposed again, as nothing but ended evaluations decides on what comes next.
     """
-
-    def fail() -> None:
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            study.tell(trial.number, state=TrialState.FAIL)
-
-    fail()
     try:
         yield
     except BaseException:
-        with contextlib.suppress(Exception):
-            fail()
+        with suppress(Exception):
+            team.end()
         raise
-
-
-def _versions() -> dict[str, str]:
-    packages = ("lighttrack-nas", "numpy", "optuna")
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}

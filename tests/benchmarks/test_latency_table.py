@@ -201,21 +201,23 @@ def test_build() -> None:
 
 def test_a_stopped_build_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What was converted is opened, not converted again."""
-    written: list[Path] = []
-    write = latency_build.write_graph
+    opened: list[Path] = []
+    open_program = latency_build.open_program
 
-    def stop_at_three(name: str, graph: object, path: Path) -> None:
-        if len(written) == 3:
+    def stop_at_three(name: str, path: Path, options: Options) -> object:
+        opened.append(path)
+        if len(opened) % 3 == 0:
             raise KeyboardInterrupt
-        written.append(path)
-        write(name, graph, path)
+        return open_program(name, path, options)
 
-    monkeypatch.setattr(latency_build, "write_graph", stop_at_three)
+    monkeypatch.setattr(latency_build, "open_program", stop_at_three)
+    found = []
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             build_latency_table(TINY, runtime="torch-export", networks=10, rounds=2, drafts=tmp_path)
-    assert len(set(written)) == 3
-    assert {path.stem for path in tmp_path.iterdir()} == {path.name for path in written}
+        found.append({path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()})
+    assert found[0] == found[1]
+    assert set(found[0]) == {f"{path.name}.pt2" for path in opened[:3]}
 
 
 def test_every_setting_has_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ def stages(**changes: Any) -> list[dict[str, Any]]:
 
 
 def test_presets_load() -> None:
-    assert preset_names() == ("lighttrack", "lighttrack-12", "lighttrack-tiny")
+    assert preset_names() == ("lighttrack", "lighttrack-12", "lighttrack-table", "lighttrack-tiny")
     for name in preset_names():
         assert load_space(name).name == name
 

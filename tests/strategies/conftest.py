@@ -6,13 +6,21 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import optuna
 import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.strategies.search.problem import SearchProblem
+from lighttrack_nas.strategies.search.trials import digest
 from lighttrack_nas.trackers.errors import InputError
 
 
@@ -84,3 +92,48 @@ def tiny() -> Space:
 @pytest.fixture(scope="session")
 def lighttrack() -> Space:
     return load_space("lighttrack")
+
+
+@dataclass(frozen=True)
+class FromPool:
+    """A strategy that draws from few architectures, so that workers often meet; each has a stream of its own."""
+
+    pool: int = 40
+    seed: int = 0
+
+    def sampler(self, problem: SearchProblem) -> optuna.samplers.BaseSampler:
+        return PoolSampler(self, problem)
+
+
+class PoolSampler(optuna.samplers.RandomSampler):
+    def __init__(self, strategy: FromPool, problem: SearchProblem) -> None:
+        super().__init__(seed=0)
+        rng = np.random.default_rng(strategy.seed)
+        self._pool = [problem.space.sample(rng) for _ in range(strategy.pool)]
+        self._seed = [strategy.seed, problem.worker]
+        self._space = problem.space
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return {label: CategoricalDistribution(values) for label, values in self._space.labels.items()}
+
+    def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: Any) -> dict[str, Any]:
+        rng = np.random.default_rng([*self._seed, trial.number])
+        return dict(self._pool[rng.integers(len(self._pool))].choices)
+
+
+class LoggingEvaluator(AnalyticEvaluator):
+    """Writes every architecture that it measures into a file; it pickles."""
+
+    def __init__(self, log: Path, seconds: float) -> None:
+        super().__init__(seconds=seconds)
+        self.log = log
+        self.fails = no_failure
+
+    def measure(self, architecture: Architecture, names: Collection[str]) -> Mapping[str, float]:
+        with self.log.open("a") as file:
+            file.write(digest(architecture.path()) + "\n")
+        return super().measure(architecture, names)
+
+
+def no_failure(architecture: Architecture) -> None:
+    """Measure everything."""

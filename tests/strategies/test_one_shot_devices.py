@@ -1,5 +1,6 @@
 """Training on two devices: Lightning runs the command below twice."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import torch
 STEPS, FAILS = 6, 5
 # The same script in both processes. What each of them saw goes to a file of its own.
 SCRIPT = """
+import json
 import sys
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from lighttrack_nas.trackers.losses import LossSettings
 from lighttrack_nas.trackers.pairs.pair import Pair
 from lighttrack_nas.trackers.targets import TargetSettings
 
-folder, fails = Path(sys.argv[1]), int(sys.argv[2])
+folder, fails, chosen = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
 
 
 class Squares:
@@ -80,7 +82,7 @@ def train(name, **changes):
     model = space.model_space()
     given = dict(steps=6, batch_size=2, accumulate=2, workers=1, warmup_steps=1, checkpoint_steps=2, average=0.9)
     how = TrainingSettings(**(given | dict(backbone_frozen=0.5) | changes))
-    plan = one_shot_strategy("spos").plan(OneShotProblem(space=space, settings=how))
+    plan = one_shot_strategy(**chosen).plan(OneShotProblem(space=space, settings=how))
     report = fit(model, model.network.backbone, Watched(), how, folder / name, plan=plan, progress=progress)
     torch.save(model.state_dict(), folder / f"{name}.pth")
     print(name, report.resumed_at, report.skipped)
@@ -88,14 +90,17 @@ def train(name, **changes):
 
 several = dict(devices=2, strategy="ddp_find_unused_parameters_true")
 train("run", **several)
+if chosen["name"] != "spos":
+    sys.exit()
 train("alone", steps=1)
 train("again", steps=1, **several)
 """
 
 
-def call(folder: Path, fails: int = 0) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, fails: int = 0, **chosen: object) -> subprocess.CompletedProcess[str]:
     (folder / "script.py").write_text(SCRIPT)
-    command = [sys.executable, str(folder / "script.py"), str(folder), str(fails)]
+    strategy = json.dumps({"name": "spos"} | chosen)
+    command = [sys.executable, str(folder / "script.py"), str(folder), str(fails), strategy]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
 
@@ -133,3 +138,17 @@ def test_two_devices_train_one_supernet(tmp_path: Path) -> None:
     assert resumed.stdout.startswith("run 4 1\n"), resumed.stderr
     states = [torch.load(folder / "run.pth", weights_only=True) for folder in folders]
     assert [key for key in states[0] if not torch.equal(states[0][key], states[1][key])] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "joint"), [("darts", False), ("proxyless", True)])
+def test_two_devices_learn_one_architecture(tmp_path: Path, name: str, joint: bool) -> None:
+    done = call(tmp_path, name=name, joint=joint)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "run 0 1\n"
+    views = [seen(tmp_path, rank) for rank in (0, 1)]
+    assert len(views[0]) == STEPS * (2 if joint else 3)
+    # Equal weights and architecture parameters before every pass, and other batches.
+    assert [weights for _, weights, _ in views[0]] == [weights for _, weights, _ in views[1]]
+    assert len({weights for _, weights, _ in views[0]}) > STEPS - 2
+    assert not {index for index, *_ in views[0]} & {index for index, *_ in views[1]}

@@ -46,7 +46,10 @@ def test_objective(text: str, name: str, direction: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("aoo", "unknown objective 'aoo'; did you mean 'ao'? known: ao, overlap, loss, macs, params, latency_ms"),
+        (
+            "aoo",
+            "unknown objective 'aoo'; did you mean 'ao'? known: ao, overlap, loss, proxy, macs, params, latency_ms",
+        ),
         ("latency", "did you mean 'latency_ms'?"),
         ("maximise ao", "unknown direction in objective 'maximise ao': 'maximise'; did you mean 'maximize'?"),
         ("maximize", "unknown objective 'maximize'"),

@@ -16,9 +16,10 @@ from optuna.trial import TrialState
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.nsga2 import NSGA2, REDRAWS, distributions
+from lighttrack_nas.strategies.search.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.objectives import parse_constraints
 from lighttrack_nas.strategies.search.problem import SearchProblem
+from lighttrack_nas.strategies.search.sampling import REDRAWS, distributions
 from lighttrack_nas.strategies.search.trials import digest
 from lighttrack_nas.trackers.errors import InputError
 

@@ -75,10 +75,10 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, Fake]:
 
 
 def test_it_says_its_sizes_and_opens_every_graph_once(tmp_path: Path, opened: dict[str, Fake]) -> None:
-    network = ExportedNetwork(write(tmp_path), threads=3, device="cuda")
+    network = ExportedNetwork(write(tmp_path), threads=3, device="cuda", compute_precision="bfloat16")
     assert (network.template_size, network.search_sizes, network.stride) == (64, (128, 160), 8)
     assert set(opened) == set(GRAPHS)
-    assert {program.options for program in opened.values()} == {Options(threads=3, device="cuda")}
+    assert {program.options for program in opened.values()} == {Options(3, "cuda", "bfloat16")}
     assert network.manifest.hyper_parameters == {"lr": 0.5}
     assert 1 <= default_threads() <= 4
 

@@ -17,6 +17,7 @@ from lighttrack_nas.trackers.losses import (
     LossSettings,
     balanced_cross_entropy,
     best_box_overlap,
+    distillation_loss,
     overlap_loss,
     tracking_loss,
 )
@@ -221,3 +222,61 @@ def test_a_broken_best_box_overlaps_nothing() -> None:
 def test_wrong_settings(wrong: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         LossSettings(**wrong)
+
+
+def answers(seed: int, cells: int = 4) -> tuple[Tensor, Tensor]:
+    rng = torch.Generator().manual_seed(seed)
+    logits = torch.randn(2, 1, cells, cells, generator=rng)
+    return logits, 1 + 20 * torch.rand(2, 4, cells, cells, generator=rng)
+
+
+@pytest.mark.parametrize("iou", ["plain", "smoothed"])
+def test_distillation_is_least_at_the_teacher_s_answers(iou: str) -> None:
+    teacher = answers(0)
+    settings = LossSettings(iou=iou)
+    here = [tensor.clone().requires_grad_() for tensor in teacher]
+    losses = distillation_loss((here[0], here[1]), teacher, settings)
+    assert float(losses.regression.detach()) == pytest.approx(0, abs=1e-6)
+    (slope,) = torch.autograd.grad(losses.classification, here[0])
+    assert float(slope.abs().max()) < 1e-7
+    for seed in range(1, 6):
+        other = distillation_loss(answers(seed), teacher, settings)
+        assert float(other.classification) > float(losses.classification.detach())
+        assert float(other.regression) > 0.1
+        assert float(other.total) == pytest.approx(float(other.classification) + 1.2 * float(other.regression))
+
+
+def test_a_certain_teacher_is_a_label() -> None:
+    logits, distances = answers(0)
+    teacher, boxes = answers(1)
+    positive = teacher > 0.5
+    certain = torch.where(positive, 50.0, -50.0)
+    found = distillation_loss((logits, distances), (certain, boxes), LossSettings())
+    assert float(found.classification) == pytest.approx(float(balanced_cross_entropy(logits, positive.float())))
+    assert float(found.regression) == pytest.approx(float(overlap_loss(distances, boxes, positive.float())))
+
+
+def test_no_gradient_goes_into_the_teacher() -> None:
+    teacher = tuple(tensor.requires_grad_() for tensor in answers(0))
+    student = tuple(tensor.requires_grad_() for tensor in answers(1))
+    distillation_loss((student[0], student[1]), (teacher[0], teacher[1]), LossSettings()).total.backward()
+    assert all(tensor.grad is not None for tensor in student)
+    assert all(tensor.grad is None for tensor in teacher)
+
+
+def test_a_teacher_of_another_stride_sees_the_same_box() -> None:
+    """Distances to the sides of one box, seen from the positions of a coarse and of a fine map."""
+
+    def seen(cells: int) -> Tensor:
+        x = map_positions(64, cells, torch.device("cpu"))
+        across, down = x.view(1, 1, -1).expand(1, cells, cells), x.view(1, -1, 1).expand(1, cells, cells)
+        return torch.stack([across + 40, down + 40, 104 - across, 104 - down], 1)
+
+    fine, coarse = (torch.zeros(1, 1, n, n) for n in (8, 4))
+    found = distillation_loss((coarse, seen(4)), (fine, seen(8)), LossSettings())
+    assert float(found.regression) == pytest.approx(0, abs=1e-6)
+    # The finer map's last row and column lie beyond the coarser one's.
+    inner = torch.full((1, 1, 4, 4), -99.0)
+    inner[:, :, :3, :3] = 0
+    found = distillation_loss((fine, seen(8)), (inner, seen(4)), LossSettings())
+    assert float(found.regression) < 1e-5

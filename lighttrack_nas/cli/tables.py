@@ -1,0 +1,27 @@
+"""`build-table`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lighttrack_nas.cli.chain import resumable, say
+from lighttrack_nas.config_files import load_config
+from lighttrack_nas.progress import progress
+from lighttrack_nas.search_spaces.enumeration import count_paths
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.surrogate_table import SurrogateEvaluator
+from lighttrack_nas.table_building import build_table as build
+
+
+def build_table(path: Path, output: Path | None, overrides: Sequence[str]) -> None:
+    """Build a table, and say where it is."""
+    config = load_config(path, overrides)
+    count = config.table.sample or count_paths(load_space(config.space))
+    with resumable(), progress("table", count, "architectures") as advance:
+        table = build(config, say, advance)
+    file = output or config.folder("table") / "table.zip"
+    table.save(file)
+    if not table.complete:
+        print(SurrogateEvaluator(table).summary())
+    print(f"{table!r}: {file}")

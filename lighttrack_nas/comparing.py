@@ -1,0 +1,212 @@
+"""Running a comparison of search strategies: strategies times seeds, in processes, resumable."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+
+from lighttrack_nas.benchmarks.results import to_json, write_run_record
+from lighttrack_nas.benchmarks.table import TableEvaluator
+from lighttrack_nas.comparison_config import ComparisonConfig
+from lighttrack_nas.comparison_plots import comparison_figure
+from lighttrack_nas.comparisons import Comparison, Scale
+from lighttrack_nas.config import Config
+from lighttrack_nas.config_files import load_config
+from lighttrack_nas.environment import cpu_name, versions
+from lighttrack_nas.evaluators import Say, prepare_torch, search_latency, supernet_evaluator
+from lighttrack_nas.problems import TabularProblem
+from lighttrack_nas.processes import in_processes
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.strategies.search.evaluator import Evaluator
+from lighttrack_nas.strategies.search.objectives import parse_constraints
+from lighttrack_nas.strategies.search.run import run_search
+from lighttrack_nas.strategies.search.trials import completed_trials
+from lighttrack_nas.surrogate_table import SurrogateEvaluator
+from lighttrack_nas.tables import load_table
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.files import make_folder, write_atomically
+from lighttrack_nas.trackers.parsing import read_text
+
+Advance = Callable[[int, str], None]
+OnTable = TableEvaluator | SurrogateEvaluator
+"""What answers at once, and knows what measuring would take."""
+Run = tuple[str, int]
+"""A strategy's name and a seed."""
+
+
+def compare(config: ComparisonConfig, say: Say, progress: Advance | None = None) -> Comparison:
+    """Run every strategy with every seed, or go on with a comparison that was stopped.
+
+    A run on a table is kept when it is whole; one on a supernet has a journal, and goes on in its middle. The folder
+    gets ``runs/`` (a CSV a run), ``raw.csv``, ``summary.csv``, ``significance.csv``, ``scale.json`` and figures.
+
+    Args:
+        config: What to compare.
+        say: Told sentences for the user.
+        progress: Told of the runs done since its last call.
+
+    Raises:
+        InputError: A mistake in the configuration, a table of something else, a folder that holds another comparison,
+            or a strategy that does not fit the objectives or the budget.
+    """
+    output = Path(config.output)
+    evaluator = _evaluator(config, say)
+    for goal in config.goals:
+        if goal.name not in evaluator.measurements:
+            raise InputError(f"objective '{goal}': the evaluator measures {', '.join(evaluator.measurements)} only")
+    make_folder(output)
+    write_run_record(
+        output,
+        {
+            "command": "compare",
+            "evaluator": evaluator.record(),
+            "objectives": [str(goal) for goal in config.goals],
+            "constraints": [str(bound) for bound in config.bounds],
+            "trials": config.trials,
+            "versions": versions(),
+            "machine": cpu_name(),
+        },
+    )
+    runs = [(name, seed) for seed in range(config.seeds) for name in config.strategies]
+    files = {run: _file(output, config, run) for run in runs}
+    missing = [run for run in runs if not files[run].is_file()]
+    if progress is not None and len(missing) < len(runs):
+        progress(len(runs) - len(missing), "from an earlier call")
+    for run, table in in_processes(partial(_runner, config), missing, config.workers):
+        write_atomically(files[run], table)
+        if progress is not None:
+            progress(1, f"{run[0]}, seed {run[1]}")
+    trials = pd.concat(
+        [_read(files[name, seed], (name, seed)) for name in config.strategies for seed in range(config.seeds)]
+    )
+    under = parse_constraints(config.under)[0] if config.under else None
+    comparison = Comparison(trials, _scale(config, trials), config.share, under)
+    save(comparison, output)
+    return comparison
+
+
+def save(comparison: Comparison, output: Path) -> None:
+    """Write tables and figures.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    tables = {"raw": comparison.raw, "summary": comparison.summary(), "significance": comparison.significance()}
+    for name, table in tables.items():
+        write_atomically(output / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_atomically(output / "scale.json", to_json(comparison.scale.to_dict()))
+    for axis in ("evaluations", "seconds"):
+        figure = comparison_figure(comparison, axis)
+        for kind in ("png", "svg"):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind)
+            write_atomically(output / f"{axis}.{kind}", buffer.getvalue())
+
+
+def _evaluator(config: ComparisonConfig, say: Say) -> Evaluator:
+    if config.table is not None:
+        table = load_table(config.table)
+        if table.complete:
+            return TableEvaluator(table)
+        surrogate = SurrogateEvaluator(table)
+        say(surrogate.summary())
+        return surrogate
+    chain = _chain(config)
+    prepare_torch(chain)
+    names = [goal.name for goal in config.goals] + [bound.name for bound in config.bounds]
+    latency = search_latency(chain, load_space(chain.space), say) if "latency_ms" in names else None
+    return supernet_evaluator(chain, say, latency)
+
+
+def _chain(config: ComparisonConfig) -> Config:
+    assert config.chain is not None
+    return load_config(config.chain, config.chain_set)
+
+
+def _file(output: Path, config: ComparisonConfig, run: Run) -> Path:
+    return output / "runs" / f"{run[0]}-{run[1]:03d}.csv"
+
+
+def _runner(config: ComparisonConfig) -> Callable[[Run], str]:
+    """What does a run, in a process of its own; gives its table as CSV."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    evaluator = _evaluator(config, lambda sentence: None)
+    if config.chain is not None:
+        import torch
+
+        torch.set_num_threads(1)
+    return lambda run: _one_run(config, evaluator, run)
+
+
+def _one_run(config: ComparisonConfig, evaluator: Evaluator, run: Run) -> str:
+    name, seed = run
+    journal = _file(Path(config.output), config, run).with_suffix(".log")
+    on_table = isinstance(evaluator, OnTable)
+    try:
+        study = run_search(
+            evaluator.space,  # type: ignore[attr-defined]
+            evaluator=evaluator,
+            strategy=config.strategy(name, seed),
+            objectives=config.goals,
+            constraints=config.bounds,
+            n_trials=config.trials,
+            storage=optuna.storages.InMemoryStorage() if on_table else journal,
+        )
+    except InputError as error:
+        raise InputError(f"strategy '{name}', seed {seed}: {error}") from None
+    return _trial_table(study, evaluator).to_csv(index=False, lineterminator="\n")
+
+
+def _trial_table(study: optuna.Study, evaluator: Evaluator) -> pd.DataFrame:
+    """The completed trials of a run with the time each took, as if a table's answers had been measured."""
+    states = (optuna.trial.TrialState.COMPLETE,)
+    spent = {}
+    for trial in study.get_trials(deepcopy=False, states=states):
+        assert trial.duration is not None
+        spent[trial.number] = max(trial.duration.total_seconds() - trial.user_attrs.get("seconds", 0.0), 0.0)
+    rows = []
+    evaluations, seconds = 0, 0.0
+    for record in completed_trials(study):
+        measured = record.copied_from is None
+        took = record.seconds
+        if measured and isinstance(evaluator, OnTable):
+            took = evaluator.seconds(record.architecture)
+        evaluations += measured
+        seconds += spent[record.number] + took
+        rows.append(
+            {"trial": record.number, "evaluations": evaluations, "seconds": seconds, "overhead": spent[record.number]}
+            | dict(record.measurements)
+            | {"feasible": record.feasible, "choices": " ".join(record.architecture.values)}
+        )
+    return pd.DataFrame(rows)
+
+
+def _read(path: Path, run: Run) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(io.StringIO(read_text(path, "run")))
+        table["trial"], table["feasible"] = table["trial"].astype(int), table["feasible"].astype(bool)
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"'{path}' is no run of a comparison ({error}); delete it, and the run is done again"
+        ) from None
+    table.insert(0, "strategy", run[0])
+    table.insert(1, "seed", run[1])
+    return table
+
+
+def _scale(config: ComparisonConfig, trials: pd.DataFrame) -> Scale:
+    """The scale of the true front where there is a complete table, else of what all runs found."""
+    table = load_table(config.table) if config.table is not None else None
+    if table is not None and table.complete:
+        problem = TabularProblem(table, config.goals, config.bounds)
+        values = problem.values[problem.feasible]
+        return Scale.of(config.goals, values, known=True, reference=config.reference)
+    signed = np.stack([goal.sign * trials[goal.name].to_numpy(float) for goal in config.goals], axis=1)
+    feasible = trials["feasible"].to_numpy(bool)
+    return Scale.of(config.goals, signed[feasible], known=False, reference=config.reference)

@@ -1,0 +1,135 @@
+"""A tabular benchmark as a problem for Optuna, of the shape that OptunaHub's benchmarks have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.study import StudyDirection
+
+from lighttrack_nas.benchmarks.table import BenchmarkTable
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.strategies.search.fronts import non_dominated
+from lighttrack_nas.strategies.search.objectives import (
+    Constraint,
+    Objective,
+    parse_constraints,
+    parse_objectives,
+    total_violation,
+)
+from lighttrack_nas.tables import load_table
+from lighttrack_nas.trackers.names import checked_name
+
+
+class TabularProblem:
+    """Search a space whose every architecture was measured: `study.optimize(problem, n_trials=...)` is all it takes.
+
+    It has the members of OptunaHub's `BaseProblem` (`search_space`, `directions`, `evaluate`, `__call__`), and knows
+    the true front.
+
+    Args:
+        table: A table, its file, or the name of one that ships, such as "lighttrack-table".
+        objectives: Of the table's measurements, each with or without a direction.
+        constraints: Such as "macs <= 12M"; trials get them as Optuna's constraints.
+
+    Raises:
+        InputError: No such table, or a measurement that it lacks.
+
+    Example:
+        >>> import optuna
+        >>> problem = TabularProblem("lighttrack-table", ["maximize ao", "minimize macs"])
+        >>> study = optuna.create_study(directions=problem.directions)
+        >>> study.optimize(problem, n_trials=100)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        table: BenchmarkTable | str,
+        objectives: str | Objective | Iterable[str | Objective] = ("maximize ao", "minimize macs"),
+        constraints: str | Constraint | Iterable[str | Constraint] = (),
+    ) -> None:
+        self.table = load_table(table) if isinstance(table, str) else table
+        self.objectives = parse_objectives(objectives)
+        self.constraints = parse_constraints(constraints)
+        for name in [*(o.name for o in self.objectives), *(c.name for c in self.constraints)]:
+            checked_name(name, self.table.measurements, "measurement of this table")
+
+    @property
+    def search_space(self) -> dict[str, CategoricalDistribution]:
+        """A categorical for every choice, under its label."""
+        return {label: CategoricalDistribution(values) for label, values in self.table.space.labels.items()}
+
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """One for each objective."""
+        return [StudyDirection[objective.direction.upper()] for objective in self.objectives]
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The objectives' measurements."""
+        return [objective.name for objective in self.objectives]
+
+    def evaluate(self, params: Mapping[str, Any]) -> list[float]:
+        """The objectives' values of an architecture.
+
+        Args:
+            params: A candidate for every label.
+
+        Raises:
+            InputError: A label is unknown or missing, or a value is no candidate.
+        """
+        values = self._values(params)
+        return [values[name] for name in self.metric_names]
+
+    def evaluate_constraints(self, params: Mapping[str, Any]) -> list[float]:
+        """By what part of its limit an architecture breaks each constraint; 0.0 where it keeps it."""
+        values = self._values(params)
+        return [constraint.violation(values) for constraint in self.constraints]
+
+    def __call__(self, trial: optuna.Trial) -> list[float]:
+        """Ask a trial for an architecture, and evaluate it."""
+        params = {
+            name: trial.suggest_categorical(name, distribution.choices)
+            for name, distribution in self.search_space.items()
+        }
+        for constraint, violation in zip(self.constraints, self.evaluate_constraints(params), strict=True):
+            trial.set_constraint(str(constraint), violation)
+        return self.evaluate(params)
+
+    def reseed(self, seed: int) -> None:
+        """Do nothing: a table answers the same whatever the seed."""
+
+    @cached_property
+    def feasible(self) -> np.ndarray:
+        """``(rows,)`` bool: which rows of the table keep the constraints."""
+        columns = self.table.columns
+        return np.array(
+            [
+                total_violation(self.constraints, {name: columns[name][row] for name in self.table.measurements}) <= 0
+                for row in range(len(self.table))
+            ]
+        )
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """``(rows, objectives)`` All values, signed so that small is good."""
+        return np.stack([o.sign * self.table.columns[o.name] for o in self.objectives], axis=1)
+
+    @cached_property
+    def front_rows(self) -> np.ndarray:
+        """Numbers of the rows of the true front: feasible, and dominated by no other feasible one."""
+        rows = np.flatnonzero(self.feasible)
+        return rows[non_dominated(self.values[rows])]
+
+    def front(self) -> list[tuple[Architecture, list[float]]]:
+        """The true front: its architectures with the objectives' values, ordered by the last objective."""
+        rows = sorted(self.front_rows, key=lambda row: self.values[row, -1])
+        signs = [objective.sign for objective in self.objectives]
+        return [(self.table.architectures[row], (self.values[row] * signs).tolist()) for row in rows]
+
+    def _values(self, params: Mapping[str, Any]) -> dict[str, float]:
+        return self.table.values(self.table.space.architecture(dict(params)))

@@ -1,0 +1,103 @@
+"""`compare` from the command line: on a table, stopped and gone on with, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from lighttrack_nas.benchmarks.table import BenchmarkTable
+from lighttrack_nas.search_spaces.enumeration import paths
+from lighttrack_nas.search_spaces.loading import load_space
+
+SPACE = load_space("lighttrack-table")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of which large networks are good, by sums over their choices, and a comparison on it."""
+    folder = tmp_path_factory.mktemp("compare")
+    rng = np.random.default_rng(0)
+    weights = {(label, value): rng.random() for label, values in SPACE.labels.items() for value in values}
+    rows = list(paths(SPACE))
+    macs = np.array([1e6 * sum(weights[choice] for choice in row.choices.items()) for row in rows])
+    table = BenchmarkTable(
+        SPACE,
+        rows,
+        {"ao": macs / 1e7 + 0.1 * rng.random(len(rows)), "macs": macs, "seconds": np.full(len(rows), 2.0)},
+        {},
+    )
+    table.save(folder / "table.zip")
+    content = {
+        "table": "table.zip",
+        "strategies": {"random": "random", "evolution": {"name": "nsga2", "population_size": 8}},
+        "seeds": 2,
+        "trials": 24,
+        "output": str(folder / "run"),
+    }
+    (folder / "compare.yaml").write_text(yaml.safe_dump(content))
+    return folder
+
+
+def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lighttrack_nas", *words], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.mark.slow
+def test_compare(folder: Path) -> None:
+    done = call(folder, "compare", "compare.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "as a share of the true front's" in done.stdout
+    run = folder / "run"
+    raw = pd.read_csv(run / "raw.csv")
+    assert len(raw) == 2 * 2 * 24
+    # The seconds are those of measuring, though nothing was measured.
+    assert (
+        raw.groupby(["strategy", "seed"])["seconds"].last()
+        >= 2 * raw.groupby(["strategy", "seed"])["evaluations"].last()
+    ).all()
+    for name in ("summary.csv", "significance.csv", "scale.json", "evaluations.png", "seconds.svg", "run.json"):
+        assert (run / name).stat().st_size > 0
+    assert json.loads((run / "run.json").read_text())["evaluator"]["evaluator"] == "table"
+    before = raw.drop(columns=["seconds", "overhead"])
+
+    # A run that is missing is done again, and gives what it gave.
+    (run / "runs" / "evolution-001.csv").unlink()
+    kept = (run / "runs" / "random-000.csv").stat().st_mtime_ns
+    again = call(folder, "compare", "compare.yaml", "--json")
+    assert again.returncode == 0, again.stderr
+    assert {row["strategy"] for row in json.loads(again.stdout)["summary"]} == {"random", "evolution"}
+    assert (run / "runs" / "random-000.csv").stat().st_mtime_ns == kept
+    pd.testing.assert_frame_equal(pd.read_csv(run / "raw.csv").drop(columns=["seconds", "overhead"]), before)
+
+    other = call(folder, "compare", "compare.yaml", "--set", "trials=30")
+    assert other.returncode == 1
+    assert "holds results of another run: trials" in other.stderr
+    assert "Traceback" not in other.stderr
+
+    (run / "runs" / "random-000.csv").write_text("nonsense\n1\n")
+    torn = call(folder, "compare", "compare.yaml")
+    assert torn.returncode == 1
+    assert "is no run of a comparison" in torn.stderr
+
+
+@pytest.mark.slow
+def test_what_does_not_fit(folder: Path) -> None:
+    done = call(folder, "compare", "compare.yaml", "--set", "objectives=[loss]", "--set", "output=other")
+    assert done.returncode == 1
+    assert "objective 'minimize loss': the evaluator measures ao, macs only" in done.stderr
+    single = call(
+        folder, "compare", "compare.yaml", "--set", "output=third", "--set", "strategies={re: regularized-evolution}",
+        "--set", "trials=120",
+    )  # fmt: skip
+    assert single.returncode == 1
+    assert "strategy 're', seed 0" in single.stderr
+    assert "Traceback" not in done.stderr + single.stderr

@@ -1,0 +1,70 @@
+"""A table as a problem for Optuna: its shape, its true front, and samplers that know nothing of us."""
+
+from __future__ import annotations
+
+import numpy as np
+import optuna
+import pytest
+from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import StudyDirection
+
+from lighttrack_nas.benchmarks.table import BenchmarkTable
+from lighttrack_nas.problems import TabularProblem
+from lighttrack_nas.search_spaces.enumeration import paths
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.trackers.errors import InputError
+
+SPACE = load_space("lighttrack-table")
+ALL = list(paths(SPACE))
+
+
+@pytest.fixture(scope="module")
+def table() -> BenchmarkTable:
+    rng = np.random.default_rng(0)
+    macs = rng.uniform(5e6, 2e7, len(ALL))
+    return BenchmarkTable(SPACE, ALL, {"ao": rng.random(len(ALL)) * macs / 2e7, "macs": macs}, {})
+
+
+def test_shape(table: BenchmarkTable) -> None:
+    problem = TabularProblem(table)
+    assert {name: found.choices for name, found in problem.search_space.items()} == dict(SPACE.labels)
+    assert problem.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+    assert problem.metric_names == ["ao", "macs"]
+    row = 11
+    assert problem.evaluate(ALL[row].choices) == [table.columns["ao"][row], table.columns["macs"][row]]
+    problem.reseed(3)
+
+
+@pytest.mark.parametrize("constraints", [(), ("macs <= 10M",)])
+def test_front_is_what_nothing_dominates(table: BenchmarkTable, constraints: tuple[str, ...]) -> None:
+    problem = TabularProblem(table, constraints=constraints)
+    front = problem.front()
+    values = [(table.columns["ao"][row], table.columns["macs"][row]) for row in range(len(ALL))]
+    kept = [(ao, macs) for ao, macs in values if not constraints or macs <= 10e6]
+    expected = {
+        (ao, macs) for ao, macs in kept if not any(a >= ao and m <= macs and (a, m) != (ao, macs) for a, m in kept)
+    }
+    assert {(ao, macs) for _, (ao, macs) in front} == expected
+    for architecture, found in front:
+        assert problem.evaluate(architecture.choices) == found
+    assert [macs for _, (_, macs) in front] == sorted(macs for _, (_, macs) in front)
+
+
+@pytest.mark.parametrize("sampler", [RandomSampler, NSGAIISampler, TPESampler])
+def test_optunas_samplers_run_on_it(table: BenchmarkTable, sampler: type) -> None:
+    problem = TabularProblem(table, constraints="macs <= 10M")
+    study = optuna.create_study(directions=problem.directions, sampler=sampler(seed=0))
+    study.optimize(problem, n_trials=12)
+    for trial in study.trials:
+        assert trial.values == problem.evaluate(trial.params)
+        assert problem.evaluate_constraints(trial.params) == [max(0.0, trial.values[1] / 10e6 - 1)]
+    assert all(trial.values[1] <= 10e6 for trial in study.best_trials)
+
+
+def test_mistakes(table: BenchmarkTable) -> None:
+    with pytest.raises(InputError, match="unknown measurement of this table 'loss'; known: ao, macs"):
+        TabularProblem(table, ["loss"])
+    with pytest.raises(InputError, match="unknown table 'lighttrack-tabel'"):
+        TabularProblem("lighttrack-tabel")
+    with pytest.raises(InputError, match="no value for"):
+        TabularProblem(table).evaluate({"output": "stage3-block0"})
