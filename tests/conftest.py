@@ -15,6 +15,8 @@ from typing import NamedTuple
 # each other are many times slower beside another busy process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import cv2
+import numpy as np
 import pytest
 
 DATA_VARIABLE = "LIGHTTRACK_NAS_DATA"
@@ -45,6 +47,29 @@ def data() -> Path:
 def mobile_code() -> str:
     """The published LightTrack-Mobile."""
     return MOBILE
+
+
+@pytest.fixture(scope="session")
+def write_sequences() -> Callable[..., Path]:
+    """Writes short sequences of a moving square in the GOT-10k layout into a folder."""
+
+    def write(folder: Path, count: int = 2, frames: int = 6) -> Path:
+        rng = np.random.default_rng(0)
+        for number in range(count):
+            path = folder / f"video{number}"
+            path.mkdir(parents=True)
+            background = rng.integers(0, 120, (120, 160, 3), dtype=np.uint8)
+            boxes = []
+            for index in range(frames):
+                frame, x, y = background.copy(), 40 + 4 * index, 30 + 3 * index
+                frame[y : y + 30, x : x + 24] = (30, 60, 240)
+                cv2.imwrite(str(path / f"{index + 1:08d}.png"), frame)
+                boxes.append(f"{x},{y},24,30")
+            (path / "groundtruth.txt").write_text("\n".join(boxes) + "\n")
+        (folder / "list.txt").write_text("".join(f"video{number}\n" for number in range(count)))
+        return folder
+
+    return write
 
 
 def postgres_binary(name: str) -> str | None:

@@ -6,9 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import yaml
@@ -25,25 +25,8 @@ def say(sentence: str) -> None:
     raise AssertionError(sentence)
 
 
-def write_sequences(folder: Path, count: int = 2, frames: int = 6) -> Path:
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        path = folder / f"video{number}"
-        path.mkdir(parents=True)
-        background = rng.integers(0, 120, (120, 160, 3), dtype=np.uint8)
-        boxes = []
-        for index in range(frames):
-            frame, x, y = background.copy(), 40 + 4 * index, 30 + 3 * index
-            frame[y : y + 30, x : x + 24] = (30, 60, 240)
-            cv2.imwrite(str(path / f"{index + 1:08d}.png"), frame)
-            boxes.append(f"{x},{y},24,30")
-        (path / "groundtruth.txt").write_text("\n".join(boxes) + "\n")
-    (folder / "list.txt").write_text("".join(f"video{number}\n" for number in range(count)))
-    return folder
-
-
 @pytest.fixture(scope="module")
-def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def configuration(tmp_path_factory: pytest.TempPathFactory, write_sequences: Callable[[Path], Path]) -> Path:
     folder = tmp_path_factory.mktemp("chain")
     content = {
         "output": str(folder / "run"),

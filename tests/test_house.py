@@ -121,6 +121,7 @@ def test_help_needs_nothing_heavy() -> None:
             "quickstart",
             "front",
             "findings",
+            "rank-correlation",
         ),
     ):
         assert command in shown
