@@ -16,7 +16,7 @@ from lighttrack_nas.cost_analysis import load_cost_table
 from lighttrack_nas.data import read_videos, training_pairs
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.evaluators import targets_and_losses
-from lighttrack_nas.parallel import Job, run_jobs
+from lighttrack_nas.processes import Job, run_jobs
 from lighttrack_nas.progress import progress
 from lighttrack_nas.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob, settings_record
 from lighttrack_nas.ranking_result import Column, RankingResult, checked_result, unranked_notes

@@ -16,7 +16,7 @@ from lighttrack_nas.config import Config
 from lighttrack_nas.config_search import RankedStrategy
 from lighttrack_nas.data import training_pairs
 from lighttrack_nas.evaluators import network_scorer, prepare_torch, supernet_evaluator, targets_and_losses
-from lighttrack_nas.parallel import Told
+from lighttrack_nas.processes import Told
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.trackers.errors import InputError

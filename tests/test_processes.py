@@ -47,7 +47,7 @@ def test_no_tasks() -> None:
         ("mistake", InputError, "three is no good"),
         ("cannot start", InputError, "no supernet there"),
         ("failure", RuntimeError, "ZeroDivisionError: by three"),
-        ("killed", InputError, r"ended before its task did \(exit code -9"),
+        ("killed", InputError, r"its process was killed \(SIGKILL\)"),
     ],
 )
 def test_what_goes_wrong(kind: str, error: type[Exception], words: str) -> None:

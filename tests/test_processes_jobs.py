@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lighttrack_nas.parallel import Job, Told, run_jobs
+from lighttrack_nas.processes import Job, Told, run_jobs
 from lighttrack_nas.trackers.errors import InputError
 
 
@@ -88,7 +88,7 @@ def test_no_job_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> N
     script = tmp_path / "caller.py"
     script.write_text(
         "from functools import partial\nfrom pathlib import Path\n"
-        "from test_parallel import hang\nfrom lighttrack_nas.parallel import Job, run_jobs\n"
+        "from test_processes_jobs import hang\nfrom lighttrack_nas.processes import Job, run_jobs\n"
         "if __name__ == '__main__':\n"
         f"    run_jobs([Job('hangs', partial(hang, Path({str(tmp_path / 'pid')!r})))], 1)\n"
     )
