@@ -27,7 +27,7 @@ from lighttrack_nas.strategies.search.registry import search_strategy
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.trials import completed_trials
 
-OBJECTIVES = ("maximize ao", "minimize macs")
+OBJECTIVES = ("maximize overlap", "minimize macs")
 Task = tuple[str, int]
 
 
