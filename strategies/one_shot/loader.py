@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
+from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -65,7 +65,7 @@ class BatchLoader:
             sampler=range(self._first * world + rank, self._total * world, world),
             num_workers=self._workers,
             prefetch_factor=4 if self._workers else None,
-            worker_init_fn=partial(_start_worker, os.getpid()),
+            worker_init_fn=_start_worker,
             # Without one of its own the loader draws from torch's global generator.
             generator=torch.Generator(),
         )
@@ -140,17 +140,19 @@ def _end_together(workers: list[Any]) -> None:
             worker.kill()
 
 
-def _start_worker(parent: int, worker: int) -> None:
+def _start_worker(worker: int) -> None:
     # Workers run beside the training's threads; OpenCV's own would fight them.
     cv2.setNumThreads(0)
     # Ctrl-C reaches every process of a terminal; the training's own ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """End this process when its parent was killed: its batches wait for a reader, and torch's own watch for that."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
+    # Not the process that this one was split off from, which is another where a training runs in a process of its own.
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)
