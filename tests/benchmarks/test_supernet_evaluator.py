@@ -207,7 +207,7 @@ def test_latencies_again(make: Callable[..., SupernetEvaluator]) -> None:
         (
             {"quick_pairs": None},
             ("ao", "macs", "params", "latency_ms"),
-            "'loss': the evaluator was given no quick_pairs",
+            "'overlap': the evaluator was given no quick_pairs",
         ),
     ],
 )
