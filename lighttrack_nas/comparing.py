@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import optuna
@@ -23,8 +24,6 @@ from lighttrack_nas.evaluators import Say, prepare_torch, search_latency, supern
 from lighttrack_nas.problems import TabularProblem
 from lighttrack_nas.processes import in_processes
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.evaluator import Evaluator
 from lighttrack_nas.strategies.search.objectives import parse_constraints
 from lighttrack_nas.strategies.search.problem import SearchProblem
 from lighttrack_nas.strategies.search.run import run_search
@@ -35,9 +34,13 @@ from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import make_folder, write_atomically
 from lighttrack_nas.trackers.parsing import read_text
 
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
+
 Advance = Callable[[int, str], None]
 OnTable = TableEvaluator | SurrogateEvaluator
 """What answers at once, and knows what measuring would take."""
+Measuring: TypeAlias = "OnTable | SupernetEvaluator"
 Run = tuple[str, int]
 """A strategy's name and a seed."""
 
@@ -112,7 +115,7 @@ def save(comparison: Comparison, output: Path) -> None:
             write_atomically(output / f"{axis}.{kind}", buffer.getvalue())
 
 
-def _evaluator(config: ComparisonConfig, say: Say) -> Evaluator:
+def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
     if config.table is not None:
         table = load_table(config.table)
         if table.complete:
@@ -127,10 +130,11 @@ def _evaluator(config: ComparisonConfig, say: Say) -> Evaluator:
     return supernet_evaluator(chain, say, latency)
 
 
-def _require_fit(config: ComparisonConfig, evaluator: Evaluator) -> None:
+def _require_fit(config: ComparisonConfig, evaluator: Measuring) -> None:
     """Find a strategy that does not fit before any has run."""
-    space: Space = evaluator.space  # type: ignore[attr-defined]
-    problem = SearchProblem(space=space, objectives=config.goals, constraints=config.bounds, trials=config.trials)
+    problem = SearchProblem(
+        space=evaluator.space, objectives=config.goals, constraints=config.bounds, trials=config.trials
+    )
     for name in config.strategies:
         try:
             config.strategy(name, 0).sampler(problem)
@@ -158,13 +162,13 @@ def _runner(config: ComparisonConfig) -> Callable[[Run], str]:
     return lambda run: _one_run(config, evaluator, run)
 
 
-def _one_run(config: ComparisonConfig, evaluator: Evaluator, run: Run) -> str:
+def _one_run(config: ComparisonConfig, evaluator: Measuring, run: Run) -> str:
     name, seed = run
     journal = _file(Path(config.output), config, run).with_suffix(".log")
     on_table = isinstance(evaluator, OnTable)
     try:
         study = run_search(
-            evaluator.space,  # type: ignore[attr-defined]
+            evaluator.space,
             evaluator=evaluator,
             strategy=config.strategy(name, seed),
             objectives=config.goals,
@@ -177,7 +181,7 @@ def _one_run(config: ComparisonConfig, evaluator: Evaluator, run: Run) -> str:
     return _trial_table(study, evaluator).to_csv(index=False, lineterminator="\n")
 
 
-def _trial_table(study: optuna.Study, evaluator: Evaluator) -> pd.DataFrame:
+def _trial_table(study: optuna.Study, evaluator: Measuring) -> pd.DataFrame:
     """The completed trials of a run with the time each took, as if a table's answers had been measured."""
     states = (optuna.trial.TrialState.COMPLETE,)
     spent = {}

@@ -81,23 +81,15 @@ def test_build_stop_and_go_on(config: Config) -> None:
     file = config.folder("table") / "table.zip"
     again.save(file)
     assert load_table(file).digest == again.digest
+    record = config.folder("table") / "run.json"
+    content = record.read_text()
+    record.write_text(json.dumps(json.loads(content) | {"supernet": "another"}))
+    with pytest.raises(InputError, match="holds results of another run: supernet"):
+        build_table(config, lambda sentence: None)
+    record.write_text(content)
     rows.write_text("{}\n")
     with pytest.raises(InputError, match="line 1: no row of a table; delete the file"):
         build_table(config, lambda sentence: None)
-
-
-@pytest.mark.slow
-def test_another_build_in_the_folder(config: Config, tmp_path: Path) -> None:
-    record = config.folder("table") / "run.json"
-    if not record.is_file():
-        pytest.skip("needs the build of the test before")
-    content = json.loads(record.read_text())
-    try:
-        record.write_text(json.dumps(content | {"supernet": "another"}))
-        with pytest.raises(InputError, match="holds results of another run: supernet"):
-            build_table(config, lambda sentence: None)
-    finally:
-        record.write_text(json.dumps(content))
 
 
 def test_without_a_supernet(tmp_path: Path) -> None:
