@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from lighttrack_nas.config_data import Data, Videos
-from lighttrack_nas.config_parts import Named, Part, Training, checked, name_and_settings
+from lighttrack_nas.config_parts import Named, Part, Training, checked
 from lighttrack_nas.config_search import RankingPart, SearchPart
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 
@@ -48,10 +48,9 @@ class SupernetPart(Part):
         Raises:
             InputError: No such strategy or setting, or an impossible value.
         """
-        from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
+        from lighttrack_nas.strategies.one_shot.registry import named_strategy
 
-        name, settings = name_and_settings(self.strategy, "supernet.strategy")
-        return one_shot_strategy(name, **settings)
+        return named_strategy(self.strategy, where="supernet.strategy")
 
 
 class RetrainPart(Part):

@@ -31,12 +31,3 @@ def checked(model: type[Any], content: object, where: str) -> Any:
         return model.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{where}: {describe_mistakes(error, model)}") from None
-
-
-def name_and_settings(strategy: Named, where: str) -> tuple[str, dict[str, Any]]:
-    """A strategy's name and settings."""
-    settings = dict(strategy) if isinstance(strategy, dict) else {"name": strategy}
-    name = settings.pop("name", None)
-    if not isinstance(name, str):
-        raise InputError(f"{where}: expected a name, or a mapping with a name, got {strategy!r}")
-    return name, settings

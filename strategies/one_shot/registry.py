@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from importlib import import_module
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, cast
 
 from lighttrack_nas.strategies.one_shot.problem import OneShotStrategy
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.strategies.registry import Registry
 
 ONE_SHOT_STRATEGIES: Mapping[str, str] = MappingProxyType(
     {
@@ -26,15 +24,7 @@ ONE_SHOT_STRATEGIES: Mapping[str, str] = MappingProxyType(
 """Name in configurations -> module and class in this folder."""
 
 
-def strategy_class(name: str) -> type[Any]:
-    """The class of a strategy.
-
-    Raises:
-        InputError: No such strategy.
-    """
-    module, _, cls = ONE_SHOT_STRATEGIES[checked_name(name, ONE_SHOT_STRATEGIES, "one-shot strategy")].rpartition(".")
-    found: type[Any] = getattr(import_module(f"lighttrack_nas.strategies.one_shot.{module}"), cls)
-    return found
+_REGISTRY = Registry("one-shot strategy", __package__, ONE_SHOT_STRATEGIES)
 
 
 def one_shot_strategy(name: str, **settings: Any) -> OneShotStrategy:
@@ -47,13 +37,12 @@ def one_shot_strategy(name: str, **settings: Any) -> OneShotStrategy:
     Raises:
         InputError: No such strategy or setting, or an impossible value.
     """
-    cls = strategy_class(name)
-    known = [field.name for field in fields(cls)]
-    for key in settings:
-        if not known:
-            raise InputError(f"one-shot strategy '{name}' has no settings, got '{key}'")
-        checked_name(key, known, f"setting of one-shot strategy '{name}',")
-    return cast(OneShotStrategy, cls(**settings))
+    return cast(OneShotStrategy, _REGISTRY.make(name, settings))
+
+
+def named_strategy(given: str | Mapping[str, Any], *, where: str) -> OneShotStrategy:
+    """Make a strategy as configurations name it; see `Registry.make_named`."""
+    return cast(OneShotStrategy, _REGISTRY.make_named(given, where))
 
 
 def strategy_record(strategy: OneShotStrategy) -> dict[str, Any]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any, cast
 
+from lighttrack_nas.strategies.registry import Registry
 from lighttrack_nas.strategies.search.problem import SearchStrategy
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.names import checked_name
 
 SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType(
     {
@@ -28,15 +26,7 @@ SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType(
 """Name in configurations -> module and class in this folder."""
 
 
-def strategy_class(name: str) -> type[Any]:
-    """The class of a strategy.
-
-    Raises:
-        InputError: No such strategy.
-    """
-    module, _, cls = SEARCH_STRATEGIES[checked_name(name, SEARCH_STRATEGIES, "search strategy")].rpartition(".")
-    found: type[Any] = getattr(import_module(f"lighttrack_nas.strategies.search.{module}"), cls)
-    return found
+_REGISTRY = Registry("search strategy", __package__, SEARCH_STRATEGIES)
 
 
 def setting_names(name: str) -> tuple[str, ...]:
@@ -45,7 +35,7 @@ def setting_names(name: str) -> tuple[str, ...]:
     Raises:
         InputError: No such strategy.
     """
-    return tuple(field.name for field in fields(strategy_class(name)))
+    return _REGISTRY.setting_names(name)
 
 
 def search_strategy(name: str, **settings: Any) -> SearchStrategy:
@@ -58,32 +48,12 @@ def search_strategy(name: str, **settings: Any) -> SearchStrategy:
     Raises:
         InputError: No such strategy or setting, or an impossible value.
     """
-    for key in settings:
-        checked_name(key, setting_names(name), f"setting of search strategy '{name}',")
-    try:
-        strategy: SearchStrategy = strategy_class(name)(**settings)
-    except TypeError as error:
-        raise InputError(f"search strategy '{name}': {error}") from None
-    return strategy
+    return cast(SearchStrategy, _REGISTRY.make(name, settings))
 
 
 def named_strategy(given: str | Mapping[str, Any], *, where: str, **defaults: Any) -> SearchStrategy:
-    """Make a strategy as configurations name it.
-
-    Args:
-        given: A name, or a mapping of `name` and settings.
-        where: What to call it in an error message.
-        defaults: Settings for those strategies that have them, unless given.
-
-    Raises:
-        InputError: No name, no such strategy or setting, or an impossible value.
-    """
-    settings = dict(given) if isinstance(given, Mapping) else {"name": given}
-    name = settings.pop("name", None)
-    if not isinstance(name, str):
-        raise InputError(f"{where}: expected a name, or a mapping with a name, got {given!r}")
-    known = setting_names(name)
-    return search_strategy(name, **{key: value for key, value in defaults.items() if key in known} | settings)
+    """Make a strategy as configurations name it; see `Registry.make_named`."""
+    return cast(SearchStrategy, _REGISTRY.make_named(given, where, **defaults))
 
 
 def strategy_record(strategy: SearchStrategy) -> dict[str, Any]:
