@@ -105,7 +105,8 @@ def run_jobs(jobs: Sequence[Job], workers: int, told: Callable[[Job, int, str], 
         The failed jobs: name -> why, a sentence.
     """
     methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    # Any: the types of both ways have a Process, that of what they share has none.
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
         context.set_forkserver_preload(_PRELOADED)
     waiting, failures = deque(jobs), dict[str, str]()
@@ -115,7 +116,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, told: Callable[[Job, int, str], 
             while waiting and len(running) < workers:
                 job = waiting.popleft()
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_do_job, args=(job, theirs), name=job.name)  # type: ignore[attr-defined]
+                process = context.Process(target=_do_job, args=(job, theirs), name=job.name)
                 process.start()
                 theirs.close()  # so that its end is seen here when the process dies
                 running[ours] = job, process
@@ -169,7 +170,7 @@ def _do_tasks(start: Callable[[], Callable[[Any], Any]], connection: Connection)
             connection.send((_MISTAKE, str(error)))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
-        except Exception:
+        except Exception:  # whatever it is, the caller raises it with this traceback
             connection.send((_FAILURE, traceback.format_exc()))
 
 

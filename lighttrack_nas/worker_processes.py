@@ -146,7 +146,7 @@ def _run(work: bytes, sender: Connection, threads: int | None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(1)
-    except Exception:
+    except Exception:  # whatever it is, the caller says it, and the other workers go on
         send("failed", traceback.format_exc())
         sys.exit(1)
 

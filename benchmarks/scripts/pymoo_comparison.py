@@ -13,6 +13,7 @@ import argparse
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import optuna
@@ -68,7 +69,7 @@ def pymoo(problem: TabularProblem, seed: int, population: int, budget: int) -> l
     rows: list[int] = []
 
     class Rows(ElementwiseProblem):
-        def _evaluate(self, x, out, *args, **kwargs):  # type: ignore[no-untyped-def]
+        def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
             choices = {label: values[int(i)] for (label, values), i in zip(labels.items(), x, strict=True)}
             row = problem.table.row(problem.table.space.architecture(choices))
             rows.append(row)
@@ -78,9 +79,9 @@ def pymoo(problem: TabularProblem, seed: int, population: int, budget: int) -> l
     class Redraw(Mutation):
         """Draw each choice anew with one chance in their number, as Optuna does."""
 
-        def _do(self, _, X, *args, random_state=None, **kwargs):  # type: ignore[no-untyped-def]
-            fresh = random_state.integers(0, counts, X.shape)
-            return np.where(random_state.random(X.shape) < 1 / len(counts), fresh, X)
+        def _do(self, _: Any, children: np.ndarray, *args: Any, random_state: Any, **kwargs: Any) -> np.ndarray:
+            fresh = random_state.integers(0, counts, children.shape)
+            return np.where(random_state.random(children.shape) < 1 / len(counts), fresh, children)
 
     asked = Rows(n_var=len(counts), n_obj=2, n_ieq_constr=len(problem.constraints), xl=0, xu=counts - 1, vtype=int)
     algorithm = NSGA2(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -96,12 +97,10 @@ def require_sklearn() -> None:
     Raises:
         InputError: It cannot.
     """
-    try:
-        import sklearn  # noqa: F401
-    except ImportError:
+    if find_spec("sklearn") is None:
         raise InputError(
             'a surrogate needs scikit-learn, which is not installed: pip install "lighttrack-nas[surrogate]"'
-        ) from None
+        )
 
 
 def _regressor(kind: Regressor, seed: int) -> Any:

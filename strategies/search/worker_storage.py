@@ -89,34 +89,34 @@ class WorkerStorage(BaseStorage):
 
     # Studies --------------------------------------------------------------------------------------------------------
 
-    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:  # noqa: D102
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         return self._patiently(lambda: self._storage.create_new_study(directions, study_name))
 
-    def delete_study(self, study_id: int) -> None:  # noqa: D102
+    def delete_study(self, study_id: int) -> None:
         self._patiently(lambda: self._storage.delete_study(study_id))
 
-    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:  # noqa: D102
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         self._patiently(lambda: self._storage.set_study_user_attr(study_id, key, value))
 
-    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:  # noqa: D102
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
         self._patiently(lambda: self._storage.set_study_system_attr(study_id, key, value))
 
-    def get_study_id_from_name(self, study_name: str) -> int:  # noqa: D102
+    def get_study_id_from_name(self, study_name: str) -> int:
         return self._patiently(lambda: self._storage.get_study_id_from_name(study_name))
 
-    def get_study_name_from_id(self, study_id: int) -> str:  # noqa: D102
+    def get_study_name_from_id(self, study_id: int) -> str:
         return self._patiently(lambda: self._storage.get_study_name_from_id(study_id))
 
-    def get_study_directions(self, study_id: int) -> list[StudyDirection]:  # noqa: D102
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         return self._patiently(lambda: self._storage.get_study_directions(study_id))
 
-    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:  # noqa: D102
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         return self._patiently(lambda: self._storage.get_study_user_attrs(study_id))
 
-    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:  # noqa: D102
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         return self._patiently(lambda: self._storage.get_study_system_attrs(study_id))
 
-    def get_all_studies(self) -> list[Any]:  # noqa: D102
+    def get_all_studies(self) -> list[Any]:
         return self._patiently(lambda: self._storage.get_all_studies())
 
     # Trials ---------------------------------------------------------------------------------------------------------
@@ -130,12 +130,12 @@ class WorkerStorage(BaseStorage):
 
         return self._patiently(create)
 
-    def set_trial_param(  # noqa: D102
+    def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
         self._patiently(lambda: self._storage.set_trial_param(trial_id, param_name, param_value_internal, distribution))
 
-    def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:  # noqa: D102
+    def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
         return self._patiently(lambda: self._storage.get_trial_id_from_study_id_trial_number(study_id, trial_number))
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
@@ -154,19 +154,19 @@ class WorkerStorage(BaseStorage):
 
         return self._patiently(write)
 
-    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:  # noqa: D102
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         self._patiently(lambda: self._storage.set_trial_intermediate_value(trial_id, step, intermediate_value))
 
-    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:  # noqa: D102
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         self._patiently(lambda: self._storage.set_trial_user_attr(trial_id, key, value))
 
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:  # noqa: D102
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         self._patiently(lambda: self._storage.set_trial_system_attr(trial_id, key, value))
 
-    def get_trial(self, trial_id: int) -> FrozenTrial:  # noqa: D102
+    def get_trial(self, trial_id: int) -> FrozenTrial:
         return self._patiently(lambda: self._storage.get_trial(trial_id))
 
-    def get_all_trials(  # noqa: D102
+    def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         return self._patiently(lambda: self._storage.get_all_trials(study_id, deepcopy, states))
