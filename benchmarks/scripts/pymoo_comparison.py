@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--table", default="lighttrack-table", help="a table that ships, or a file")
     parser.add_argument("--constraint", default="macs <= 12M")
     parser.add_argument("--population", type=int, default=20)
-    parser.add_argument("--budget", type=int, default=2000, help="evaluations of a run")
+    parser.add_argument("--budget", type=int, default=1000, help="evaluations of a run; fewer than paths keep it")
     parser.add_argument("--share", type=float, default=0.99)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
