@@ -26,6 +26,7 @@ from lighttrack_nas.processes import in_processes
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.strategies.search.objectives import parse_constraints
 from lighttrack_nas.strategies.search.problem import SearchProblem
+from lighttrack_nas.strategies.search.registry import strategy_record
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.trials import completed_trials
 from lighttrack_nas.surrogate_table import SurrogateEvaluator
@@ -49,7 +50,7 @@ def compare(config: ComparisonConfig, say: Say, progress: Advance | None = None)
     """Run every strategy with every seed, or go on with a comparison that was stopped.
 
     A run on a table is kept when it is whole; one on a supernet has a journal, and goes on in its middle. The folder
-    gets ``runs/`` (a CSV a run), ``raw.csv``, ``summary.csv``, ``significance.csv``, ``scale.json`` and figures.
+    gets ``runs/`` (a folder a strategy, a CSV a run), ``raw.csv``, ``summary.csv``, ``significance.csv``, ``scale.json`` and figures.
 
     Args:
         config: What to compare.
@@ -79,8 +80,11 @@ def compare(config: ComparisonConfig, say: Say, progress: Advance | None = None)
             "machine": cpu_name(),
         },
     )
+    for name in config.strategies:
+        # Apart from the above, so that strategies can join; one whose settings have changed needs another name.
+        write_run_record(output / "runs" / name, {"strategy": strategy_record(config.strategy(name, 0))})
     runs = [(name, seed) for seed in range(config.seeds) for name in config.strategies]
-    files = {run: _file(output, config, run) for run in runs}
+    files = {run: _file(output, run) for run in runs}
     missing = [run for run in runs if not files[run].is_file()]
     if progress is not None and len(missing) < len(runs):
         progress(len(runs) - len(missing), "from an earlier call")
@@ -147,8 +151,8 @@ def _chain(config: ComparisonConfig) -> Config:
     return load_config(config.chain, config.chain_set)
 
 
-def _file(output: Path, config: ComparisonConfig, run: Run) -> Path:
-    return output / "runs" / f"{run[0]}-{run[1]:03d}.csv"
+def _file(output: Path, run: Run) -> Path:
+    return output / "runs" / run[0] / f"{run[1]:03d}.csv"
 
 
 def _runner(config: ComparisonConfig) -> Callable[[Run], str]:
@@ -164,7 +168,7 @@ def _runner(config: ComparisonConfig) -> Callable[[Run], str]:
 
 def _one_run(config: ComparisonConfig, evaluator: Measuring, run: Run) -> str:
     name, seed = run
-    journal = _file(Path(config.output), config, run).with_suffix(".log")
+    journal = _file(Path(config.output), run).with_suffix(".log")
     on_table = isinstance(evaluator, OnTable)
     try:
         study = run_search(

@@ -70,12 +70,12 @@ def test_compare(folder: Path) -> None:
     before = raw.drop(columns=["seconds", "overhead"])
 
     # A run that is missing is done again, and gives what it gave.
-    (run / "runs" / "evolution-001.csv").unlink()
-    kept = (run / "runs" / "random-000.csv").stat().st_mtime_ns
+    (run / "runs" / "evolution" / "001.csv").unlink()
+    kept = (run / "runs" / "random" / "000.csv").stat().st_mtime_ns
     again = call(folder, "compare", "compare.yaml", "--json")
     assert again.returncode == 0, again.stderr
     assert {row["strategy"] for row in json.loads(again.stdout)["summary"]} == {"random", "evolution"}
-    assert (run / "runs" / "random-000.csv").stat().st_mtime_ns == kept
+    assert (run / "runs" / "random" / "000.csv").stat().st_mtime_ns == kept
     pd.testing.assert_frame_equal(pd.read_csv(run / "raw.csv").drop(columns=["seconds", "overhead"]), before)
 
     other = call(folder, "compare", "compare.yaml", "--set", "trials=30")
@@ -83,7 +83,12 @@ def test_compare(folder: Path) -> None:
     assert "holds results of another run: trials" in other.stderr
     assert "Traceback" not in other.stderr
 
-    (run / "runs" / "random-000.csv").write_text("nonsense\n1\n")
+    # Nor does a strategy of other settings take over the runs of its name.
+    changed = call(folder, "compare", "compare.yaml", "--set", "strategies.evolution.population_size=6")
+    assert changed.returncode == 1
+    assert "holds results of another run: strategy.population_size was 8 and is now 6" in changed.stderr
+
+    (run / "runs" / "random" / "000.csv").write_text("nonsense\n1\n")
     torn = call(folder, "compare", "compare.yaml")
     assert torn.returncode == 1
     assert "is no run of a comparison" in torn.stderr

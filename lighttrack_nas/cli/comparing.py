@@ -69,7 +69,8 @@ def show(comparison: Comparison, trials: int) -> None:
     print_table(header, rows, right=range(1, len(header)))
     pairs = comparison.significance()
     clear = pairs[pairs["p_holm"] < _SIGNIFICANT]
-    print(f"\n{len(clear)} of {len(pairs)} pairs differ in hypervolume (Mann-Whitney U, Holm, p < {_SIGNIFICANT}):")
+    end = ":" if len(clear) else ""
+    print(f"\n{len(clear)} of {len(pairs)} pairs differ in hypervolume (Mann-Whitney U, Holm, p < {_SIGNIFICANT}){end}")
     for row in _records(clear):
         better, worse, chance = row["first"], row["second"], row["first_better"]
         if chance < 0.5:
