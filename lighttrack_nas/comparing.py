@@ -50,7 +50,8 @@ def compare(config: ComparisonConfig, say: Say, progress: Advance | None = None)
     """Run every strategy with every seed, or go on with a comparison that was stopped.
 
     A run on a table is kept when it is whole; one on a supernet has a journal, and goes on in its middle. The folder
-    gets ``runs/`` (a folder a strategy, a CSV a run), ``raw.csv``, ``summary.csv``, ``significance.csv``, ``scale.json`` and figures.
+    gets ``runs/`` (a folder a strategy, a CSV a run), ``raw.csv``, ``summary.csv``, ``significance.csv``,
+    ``scale.json`` and figures.
 
     Args:
         config: What to compare.
