@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -112,7 +113,8 @@ def search(
             run_workers(_Work(work), workers, progress or (lambda *_: None), say or (lambda _: None))
             study = load_search(place)
     except KeyboardInterrupt:
-        _save(Result.from_study(load_search(place)), output)
+        with suppress(InputError):  # stopped before there was a study
+            _save(Result.from_study(load_search(place)), output)
         raise
     result = Result.from_study(study)
     _save(result, output)

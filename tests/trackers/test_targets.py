@@ -176,8 +176,8 @@ def test_labels_move_with_the_box(rule: str, right: int, down: int, width: int, 
 
 @pytest.mark.parametrize(("search_size", "stride"), [(256, 16), (288, 16), (256, 8), (128, 8), (255, 16)])
 def test_positions_are_the_tracker_s(search_size: int, stride: int) -> None:
-    grid, _ = _grid_and_window(search_size, stride)
-    assert map_positions(search_size, len(grid)).tolist() == grid.tolist()
+    grid, _ = _grid_and_window(search_size, stride, influence=0.5)
+    assert map_positions(search_size, len(grid)).tolist() == grid
 
 
 @pytest.mark.parametrize(
