@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lighttrack_nas.search_spaces.loading import describe_mistakes
+from lighttrack_nas.search_spaces.mistakes import describe_mistakes
 from lighttrack_nas.trackers.errors import InputError
 
 Training = dict[str, Any]

@@ -158,8 +158,8 @@ def _networks_of(description: SpaceDescription) -> dict[str, Any]:
 
     return {
         "stem": description.stem,
-        "stages": [(s.channels, s.blocks, s.stride, kinds(s.operations)) for s in description.stages],
-        "fused": description.fused_channels,
+        "stages": [(s.channels, s.blocks, s.stride, s.skip, kinds(s.operations)) for s in description.stages],
+        "fused": (description.fused_channels, description.correlation, description.neck_attention),
         "towers": [
             (tower.widths, [kinds(names) for names in tower.candidates])
             for tower in (description.towers.cls, description.towers.reg)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_serializer, model_validator
 
+from lighttrack_nas.search_spaces.mistakes import Mistakes
+from lighttrack_nas.search_spaces.operation_registry import read_operation
 from lighttrack_nas.search_spaces.operations import Operation
 
 # Descriptions also come in the headers of other people's model files: the limits keep a hostile one from exhausting the
@@ -23,12 +25,22 @@ Pixels = Annotated[int, Field(strict=True, ge=16, le=2048)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
 """Letters, digits, dots and hyphens: names become parts of NNI labels, which allow neither '/' nor '_'."""
 
+AnyOperation = Annotated[SerializeAsAny[Operation], BeforeValidator(read_operation)]
+
 BRANCHES = ("cls", "reg")
-_MOST_KERNELS = 4096
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Keys that came after spaces had been hashed: their defaults are not written."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        return {name: value for name, value in content.items() if name not in self.LATER or value != fields[name].default}
 
 
 class StemDescription(_Part):
@@ -40,13 +52,25 @@ class StemDescription(_Part):
 
 
 class StageDescription(_Part):
-    """Blocks of one width; the first carries the stride. One operation means a fixed block, several a choice each."""
+    """Blocks of one width; the first carries the stride. One operation means a fixed block, several a choice each.
+
+    Attributes:
+        name: Its blocks are called after it.
+        channels: Behind each of its blocks.
+        blocks: How many.
+        stride: Of the first block.
+        operations: Candidates' names.
+        skip: Whether every block but the first may be left out.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
     channels: Channels
     blocks: Count
     stride: Literal[1, 2]
     operations: Annotated[tuple[str, ...], Field(min_length=1)]
+    skip: Annotated[bool, Field(strict=True)] = False
+
+    LATER: ClassVar = frozenset({"skip"})
 
 
 class LayerDescription(_Part):
@@ -120,6 +144,8 @@ class SpaceDescription(_Part):
         fused_channels: Channels of the tensor that both towers read.
         towers: The head.
         predictions: Scales and activation of the outputs.
+        correlation: Candidates for how template and search features are compared, `trackers.correlation`.
+        neck_attention: Heads of the self-attention over both maps before they are compared; 0 for none.
     """
 
     name: Name
@@ -127,100 +153,25 @@ class SpaceDescription(_Part):
     template_size: Pixels
     search_sizes: Annotated[tuple[Pixels, ...], Field(min_length=1, max_length=2)]
     stem: StemDescription
-    operations: Annotated[dict[Name, Operation], Field(min_length=1, max_length=64)]
+    operations: Annotated[dict[Name, AnyOperation], Field(min_length=1, max_length=64)]
     stages: Annotated[tuple[StageDescription, ...], Field(min_length=1, max_length=16)]
     outputs: Annotated[tuple[str, ...], Field(min_length=1)]
     fused_channels: Channels
     towers: TowersDescription
     predictions: PredictionDescription
+    correlation: Annotated[tuple[Literal["pixelwise", "depthwise"], ...], Field(min_length=1)] = ("pixelwise",)
+    neck_attention: Annotated[int, Field(strict=True, ge=0, le=16)] = 0
 
-    @field_validator("search_sizes")
-    @classmethod
-    def _ascending(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        if list(sizes) != sorted(set(sizes)):
-            raise ValueError(f"sizes must ascend, got {list(sizes)}")
-        return sizes
+    LATER: ClassVar = frozenset({"correlation", "neck_attention"})
 
     @model_validator(mode="after")
     def _consistent(self) -> SpaceDescription:
-        if self.search_sizes[0] <= self.template_size:
-            raise ValueError(
-                f"search_sizes: must exceed the template size {self.template_size}, got {self.search_sizes[0]}"
-            )
-        self._check_operations()
-        self._check_outputs()
+        from lighttrack_nas.search_spaces.checks import mistakes_in
+
+        found = mistakes_in(self)
+        if found:
+            raise Mistakes(found)
         return self
-
-    def _check_operations(self) -> None:
-        names = [stage.name for stage in self.stages]
-        if len(set(names)) < len(names) or set(names) & {"output", *BRANCHES}:
-            raise ValueError(f"stages: names must differ, and be none of output, cls, reg; got {', '.join(names)}")
-        for name, operation in self.operations.items():
-            twins = [other for other, value in self.operations.items() if value == operation and other < name]
-            if twins:
-                raise ValueError(f"operations.{name}: the same operation as '{twins[0]}' under another name")
-        for index in range(len(self.stages)):
-            for block in self.stage_blocks(index):
-                where = f"stages[{index}] ({block.name})"
-                if len(block.operations) > 1 and any(self._is_skip(name) for name in block.operations):
-                    raise ValueError(f"{where}: a skip among several operations is possible in towers only")
-                self._check_candidates(where, block.operations, block.inputs, block.outputs, block.stride)
-        for branch in BRANCHES:
-            tower: TowerDescription = getattr(self.towers, branch)
-            if len(set(tower.widths)) < len(tower.widths):
-                raise ValueError(f"towers.{branch}.widths: a width stands twice in {list(tower.widths)}")
-            for index, names_here in enumerate(tower.candidates):
-                for width in tower.widths:
-                    inputs = self.fused_channels if index == 0 else width
-                    self._check_candidates(f"towers.{branch} (layer {index})", names_here, inputs, width, 1)
-
-    def _is_skip(self, name: str) -> bool:
-        return name in self.operations and self.operations[name].kind == "skip"
-
-    def _check_candidates(self, where: str, names: tuple[str, ...], inputs: int, outputs: int, stride: int) -> None:
-        if len(set(names)) < len(names):
-            raise ValueError(f"{where}: an operation stands twice in {', '.join(names)}")
-        for name in names:
-            if name not in self.operations:
-                raise ValueError(f"{where}: unknown operation '{name}'; known: {', '.join(self.operations)}")
-            operation = self.operations[name]
-            if not operation.fits(inputs, outputs, stride):
-                raise ValueError(
-                    f"{where}: operation '{name}' ({operation.kind}) cannot turn {inputs} channels into {outputs} with "
-                    f"stride {stride}"
-                )
-
-    def _check_outputs(self) -> None:
-        listed: list[str] = []
-        for output in self.outputs:
-            named = [block.name for block in self.blocks if output in (block.name, block.stage)]
-            if not named:
-                raise ValueError(
-                    f"outputs: no block '{output}'; write STAGE or STAGE-blockN with N from 0; stages and their "
-                    "blocks: " + ", ".join(f"{stage.name} ({stage.blocks})" for stage in self.stages)
-                )
-            listed += named
-        if len(set(listed)) < len(listed):
-            raise ValueError(f"outputs: a block stands twice in {', '.join(listed)}")
-        for exit_ in self.exits:
-            for size in self.search_sizes:
-                # The network's map rounds up, the tracker's grid to the nearest: they must meet.
-                cells = math.ceil(size / exit_.total_stride)
-                if cells != round(size / exit_.total_stride):
-                    raise ValueError(
-                        f"search_sizes: {size} pixels do not fit the stride {exit_.total_stride} of output "
-                        f"'{exit_.name}'; the next size that does is {cells * exit_.total_stride}"
-                    )
-            if self.kernels(exit_) > _MOST_KERNELS:
-                raise ValueError(
-                    f"outputs: behind '{exit_.name}' (stride {exit_.total_stride}) a template of {self.template_size} "
-                    f"pixels gives {self.kernels(exit_)} correlation kernels; at most {_MOST_KERNELS} are possible"
-                )
-            if self.template_size < 2 * exit_.total_stride:
-                raise ValueError(
-                    f"outputs: behind '{exit_.name}' (stride {exit_.total_stride}) a template of {self.template_size} "
-                    "pixels leaves fewer than 2 x 2 positions"
-                )
 
     def stage_blocks(self, index: int) -> tuple[BlockPlace, ...]:
         """The blocks of one stage with their shapes."""
@@ -228,11 +179,12 @@ class SpaceDescription(_Part):
         earlier = self.stages[:index]
         before = self.stem.stride * math.prod(previous.stride for previous in earlier)
         inputs = earlier[-1].channels if earlier else self.stem.channels
+        skips = tuple(sorted(self.skips)) if stage.skip else ()
         return tuple(
             BlockPlace(
                 name=f"{stage.name}-block{number}",
                 stage=stage.name,
-                operations=stage.operations,
+                operations=stage.operations + (skips if number > 0 else ()),
                 inputs=inputs if number == 0 else stage.channels,
                 outputs=stage.channels,
                 stride=stage.stride if number == 0 else 1,
@@ -254,6 +206,11 @@ class SpaceDescription(_Part):
     def kernels(self, block: BlockPlace) -> int:
         """Correlation kernels of an exit: the positions of the template's map there."""
         return math.ceil(self.template_size / block.total_stride) ** 2
+
+    @property
+    def skips(self) -> frozenset[str]:
+        """Names of the operations that are the identity."""
+        return frozenset(name for name, operation in self.operations.items() if operation.kind == "skip")
 
     @property
     def hash(self) -> str:

@@ -1,128 +1,148 @@
-"""Spaces from preset names and YAML files."""
+"""Spaces from preset names, YAML files and other packages."""
 
-import difflib
-from collections.abc import Sequence
+from __future__ import annotations
+
+import os
+from dataclasses import replace
 from importlib import resources
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from lighttrack_nas.search_spaces.description import SpaceDescription
+from lighttrack_nas.search_spaces.mistakes import Mistake, listed_mistakes, mistakes_of
+from lighttrack_nas.search_spaces.plugins import load_plugins
+from lighttrack_nas.search_spaces.resolving import resolved
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space_file import Source, extended, parse_source
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
-from lighttrack_nas.trackers.parsing import parse_yaml, read_text, short
+from lighttrack_nas.trackers.parsing import read_text, short
 
+GROUP = "lighttrack_nas.spaces"
 _MAX_EXTENDS = 8
+_PRESETS = "lighttrack_nas.search_spaces.presets"
 
 
 def preset_names() -> tuple[str, ...]:
     """Names of the spaces that ship with the package."""
-    folder = resources.files("lighttrack_nas.search_spaces.presets")
+    folder = resources.files(_PRESETS)
     return tuple(sorted(path.name[: -len(".yaml")] for path in folder.iterdir() if path.name.endswith(".yaml")))
 
 
 def load_space(source: str | Path) -> Space:
-    """Load a space from a preset's name or a YAML file.
+    """Load a space from a preset's name, another package's, or a YAML file.
 
-    A file may `extends:` a preset or another file (relative to its own folder): its keys then replace the other's,
-    top-level key by top-level key.
+    A file may `extends:` a space or another file (relative to its own folder): its keys then go into the other's, mapping
+    by mapping; lists, candidates and outputs replace. It may name `plugins:`, Python files beside it, which are run: load
+    space files only of people whose scripts you would run.
+
+    Packages bring spaces by entry points of the group `lighttrack_nas.spaces`: the object is the path of a space file.
 
     Args:
-        source: A name from `preset_names()`, or the path of a file that ends in .yaml or .yml.
+        source: A name from `preset_names()`, one of another package, or the path of a file that ends in .yaml or .yml.
 
     Returns:
         The space.
 
     Raises:
-        InputError: Unknown preset, unreadable file, unknown key, or an impossible space; it says where.
+        InputError: Unknown space, unreadable file, or what cannot work in it; every mistake with file and line.
     """
-    content, where = _read(str(source), Path())
-    seen = [where]
-    if "extends" in content:
+    source_read = _with_base(_read(str(source), Path()), ())
+    return _made(source_read)
+
+
+def _with_base(source: Source, seen: tuple[str, ...]) -> Source:
+    """A source with what it extends, and so on."""
+    if source.where in seen or len(seen) >= _MAX_EXTENDS:
+        raise InputError(f"{seen[0]}: extends runs in a circle: {' -> '.join([*seen, source.where])}")
+    base = source.content.get("extends")
+    if base is None:
+        return source
+    if not isinstance(base, str):
+        raise InputError(f"{_at(source, ('extends',))}: extends: expected a space's name or a file, got {short(base)}")
+    if "name" not in source.content:
         # What differs from a space must not go by its name.
-        content.setdefault("name", Path(where).stem)
-    while "extends" in content:
-        base = content.pop("extends")
-        if not isinstance(base, str):
-            raise InputError(f"{where}: extends: expected a preset's name or a file, got {short(base)}")
-        base_content, where = _read(base, Path(where).parent if where.endswith((".yaml", ".yml")) else Path())
-        if where in seen or len(seen) >= _MAX_EXTENDS:
-            raise InputError(f"{seen[0]}: extends runs in a circle: {' -> '.join([*seen, where])}")
-        seen.append(where)
-        # A summary describes one space: another's does not fit this one.
-        content = {key: value for key, value in base_content.items() if key != "summary"} | content
-    return parse_space(content, where=seen[0])
+        source = replace(source, content={"name": Path(source.where).stem} | source.content)
+    read = _with_base(_read(base, source.folder), (*seen, source.where))
+    # A summary describes one space: another's does not fit this one.
+    table = resolved(read.content, read.names)[0].get("operations")
+    named = replace(read.without("summary"), names={**read.names, **(table if isinstance(table, dict) else {})})
+    return extended(named, source.without("extends"))
 
 
 def parse_space(content: object, where: str) -> Space:
     """Check a description that was read from somewhere.
 
     Args:
-        content: What YAML or JSON gave, without `extends`.
+        content: What YAML or JSON gave, without `extends` and `plugins`.
         where: What to call the source in an error message.
 
     Raises:
         InputError: Unknown key, wrong type, or an impossible space; it says at which key.
     """
-    try:
-        return Space(SpaceDescription.model_validate(content))
-    except ValidationError as error:
-        raise InputError(f"{where}: {describe_mistakes(error, SpaceDescription)}") from None
-
-
-def describe_mistakes(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say in words what pydantic found, at most three mistakes and the number of the others.
-
-    Args:
-        error: Of checking something against `model`.
-        model: Knows the keys that would have been right.
-    """
-    mistakes = [_describe(e, model) for e in error.errors()]
-    more = f"; and {len(mistakes) - 3} more" if len(mistakes) > 3 else ""
-    return "; ".join(mistakes[:3]) + more
-
-
-def _read(source: str, folder: Path) -> tuple[dict[str, Any], str]:
-    if not source.endswith((".yaml", ".yml")):
-        checked_name(source, preset_names(), "space", "or give a file that ends in .yaml")
-        text = resources.files("lighttrack_nas.search_spaces.presets").joinpath(f"{source}.yaml").read_text("utf-8")
-        return parse_yaml(text, source), f"space '{source}'"
-    path = folder / source
-    where = str(path)
-    content = parse_yaml(read_text(path, "space file"), f"space file '{path}'")
     if not isinstance(content, dict):
         raise InputError(f"{where}: expected a mapping of keys such as name, stages, towers; got {short(content)}")
-    return content, where
+    return _made(Source(content, where))
 
 
-def _describe(error: Any, model: type[BaseModel]) -> str:
-    place = ""
-    for part in error["loc"]:
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
-    if error["type"] == "extra_forbidden":
-        *path, key = error["loc"]
-        close = difflib.get_close_matches(str(key), _keys_at(model, path), n=1)
-        return f"unknown key '{place}'" + (f"; did you mean '{close[0]}'?" if close else "")
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] in ("value_error", "missing") or not place:
-        return f"{place}: {message}" if place else message
-    return f"{place}: {message}, got {short(error['input'])}"
+def _made(source: Source) -> Space:
+    content, mistakes = resolved(source.content, source.names)
+    found: SpaceDescription | None = None
+    try:
+        found = SpaceDescription.model_validate(content)
+    except ValidationError as error:
+        known = {mistake.place for mistake in mistakes}
+        # What follows from a mistake that was said already says nothing new.
+        mistakes += [each for each in mistakes_of(error, SpaceDescription) if not _follows(each.place, known)]
+    if found is None or mistakes:
+        raise listed_mistakes([(_at(source, each.place), each) for each in mistakes], source.where)
+    return Space(found)
 
 
-def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """The keys that a mapping may have which stands at a place of a model's content."""
-    found = _models_in(model)
-    for part in path:
-        inner = [each.model_fields[part].annotation for each in found if part in each.model_fields]
-        # Numbers of list items and tags of unions lead to no other model.
-        found = [each for annotation in inner for each in _models_in(annotation)] or found
-    return [key for each in found for key in each.model_fields]
+def _follows(place: tuple[str | int, ...], known: set[tuple[str | int, ...]]) -> bool:
+    return any(place[:2] == other[: len(place[:2])] for other in known)
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The models that an annotation speaks of, such as M in ``tuple[M, ...] | None``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [each for part in get_args(annotation) for each in _models_in(part)]
+def _at(source: Source, place: tuple[str | int, ...]) -> str:
+    of_both = source.line(("towers", "both", *place[2:])) if ("towers", "both") in source.lines else None
+    line = of_both if place[:1] == ("towers",) and of_both else source.line(place)
+    return f"{line[0]}:{line[1]}" if line else source.where
+
+
+def _read(name: str, folder: Path) -> Source:
+    if not name.endswith((".yaml", ".yml")):
+        return _named(name)
+    path = folder / name
+    if path.is_file() and path.stat().st_size > 4_000_000:
+        raise InputError(f"{path}: {path.stat().st_size:,} bytes; a space file has some thousands")
+    source = parse_source(read_text(path, "space file"), str(path), path.parent)
+    plugins = source.content.get("plugins")
+    if plugins is None:
+        return source
+    load_plugins(plugins, path.parent, _at(source, ("plugins",)))
+    return source.without("plugins")
+
+
+def _named(name: str) -> Source:
+    if name in preset_names():
+        text = resources.files(_PRESETS).joinpath(f"{name}.yaml").read_text("utf-8")
+        return parse_source(text, f"space '{name}'")
+    packaged = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in packaged:
+        checked_name(name, [*preset_names(), *packaged], "space", "or give a file that ends in .yaml")
+    return _packaged(packaged[name])
+
+
+def _packaged(entry: EntryPoint) -> Source:
+    package = entry.dist.name if entry.dist else "unknown"
+    try:
+        path = os.fspath(entry.load())
+    except Exception as error:  # whatever somebody's module raises while it is imported
+        raise InputError(
+            f"space '{entry.name}' of package '{package}' ({entry.value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}"
+        ) from None
+    return _read(path, Path())

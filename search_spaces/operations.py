@@ -1,28 +1,87 @@
-"""The operation registry: what a block or a tower layer may be, by the `kind` that a space file names.
+"""The operations that ship: what a block or a tower layer may be, by the `kind` that a space file names.
 
-Each kind is a small pydantic model of its parameters with a `build`. To add a kind, write such a class and add it to
-`Operation`. Torch is imported when something is built, not before.
+An operation is a small frozen record of parameters that builds a module from channels and stride. These records import
+no torch, so that a space is read and checked without it; what they build stands in `trackers`. Operations of other
+people come by `operation_registry.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer
 
 if TYPE_CHECKING:
     from torch import nn
 
+Attention = Literal["se", "eca", "none"]
+Activation = Literal["silu", "relu", "relu6", "hardswish", "gelu"]
+Squeeze = Annotated[float, Field(gt=0, le=1)]
+Expansion = Annotated[float, Field(gt=0, le=16, strict=False)]
 
-class _Parameters(BaseModel):
+
+class Operation(BaseModel):
+    """What stands at a place of a network. Equal records build equal modules.
+
+    Attributes:
+        kind: Its name in the registry.
+    """
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    def fits(self, inputs: int, outputs: int, stride: int) -> bool:
-        """Whether the operation can map `inputs` channels to `outputs` with this stride."""
-        return True
+    kind: str
+
+    PREFIX: ClassVar[str] = ""
+    """What names of candidates begin with, before their parameters."""
+    SHORT: ClassVar[Mapping[str, str]] = {"kernel": "k", "expansion": "e"}
+    """How a parameter is called in a candidate's name; others stand whole, between hyphens."""
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that came after spaces had been hashed: their defaults are not written."""
+    MODULE: ClassVar[str] = ""
+    """Module and class in `trackers` that it builds."""
+
+    def refusal(self, inputs: int, outputs: int, stride: int) -> str:
+        """Why it cannot map `inputs` channels to `outputs` with this stride; "" where it can."""
+        return ""
+
+    def build(self, inputs: int, outputs: int, stride: int) -> nn.Module:
+        """Build the module with fresh weights, ``(batch, inputs, h, w)`` to ``(batch, outputs, h / stride, ...)``."""
+        module, _, name = self.MODULE.rpartition(".")
+        built: nn.Module = getattr(import_module(f"lighttrack_nas.trackers.{module}"), name)(
+            inputs, outputs, stride, **self.parameters()
+        )
+        return built
+
+    def parameters(self) -> dict[str, Any]:
+        """Parameter by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+
+    def default_name(self) -> str:
+        """The name of this candidate where a space file gives none: its parameters that are not the usual ones."""
+        name = self.PREFIX
+        for parameter, field in type(self).model_fields.items():
+            value = getattr(self, parameter)
+            if parameter == "kind" or (not field.is_required() and value == field.default):
+                continue
+            short = self.SHORT.get(parameter)
+            written = _written(value) if short is not None else f"{parameter}-{_written(value)}"
+            name += f"{short}{written}" if short is not None else f"-{written}" if name else written
+        return name.lstrip("-")
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        return {name: value for name, value in content.items() if name not in self.LATER or value != fields[name].default}
 
 
-class _Convolution(_Parameters):
+def _written(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+
+
+class _Convolution(Operation):
     kernel: Annotated[int, Field(ge=1, le=31)]
 
     @field_validator("kernel")
@@ -34,56 +93,62 @@ class _Convolution(_Parameters):
 
 
 class InvertedResidual(_Convolution):
-    """`mbconv`: MBConv with squeeze-and-excitation, for backbones."""
+    """`mbconv`: MBConv, with squeeze-and-excitation unless told otherwise; for backbones."""
 
-    kind: Literal["mbconv"]
-    expansion: Annotated[float, Field(gt=0, le=16, strict=False)]
-    squeeze: Annotated[float, Field(gt=0, le=1)] = 0.25
+    kind: Literal["mbconv"] = "mbconv"
+    expansion: Expansion
+    squeeze: Squeeze = 0.25
+    attention: Attention = "se"
+    activation: Activation = "silu"
 
-    def build(self, inputs: int, outputs: int, stride: int) -> nn.Module:
-        """Build the block with fresh weights."""
-        from lighttrack_nas.trackers import blocks
-
-        return blocks.InvertedResidual(inputs, outputs, stride, self.kernel, self.expansion, self.squeeze)
+    LATER: ClassVar = frozenset({"attention", "activation"})
+    MODULE: ClassVar = "blocks.InvertedResidual"
 
 
 class SeparableConvolution(_Convolution):
     """`separable`: depthwise, squeeze-and-excitation, pointwise, with a residual; for backbones."""
 
-    kind: Literal["separable"]
-    squeeze: Annotated[float, Field(gt=0, le=1)] = 0.25
+    kind: Literal["separable"] = "separable"
+    squeeze: Squeeze = 0.25
+    attention: Attention = "se"
+    activation: Activation = "silu"
 
-    def build(self, inputs: int, outputs: int, stride: int) -> nn.Module:
-        """Build the block with fresh weights."""
-        from lighttrack_nas.trackers import blocks
-
-        return blocks.SeparableConvolution(inputs, outputs, stride, self.kernel, self.squeeze)
+    PREFIX: ClassVar = "separable"
+    SHORT: ClassVar = {"kernel": ""}
+    LATER: ClassVar = frozenset({"attention", "activation"})
+    MODULE: ClassVar = "blocks.SeparableConvolution"
 
 
 class TowerConvolution(_Convolution):
     """`dsconv`: depthwise, pointwise, BatchNorm, ReLU; for towers."""
 
-    kind: Literal["dsconv"]
+    kind: Literal["dsconv"] = "dsconv"
+    activation: Activation = "relu"
 
-    def fits(self, inputs: int, outputs: int, stride: int) -> bool:
-        """Whether the stride is 1: tower layers keep the map's size."""
-        return stride == 1
+    LATER: ClassVar = frozenset({"activation"})
+    MODULE: ClassVar = "blocks.TowerConvolution"
+
+    def refusal(self, inputs: int, outputs: int, stride: int) -> str:
+        """Tower layers keep the map's size."""
+        return "" if stride == 1 else "it keeps the size of the map: the stride must be 1"
 
     def build(self, inputs: int, outputs: int, stride: int) -> nn.Module:
         """Build the layer with fresh weights."""
         from lighttrack_nas.trackers import blocks
 
-        return blocks.TowerConvolution(inputs, outputs, self.kernel)
+        return blocks.TowerConvolution(inputs, outputs, **self.parameters())
 
 
-class Skip(_Parameters):
+class Skip(Operation):
     """`skip`: the identity."""
 
-    kind: Literal["skip"]
+    kind: Literal["skip"] = "skip"
 
-    def fits(self, inputs: int, outputs: int, stride: int) -> bool:
-        """Whether shape and stride allow to pass the input on."""
-        return inputs == outputs and stride == 1
+    PREFIX: ClassVar = "skip"
+
+    def refusal(self, inputs: int, outputs: int, stride: int) -> str:
+        """The input is passed on as it is."""
+        return "" if inputs == outputs and stride == 1 else "it passes its input on as it is"
 
     def build(self, inputs: int, outputs: int, stride: int) -> nn.Module:
         """Build the identity."""
@@ -92,7 +157,5 @@ class Skip(_Parameters):
         return nn.Identity()
 
 
-Operation = Annotated[
-    InvertedResidual | SeparableConvolution | TowerConvolution | Skip,
-    Field(discriminator="kind"),
-]
+BUILT_IN: tuple[type[Operation], ...] = (InvertedResidual, SeparableConvolution, TowerConvolution, Skip)
+"""The operations that need nothing registered."""

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription, TowerDescription
 from lighttrack_nas.search_spaces.normal_forms import count_words, earliest_placement
+from lighttrack_nas.search_spaces.operation_registry import plugin_files
+from lighttrack_nas.search_spaces.plugins import load_all
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.parsing import parse_json
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 OUTPUT = "output"
 """Label of the output layer's choice."""
+CORRELATION = "correlation"
+"""Label of the way in which template and search features are compared."""
 
 
 def width_label(branch: str) -> str:
@@ -64,6 +68,7 @@ class Space:
         candidates: dict[str, tuple[str, ...]] = {block.name: block.operations for block in description.blocks}
         self._blocks = tuple(candidates)
         candidates[OUTPUT] = tuple(block.name for block in description.exits)
+        candidates[CORRELATION] = description.correlation
         for branch in BRANCHES:
             tower = self.tower(branch)
             candidates[width_label(branch)] = tuple(str(width) for width in tower.widths)
@@ -85,8 +90,9 @@ class Space:
     def __repr__(self) -> str:
         return f"Space({self.name}, {len(self.labels)} choices, {self.hash})"
 
-    def __reduce__(self) -> tuple[type[Space], tuple[SpaceDescription]]:
-        return Space, (self.description,)
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The classes of registered operations are made while a process runs: another one makes its own.
+        return _restored, (self.description.model_dump(mode="json"), plugin_files(self.description.operations.values()))
 
     def tower(self, branch: str) -> TowerDescription:
         """The description of the "cls" or "reg" tower."""
@@ -97,15 +103,21 @@ class Space:
     def size(self) -> SpaceSize:
         """The number of label combinations and of different networks, both exact."""
         labels = math.prod(len(values) for values in self.labels.values())
-        backbones, product, exits = 0, 1, {block.name for block in self.description.exits}
-        for block in self.description.blocks:
-            product *= len(block.operations)
-            backbones += product if block.name in exits else 0
+        backbones, earlier, exits = 0, 1, {block.name for block in self.description.exits}
+        for index, stage in enumerate(self.description.stages):
+            layers = [block.operations for block in self.description.stage_blocks(index)]
+            behind = [n + 1 for n in range(stage.blocks) if f"{stage.name}-block{n}" in exits]
+            if stage.skip:
+                # What leaves behind an early block also leaves behind a late one, with skips between.
+                backbones += earlier * count_words(layers[: max(behind)], self._skips) if behind else 0
+            else:
+                backbones += earlier * sum(math.prod(map(len, layers[:count])) for count in behind)
+            earlier *= count_words(layers, self._skips)
         heads = math.prod(
             len(self.tower(branch).widths) * count_words(self.tower(branch).candidates, self._skips)
             for branch in BRANCHES
         )
-        return SpaceSize(labels=labels, networks=backbones * heads)
+        return SpaceSize(labels=labels, networks=backbones * heads * len(self.candidates[CORRELATION]))
 
     def architecture(self, choices: Mapping[str, str]) -> Architecture:
         """Check chosen values and make the architecture.
@@ -163,12 +175,29 @@ class Space:
     def canonical(self, architecture: Architecture) -> Architecture:
         """See `Architecture.canonical`."""
         chosen = self.chosen(self.path(architecture))
+        chosen |= self._early_backbone(chosen)
         for branch in BRANCHES:
             layers = self.tower(branch).candidates
             labels = [layer_label(branch, index) for index in range(len(layers))]
             placed = earliest_placement([chosen[label] for label in labels], layers, self._skips)
             chosen.update(zip(labels, placed, strict=True))
-        return self.architecture({label: chosen[label] for label in self.labels})
+        return self.architecture({label: chosen[label] for label in self.labels}).path()
+
+    def _early_backbone(self, chosen: Mapping[str, str]) -> dict[str, str]:
+        """The backbone's choices with the skips of each stage at its end, and the output as early as they leave it."""
+        moved: dict[str, str] = {}
+        alive = self.blocks_up_to(chosen[OUTPUT])
+        for index, stage in enumerate(self.description.stages):
+            blocks = [block for block in self.description.stage_blocks(index) if block.name in alive]
+            if not stage.skip or not blocks:
+                continue
+            layers = [block.operations for block in blocks]
+            placed = earliest_placement([chosen[block.name] for block in blocks], layers, self._skips)
+            moved |= {block.name: value for block, value in zip(blocks, placed, strict=True)}
+            if blocks[-1].name == chosen[OUTPUT]:
+                last = max(number for number, value in enumerate(placed) if value not in self._skips)
+                moved[OUTPUT] = next(block.name for block in blocks[last:] if block.name in self.candidates[OUTPUT])
+        return moved
 
     def from_json(self, text: str, where: str = "architecture") -> Architecture:
         """Read what `Architecture.to_json` wrote.
@@ -237,7 +266,12 @@ class Space:
 
     @property
     def _skips(self) -> frozenset[str]:
-        return frozenset(name for name, operation in self.description.operations.items() if operation.kind == "skip")
+        return self.description.skips
+
+
+def _restored(content: dict[str, Any], files: tuple[str, ...]) -> Space:
+    load_all(files)
+    return Space(SpaceDescription.model_validate(content))
 
 
 def parse_architecture(text: str, where: str) -> dict:

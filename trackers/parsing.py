@@ -36,14 +36,23 @@ def parse_yaml(text: str, where: str) -> Any:
     """
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "malformed"
-        raise InputError(f"{where} is no valid YAML{place}: {problem}") from None
-    except (ValueError, RecursionError) as error:
-        # Dates that do not exist, numbers without end, nesting without end.
-        raise InputError(f"{where} is no valid YAML: {_first_line(error)}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise malformed_yaml(error, where) from None
+
+
+def malformed_yaml(error: Exception, where: str) -> InputError:
+    """What to say of YAML that cannot be read.
+
+    Args:
+        error: PyYAML's; or of dates that do not exist, numbers without end, nesting without end.
+        where: What to call the source.
+    """
+    mark = getattr(error, "problem_mark", None)
+    place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    problem = getattr(error, "problem", None) or (
+        "malformed" if isinstance(error, yaml.YAMLError) else _first_line(error)
+    )
+    return InputError(f"{where} is no valid YAML{place}: {problem}")
 
 
 def parse_json(text: str, where: str) -> Any:

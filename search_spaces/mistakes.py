@@ -1,0 +1,134 @@
+"""Mistakes in what a person wrote: where each is, and what it says."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.parsing import short
+
+_MOST = 12
+
+
+class Mistake(NamedTuple):
+    """One thing that is wrong.
+
+    Attributes:
+        place: Keys and list positions from the top.
+        text: What is wrong, and what would be right.
+        named: Whether the text names the place itself.
+    """
+
+    place: tuple[str | int, ...]
+    text: str
+    named: bool = False
+
+    def __str__(self) -> str:
+        written = "" if self.named else written_place(self.place)
+        return f"{written}: {self.text}" if written else self.text
+
+
+class Mistakes(ValueError):
+    """Several mistakes at once.
+
+    Args:
+        found: One or more.
+    """
+
+    def __init__(self, found: Iterable[Mistake]) -> None:
+        self.found = tuple(found)
+        super().__init__("; ".join(map(str, self.found)))
+
+
+def written_place(place: Sequence[str | int]) -> str:
+    """A place as people write it: ``stages[1].channels``."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
+    """What pydantic found, in words.
+
+    Args:
+        error: Of checking something against `model`.
+        model: Knows the keys that would have been right.
+    """
+    found: list[Mistake] = []
+    for each in error.errors():
+        inner = each.get("ctx", {}).get("error")
+        if isinstance(inner, Mistakes):
+            found += inner.found
+        else:
+            found.append(_mistake(each, model))
+    return found
+
+
+def describe_mistakes(error: ValidationError, model: type[BaseModel]) -> str:
+    """What pydantic found in one line, at most three mistakes and the number of the others.
+
+    Args:
+        error: Of checking something against `model`.
+        model: Knows the keys that would have been right.
+    """
+    found = [str(mistake) for mistake in mistakes_of(error, model)]
+    more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+    return "; ".join(found[:3]) + more
+
+
+def listed_mistakes(located: Sequence[tuple[str, Mistake]], where: str) -> InputError:
+    """All mistakes of a source as one error: a line each where there are several.
+
+    Args:
+        located: ``FILE:LINE``, or the source's name, and the mistake.
+        where: What to call the source.
+    """
+    lines = list(dict.fromkeys(f"{at}: {mistake}" for at, mistake in located))
+    if len(lines) == 1:
+        return InputError(lines[0])
+    more = [f"... and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+    return InputError("\n  ".join([f"{where} has {len(lines)} mistakes:", *lines[:_MOST], *more]))
+
+
+def unknown(name: object, known: Iterable[object], what: str) -> str:
+    """``unknown WHAT 'name'; did you mean 'close'? known: ...``."""
+    names = [str(each) for each in known]
+    close = difflib.get_close_matches(str(name), names, n=1)
+    return f"unknown {what} {short(name)}" + (f"; did you mean '{close[0]}'?" if close else ";") + (
+        f" known: {', '.join(names)}"
+    )
+
+
+def _mistake(error: Any, model: type[BaseModel]) -> Mistake:
+    place = tuple(error["loc"])
+    if error["type"] == "extra_forbidden":
+        *path, key = place
+        close = difflib.get_close_matches(str(key), _keys_at(model, path), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return Mistake(place, f"unknown key '{written_place(place)}'" + hint, named=True)
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] in ("value_error", "missing") or not place:
+        return Mistake(place, message)
+    return Mistake(place, f"{message}, got {short(error['input'])}")
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that a mapping may have which stands at a place of a model's content."""
+    found = _models_in(model)
+    for part in path:
+        inner = [each.model_fields[part].annotation for each in found if part in each.model_fields]
+        # Numbers of list items and tags of unions lead to no other model.
+        found = [each for annotation in inner for each in _models_in(annotation)] or found
+    return [key for each in found for key in each.model_fields]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an annotation speaks of, such as M in ``tuple[M, ...] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [each for part in get_args(annotation) for each in _models_in(part)]

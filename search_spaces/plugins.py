@@ -1,0 +1,71 @@
+"""Python files of people's own operations, which a space file names under `plugins`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.parsing import short
+
+VARIABLE = "LIGHTTRACK_NAS_PLUGINS"
+"""Environment variable with more files, for commands that are given a model instead of a space file."""
+
+
+def load_plugins(names: object, folder: Path, where: str) -> None:
+    """Run the files that a space file names, each once in a process.
+
+    Args:
+        names: What stands under `plugins`: files in the folder or below it.
+        folder: Of the space file.
+        where: What to call the place in an error message.
+
+    Raises:
+        InputError: No list of such files, or one fails; it says which and why.
+    """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{where}: plugins: expected a list of Python files, got {short(names)}")
+    for name in names:
+        path = (folder / name).resolve()
+        if not name.endswith(".py") or Path(name).is_absolute() or not path.is_relative_to(folder.resolve()):
+            raise InputError(f"{where}: plugins: expected Python files beside the space file or below it, got '{name}'")
+        load_plugin(path, where)
+
+
+def load_plugin(path: Path, where: str) -> None:
+    """Run a Python file that registers operations, once in a process.
+
+    Raises:
+        InputError: It cannot be read, or fails.
+    """
+    resolved = path.resolve()
+    name = f"lighttrack_nas_plugin_{path.stem}_{hashlib.sha256(str(resolved).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return
+    spec = spec_from_file_location(name, resolved)
+    if not resolved.is_file() or spec is None or spec.loader is None:
+        raise InputError(f"{where}: plugin '{path}' cannot be read: no such file")
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # as an import does, so that its classes pickle within this process
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever somebody's file raises
+        del sys.modules[name]
+        said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise InputError(f"{where}: plugin '{path}' fails: {said}") from None
+
+
+def load_named_plugins() -> None:
+    """Run the files that the environment variable names, separated as the system separates paths."""
+    for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
+        load_plugin(Path(name), VARIABLE)
+
+
+def load_all(files: Sequence[str]) -> None:
+    """Run files by their paths, as another process knew them."""
+    for file in files:
+        load_plugin(Path(file), "plugins")
