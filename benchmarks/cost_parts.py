@@ -1,4 +1,4 @@
-"""What every candidate costs at every place where it may stand, counted by fvcore.
+"""What every candidate costs in its deployed form at every place where it may stand, counted by fvcore.
 
 The space alone decides on which shapes a part works: those of a block follow from its place, those of a tower's layer
 from the tower's width and the output's stride. So a part is counted once for each of these, and what an architecture
@@ -19,6 +19,7 @@ from lighttrack_nas.search_spaces.builder import Factories, build
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.space import Space, layer_label, width_label
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork, Tower
+from lighttrack_nas.trackers.reparameterise import reparameterise
 
 COLUMNS = ("macs", "params", "macs_template")
 """Multiply-adds of a tracked frame, parameters, multiply-adds of the template branch."""
@@ -82,7 +83,7 @@ def count_parts(space: Space, search_size: int, progress: Progress | None = None
     """
     tell = progress or (lambda _amount, _where: None)
     with torch.random.fork_rng(devices=[]):  # the weights do not matter, but drawing them must not show
-        network = build(space, AllCandidates()).eval()
+        network = reparameterise(build(space, AllCandidates()).eval())
     backbone = _Chain([network.backbone.stem, *network.backbone.blocks.values()])
     names = ["", *network.backbone.blocks]  # the stem has no label
     template, search = (torch.zeros(1, 3, size, size) for size in (space.description.template_size, search_size))

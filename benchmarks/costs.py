@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of a network, counted by fvcore."""
+"""Parameters and multiply-adds of a network in the form in which it is deployed, counted by fvcore."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork, TemplateBranch, TrackBranch
+from lighttrack_nas.trackers.reparameterise import reparameterise
 
 SMALLEST_CROP, LARGEST_CROP = 16, 2048
 """Sides of a crop, pixels, as a space may declare them."""
@@ -22,13 +23,18 @@ CONVENTION = (
     "one multiply-add counts as one; BatchNorm (2 an element, eval mode), pooling and the correlation's matmul are "
     "counted, activations and additions are not"
 )
-# Element-wise operations, which fvcore leaves out by design; anything else that it leaves out is reported.
+# Element-wise operations and zeros around a map, which fvcore leaves out by design; anything else is reported.
 _FREE = {
     "aten::add",
+    "aten::sub",
     "aten::mul",
+    "aten::pad",
     "aten::silu_",
+    "aten::gelu",
+    "aten::hardswish_",
     "aten::hardsigmoid",
     "aten::relu_",
+    "aten::relu6_",
     "aten::sigmoid",
     "aten::exp",
     "aten::clamp",
@@ -45,10 +51,10 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Costs:
-    """What one architecture costs.
+    """What one architecture costs when it is deployed: branches that exist for training alone are merged first.
 
     Attributes:
-        params: Trainable parameters.
+        params: Parameters of the deployed network.
         macs: Multiply-adds of one tracked frame: the search branch, the template's features given. This is what the
             paper calls FLOPs (530 M for LightTrack-Mobile).
         macs_template: Multiply-adds of the template branch, paid once a target.
@@ -78,10 +84,11 @@ class Costs:
 def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | None = None) -> Costs:
     """Count an architecture's or a plain network's parameters and multiply-adds.
 
-    The template size is the network's own: the correlation's kernels are its positions.
+    What is counted is its deployed form (`trackers.reparameterise`); most networks have no other. The template size is
+    the network's own: the correlation's kernels are its positions.
 
     Args:
-        subject: An architecture, which is built, or a network, which is left in the mode it was in.
+        subject: An architecture, which is built, or a network, which is left as it is.
         search_size: Side of the search crop, pixels, 16 to 2048; None means the smaller of the network's own.
 
     Returns:
@@ -90,7 +97,7 @@ def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | Non
     Raises:
         InputError: The search size is out of range.
     """
-    network = _with_zeros(subject) if isinstance(subject, Architecture) else subject
+    network = reparameterise(_with_zeros(subject) if isinstance(subject, Architecture) else subject)
     modes = {module: module.training for module in network.modules()}
     device = next(network.parameters()).device
     template_size = network.geometry.template_size

@@ -36,6 +36,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.reparameterise import reparameterise
 from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
 from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime, make_program
 
@@ -141,8 +142,8 @@ def measure_latency(
 
     Args:
         subject: An architecture, which is built with random weights, or a network, of which a copy is timed.
-        runtime: Of `trackers.runtimes.program.RUNTIMES`. "torch" runs the network as it is, the others with its norms
-            folded, as it is exported.
+        runtime: Of `trackers.runtimes.program.RUNTIMES`. All run the deployed form (`trackers.reparameterise`): "torch"
+            with its norms, the others with the norms folded, as it is exported.
         threads: On the CPU; torch's own number is restored after it.
         device: "cpu", or what the runtime calls its accelerator, such as "cuda".
         precision: "float32", or "float16" and "bfloat16" where the runtime offers them.
@@ -301,17 +302,17 @@ def _step(subject: Subject, branch: str, runtime: str, options: Options) -> tupl
 
 
 def branch_graph(network: SiameseNetwork, branch: str, runtime: str) -> Graph:
-    """A branch of a network as a runtime is timed with it: as it is in torch, with its norms folded elsewhere."""
+    """A branch of a deployed network, as a runtime is timed with it: as it is in torch, else with its norms folded."""
     size = network.geometry.search_sizes[0]
     graph = template_graph(network) if branch == "template" else track_graph(network, size)
     return replace(graph, module=_AsItIs(network, branch)) if runtime == "torch" else graph
 
 
 def network_of(subject: Subject) -> SiameseNetwork:
-    """A network to time, in eval mode on the CPU: a copy, or an architecture's with random weights."""
+    """A network to time, deployed, in eval mode on the CPU: a copy, or an architecture's with random weights."""
     if isinstance(subject, SiameseNetwork):
-        return copy.deepcopy(subject).cpu().eval()
+        return reparameterise(copy.deepcopy(subject).cpu().eval())
     # Weights of ordinary size: denormal numbers would cost extra.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return subject.space.network(subject).eval()
+        return reparameterise(subject.space.network(subject).eval())

@@ -1,7 +1,7 @@
 """The pieces that the networks of a space are made of, each once, and which of them an architecture runs for a frame.
 
-A piece is a candidate on the shapes on which it works. The space alone decides on these, so that blocks of one stage,
-and layers of one tower width, share most of their pieces.
+A piece is a candidate, in its deployed form, on the shapes on which it works. The space alone decides on these, so that
+blocks of one stage, and layers of one tower width, share most of their pieces.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lighttrack_nas.search_spaces.builder import build
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
 from lighttrack_nas.trackers.network import Tower
+from lighttrack_nas.trackers.reparameterise import reparameterise
 
 PARTS = ("backbone", "fusion", "towers")
 """Where a piece may stand; the neck counts as fusion."""
@@ -95,7 +96,7 @@ def find_pieces(space: Space) -> Pieces:
     description = space.description
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # weights of ordinary size, the same every time
-        network = build(space, AllCandidates()).eval()
+        network = reparameterise(build(space, AllCandidates()).eval())
     image = torch.zeros(1, 3, description.search_sizes[0], description.search_sizes[0])
     template = torch.zeros(1, 3, description.template_size, description.template_size)
     found = _Collection()

@@ -219,10 +219,11 @@ def _difference(wanted: Architecture, found: Architecture) -> str | None:
 
 
 def _tracker(model: Model, hyper_parameters: HyperParameters | str | Path | None, device: str) -> SiameseTracker:
+    from lighttrack_nas.trackers.reparameterise import reparameterise
     from lighttrack_nas.trackers.torch_network import TorchNetwork
 
     chosen = model.hyper_parameters if hyper_parameters is None else load_hyper_parameters(hyper_parameters)
-    return SiameseTracker(TorchNetwork(model.network, device), chosen)
+    return SiameseTracker(TorchNetwork(reparameterise(model.network), device), chosen)
 
 
 def _exported_tracker(

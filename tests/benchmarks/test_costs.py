@@ -6,11 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lighttrack_nas.benchmarks.cost_parts import count_parts
 from lighttrack_nas.benchmarks.costs import measure_costs
+from lighttrack_nas.benchmarks.latency import network_of
+from lighttrack_nas.benchmarks.latency_pieces import find_pieces
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.blocks import InvertedResidual
+from lighttrack_nas.trackers.blocks import InvertedResidual, TowerConvolution
+from lighttrack_nas.trackers.reparameterise import reparameterise
 
 TINY = load_space("lighttrack-tiny")
 
@@ -89,3 +94,50 @@ def test_the_same_network_costs_the_same() -> None:
     architecture = TINY.sample(np.random.default_rng(4))
     first, second = measure_costs(architecture), measure_costs(architecture.canonical())
     assert (first.params, first.macs, first.macs_template) == (second.params, second.macs, second.macs_template)
+
+
+def merged(layer: TowerConvolution) -> nn.Module:
+    """A deployed form with costs of its own: one convolution where three modules were."""
+    kernel = layer.depthwise.kernel_size[0]
+    outputs = layer.norm.num_features
+    return nn.Conv2d(layer.depthwise.in_channels, outputs, kernel, padding=kernel // 2, groups=1)
+
+
+def test_the_deployed_form_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = TINY.architecture({label: values[0] for label, values in TINY.labels.items()})
+    trained = measure_costs(architecture)
+    monkeypatch.setattr(TowerConvolution, "reparameterised", merged, raising=False)
+    deployed = measure_costs(architecture)
+    network = TINY.network(architecture)
+    assert measure_costs(network) == deployed == measure_costs(reparameterise(network))
+    assert any(isinstance(module, TowerConvolution) for module in network.modules())
+    layers = [module for module in network.cls_head.modules() if isinstance(module, TowerConvolution)]
+    cells = (128 // network.stride) ** 2
+    weights = sum(layer.depthwise.in_channels * layer.norm.num_features * 9 for layer in layers)
+    width = layers[0].norm.num_features
+    assert deployed.parts["cls_head"] == {
+        "macs": cells * (weights + 9 * width),
+        "params": weights + len(layers) * width + 9 * width + 1,
+    }
+    assert {part: deployed.parts[part] for part in ("backbone", "neck", "fusion")} == {
+        part: trained.parts[part] for part in ("backbone", "neck", "fusion")
+    }
+
+
+def test_parts_are_counted_in_the_deployed_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`count_parts` itself refuses parts that do not add up to the count of a whole network."""
+    before = count_parts(TINY, 128)
+    monkeypatch.setattr(TowerConvolution, "reparameterised", merged, raising=False)
+    after = count_parts(TINY, 128)
+    for one, other in zip(before.places, after.places, strict=True):
+        in_a_tower = one.part.endswith("head") and one.label != ""
+        assert np.array_equal(one.costs, other.costs) != in_a_tower
+
+
+def test_networks_are_timed_in_the_deployed_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = TINY.sample(np.random.default_rng(0))
+    assert any(isinstance(module, TowerConvolution) for module in network_of(architecture).modules())
+    monkeypatch.setattr(TowerConvolution, "reparameterised", merged, raising=False)
+    timed = [network_of(architecture), network_of(TINY.network(architecture))]
+    timed += [piece.module for piece in find_pieces(TINY).pieces.values()]
+    assert not any(isinstance(module, TowerConvolution) for whole in timed for module in whole.modules())

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WriteImages = Callable[[Path, Iterable[str]], None]
 WriteVideo = Callable[..., Path]
@@ -50,3 +54,26 @@ def moving_square() -> list[np.ndarray]:
         cv2.circle(frame, (x + 12, 50), 6, (0, 255, 0), -1)
         frames.append(frame)
     return frames
+
+
+@pytest.fixture(scope="session")
+def unsettled() -> "Callable[[nn.Module], nn.Module]":
+    """Gives norms statistics and weights as training leaves them; the module is in eval mode then."""
+    import torch
+    from torch import nn
+
+    def give(module: nn.Module) -> nn.Module:
+        generator = torch.Generator().manual_seed(0)
+        for norm in module.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                for values, low, high in (
+                    (norm.running_mean, -0.3, 0.3),
+                    (norm.running_var, 0.3, 1.5),
+                    (norm.weight.data, 0.5, 1.5),
+                    (norm.bias.data, -0.3, 0.3),
+                ):
+                    assert values is not None
+                    values.uniform_(low, high, generator=generator)
+        return module.eval()
+
+    return give

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,32 +12,20 @@ import torch
 from torch import nn
 
 from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.trackers.correlation import DepthwiseFusion, Neck
 from lighttrack_nas.trackers.crops import network_input, raw_input
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.operations.reparameterised import ReparameterisedConvolution
 from lighttrack_nas.trackers.runtimes.folding import fold_norms
 from lighttrack_nas.trackers.runtimes.graphs import CORRELATIONS, Graph, template_graph, track_graph
 from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, quantise_graph, write_graph
 
-
-def unsettled(module: nn.Module) -> nn.Module:
-    """Give norms statistics and weights as training leaves them."""
-    generator = torch.Generator().manual_seed(0)
-    for norm in module.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            for values, low, high in (
-                (norm.running_mean, -0.3, 0.3),
-                (norm.running_var, 0.3, 1.5),
-                (norm.weight.data, 0.5, 1.5),
-                (norm.bias.data, -0.3, 0.3),
-            ):
-                assert values is not None
-                values.uniform_(low, high, generator=generator)
-    return module.eval()
+Unsettled = Callable[[nn.Module], nn.Module]
 
 
 @pytest.fixture(scope="module")
-def network() -> SiameseNetwork:
+def network(unsettled: Unsettled) -> SiameseNetwork:
     space = load_space("lighttrack-tiny")
     torch.manual_seed(0)
     made = unsettled(space.network(space.sample(np.random.default_rng(1))))
@@ -57,7 +47,7 @@ class Chain(nn.Module):
         return self.late(features + read_twice) * self.shared(read_twice)
 
 
-def test_norms_fold_wherever_they_stand() -> None:
+def test_norms_fold_wherever_they_stand(unsettled: Unsettled) -> None:
     torch.manual_seed(0)
     chain = unsettled(Chain())
     image = torch.randn(2, 3, 9, 9)
@@ -131,6 +121,52 @@ def test_raw_equals_normalised_to_the_border(network: SiameseNetwork) -> None:
         found = template_graph(network, raw=True).module(torch.from_numpy(raw_input(crop)))
         wanted = network.template(torch.from_numpy(network_input(crop)))
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5 * float(wanted.abs().max()))
+
+
+@pytest.fixture(scope="module")
+def extended(network: SiameseNetwork, unsettled: Unsettled) -> SiameseNetwork:
+    """A network with branches that merge, attention in its neck, and a depthwise correlation."""
+    torch.manual_seed(1)
+    made, channels = copy.deepcopy(network), network.exit.channels
+    last = network.exit.block
+    made.backbone.blocks[last] = nn.Sequential(
+        made.backbone.blocks[last], ReparameterisedConvolution(channels, channels, 1, kernel=3)
+    )
+    neck = made.necks[str(channels)] = Neck(channels, attention_heads=4)
+    assert neck.attention is not None
+    nn.init.normal_(neck.attention.projection.weight, std=0.1)
+    made.fusions[str(network.exit.kernels)] = DepthwiseFusion(channels, 64)
+    unsettled(made)
+    return made
+
+
+@pytest.mark.parametrize("correlation", CORRELATIONS)
+def test_graphs_hold_the_deployed_form(correlation: str, extended: SiameseNetwork) -> None:
+    template, track = template_graph(extended), track_graph(extended, 128, correlation=correlation, dynamic=True)
+    for graph, original in ((template, extended.template), (track, extended.track)):
+        assert not any("branches.full" in name for name, _ in graph.module.named_modules())
+        with torch.inference_mode():
+            torch.testing.assert_close(graph.module(*graph.inputs), original(*graph.inputs), rtol=1e-4, atol=1e-4)
+    assert any(isinstance(module, ReparameterisedConvolution) for module in extended.modules())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "ncnn"])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_every_runtime_runs_the_extended_network(
+    runtime: str, dynamic: bool, extended: SiameseNetwork, tmp_path: Path
+) -> None:
+    pytest.importorskip({"onnxruntime": "onnxscript", "openvino": "openvino", "ncnn": "pnnx"}[runtime])
+    write_graph(runtime, track_graph(extended, 128, dynamic=dynamic), tmp_path / "track")
+    program = open_program(runtime, tmp_path / "track", Options())
+    torch.manual_seed(0)
+    features = torch.randn(1, extended.exit.channels, 8, 8)
+    for size in (128, 160) if dynamic else (128,):
+        image = torch.randn(1, 3, size, size)
+        with torch.inference_mode():
+            wanted = extended.track(features, image)
+        for found, one in zip(program.run(features.numpy(), image.numpy()), wanted, strict=True):
+            assert np.abs(found - one.numpy()).max() <= 1e-4 * float(one.abs().max())
 
 
 def calibration(network: SiameseNetwork, count: int) -> list[tuple[np.ndarray, ...]]:

@@ -51,5 +51,6 @@ class ShuffleBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(batch, inputs, h, w)`` to ``(batch, outputs, h / stride, w / stride)``."""
         beside, convolved = torch.chunk(features, 2, dim=1) if self.halves else (features, features)
-        both = torch.stack([self.beside(beside), self.convolved(convolved)], dim=2)
-        return both.flatten(1, 2)  # the channels of both take turns, as ShuffleNet shuffles two groups
+        both = torch.cat([self.beside(beside), self.convolved(convolved)], dim=1)
+        batch, channels, height, width = both.shape
+        return both.view(batch, 2, channels // 2, height, width).transpose(1, 2).reshape(both.shape)

@@ -1,4 +1,4 @@
-"""A network's graphs: one for the template, one for every frame."""
+"""A network's graphs, in its deployed form: one for the template, one for every frame."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from lighttrack_nas.trackers.crops import DEVIATION, MEAN
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.network import SiameseNetwork, TemplateBranch, TrackBranch
+from lighttrack_nas.trackers.reparameterise import reparameterise
 from lighttrack_nas.trackers.runtimes.folding import fold_norms
 
 CORRELATIONS = ("matmul", "convolution")
-"""How a track graph correlates: a product of matrices, or a 1x1 convolution whose kernels are the template's map."""
+"""How a track graph correlates: a product of matrices, or a 1x1 convolution whose kernels are the template's map.
+
+A depthwise correlation is a convolution with either.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def template_graph(network: SiameseNetwork, *, size: int | None = None, raw: boo
         InputError: The size gives another number of correlation kernels than the network was built for.
     """
     side = _checked_template_size(network, size)
-    module = fold_norms(TemplateBranch(network))
+    module = fold_norms(TemplateBranch(reparameterise(network)))
     return Graph(module, (_take_image(module, side, raw),), ("image",), ("features",))
 
 
@@ -86,11 +90,11 @@ def track_graph(
         raise InputError(
             f"search size {search_size}: expected a multiple of the network's stride {stride}, or a little less"
         )
-    network = copy.deepcopy(network)
+    network = copy.deepcopy(reparameterise(network))
     if correlation == "convolution":
         for name, fusion in network.fusions.items():
-            assert isinstance(fusion, Fusion)
-            network.fusions[name] = _ConvolutionFusion(fusion)
+            if isinstance(fusion, Fusion):
+                network.fusions[name] = _ConvolutionFusion(fusion)
     rows = math.isqrt(network.exit.kernels)
     features = _noise(1, network.exit.channels, rows, rows)
     module = fold_norms(TrackBranch(network))
