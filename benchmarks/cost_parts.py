@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from lighttrack_nas.benchmarks.costs import count_operations, measure_costs, parameters_of, uncounted_of
 from lighttrack_nas.search_spaces.builder import Factories, build
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import Space, layer_label, width_label
+from lighttrack_nas.search_spaces.space import CORRELATION, Space, layer_label, width_label
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork, Tower
 from lighttrack_nas.trackers.reparameterise import reparameterise
 
@@ -133,13 +133,17 @@ def _count_fusions(
     network: SiameseNetwork, of_template: dict[str, Tensor], of_search: dict[str, Tensor], tell: Progress
 ) -> list[_Row]:
     """Neck and fusion, on the features by block."""
-    counted = []
+    necks, fusions = [], []
     for exit_ in network.exits:
-        module = Fused(network.necks[str(exit_.channels)], network.fusions[str(exit_.kernels)])
         features = (of_template[exit_.block], of_search[exit_.block])
-        counted.append(_count_modules(module, ("neck", "fusion"), features))
+        counted = [
+            _count_modules(Fused(network.necks[str(exit_.channels)], fusion), ("neck", "fusion"), features)
+            for fusion in candidates_of(network.fusions[exit_.fusion_key])
+        ]
+        necks.append([[counted[0]["neck"]]])
+        fusions.append([[costs["fusion"] for costs in counted]])
         tell(1, f"fusion behind {exit_.block}")
-    return [_Row(part, "", "", [[[costs[part]]] for costs in counted]) for part in ("neck", "fusion")]
+    return [_Row("neck", "", "", necks), _Row("fusion", CORRELATION, "", fusions)]
 
 
 def _count_towers(

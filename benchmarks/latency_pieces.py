@@ -16,7 +16,7 @@ from lighttrack_nas.benchmarks.cost_parts import AllCandidates, Fused, candidate
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.builder import build
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, Space, layer_label, width_label
 from lighttrack_nas.trackers.network import Tower
 from lighttrack_nas.trackers.reparameterise import reparameterise
 
@@ -50,7 +50,7 @@ class Pieces:
         pieces: By name, which is the candidate's with the shapes.
         stem: The first piece of every network.
         blocks: By block.
-        fusions: By output.
+        fusions: By output, by correlation.
         layers: By output, branch and width: a place a layer.
         predictions: By output, branch and width.
     """
@@ -59,7 +59,7 @@ class Pieces:
     pieces: Mapping[str, Piece]
     stem: str
     blocks: Mapping[str, Place]
-    fusions: Mapping[str, str]
+    fusions: Mapping[str, Place]
     layers: Mapping[tuple[str, str, str], Sequence[Place]]
     predictions: Mapping[tuple[str, str, str], str]
 
@@ -79,7 +79,7 @@ class Pieces:
             where = (output, branch, chosen[width_label(branch)])
             towers += [layer[chosen[layer_label(branch, index)]] for index, layer in enumerate(self.layers[where])]
             towers.append(self.predictions[where])
-        used = (backbone, [self.fusions[output]], towers)
+        used = (backbone, [self.fusions[output][chosen[CORRELATION]]], towers)
         return {part: [name for name in names if name] for part, names in zip(PARTS, used, strict=True)}
 
 
@@ -111,9 +111,15 @@ def find_pieces(space: Space) -> Pieces:
         behind[name] = (target, search)
     fusions, layers, predictions = {}, {}, {}
     for exit_ in network.exits:
-        fusion = Fused(network.necks[str(exit_.channels)], network.fusions[str(exit_.kernels)])
-        fusions[exit_.block] = found.add("fusion", fusion, *behind[exit_.block])
-        fused = fusion(*behind[exit_.block])
+        candidates = [
+            Fused(network.necks[str(exit_.channels)], fusion)
+            for fusion in candidates_of(network.fusions[exit_.fusion_key])
+        ]
+        fusions[exit_.block] = {
+            name: found.add("fusion" if name == "pixelwise" else f"{name} fusion", fusion, *behind[exit_.block])
+            for name, fusion in zip(space.candidates[CORRELATION], candidates, strict=True)
+        }
+        fused = candidates[0](*behind[exit_.block])
         for branch, head in zip(BRANCHES, (network.cls_head, network.reg_head), strict=True):
             for width, tower in zip(space.candidates[width_label(branch)], candidates_of(head), strict=True):
                 assert isinstance(tower, Tower)

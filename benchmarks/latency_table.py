@@ -21,7 +21,7 @@ from lighttrack_nas.benchmarks.fingerprint import Fingerprint, differences, read
 from lighttrack_nas.benchmarks.latency_pieces import Pieces, find_pieces
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, Space, layer_label, width_label
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.parsing import parse_json, read_text
@@ -213,8 +213,9 @@ class LatencyTable:
         """For the output and widths of an architecture: what is always there, and by label what each value adds."""
         pieces, chosen = self._pieces, self.space.chosen(architecture)
         output = chosen[OUTPUT]
-        fixed = self.correction.rest_ms + self._ms("backbone", pieces.stem) + self._ms("fusion", pieces.fusions[output])
+        fixed = self.correction.rest_ms + self._ms("backbone", pieces.stem)
         places = {name: ("backbone", pieces.blocks[name]) for name in self.space.blocks_up_to(output)}
+        places[CORRELATION] = ("fusion", pieces.fusions[output])
         for branch in BRANCHES:
             where = (output, branch, chosen[width_label(branch)])
             fixed += self._ms("towers", pieces.predictions[where])

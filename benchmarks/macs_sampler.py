@@ -17,7 +17,7 @@ from lighttrack_nas.benchmarks.cost_parts import COLUMNS, Place
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import OUTPUT, width_label
+from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, width_label
 from lighttrack_nas.trackers.errors import InputError
 
 _UNITS = 64
@@ -223,7 +223,7 @@ class _OutputSums(NamedTuple):
 
     Attributes:
         offset: Units of the cheapest.
-        labels: Of the blocks up to the output.
+        labels: Of the blocks up to the output, and of the correlation.
         blocks: Their choices.
         towers: Both.
         rests: Odds of the sum without each tower and those after it.
@@ -242,7 +242,7 @@ class _OutputSums(NamedTuple):
 
 def _output_sums(table: CostTable, output: int, lowest: int, unit: float) -> _OutputSums:
     name = table.space.candidates[OUTPUT][output]
-    alive = set(table.space.blocks_up_to(name))
+    alive = {*table.space.blocks_up_to(name), CORRELATION}
     fixed, labels, steps, error = 0, [], [], 0.0
     for place in table.places:
         if not place.branch:

@@ -13,9 +13,9 @@ from torch import nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BlockPlace, SpaceDescription, TowerDescription
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, Space, layer_label, width_label
 from lighttrack_nas.trackers.blocks import Stem
-from lighttrack_nas.trackers.correlation import Fusion, Neck
+from lighttrack_nas.trackers.correlation import DepthwiseFusion, Fusion, Neck
 from lighttrack_nas.trackers.network import Backbone, ChosenOutput, Exit, Geometry, SiameseNetwork, Tower
 
 Factories = Mapping[str, Callable[[], nn.Module]]
@@ -53,9 +53,7 @@ def build_network(architecture: Architecture) -> SiameseNetwork:
 def build(space: Space, chooser: Chooser) -> SiameseNetwork:
     """Build the network of a space, with a chooser deciding at every place."""
     description = space.description
-    exits = tuple(
-        Exit(block.name, block.outputs, block.total_stride, description.kernels(block)) for block in description.exits
-    )
+    exits = tuple(_exit(description, block) for block in description.exits)
     output, takeable = chooser.output([exit_.block for exit_ in exits])
     reachable = space.blocks_up_to(exits[max(takeable)].block)
     live = [exits[index] for index in takeable]
@@ -63,10 +61,13 @@ def build(space: Space, chooser: Chooser) -> SiameseNetwork:
         backbone=build_backbone(space, chooser, reachable),
         exits=exits,
         output=output,
-        necks={str(channels): Neck(channels) for channels in sorted({exit_.channels for exit_ in live})},
+        necks={
+            str(channels): Neck(channels, description.neck_attention)
+            for channels in sorted({exit_.channels for exit_ in live})
+        },
         fusions={
-            str(kernels): Fusion(kernels, description.fused_channels)
-            for kernels in sorted({exit_.kernels for exit_ in live})
+            exit_.fusion_key: _fusion(description, exit_, chooser)
+            for exit_ in sorted(live, key=lambda exit_: (exit_.kernels, exit_.channels))
         },
         cls_head=_head(description, "cls", description.towers.cls, 1, chooser),
         reg_head=_head(description, "reg", description.towers.reg, 4, chooser),
@@ -78,6 +79,21 @@ def build(space: Space, chooser: Chooser) -> SiameseNetwork:
             box_scale=description.predictions.box_scale,
         ),
     )
+
+
+def _exit(description: SpaceDescription, block: BlockPlace) -> Exit:
+    kernels = description.kernels(block)
+    # Only the kernels decide on a pixel-wise fusion, so that outputs of several widths share one.
+    fusion = "" if description.correlation == ("pixelwise",) else f"{kernels}x{block.outputs}"
+    return Exit(block.name, block.outputs, block.total_stride, kernels, fusion)
+
+
+def _fusion(description: SpaceDescription, exit_: Exit, chooser: Chooser) -> nn.Module:
+    factories: dict[str, Callable[[], nn.Module]] = {
+        "pixelwise": lambda: Fusion(exit_.kernels, description.fused_channels),
+        "depthwise": lambda: DepthwiseFusion(exit_.channels, description.fused_channels),
+    }
+    return _choose(chooser, CORRELATION, {name: factories[name] for name in description.correlation})
 
 
 def build_backbone(space: Space, chooser: Chooser, names: Sequence[str]) -> Backbone:

@@ -43,11 +43,15 @@ def _backbone(space: SpaceDescription) -> Iterator[Mistake]:
             first = names.index(stage.name)
             yield Mistake((*place, "name"), f"'{stage.name}' is the name of stages[{first}] already: names must differ")
         if stage.name in {"output", *BRANCHES}:
-            yield Mistake((*place, "name"), f"'{stage.name}' cannot be a stage's name, which is none of output, cls, reg")
+            yield Mistake(
+                (*place, "name"), f"'{stage.name}' cannot be a stage's name, which is none of output, cls, reg"
+            )
         if stage.skip and stage.blocks == 1:
             yield Mistake((*place, "skip"), "the first block of a stage is never left out, and there is no other")
         if len(stage.operations) > 1 and space.skips & set(stage.operations):
-            yield Mistake((*place, "operations"), "a skip among several operations is written as skip: true of the stage")
+            yield Mistake(
+                (*place, "operations"), "a skip among several operations is written as skip: true of the stage"
+            )
             continue
         yield from _names(space, (*place, "operations"), stage.operations)
         for block in space.stage_blocks(index)[:2]:  # all behind the first are alike
@@ -116,15 +120,15 @@ def _outputs(space: SpaceDescription) -> Iterator[Mistake]:
         if twice:
             yield Mistake(("outputs", index), f"'{min(twice)}' stands twice")
         listed += named
-    strides: set[int] = set()
+    alike: set[tuple[int, int]] = set()
     for exit_ in space.exits:
-        if exit_.total_stride not in strides:
+        if (exit_.total_stride, exit_.outputs) not in alike:
             yield from _exit(space, exit_)
-        strides.add(exit_.total_stride)
+        alike.add((exit_.total_stride, exit_.outputs))
 
 
 def _exit(space: SpaceDescription, exit_: BlockPlace) -> Iterator[Mistake]:
-    """What an output cannot do, which is the same for all of its stride."""
+    """What an output cannot do, which is the same for all of its stride and width."""
     behind = f"behind '{exit_.name}' (stride {exit_.total_stride})"
     for index, size in enumerate(space.search_sizes):
         # The network's map rounds up, the tracker's grid to the nearest: they must meet.
@@ -132,9 +136,13 @@ def _exit(space: SpaceDescription, exit_: BlockPlace) -> Iterator[Mistake]:
         if cells != round(size / exit_.total_stride):
             yield Mistake(
                 ("search_sizes", index),
-                f"{size} pixels do not fit the stride {exit_.total_stride} of output '{exit_.name}'; the next size that "
-                f"does is {cells * exit_.total_stride}",
+                f"{size} pixels do not fit the stride {exit_.total_stride} of output '{exit_.name}'; the next size "
+                f"that does is {cells * exit_.total_stride}",
             )
+    if space.neck_attention and exit_.outputs % space.neck_attention:
+        yield Mistake(
+            ("neck_attention",), f"{space.neck_attention} heads do not divide the {exit_.outputs} channels {behind}"
+        )
     if space.kernels(exit_) > _MOST_KERNELS:
         yield Mistake(
             ("template_size",),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_serializer, model_validator
 
-from lighttrack_nas.search_spaces.mistakes import Mistakes
+from lighttrack_nas.search_spaces.mistakes import MistakesError
 from lighttrack_nas.search_spaces.operation_registry import read_operation
 from lighttrack_nas.search_spaces.operations import Operation
 
@@ -40,7 +40,8 @@ class _Part(BaseModel):
     def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
         fields = type(self).model_fields
-        return {name: value for name, value in content.items() if name not in self.LATER or value != fields[name].default}
+        usual = {name for name in self.LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in content.items() if name not in usual}
 
 
 class StemDescription(_Part):
@@ -170,7 +171,7 @@ class SpaceDescription(_Part):
 
         found = mistakes_in(self)
         if found:
-            raise Mistakes(found)
+            raise MistakesError(found)
         return self
 
     def stage_blocks(self, index: int) -> tuple[BlockPlace, ...]:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from importlib import resources
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from lighttrack_nas.search_spaces.description import SpaceDescription
-from lighttrack_nas.search_spaces.mistakes import Mistake, listed_mistakes, mistakes_of
+from lighttrack_nas.search_spaces.mistakes import listed_mistakes, mistakes_of
 from lighttrack_nas.search_spaces.plugins import load_plugins
 from lighttrack_nas.search_spaces.resolving import resolved
 from lighttrack_nas.search_spaces.space import Space
@@ -35,9 +34,9 @@ def preset_names() -> tuple[str, ...]:
 def load_space(source: str | Path) -> Space:
     """Load a space from a preset's name, another package's, or a YAML file.
 
-    A file may `extends:` a space or another file (relative to its own folder): its keys then go into the other's, mapping
-    by mapping; lists, candidates and outputs replace. It may name `plugins:`, Python files beside it, which are run: load
-    space files only of people whose scripts you would run.
+    A file may `extends:` a space or another file (relative to its own folder): its keys then go into the other's,
+    mapping by mapping; lists, candidates and outputs replace. It may name `plugins:`, Python files beside it, which are
+    run: load space files only of people whose scripts you would run.
 
     Packages bring spaces by entry points of the group `lighttrack_nas.spaces`: the object is the path of a space file.
 

@@ -32,7 +32,7 @@ class Mistake(NamedTuple):
         return f"{written}: {self.text}" if written else self.text
 
 
-class Mistakes(ValueError):
+class MistakesError(ValueError):
     """Several mistakes at once.
 
     Args:
@@ -62,7 +62,7 @@ def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[Mistake]
     found: list[Mistake] = []
     for each in error.errors():
         inner = each.get("ctx", {}).get("error")
-        if isinstance(inner, Mistakes):
+        if isinstance(inner, MistakesError):
             found += inner.found
         else:
             found.append(_mistake(each, model))
@@ -99,8 +99,10 @@ def unknown(name: object, known: Iterable[object], what: str) -> str:
     """``unknown WHAT 'name'; did you mean 'close'? known: ...``."""
     names = [str(each) for each in known]
     close = difflib.get_close_matches(str(name), names, n=1)
-    return f"unknown {what} {short(name)}" + (f"; did you mean '{close[0]}'?" if close else ";") + (
-        f" known: {', '.join(names)}"
+    return (
+        f"unknown {what} {short(name)}"
+        + (f"; did you mean '{close[0]}'?" if close else ";")
+        + (f" known: {', '.join(names)}")
     )
 
 

@@ -55,8 +55,8 @@ class ModuleOperation(Operation):
 def operation(kind: str) -> Callable[[M], M]:
     """Make a module a candidate of spaces, under a name.
 
-    The module's signature says everything: `inputs` and `outputs` (channels), `stride` unless it keeps the map's size, then
-    its parameters, each with a type that pydantic reads, such as ``int``, ``Literal["a", "b"]`` or
+    The module's signature says everything: `inputs` and `outputs` (channels), `stride` unless it keeps the map's size,
+    then its parameters, each with a type that pydantic reads, such as ``int``, ``Literal["a", "b"]`` or
     ``Annotated[int, Field(ge=1)]``. A module that cannot work on some channels or stride raises ValueError. It maps
     ``(batch, inputs, h, w)`` to ``(batch, outputs, h / stride, w / stride)``, rounded up.
 
@@ -146,7 +146,9 @@ def _from_module(kind: str, module: Any) -> type[ModuleOperation]:
     takes_stride = "stride" in names
     shape = _SHAPE[: 2 + takes_stride]
     if tuple(names[: len(shape)]) != shape:
-        raise InputError(f"{where}: its parameters begin with inputs, outputs and, if it takes one, stride; got {names}")
+        raise InputError(
+            f"{where}: its parameters begin with inputs, outputs and, if it takes one, stride; got {names}"
+        )
     hints = get_type_hints(module.__init__, include_extras=True)
     fields: dict[str, Any] = {"kind": (Literal[kind], kind)}
     for parameter in parameters[len(shape) :]:

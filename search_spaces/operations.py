@@ -36,7 +36,7 @@ class Operation(BaseModel):
     PREFIX: ClassVar[str] = ""
     """What names of candidates begin with, before their parameters."""
     SHORT: ClassVar[Mapping[str, str]] = {"kernel": "k", "expansion": "e"}
-    """How a parameter is called in a candidate's name; others stand whole, between hyphens."""
+    """How a number is called in a candidate's name; other parameters stand behind hyphens."""
     LATER: ClassVar[frozenset[str]] = frozenset()
     """Parameters that came after spaces had been hashed: their defaults are not written."""
     MODULE: ClassVar[str] = ""
@@ -66,19 +66,25 @@ class Operation(BaseModel):
             if parameter == "kind" or (not field.is_required() and value == field.default):
                 continue
             short = self.SHORT.get(parameter)
-            written = _written(value) if short is not None else f"{parameter}-{_written(value)}"
-            name += f"{short}{written}" if short is not None else f"-{written}" if name else written
-        return name.lstrip("-")
+            name += f"-{_word(parameter, value)}" if short is None else f"{short}{value:g}"
+        return name.removeprefix("-").replace("--", "-")
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
         fields = type(self).model_fields
-        return {name: value for name, value in content.items() if name not in self.LATER or value != fields[name].default}
+        usual = {name for name in self.LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in content.items() if name not in usual}
 
 
-def _written(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+def _word(parameter: str, value: object) -> str:
+    """A parameter that has no short name: `eca`, `no-attention`, `depthwise`, `groups2`."""
+    parameter = parameter.replace("_", "-")
+    if value is True or value is False or value == "none":
+        return parameter if value is True else f"no-{parameter}"
+    return (
+        value if isinstance(value, str) else f"{parameter}{value:g}" if isinstance(value, int | float) else str(value)
+    )
 
 
 class _Convolution(Operation):
@@ -139,6 +145,73 @@ class TowerConvolution(_Convolution):
         return blocks.TowerConvolution(inputs, outputs, **self.parameters())
 
 
+class FusedInvertedResidual(_Convolution):
+    """`fused`: MBConv whose first two convolutions are one (EfficientNetV2); for early stages."""
+
+    kind: Literal["fused"] = "fused"
+    expansion: Expansion
+    attention: Attention = "none"
+    squeeze: Squeeze = 0.25
+    activation: Activation = "silu"
+
+    PREFIX: ClassVar = "fused-"
+    MODULE: ClassVar = "operations.fused.FusedInvertedResidual"
+
+
+class GhostBottleneck(_Convolution):
+    """`ghost`: half of the channels are made from the other half by a depthwise convolution (GhostNet)."""
+
+    kind: Literal["ghost"] = "ghost"
+    expansion: Expansion
+    attention: Attention = "none"
+    squeeze: Squeeze = 0.25
+    activation: Activation = "relu"
+
+    PREFIX: ClassVar = "ghost-"
+    MODULE: ClassVar = "operations.ghost.GhostBottleneck"
+
+
+class ReparameterisedConvolution(_Convolution):
+    """`repvgg`: trained in three branches, deployed as one convolution (RepVGG); its costs are those of the one."""
+
+    kind: Literal["repvgg"] = "repvgg"
+    depthwise: bool = False
+    activation: Activation = "relu"
+
+    PREFIX: ClassVar = "repvgg-"
+    MODULE: ClassVar = "operations.reparameterised.ReparameterisedConvolution"
+
+    def refusal(self, inputs: int, outputs: int, stride: int) -> str:
+        """Depthwise convolutions keep the number of channels."""
+        return "depthwise needs as many outputs as inputs" if self.depthwise and inputs != outputs else ""
+
+
+class ReparameterisedSeparable(_Convolution):
+    """`mobileone`: depthwise, then pointwise, each trained in branches and deployed as one convolution (MobileOne)."""
+
+    kind: Literal["mobileone"] = "mobileone"
+    activation: Activation = "relu"
+
+    PREFIX: ClassVar = "mobileone-"
+    MODULE: ClassVar = "operations.reparameterised.ReparameterisedSeparable"
+
+
+class ShuffleBlock(_Convolution):
+    """`shuffle`: half of the channels pass by (ShuffleNetV2)."""
+
+    kind: Literal["shuffle"] = "shuffle"
+    activation: Activation = "relu"
+
+    PREFIX: ClassVar = "shuffle-"
+    MODULE: ClassVar = "operations.shuffle.ShuffleBlock"
+
+    def refusal(self, inputs: int, outputs: int, stride: int) -> str:
+        """Halves of channels, of which one passes by at stride 1."""
+        if outputs % 2:
+            return "the channels must be even, half of them pass by"
+        return "at stride 1 it needs as many outputs as inputs" if stride == 1 and inputs != outputs else ""
+
+
 class Skip(Operation):
     """`skip`: the identity."""
 
@@ -157,5 +230,15 @@ class Skip(Operation):
         return nn.Identity()
 
 
-BUILT_IN: tuple[type[Operation], ...] = (InvertedResidual, SeparableConvolution, TowerConvolution, Skip)
+BUILT_IN: tuple[type[Operation], ...] = (
+    InvertedResidual,
+    SeparableConvolution,
+    FusedInvertedResidual,
+    GhostBottleneck,
+    ReparameterisedConvolution,
+    ReparameterisedSeparable,
+    ShuffleBlock,
+    TowerConvolution,
+    Skip,
+)
 """The operations that need nothing registered."""

@@ -1,13 +1,13 @@
-"""What people write made plain: candidates from lists of parameters, outputs from rules, towers from a number of layers.
+"""What people write made plain: candidates from lists of parameters, outputs from rules, towers from a number.
 
 `resolved` turns the short forms of a space file into the one form that `description.py` checks, and leaves everything
 else as it is. What is written in that form already passes unchanged.
 
-- Candidates (`operations` of a stage, a layer or a tower): names, or ``{mbconv: {kernel: [3, 5, 7], expansion: [4, 6]}}``,
-  which is every combination, the operation's last parameter changing first.
+- Candidates (`operations` of a stage, a layer or a tower): names, or
+  ``{mbconv: {kernel: [3, 5, 7], expansion: [4, 6]}}``, every combination, the operation's last parameter changing first.
 - `outputs`: names; ``{last: 8}`` blocks; or ``{stages: [2, 3]}``, all blocks of stages by name or number.
-- `towers`: ``{both: TOWER}`` or ``{cls: TOWER, reg: TOWER}``. A tower's `layers` is a list, or a number of layers that share the
-  tower's `operations`; with `skip`, all but the first may be skipped.
+- `towers`: ``{both: TOWER}`` or ``{cls: TOWER, reg: TOWER}``. A tower's `layers` is a list, or a number of layers that
+  share the tower's `operations`; with `skip`, all but the first may be skipped.
 - `attention` and `activation` of a stage, a tower or the whole space: for each operation that has such a parameter and
   was not told.
 """
@@ -33,7 +33,9 @@ _MOST_CANDIDATES = 64
 Place = tuple[str | int, ...]
 
 
-def resolved(content: Mapping[str, Any], names: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], list[Mistake]]:
+def resolved(
+    content: Mapping[str, Any], names: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[Mistake]]:
     """The one form of a space file's content, and what is wrong with its short forms.
 
     Args:
@@ -102,7 +104,8 @@ class _Resolver:
         layers = plain.get("layers")
         if isinstance(layers, list):
             plain["layers"] = [
-                layer | {"operations": self._candidates(layer["operations"], (*place, "layers", i, "operations"), style)}
+                layer
+                | {"operations": self._candidates(layer["operations"], (*place, "layers", i, "operations"), style)}
                 if isinstance(layer, dict) and "operations" in layer
                 else layer
                 for i, layer in enumerate(layers)
@@ -148,7 +151,11 @@ class _Resolver:
         try:
             cls = operation_class(kind)
         except InputError as error:
-            text = unknown(kind, dict.fromkeys([*self._table, *self._inherited, *known]), "operation") if kind not in known else ""
+            text = (
+                unknown(kind, dict.fromkeys([*self._table, *self._inherited, *known]), "operation")
+                if kind not in known
+                else ""
+            )
             self._wrong(place, str(error) if "cannot be imported" in str(error) else text)
             return []
         if not isinstance(settings, dict):
@@ -165,9 +172,9 @@ class _Resolver:
             self._wrong(place, f"{count} combinations; 1 to {_MOST_CANDIDATES} are possible")
             return []
         names = []
-        for values in product(*lists.values()):
+        for combination in product(*lists.values()):
             try:
-                made = cls.model_validate({"kind": kind, **dict(zip(lists, values, strict=True))})
+                made = cls.model_validate({"kind": kind, **dict(zip(lists, combination, strict=True))})
             except ValidationError as error:
                 self._mistakes += [each._replace(place=place + each.place) for each in mistakes_of(error, cls)]
                 break
@@ -220,7 +227,9 @@ class _Resolver:
                 else:
                     self._wrong(("outputs", "stages", index), unknown(stage, names, "stage"))
             return found or None
-        self._wrong(("outputs",), f"expected names of blocks or stages, {{last: N}} or {{stages: [...]}}, got {short(given)}")
+        self._wrong(
+            ("outputs",), f"expected names of blocks or stages, {{last: N}} or {{stages: [...]}}, got {short(given)}"
+        )
         return None
 
 

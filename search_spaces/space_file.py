@@ -155,14 +155,15 @@ def _stage_name(stage: Any, index: int) -> str:
 def _places(root: yaml.Node, where: str) -> Iterator[tuple[Place, tuple[str, int]]]:
     """Places and lines of everything in a document, aliases written out: their number is bounded."""
     seen = 0
-    waiting: list[tuple[Place, yaml.Node, int]] = [((), root, 0)]
+    top: Place = ()
+    waiting: list[tuple[Place, yaml.Node, int]] = [(top, root, 0)]
     while waiting:
         place, node, line = waiting.pop()
         seen += 1
         if seen > _MOST_VALUES or len(place) > _DEEPEST:
             raise InputError(
-                f"{where}: it unfolds to more than {_MOST_VALUES:,} values, or {_DEEPEST} inside each other, as aliases "
-                "of aliases do; write the space without them"
+                f"{where}: it unfolds to more than {_MOST_VALUES:,} values, or {_DEEPEST} inside each other, as "
+                "aliases of aliases do; write the space without them"
             )
         if place:
             yield place, (where, line + 1)

@@ -19,12 +19,19 @@ class Exit:
         channels: Of the features there.
         stride: Pixels of the input per step of the feature map.
         kernels: Positions of the template's map, the number of correlation kernels.
+        fusion: Key of its fusion in `SiameseNetwork.fusions`; "" for the number of kernels.
     """
 
     block: str
     channels: int
     stride: int
     kernels: int
+    fusion: str = ""
+
+    @property
+    def fusion_key(self) -> str:
+        """Where its fusion stands in `SiameseNetwork.fusions`."""
+        return self.fusion or str(self.kernels)
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,7 @@ class SiameseNetwork(nn.Module):
         exits: Every place where the features may leave, in the order in which `output` counts them.
         output: Takes the lazily computed outputs of all exits and returns one tensor.
         necks: By channel count (as text): the separate norms of template and search features.
-        fusions: By the number of correlation kernels (as text).
+        fusions: By `Exit.fusion_key`, which is the number of correlation kernels unless channels matter too.
         cls_head: Fused features to one channel.
         reg_head: Fused features to four channels, left, top, right, bottom.
         geometry: Sizes and scales.
@@ -217,7 +224,7 @@ class SiameseNetwork(nn.Module):
 
     def _fuse(self, exit_: Exit, template: Tensor, search: Tensor) -> Tensor:
         template, search = self.necks[str(exit_.channels)](template, search)
-        return self.fusions[str(exit_.kernels)](template, search)
+        return self.fusions[exit_.fusion_key](template, search)
 
     def _predict(self, fused: Tensor) -> tuple[Tensor, Tensor]:
         activation: Callable[[Tensor], Tensor] = torch.relu if self.geometry.box_activation == "relu" else _bounded_exp
