@@ -4,7 +4,7 @@
 else as it is. What is written in that form already passes unchanged.
 
 - Candidates (`operations` of a stage, a layer or a tower): names, or
-  ``{mbconv: {kernel: [3, 5, 7], expansion: [4, 6]}}``, every combination, the operation's last parameter changing first.
+  ``{mbconv: {kernel: [3, 5, 7], expansion: [4, 6]}}``: every combination, the last parameter changing first.
 - `outputs`: names; ``{last: 8}`` blocks; or ``{stages: [2, 3]}``, all blocks of stages by name or number.
 - `towers`: ``{both: TOWER}`` or ``{cls: TOWER, reg: TOWER}``. A tower's `layers` is a list, or a number of layers that
   share the tower's `operations`; with `skip`, all but the first may be skipped.

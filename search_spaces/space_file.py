@@ -134,8 +134,9 @@ def _merged(
                     + ", ".join(names)
                 )
             index = names.index(name) if name in names else int(name)
-            changes = {(*place, index, *inner[2:]): at for inner, at in news.items() if inner[:2] == ("stages", name)}
-            stages[index] = _merged(old[index], value, (*place, index), lines, changes, where)
+            here: Place = (*place, index)
+            changes = {here + inner[2:]: at for inner, at in news.items() if inner[:2] == ("stages", name)}
+            stages[index] = _merged(old[index], value, here, lines, changes, where)
         return stages
     for stale in [each for each in lines if each[: len(place)] == place]:
         del lines[stale]
