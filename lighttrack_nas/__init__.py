@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading import load_space, preset_names
+    from lighttrack_nas.search_spaces.operation_registry import operation
     from lighttrack_nas.search_spaces.space import Space
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.searching import search
@@ -147,6 +148,7 @@ _HOMES = {
     "measure_costs": "benchmarks.costs",
     "measure_latency": "benchmarks.latency",
     "one_shot_strategy": "strategies.one_shot.registry",
+    "operation": "search_spaces.operation_registry",
     "pair_settings": "trackers.pairs.settings",
     "preset_names": "search_spaces.loading",
     "pretrain_backbone": "training",
@@ -232,6 +234,7 @@ __all__ = [
     "measure_costs",
     "measure_latency",
     "one_shot_strategy",
+    "operation",
     "pair_settings",
     "preset_names",
     "pretrain_backbone",

@@ -158,7 +158,7 @@ def _from_module(kind: str, module: Any) -> type[ModuleOperation]:
         fields[parameter.name] = (hints[parameter.name], default)
     made = create_model(f"{module.__name__}Operation", __base__=ModuleOperation, __doc__=module.__doc__, **fields)
     made.model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    made.PREFIX = kind
+    made.PREFIX = f"{kind}-"
     made.MODULE_CLASS = module
     made.TAKES_STRIDE = takes_stride
     made.FILE = str(Path(inspect.getfile(module)).resolve())

@@ -135,11 +135,11 @@ def _merged(
                 )
             index = names.index(name) if name in names else int(name)
             here: Place = (*place, index)
-            changes = {here + inner[2:]: at for inner, at in news.items() if inner[:2] == ("stages", name)}
+            changes = {here + each[2:]: at for each, at in news.items() if each[:2] == ("stages", name)}
             stages[index] = _merged(old[index], value, here, lines, changes, where)
         return stages
-    for stale in [each for each in lines if each[: len(place)] == place]:
-        del lines[stale]
+    for replaced in [each for each in lines if each[: len(place)] == place]:
+        del lines[replaced]
     _adopt(place, place, lines, news)
     return new
 
