@@ -24,6 +24,8 @@ Count = Annotated[int, Field(strict=True, gt=0, le=32)]
 Pixels = Annotated[int, Field(strict=True, ge=16, le=2048)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
 """Letters, digits, dots and hyphens: names become parts of NNI labels, which allow neither '/' nor '_'."""
+CandidateName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
+"""Without dots besides, which torch does not allow in the name of a module."""
 
 AnyOperation = Annotated[SerializeAsAny[Operation], BeforeValidator(read_operation)]
 
@@ -154,7 +156,7 @@ class SpaceDescription(_Part):
     template_size: Pixels
     search_sizes: Annotated[tuple[Pixels, ...], Field(min_length=1, max_length=2)]
     stem: StemDescription
-    operations: Annotated[dict[Name, AnyOperation], Field(min_length=1, max_length=64)]
+    operations: Annotated[dict[CandidateName, AnyOperation], Field(min_length=1, max_length=64)]
     stages: Annotated[tuple[StageDescription, ...], Field(min_length=1, max_length=16)]
     outputs: Annotated[tuple[str, ...], Field(min_length=1)]
     fused_channels: Channels

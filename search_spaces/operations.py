@@ -67,7 +67,7 @@ class Operation(BaseModel):
                 continue
             short = self.SHORT.get(parameter)
             name += f"-{_word(parameter, value)}" if short is None else f"{short}{value:g}"
-        return name.strip("-").replace("--", "-")
+        return name.strip("-").replace("--", "-").replace(".", "p")  # torch allows no dot in a module's name
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: Any) -> dict[str, Any]:

@@ -120,6 +120,7 @@ def test_name_and_summary_leave_the_hash(tmp_path: Path) -> None:
         ({"operations": {"a": {"kind": "mbconv", "kernel": 4, "expansion": 2}}}, "must be odd"),
         ({"operations": {"a": {"kind": "conv", "kernel": 3}}}, "operations.a: .*conv"),
         ({"operations": {"a/b": {"kind": "skip"}}}, "a/b"),
+        ({"operations": {"a.b": {"kind": "skip"}}}, "a.b"),
         ({"operations": {"a": {"kind": "skip"}, "b": {"kind": "skip"}}}, "operations.b: the same operation as 'a'"),
         ({"name": "has space"}, "name: "),
         (

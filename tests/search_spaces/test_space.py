@@ -25,12 +25,41 @@ towers:
   reg: {widths: [16], layers: [{operations: [k3]}]}
 """
 
+SKIPS = """
+extends: lighttrack-tiny
+name: skips
+stages:
+  - {channels: 16, blocks: 3, stride: 2, operations: [k3e2, k5e2], skip: true}
+  - {channels: 16, blocks: 1, stride: 2, operations: [k3e2, k5e2]}
+  - {channels: 24, blocks: 3, stride: 1, operations: [k3e2, k5e2], skip: true}
+outputs: OUTPUTS
+correlation: [pixelwise, depthwise]
+towers:
+  cls: {widths: [16], layers: [{operations: [k3, k5]}, {operations: [k3, skip]}]}
+  reg: {widths: [16], layers: [{operations: [k3]}]}
+"""
+OUTPUTS = ("[stage0, stage1, stage2-block0, stage2-block2]", "{last: 2}", "[stage0-block1]")
 
-@pytest.fixture
-def small(tmp_path: Path) -> Space:
+
+@pytest.fixture(params=[SMALL, *(SKIPS.replace("OUTPUTS", outputs) for outputs in OUTPUTS)])
+def small(tmp_path: Path, request: pytest.FixtureRequest) -> Space:
     path = tmp_path / "small.yaml"
-    path.write_text(SMALL)
+    path.write_text(request.param)
     return load_space(path)
+
+
+def network_of(architecture: Architecture) -> tuple[object, ...]:
+    """What an architecture's network is made of, skips left out, as it would be told on the telephone."""
+    space = architecture.space
+    chosen = space.chosen(architecture)
+    blocks = [block for block in space.description.blocks if block.name in space.blocks_up_to(chosen["output"])]
+    backbone = [(block.stage, chosen[block.name]) for block in blocks if chosen[block.name] != "skip"]
+    head = [(label, chosen[label]) for label in ("correlation", "cls-width", "reg-width")]
+    towers = [
+        [chosen[label] for label in chosen if label.startswith(f"{branch}-layer") and chosen[label] != "skip"]
+        for branch in ("cls", "reg")
+    ]
+    return tuple(backbone), tuple(head), tuple(map(tuple, towers))
 
 
 def everything(space: Space) -> list[Architecture]:
@@ -52,6 +81,15 @@ def test_sizes_equal_enumeration(small: Space) -> None:
     architectures = everything(small)
     assert small.size.labels == len(set(architectures))
     assert small.size.networks == len({a.canonical() for a in architectures})
+
+
+def test_one_canonical_form_a_network(small: Space) -> None:
+    by_network: dict[object, set[Architecture]] = {}
+    for architecture in everything(small):
+        by_network.setdefault(network_of(architecture), set()).add(architecture.canonical())
+        assert network_of(architecture.canonical()) == network_of(architecture)
+    assert {len(forms) for forms in by_network.values()} == {1}
+    assert len(by_network) == small.size.networks
 
 
 def test_normal_forms_nest(small: Space) -> None:

@@ -57,9 +57,9 @@ def test_the_order_of_the_written_parameters_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("operations", "names"),
     [
-        ({"mbconv": {"kernel": 9, "expansion": 1.5}}, ["k9e1.5"]),
+        ({"mbconv": {"kernel": 9, "expansion": 1.5}}, ["k9e1p5"]),
         ({"mbconv": {"kernel": 3, "expansion": 2, "attention": ["eca", "none"]}}, ["k3e2-eca", "k3e2-no-attention"]),
-        ({"mbconv": {"kernel": 3, "expansion": 2, "squeeze": 0.5}}, ["k3e2-squeeze0.5"]),
+        ({"mbconv": {"kernel": 3, "expansion": 2, "squeeze": 0.5}}, ["k3e2-squeeze0p5"]),
         ({"fused": {"kernel": 3, "expansion": 2}}, ["fused-k3e2"]),
         ({"repvgg": {"kernel": [3, 5], "activation": "silu"}}, ["repvgg-k3-silu", "repvgg-k5-silu"]),
         ({"separable": {"kernel": 11}, "mobileone": {"kernel": 3}}, ["separable11", "mobileone-k3"]),
