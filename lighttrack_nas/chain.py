@@ -20,6 +20,7 @@ from lighttrack_nas.evaluators import (
     targets_and_losses,
     trained_supernet,
 )
+from lighttrack_nas.migration import TABLE_FILE
 from lighttrack_nas.models import Model, load_model, save_model
 from lighttrack_nas.progress import progress
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -102,6 +103,8 @@ def run_supernet(config: Config, say: Say) -> Supernet:
     settings = config.training(config.supernet.training, "supernet.training")
     targets, losses = targets_and_losses(config)
     pairs = training_pairs(config, space, say)
+    if start_from is not None:
+        say(f"the supernet starts from '{start_from}': '{config.folder('supernet') / TABLE_FILE}' says what is taken")
     with _steps("supernet", settings) as told:
         return train_supernet(
             space,

@@ -39,7 +39,7 @@ class SupernetPart(Part):
         training: Fields of `TrainingSettings`.
         start_from: A supernet of this or another space, by its file or the folder of its training: its weights are
             taken where places, operations and shapes match. $NAME takes an environment variable's value. None starts
-            from random weights, or the pre-trained backbone.
+            from random weights, or the pre-trained backbone. For `train-supernet`; rankings train without it.
     """
 
     strategy: Named = "spos"

@@ -150,16 +150,22 @@ def fit_architecture(architecture: Architecture, space: Space) -> Architecture:
     chosen = source.chosen(architecture)
     dead = source.dead_labels(architecture) | _dead_in(space, chosen[OUTPUT])
     fitted, problems = {}, []
+    missing: list[str] = []
     for label, candidates in space.candidates.items():
         value = _fitting(source, space, label, chosen.get(label))
         if value is None and label not in dead:
-            problems.append(_problem(source, space, label, chosen.get(label)))
+            if label in chosen:
+                problems.append(_problem(source, space, label, chosen[label]))
+            else:
+                missing.append(label)
         fitted[label] = value or candidates[0]
     for label, value in chosen.items():
         if label not in space.candidates and label not in dead and not _is_skip(source, value):
             problems.append(
                 f"{label}: {_in_words(source, label, value)} stands where space '{space.name}' has no place"
             )
+    if missing:
+        problems.append(f"{', '.join(missing)}: space '{source.name}' has no such place, and no skip may stand there")
     if problems:
         raise InputError(
             f"the architecture of space '{source.name}' ({source.hash}) does not fit space '{space.name}' "
@@ -200,11 +206,9 @@ def _fitting(source: Space, space: Space, label: str, value: str | None) -> str 
     return next((name for name in candidates if _operation(space, label, name) == operation), None)
 
 
-def _problem(source: Space, space: Space, label: str, value: str | None) -> str:
+def _problem(source: Space, space: Space, label: str, value: str) -> str:
     # What both call the same, and is not, is said in full.
     known = ", ".join(_in_words(space, label, name) if name == value else name for name in space.candidates[label])
-    if value is None:
-        return f"{label}: space '{source.name}' has no such place, and none of {known} is a skip"
     return f"{label}: {_in_words(source, label, value)} is none of {known}"
 
 

@@ -229,7 +229,7 @@ def test_blocks_behind_the_output_need_not_fit() -> None:
         (
             lambda c: c["towers"]["reg"]["layers"].append({"operations": ["k3"], "repeat": 2}),
             {},
-            ["reg-layer2: space 'lighttrack-table' has no such place, and none of k3 is a skip", "reg-layer3: space"],
+            ["reg-layer2, reg-layer3: space 'lighttrack-table' has no such place, and no skip may stand there"],
         ),
         (
             lambda c: c["towers"]["cls"]["layers"].pop(),
