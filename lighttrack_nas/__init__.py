@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.exporting import Export, export_model
     from lighttrack_nas.fronts import Front
     from lighttrack_nas.memory import keep_freed_memory
+    from lighttrack_nas.migration import migrate_supernet
+    from lighttrack_nas.migration_report import MigrationReport
     from lighttrack_nas.models import (
         Model,
         build_tracker,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading import load_space, preset_names
+    from lighttrack_nas.search_spaces.migration import fit_architecture
     from lighttrack_nas.search_spaces.operation_registry import operation
     from lighttrack_nas.search_spaces.space import Space
     from lighttrack_nas.search_spaces.supernet import Supernet
@@ -102,6 +105,7 @@ _HOMES = {
     "LocalSearch": "strategies.search.local_search",
     "LossSettings": "trackers.losses",
     "MacsSampler": "benchmarks.macs_sampler",
+    "MigrationReport": "migration_report",
     "Mixture": "trackers.pairs.mixture",
     "Model": "models",
     "NSGA2": "strategies.search.nsga2",
@@ -134,6 +138,7 @@ _HOMES = {
     "export_model": "exporting",
     "export_weights": "models",
     "find_architecture": "architectures",
+    "fit_architecture": "search_spaces.migration",
     "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",
@@ -147,6 +152,7 @@ _HOMES = {
     "load_tracker": "models",
     "measure_costs": "benchmarks.costs",
     "measure_latency": "benchmarks.latency",
+    "migrate_supernet": "migration",
     "one_shot_strategy": "strategies.one_shot.registry",
     "operation": "search_spaces.operation_registry",
     "pair_settings": "trackers.pairs.settings",
@@ -191,6 +197,7 @@ __all__ = [
     "LocalSearch",
     "LossSettings",
     "MacsSampler",
+    "MigrationReport",
     "Mixture",
     "Model",
     "OptunaAlgorithm",
@@ -220,6 +227,7 @@ __all__ = [
     "export_model",
     "export_weights",
     "find_architecture",
+    "fit_architecture",
     "generated_sequences",
     "import_weights",
     "keep_freed_memory",
@@ -233,6 +241,7 @@ __all__ = [
     "load_tracker",
     "measure_costs",
     "measure_latency",
+    "migrate_supernet",
     "one_shot_strategy",
     "operation",
     "pair_settings",

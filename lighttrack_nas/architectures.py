@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lighttrack_nas.models import SHIPPED, load_model
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space, preset_names
-from lighttrack_nas.search_spaces.space import parse_architecture
+from lighttrack_nas.search_spaces.migration import fit_architecture, other_sizes
+from lighttrack_nas.search_spaces.space import Space, parse_architecture
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import read_text
 
@@ -15,26 +17,32 @@ CODE_SPACES = ("lighttrack", "lighttrack-12")
 """Where a code without a space is looked up, in this order."""
 
 
-def find_architecture(source: str, space: str | None = None) -> Architecture:
+def find_architecture(
+    source: str, space: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Architecture:
     """Find an architecture from an official code, an architecture's JSON file, or a model file.
 
     Args:
         source: The code, or a path that ends in .json or .safetensors.
         space: A preset's name or a YAML file. None: the file's own space; for a code the first of `lighttrack` and
-            `lighttrack-12` that contains it.
+            `lighttrack-12` that contains it. A file's architecture of another space is read in this one if it fits,
+            see `lighttrack_nas.search_spaces.migration.fit_architecture`.
+        say: Told a sentence where that is done.
 
     Raises:
-        InputError: Unreadable file, malformed code, or an architecture that the space does not contain.
+        InputError: Unreadable file, malformed code, or an architecture that the space does not contain; where it does
+            not fit, every label and value that does not.
     """
     path = Path(source)
     if path.suffix == ".safetensors" or source in SHIPPED:
-        return _checked(load_model(path).architecture, space, source)
+        architecture = load_model(path).architecture
+        return architecture if space is None else _fitted(architecture, load_space(space), source, say)
     if path.suffix == ".json":
         text = read_text(path, "architecture file")
         named = str(parse_architecture(text, source)["space"])
         if space is None and named not in preset_names():
             raise InputError(f"'{source}' is of space '{named}', which is no preset: give the space's YAML file")
-        return load_space(space or named).from_json(text, source)
+        return _read(text, source, load_space(space or named), say)
     if not source.startswith("back_"):
         raise InputError(
             f"'{source}' is no architecture: expected an official code (back_...), or a file that ends in .json or "
@@ -59,9 +67,30 @@ def decode_anywhere(code: str) -> Architecture:
     return load_space(CODE_SPACES[-1]).decode(code)
 
 
-def _checked(architecture: Architecture, space: str | None, source: str) -> Architecture:
-    if space is None or load_space(space).contains(architecture):
+def _read(text: str, source: str, space: Space, say: Callable[[str], None]) -> Architecture:
+    """Read an architecture's JSON, which only names its space; a preset's is known by its name."""
+    content = parse_architecture(text, source)
+    named = str(content["space"])
+    if content.get("space_hash") == space.hash or named == space.name:
+        return space.from_json(text, source)
+    if named not in preset_names():
+        raise InputError(
+            f"'{source}' belongs to space '{named}' ({content.get('space_hash')}), not to '{space.name}' "
+            f"({space.hash}); to be read in another space, it must be of a preset ({', '.join(preset_names())}), or a "
+            "model file, which holds its space"
+        )
+    return _fitted(load_space(named).from_json(text, source), space, source, say)
+
+
+def _fitted(architecture: Architecture, space: Space, source: str, say: Callable[[str], None]) -> Architecture:
+    own = architecture.space
+    if own == space:
         return architecture
-    raise InputError(
-        f"'{source}' is of space '{architecture.space.name}' ({architecture.space.hash}), not of '{space}'"
-    )
+    try:
+        fitted = fit_architecture(architecture, space)
+    except InputError as error:
+        raise InputError(f"'{source}': {error}") from None
+    sizes = other_sizes(own, space)
+    differs = f"; another network there, as the spaces differ in {', '.join(sizes)}" if sizes else ""
+    say(f"'{source}' is of space '{own.name}', and is read in '{space.name}', which it fits{differs}")
+    return fitted

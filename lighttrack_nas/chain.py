@@ -20,6 +20,7 @@ from lighttrack_nas.evaluators import (
     targets_and_losses,
     trained_supernet,
 )
+from lighttrack_nas.migration import TABLE_FILE
 from lighttrack_nas.models import Model, load_model, save_model
 from lighttrack_nas.progress import progress
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -83,7 +84,9 @@ def run_pretraining(config: Config, say: Say) -> Path:
 
 
 def run_supernet(config: Config, say: Say) -> Supernet:
-    """Train the supernet, from the pre-trained backbone if the configuration has one; see `train_supernet`.
+    """Train the supernet, from the pre-trained backbone or the other supernet that the configuration names, if any.
+
+    See `train_supernet`.
 
     Raises:
         InputError: The backbone is not trained yet, or see there.
@@ -96,9 +99,12 @@ def run_supernet(config: Config, say: Say) -> Supernet:
     if config.pretraining is not None:
         backbone = config.folder("pretraining") / BACKBONE_FILE
         _require(backbone, "pretrain-backbone")
+    start_from = None if config.supernet.start_from is None else expanded(config.supernet.start_from)
     settings = config.training(config.supernet.training, "supernet.training")
     targets, losses = targets_and_losses(config)
     pairs = training_pairs(config, space, say)
+    if start_from is not None:
+        say(f"the supernet starts from '{start_from}': '{config.folder('supernet') / TABLE_FILE}' says what is taken")
     with _steps("supernet", settings) as told:
         return train_supernet(
             space,
@@ -109,6 +115,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
             targets=targets,
             losses=losses,
             backbone=backbone,
+            start_from=start_from,
             record=config.data.model_dump(mode="json"),
             progress=told,
         )
@@ -147,7 +154,7 @@ def run_search(config: Config, say: Say) -> Result:
             n_trials=part.trials,
             output=config.folder("search"),
             storage=part.storage,
-            enqueue=[_architecture(source, config.space) for source in part.enqueue] + likely,
+            enqueue=[find_architecture(source, config.space, say) for source in part.enqueue] + likely,
             workers=part.workers,
             progress=tell,
             say=say,
@@ -167,7 +174,7 @@ def run_retraining(config: Config, say: Say) -> Retrained:
     if part.architecture is None:
         architecture, measured = choose(config, part.choose)
     else:
-        architecture, measured = _architecture(part.architecture, config.space), {}
+        architecture, measured = find_architecture(part.architecture, config.space, say), {}
     settings = config.training(part.training, "retrain.training")
     targets, losses = targets_and_losses(config)
     pairs = training_pairs(config, space, say)
@@ -244,10 +251,6 @@ def _likely(config: Config, space: Space) -> list[Architecture]:
 def _require(file: Path, command: str) -> None:
     if not file.exists():
         raise InputError(f"'{file}' does not exist: run `lighttrack-nas {command}` with this configuration first")
-
-
-def _architecture(source: str, space: str) -> Architecture:
-    return find_architecture(source, space)
 
 
 @contextmanager

@@ -37,10 +37,14 @@ class SupernetPart(Part):
     Attributes:
         strategy: Of `strategies.one_shot.registry`, such as "fair", or {name: sandwich, random_paths: 1}.
         training: Fields of `TrainingSettings`.
+        start_from: A supernet of this or another space, by its file or the folder of its training: its weights are
+            taken where places, operations and shapes match. $NAME takes an environment variable's value. None starts
+            from random weights, or the pre-trained backbone. For `train-supernet`; rankings train without it.
     """
 
     strategy: Named = "spos"
     training: Training = {"steps": 2000}
+    start_from: str | None = None
 
     def one_shot_strategy(self) -> OneShotStrategy:
         """Make the strategy.

@@ -9,8 +9,8 @@ from lighttrack_nas.config import Config
 from lighttrack_nas.data import expanded, read_videos, training_pairs, validation_pairs
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.supernets import SUPERNET_FILE
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.training import SUPERNET_FILE
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency import LatencySettings

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 KIND = "supernet"
 BACKBONE_KIND = "backbone supernet"
+SUPERNET_FILE = "supernet.safetensors"
+"""The supernet in the folder of its training."""
 
 
 def save_supernet(supernet: Supernet, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
@@ -68,6 +70,15 @@ def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
         model_space = found.model_space()
     load_weights(model_space, path)
     return Supernet(space or found, model_space).eval()
+
+
+def supernet_file(source: str | Path) -> Path:
+    """The file of a supernet: a file as it was given, or the one in the folder of its training or of a whole chain."""
+    path = Path(source)
+    if not path.is_dir():
+        return path
+    files = path / SUPERNET_FILE, path / "supernet" / SUPERNET_FILE
+    return next((file for file in files if file.exists()), files[0])
 
 
 def shared_weights_space(path: Path, kind: str) -> Space:

@@ -18,10 +18,12 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.supernets import (
     BACKBONE_KIND,
+    SUPERNET_FILE,
     load_supernet,
     save_shared_weights,
     save_supernet,
     shared_weights_space,
+    supernet_file,
 )
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from lighttrack_nas.trackers.targets import TargetSettings
 
 BACKBONE_FILE = "backbone.safetensors"
-SUPERNET_FILE = "supernet.safetensors"
 DISTRIBUTION_FILE = "distribution.json"
 MODEL_FILE = "model.safetensors"
 WITHOUT_EFFECT = frozenset({"workers", "checkpoint_steps", "log_steps"})
@@ -114,6 +115,7 @@ def train_supernet(
     targets: TargetSettings | None = None,
     losses: LossSettings | None = None,
     backbone: str | Path | None = None,
+    start_from: str | Path | None = None,
     record: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Supernet:
@@ -129,6 +131,8 @@ def train_supernet(
         targets: How labels are made; None: the default.
         losses: How they are compared with; None: the default.
         backbone: A ``backbone.safetensors`` to start from; None starts from random weights.
+        start_from: A supernet of this or another space, by its file or folder, whose weights are taken where they fit;
+            the report is written beside the result. See `lighttrack_nas.migration.migrate_supernet`.
         record: JSON-able facts on the data, kept with the result.
         progress: Called after every step.
 
@@ -137,17 +141,21 @@ def train_supernet(
 
     Raises:
         InputError: See `lighttrack_nas.strategies.one_shot.fit.fit`; or no such strategy, or it does not fit the
-            settings, the folder holds another training, or the backbone is of another space.
+            settings, the folder holds another training, the backbone is of another space, or the supernet to start from
+            cannot be read or has nothing in common with the space.
     """
     import torch
 
+    from lighttrack_nas.migration import save_report, start_record, take_weights
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.differentiable import learnt_distribution, without_alphas
-    from lighttrack_nas.strategies.one_shot.fit import fit
+    from lighttrack_nas.strategies.one_shot.fit import CHECKPOINT, fit
     from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
     from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy, strategy_record
 
     output = Path(output)
+    if backbone is not None and start_from is not None:
+        raise InputError(f"start from supernet '{start_from}' or from backbone '{backbone}', not from both")
     if isinstance(strategy, str):
         strategy = one_shot_strategy(strategy)
     task = _tracking_task(pairs, settings, targets, losses)
@@ -155,6 +163,7 @@ def train_supernet(
         _record("train-supernet", space, settings, record)
         | _task_record(task)
         | {"strategy": strategy_record(strategy), "backbone": None if backbone is None else str(backbone)}
+        | {"start_from": None if start_from is None else start_record(start_from, space, output)}
     )
     plan = strategy.plan(OneShotProblem(space=space, settings=settings, macs=partial(_macs_paths, space)))
     write_run_record(output, about)
@@ -166,6 +175,8 @@ def train_supernet(
         model = space.model_space()
     if backbone is not None:
         _start_from(model.network.backbone, Path(backbone), space)
+    if start_from is not None and not (output / CHECKPOINT).exists():
+        save_report(take_weights(model, load_supernet(supernet_file(start_from)).model_space), output)
     report = fit(model, model.network.backbone, task, settings, output, plan=plan, progress=progress)
     distribution = learnt_distribution(space, model)
     if distribution is not None:

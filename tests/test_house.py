@@ -122,6 +122,7 @@ def test_help_needs_nothing_heavy() -> None:
             "front",
             "findings",
             "rank-correlation",
+            "migrate",
         ),
     ):
         assert command in shown

@@ -82,6 +82,7 @@ def test_readme(folder: Path) -> None:
         *("doctor", "describe", "costs", "import-weights", "track", "evaluate", "export-weights"),
         *("train-supernet", "search", "retrain", "tune-tracker", "front", "findings", "export", "latency", "compare"),
         "rank-correlation",
+        "migrate",
     }
     for run in ("mobile", "mil", "never-moves"):
         assert (folder / "runs" / run / "summary.json").is_file()

@@ -351,6 +351,25 @@ def train_supernet(config: Config, set_: Set = None) -> None:
 
 
 @app.command()
+def migrate(
+    supernet: Annotated[
+        Path, typer.Argument(metavar="SUPERNET", help="A supernet.safetensors, or the folder of its training.")
+    ],
+    space: Annotated[str, typer.Argument(metavar="SPACE", help="The space to start: a preset or a YAML file.")],
+    output: Output,
+    seed: Annotated[int, typer.Option(min=0, help="Of the weights that are drawn afresh.")] = 0,
+    json: Json = False,
+) -> None:
+    """Start another space's supernet from a trained one, where places, operations and shapes match; say what was taken.
+
+    To go on training from there, give the trained one as supernet.start_from to train-supernet.
+    """
+    from lighttrack_nas.cli.migration import migrate as run
+
+    run(supernet, space, output, seed, json)
+
+
+@app.command()
 def search(
     config: Config,
     set_: Set = None,

@@ -12,7 +12,7 @@ from lighttrack_nas.cli.fronts import print_front
 from lighttrack_nas.config import Config
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.strategies.one_shot.processes import is_first_process
-from lighttrack_nas.training import SUPERNET_FILE
+from lighttrack_nas.supernets import SUPERNET_FILE
 
 
 def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:

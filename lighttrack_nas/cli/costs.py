@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lighttrack_nas.cli.printing import print_json, print_table
+from lighttrack_nas.cli.printing import print_json, print_note, print_table
 from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _costs_of_one(source: str, space: str | None, search_size: int | None, as_js
     from lighttrack_nas.architectures import find_architecture
     from lighttrack_nas.benchmarks.costs import measure_costs
 
-    architecture = find_architecture(source, space)
+    architecture = find_architecture(source, space, print_note)
     measured = measure_costs(architecture, search_size)
     if as_json:
         record: dict[str, Any] = {"space": architecture.space.name, "space_hash": architecture.space.hash}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lighttrack_nas.cli.printing import print_json, print_table
+from lighttrack_nas.cli.printing import print_json, print_note, print_table
 from lighttrack_nas.models import SHIPPED
 from lighttrack_nas.progress import progress
 from lighttrack_nas.trackers.errors import InputError
@@ -41,7 +41,7 @@ def latency(
     from lighttrack_nas.architectures import find_architecture
     from lighttrack_nas.benchmarks.latency import measure_apart
 
-    architecture = find_architecture(source, space)
+    architecture = find_architecture(source, space, print_note)
     found: list[Latency] = []
     names = runtimes or _installed()
     for name in names:

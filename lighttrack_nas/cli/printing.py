@@ -1,10 +1,13 @@
-"""Plain tables and JSON on standard output."""
+"""Plain tables and JSON on standard output, notes on standard error."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
+
+from lighttrack_nas.text_tables import text_table
 
 
 def print_json(content: Any) -> None:
@@ -12,21 +15,11 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, allow_nan=False))
 
 
+def print_note(sentence: str) -> None:
+    """Tell the user something beside the output, on standard error."""
+    print(sentence, file=sys.stderr)
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print columns aligned by spaces, without wrapping, so that pipes and narrow terminals get whole rows.
-
-    Args:
-        header: Titles.
-        rows: Cells, a row as long as the header.
-        right: Columns to align at the right.
-    """
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-
-    def line(cells: Sequence[str]) -> str:
-        aligned = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
-        return "  ".join(aligned).rstrip()
-
-    print(line(header))
-    print("  ".join("-" * width for width in widths))
-    for row in rows:
-        print(line(row))
+    """Print a table; see `text_table`."""
+    print(text_table(header, rows, right))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lighttrack_nas import models
 from lighttrack_nas.architectures import find_architecture
+from lighttrack_nas.cli.printing import print_note
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
 
@@ -14,7 +15,7 @@ def import_weights(checkpoint: Path, code: str, output: Path, space: str | None,
     """Write a model file from an official checkpoint."""
     if output.suffix != ".safetensors":
         raise InputError(f"--output {output}: expected a file that ends in .safetensors")
-    architecture = find_architecture(code, space)
+    architecture = find_architecture(code, space, print_note)
     chosen = load_hyper_parameters(hyper_parameters) if hyper_parameters else None
     models.import_weights(checkpoint, architecture, output, chosen)
     print(f"{output}: weights of {checkpoint}, space {architecture.space.name}")
