@@ -49,7 +49,15 @@ def ours(problem: TabularProblem, name: str, seed: int, population: int, budget:
 
 def plain_optuna(problem: TabularProblem, seed: int, population: int, budget: int) -> list[int]:
     """The same for Optuna's NSGA-II as it comes, which is told how far a trial breaks the constraint."""
-    sampler = optuna.samplers.NSGAIISampler(population_size=population, seed=seed)
+    return _asked(problem, optuna.samplers.NSGAIISampler(population_size=population, seed=seed), budget)
+
+
+def plain_random(problem: TabularProblem, seed: int, population: int, budget: int) -> list[int]:
+    """The same for Optuna's random search, which knows neither what it drew before nor the constraint."""
+    return _asked(problem, optuna.samplers.RandomSampler(seed=seed), budget)
+
+
+def _asked(problem: TabularProblem, sampler: optuna.samplers.BaseSampler, budget: int) -> list[int]:
     study = optuna.create_study(directions=problem.directions, sampler=sampler)
     study.optimize(problem, n_trials=budget)
     return [problem.table.row(problem.table.space.architecture(trial.params)) for trial in study.trials]
@@ -95,6 +103,9 @@ def pymoo(problem: TabularProblem, seed: int, population: int, budget: int) -> l
     return rows[:budget]
 
 
+OTHERS = {"Optuna's random search": plain_random, "Optuna's NSGA-II": plain_optuna, "pymoo's NSGA-II": pymoo}
+
+
 def runner(table: str, constraint: str, population: int, budget: int, share: float) -> Callable[[Task], float]:
     """What does one run: gives its evaluations to the share, infinity if it never came there."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -104,7 +115,7 @@ def runner(table: str, constraint: str, population: int, budget: int, share: flo
 
     def run(task: Task) -> float:
         name, seed = task
-        other = {"Optuna's NSGA-II": plain_optuna, "pymoo's NSGA-II": pymoo}.get(name)
+        other = OTHERS.get(name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if other is not None:
@@ -129,7 +140,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    names = ["random", "nsga2", "local-search", "Optuna's NSGA-II", "pymoo's NSGA-II"]
+    names = ["random", "nsga2", "local-search", *OTHERS]
     start = partial(runner, options.table, options.constraint, options.population, options.budget, options.share)
     tasks = [(name, seed) for name in names for seed in range(options.seeds)]
     found: dict[str, list[float]] = {name: [] for name in names}

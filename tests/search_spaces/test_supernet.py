@@ -66,7 +66,7 @@ def test_pinned_supernet_equals_plain_networks_exactly(space: Space, supernet: S
             stepwise = supernet.track(supernet.template(template), search)
             for pinned, own in zip(stepwise, plain.track(plain.template(template), search), strict=True):
                 assert torch.equal(pinned, own)
-    assert len(outputs) >= 4
+    assert len(outputs) >= min(4, len(space.candidates["output"]))
     after = supernet.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
