@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import copy
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar, cast
 
 from torch import nn
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-@runtime_checkable
-class Reparameterisable(Protocol):
-    """A module that has a simpler form for inference."""
-
-    def reparameterised(self) -> nn.Module:
-        """A new module, equal to this one in eval mode but for rounding; this one is left as it is."""
-
-
 def reparameterise(network: Network) -> Network:
-    """The deployed form of a network: every module that has a simpler form is replaced by it (RepVGG, CVPR 2021).
+    """The deployed form of a network: modules that have a simpler form are replaced by it (RepVGG, CVPR 2021).
 
-    In eval mode both forms agree but for rounding. In training mode they do not: merged branches have lost their norms.
+    A module has one if it has a method `reparameterised()`, which returns a new module, equal in eval mode but for
+    rounding. In training mode the forms differ: merged branches have lost their norms.
 
     Args:
         network: Any module, on any device, "meta" too; it is left as it is.
@@ -29,19 +22,23 @@ def reparameterise(network: Network) -> Network:
     Returns:
         A copy; or the network itself if there is nothing to replace.
     """
-    if not any(isinstance(module, Reparameterisable) for module in network.modules()):
+    if not any(_has_simpler_form(module) for module in network.modules()):
         return network
-    deployed = copy.deepcopy(network)
-    if isinstance(deployed, Reparameterisable):
-        return _merged(deployed)
+    whole = nn.ModuleDict({"network": copy.deepcopy(network)})
     made: dict[nn.Module, nn.Module] = {}  # a module that stands in two places stays one
-    for name, module in list(deployed.named_modules(remove_duplicate=False)):
-        if isinstance(module, Reparameterisable):
+    places: list[str] = []
+    for name, module in list(whole.named_modules(remove_duplicate=False)):
+        if _has_simpler_form(module) and not name.startswith(tuple(f"{place}." for place in places)):
             if module not in made:
-                made[module] = _merged(module)
-            deployed.set_submodule(name, made[module])
-    return deployed
+                made[module] = _simpler_form(module)
+            whole.set_submodule(name, made[module])
+            places.append(name)
+    return cast(Network, whole["network"])
 
 
-def _merged(module: Reparameterisable) -> nn.Module:
-    return module.reparameterised().train(module.training)
+def _has_simpler_form(module: nn.Module) -> bool:
+    return callable(getattr(module, "reparameterised", None))
+
+
+def _simpler_form(module: nn.Module) -> nn.Module:
+    return module.reparameterised().train(module.training)  # type: ignore[operator]

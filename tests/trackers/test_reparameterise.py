@@ -148,6 +148,15 @@ def test_a_root_with_a_simpler_form() -> None:
     assert isinstance(reparameterise(BranchedConvolution(8, 8, 1, 3)), nn.Conv2d)
 
 
+def test_what_a_replaced_module_holds_goes_with_it() -> None:
+    class Outer(nn.Sequential):
+        def reparameterised(self) -> nn.Module:
+            return nn.Identity()
+
+    network = reparameterise(nn.Sequential(Outer(ReparameterisedConvolution(8, 8, 1)), nn.ReLU()))
+    assert [type(module) for module in network] == [nn.Identity, nn.ReLU]
+
+
 def test_on_meta_and_in_other_precisions() -> None:
     for device, dtype in itertools.product(("meta", "cpu"), (torch.float32, torch.float64, torch.bfloat16)):
         block = ReparameterisedConvolution(8, 8, 1).to(device, dtype)
