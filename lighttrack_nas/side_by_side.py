@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from lighttrack_nas.place_costs import place_costs, span_text, whole_costs
@@ -68,7 +69,8 @@ def _of_space(space: Space, costs: bool) -> dict[str, str]:
     for stage in content["stages"]:
         name = stage.pop("name")
         found |= _flat(stage, f"stages.{name}")
-    found["outputs"] = " ".join(exit_.name for exit_ in description.exits)
+    for stage, exits in groupby(description.exits, key=lambda exit_: exit_.stage):
+        found[f"outputs.{stage}"] = " ".join(exit_.name.removeprefix(f"{stage}-") for exit_ in exits)
     for branch, tower in content["towers"].items():
         layers = space.tower(branch).candidates
         found |= _flat({key: value for key, value in tower.items() if key != "layers"}, f"towers.{branch}")

@@ -122,6 +122,9 @@ def test_help_needs_nothing_heavy() -> None:
             "front",
             "findings",
             "rank-correlation",
+            "diff",
+            "random",
+            "mutate",
         ),
     ):
         assert command in shown

@@ -170,7 +170,7 @@ def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
 
     stem = description.stem
     side = map_side(search, stem.stride)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             "stem",
             f"conv {stem.kernel}x{stem.kernel}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.drawings.shapes import Box, Drawing, Line, Text
 from lighttrack_nas.trackers.errors import InputError
@@ -89,7 +89,7 @@ def _draw_box(axes: Axes, box: Box) -> None:
 
 
 def _write(
-    axes: Axes, x: float, y: float, text: str, size: float, colour: str, *, ha: str = "center", **style: object
+    axes: Axes, x: float, y: float, text: str, size: float, colour: str, *, ha: str = "center", **style: Any
 ) -> None:
     # Names are people's: a dollar sign starts no formula.
     axes.text(x, y, text, fontsize=size, color=colour, ha=ha, va="center", zorder=3, parse_math=False, **style)
