@@ -115,9 +115,10 @@ def _list(rows: Iterable[tuple[Architecture, Mapping[str, int], Mapping[str, str
 
 def _code(architecture: Architecture) -> str:
     """The official code; "" where the space has none."""
-    from lighttrack_nas.results import official_codes
-
-    return official_codes([architecture])[0]
+    try:
+        return architecture.space.encode(architecture)
+    except InputError:
+        return ""
 
 
 def _print_architecture(architecture: Architecture, code: str, measured: Costs | None) -> None:
