@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.config import Config
     from lighttrack_nas.config_files import load_config
     from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, space_costs
+    from lighttrack_nas.drawings.architectures import draw_architecture
+    from lighttrack_nas.drawings.spaces import draw_space
     from lighttrack_nas.exporting import Export, export_model
     from lighttrack_nas.fronts import Front
     from lighttrack_nas.memory import keep_freed_memory
@@ -40,14 +42,17 @@ if TYPE_CHECKING:
     )
     from lighttrack_nas.problems import TabularProblem
     from lighttrack_nas.results import Result
+    from lighttrack_nas.samples import random_networks
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading import load_space, preset_names
     from lighttrack_nas.search_spaces.migration import fit_architecture
+    from lighttrack_nas.search_spaces.neighbours import Neighbour, neighbours
     from lighttrack_nas.search_spaces.operation_registry import operation
     from lighttrack_nas.search_spaces.space import Space
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.searching import search
+    from lighttrack_nas.side_by_side import Difference, differences
     from lighttrack_nas.strategies.one_shot.images import read_image_folder
     from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
@@ -91,6 +96,7 @@ _HOMES = {
     "Config": "config",
     "CostTable": "benchmarks.cost_table",
     "Costs": "benchmarks.costs",
+    "Difference": "side_by_side",
     "Distribution": "search_spaces.distribution",
     "Evaluator": "strategies.search.evaluator",
     "Export": "exporting",
@@ -110,6 +116,7 @@ _HOMES = {
     "Model": "models",
     "NSGA2": "strategies.search.nsga2",
     "NSGA3": "strategies.search.nsga3",
+    "Neighbour": "search_spaces.neighbours",
     "OptunaAlgorithm": "strategies.search.optuna_algorithm",
     "PairSettings": "trackers.pairs.settings",
     "RandomSearch": "strategies.search.random_search",
@@ -134,6 +141,9 @@ _HOMES = {
     "build_table": "table_building",
     "build_tracker": "models",
     "compare": "comparing",
+    "differences": "side_by_side",
+    "draw_architecture": "drawings.architectures",
+    "draw_space": "drawings.spaces",
     "evaluate": "benchmarks.evaluation",
     "export_model": "exporting",
     "export_weights": "models",
@@ -153,11 +163,13 @@ _HOMES = {
     "measure_costs": "benchmarks.costs",
     "measure_latency": "benchmarks.latency",
     "migrate_supernet": "migration",
+    "neighbours": "search_spaces.neighbours",
     "one_shot_strategy": "strategies.one_shot.registry",
     "operation": "search_spaces.operation_registry",
     "pair_settings": "trackers.pairs.settings",
     "preset_names": "search_spaces.loading",
     "pretrain_backbone": "training",
+    "random_networks": "samples",
     "read_image_folder": "strategies.one_shot.images",
     "read_sequences": "trackers.readers",
     "read_stills": "trackers.pairs.stills",
@@ -183,6 +195,7 @@ __all__ = [
     "Config",
     "CostTable",
     "Costs",
+    "Difference",
     "Distribution",
     "Evaluator",
     "Export",
@@ -200,6 +213,7 @@ __all__ = [
     "MigrationReport",
     "Mixture",
     "Model",
+    "Neighbour",
     "OptunaAlgorithm",
     "PairSettings",
     "RandomSearch",
@@ -223,6 +237,9 @@ __all__ = [
     "build_table",
     "build_tracker",
     "compare",
+    "differences",
+    "draw_architecture",
+    "draw_space",
     "evaluate",
     "export_model",
     "export_weights",
@@ -242,11 +259,13 @@ __all__ = [
     "measure_costs",
     "measure_latency",
     "migrate_supernet",
+    "neighbours",
     "one_shot_strategy",
     "operation",
     "pair_settings",
     "preset_names",
     "pretrain_backbone",
+    "random_networks",
     "read_image_folder",
     "read_sequences",
     "read_stills",

@@ -123,6 +123,9 @@ def test_help_needs_nothing_heavy() -> None:
             "findings",
             "rank-correlation",
             "migrate",
+            "diff",
+            "random",
+            "mutate",
         ),
     ):
         assert command in shown

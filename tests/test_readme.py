@@ -81,8 +81,7 @@ def test_readme(folder: Path) -> None:
     assert ran == {
         *("doctor", "describe", "costs", "import-weights", "track", "evaluate", "export-weights"),
         *("train-supernet", "search", "retrain", "tune-tracker", "front", "findings", "export", "latency", "compare"),
-        "rank-correlation",
-        "migrate",
+        *("rank-correlation", "diff", "random", "mutate", "migrate"),
     }
     for run in ("mobile", "mil", "never-moves"):
         assert (folder / "runs" / run / "summary.json").is_file()

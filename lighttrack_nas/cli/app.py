@@ -65,13 +65,83 @@ def _options(
 
 @app.command()
 def describe(
-    space: Annotated[str, typer.Argument(help="A preset's name or a YAML file.")] = "lighttrack",
+    space: Annotated[
+        str | None, typer.Argument(help="A preset's name or a YAML file. Default: lighttrack, or the architecture's.")
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option(metavar="CODE|FILE", help="In place of the space: one of its architectures.")
+    ] = None,
+    costs: Annotated[
+        bool, typer.Option("--costs", help="Add MACs and parameters: of every place, cheapest to dearest candidate.")
+    ] = False,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this file, .svg or .png.")] = None,
     json: Json = False,
 ) -> None:
-    """Print a space as a table: stages, choices, label names, sizes."""
+    """Print a space as a table: stages, choices, label names, sizes; or an architecture; draw it."""
     from lighttrack_nas.cli.spaces import describe as run
 
-    run(space, json)
+    run(space, architecture, costs, svg, json)
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A space (a preset, a YAML file) or an architecture.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The same kind of thing.")],
+    space: Annotated[list[str] | None, typer.Option(help="The architectures' space; twice for a space each.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Also show what is the same.")] = False,
+    costs: Annotated[
+        bool, typer.Option("--costs", help="Of spaces: also compare the ranges of MACs and parameters.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show two spaces, or two architectures, side by side: what differs."""
+    from lighttrack_nas.cli.differences import diff as run
+
+    run(first, second, space or [], all_, costs, json)
+
+
+@app.command()
+def random(
+    space: Annotated[str, typer.Argument(help="A preset's name or a YAML file.")],
+    number: Annotated[int, typer.Option(min=1, max=100_000, help="How many networks.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    macs_uniform: Annotated[
+        bool, typer.Option("--macs-uniform", help="Spread evenly over MACs; plain draws crowd the middle.")
+    ] = False,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(help="A bound such as 'macs <= 600M', or Mobile, LargeA, LargeB; may be repeated."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON a network, an architecture file each.")
+    ] = False,
+) -> None:
+    """List random networks of a space with their costs; none comes twice."""
+    from lighttrack_nas.cli.architectures import random as run
+
+    run(space, number, seed, macs_uniform, constraint or [], json)
+
+
+@app.command()
+def mutate(
+    architecture: Annotated[
+        str,
+        typer.Argument(metavar="CODE|FILE", help="An official code, an architecture.json, or a model.safetensors."),
+    ],
+    space: Space = None,
+    number: Annotated[
+        int | None, typer.Option(min=1, help="How many, drawn by the seed. Default: 10, or all if there are fewer.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    all_: Annotated[bool, typer.Option("--all", help="List every neighbour.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON a network, an architecture file each.")
+    ] = False,
+) -> None:
+    """List networks that differ from an architecture's in one choice, with their costs."""
+    from lighttrack_nas.cli.architectures import mutate as run
+
+    run(architecture, space, number, seed, all_, json)
 
 
 @app.command()

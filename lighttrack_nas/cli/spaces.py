@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.printing import print_json, print_table
+from lighttrack_nas.places import other_choices
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
 
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.cost_table import CostTable
 
-def describe(name: str, as_json: bool) -> None:
-    """Print a space."""
-    space = load_space(name)
-    if as_json:
-        print_json(_space_record(space))
+
+def describe(name: str | None, architecture: str | None, costs: bool, drawing: Path | None, as_json: bool) -> None:
+    """Print a space, or one architecture; draw it."""
+    if drawing is not None:
+        from lighttrack_nas.drawings.figures import checked_figure_path
+
+        checked_figure_path(drawing)  # before the work
+    if architecture is not None:
+        from lighttrack_nas.cli.architectures import describe_architecture
+
+        describe_architecture(architecture, name, costs, drawing, as_json)
         return
+    space = load_space(name or "lighttrack")
+    table = None
+    if costs:
+        from lighttrack_nas.cost_analysis import load_cost_table
+
+        table = load_cost_table(space)
+    if as_json:
+        print_json(_space_record(space, table))
+    else:
+        _print_space(space, table)
+    if drawing is not None:
+        from lighttrack_nas.drawings.figures import save_figure
+        from lighttrack_nas.drawings.spaces import draw_space
+
+        save_figure(draw_space(space, table), drawing)
+        if not as_json:
+            print(drawing)
+
+
+def _print_space(space: Space, table: CostTable | None) -> None:
     description = space.description
     print(f"{space.name} ({space.hash})")
     if description.summary:
@@ -23,8 +54,26 @@ def describe(name: str, as_json: bool) -> None:
     searched = " or ".join(str(size) for size in description.search_sizes)
     print(f"template {description.template_size}, search {searched} pixels\n")
     print_table(("part", "channels", "stride", "candidates", "labels"), _rows(space))
+    if table is not None:
+        print()
+        _print_costs(table)
     print(f"\nlabel combinations: {space.size.labels:,} ({space.size.labels:.3g})")
     print(f"distinct networks:  {space.size.networks:,} ({space.size.networks:.3g})")
+
+
+def _print_costs(table: CostTable) -> None:
+    """A row a place, neighbours of one cost together, then whole networks."""
+    from lighttrack_nas.place_costs import place_costs, span_text, whole_costs
+
+    rows = []
+    for (part, macs, params), places in groupby(place_costs(table), key=lambda place: (place.part, *place[2:])):
+        names = [place.name for place in places]
+        each = f"{part}, each of {len(names)}" if len(names) > 1 else part
+        rows.append((_span(names), each, span_text(macs, 1e6), span_text(params, 1e3)))
+    whole = whole_costs(table)
+    rows.append(("a whole network", "", span_text(whole["macs"], 1e6), span_text(whole["params"], 1e3)))
+    print_table(("place", "part", "MACs (M)", "parameters (K)"), rows, right=(2, 3))
+    print(f"MACs of a tracked frame at search {table.search_size} pixels, cheapest to dearest candidate")
 
 
 def _rows(space: Space) -> list[tuple[str, ...]]:
@@ -62,7 +111,10 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
             named = _span(labels) if len(layer.operations) > 1 else "fixed"
             rows.append((f"{branch} layer x {layer.repeat}", "width", "1", " ".join(layer.operations), named))
             first += layer.repeat
-    return rows
+    return rows + [
+        ("choice", "", "", " ".join(values), label if len(values) > 1 else f"{label} (fixed)")
+        for label, values in other_choices(space).items()
+    ]
 
 
 def _exit_rows(space: Space) -> list[tuple[str, ...]]:
@@ -83,11 +135,23 @@ def _span(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
 
 
-def _space_record(space: Space) -> dict[str, Any]:
-    return {
+def _space_record(space: Space, table: CostTable | None) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "name": space.name,
         "hash": space.hash,
         "size": {"labels": space.size.labels, "networks": space.size.networks},
         "labels": {label: list(values) for label, values in space.labels.items()},
         "description": space.description.model_dump(mode="json"),
     }
+    if table is not None:
+        from lighttrack_nas.place_costs import place_costs, whole_costs
+
+        record["costs"] = {
+            "search_size": table.search_size,
+            "network": {name: list(span) for name, span in whole_costs(table).items()},
+            "places": [
+                {"place": place.name, "part": place.part, "macs": list(place.macs), "params": list(place.params)}
+                for place in place_costs(table)
+            ],
+        }
+    return record

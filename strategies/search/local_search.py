@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.neighbours import one_choice_away
 from lighttrack_nas.strategies.search.checks import require_at_least
 from lighttrack_nas.strategies.search.past import key_of
 from lighttrack_nas.strategies.search.problem import SearchProblem
@@ -74,13 +75,3 @@ class Neighbours:
             found.pop(key_of(member, self._problem.known_by), None)
             self._around[member.values] = [(neighbour, key) for key, neighbour in found.items()]
         return self._around[member.values]
-
-
-def one_choice_away(architecture: Architecture) -> Iterator[Architecture]:
-    """Give the architectures that differ in one choice that its network has, in a fixed order."""
-    space = architecture.space
-    dead = space.dead_labels(architecture)
-    for place, (label, values) in enumerate(space.labels.items()):
-        for value in () if label in dead else values:
-            if value != architecture.values[place]:
-                yield Architecture(space, (*architecture.values[:place], value, *architecture.values[place + 1 :]))

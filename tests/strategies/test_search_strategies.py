@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.fronts import non_dominated
 from lighttrack_nas.strategies.search.lighttrack import LightTrack, inherited_together
-from lighttrack_nas.strategies.search.local_search import LocalSearch, one_choice_away
+from lighttrack_nas.strategies.search.local_search import LocalSearch
 from lighttrack_nas.strategies.search.nsga3 import NSGA3, most_divisions
 from lighttrack_nas.strategies.search.objectives import parse_objectives
 from lighttrack_nas.strategies.search.optuna_algorithm import OptunaAlgorithm
@@ -211,17 +211,6 @@ def test_half_a_generation_mutates(search: Any, tiny: Space) -> None:
     # Mutants without mutations are known, so that random networks take their places; crossed ones are of parents.
     from_first = [all(any(g[label] == f[label] for f in genes[:10]) for label in tiny.labels) for g in genes[10:]]
     assert all(from_first[5:])
-
-
-def test_neighbours_differ_in_one_choice(tiny: Space) -> None:
-    for seed in range(5):
-        architecture = tiny.sample(np.random.default_rng(seed))
-        around = list(one_choice_away(architecture))
-        dead = tiny.dead_labels(architecture)
-        alive = [values for label, values in tiny.labels.items() if label not in dead]
-        assert len(set(around)) == len(around) == sum(len(values) - 1 for values in alive)
-        for neighbour in around:
-            assert sum(a != b for a, b in zip(neighbour.values, architecture.values, strict=True)) == 1
 
 
 def test_local_search_stays_around_the_front(search: Any, tiny: Space) -> None:

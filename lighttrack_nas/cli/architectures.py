@@ -1,0 +1,224 @@
+"""`describe --architecture`, `random` and `mutate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lighttrack_nas.architectures import find_architecture
+from lighttrack_nas.cli.printing import print_json, print_table
+from lighttrack_nas.places import (
+    ShownPlace,
+    exit_of,
+    map_side,
+    operation_names,
+    other_choices,
+    present_places,
+    tower_places,
+    width_of,
+)
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.description import BRANCHES
+from lighttrack_nas.search_spaces.neighbours import neighbours
+from lighttrack_nas.trackers.errors import InputError
+
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.costs import Costs
+
+
+def describe_architecture(source: str, space: str | None, costs: bool, drawing: Path | None, as_json: bool) -> None:
+    """Print an architecture's network as a table; draw it."""
+    architecture = find_architecture(source, space)
+    measured = None
+    if costs:
+        from lighttrack_nas.benchmarks.costs import measure_costs
+
+        measured = measure_costs(architecture)
+    code = _code(architecture)
+    if as_json:
+        print_json(_record(architecture) | ({"code": code} if code else {}) | _cost_record(measured))
+    else:
+        _print_architecture(architecture, code, measured)
+    if drawing is not None:
+        from lighttrack_nas.drawings.architectures import architecture_drawing
+        from lighttrack_nas.drawings.figures import figure_of, save_figure
+
+        whole = {"macs": measured.macs, "params": measured.params} if measured else None
+        save_figure(figure_of(architecture_drawing(architecture, whole, code)), drawing)
+        if not as_json:
+            print(drawing)
+
+
+def random(space: str, number: int, seed: int, macs_uniform: bool, constraints: Sequence[str], as_json: bool) -> None:
+    """List random networks of a space."""
+    from lighttrack_nas.cost_analysis import cost_constraints, load_cost_table
+    from lighttrack_nas.samples import random_networks
+    from lighttrack_nas.search_spaces.loading import load_space
+
+    found = load_space(space)
+    cost_constraints(constraints, with_latency=False)  # before the work
+    table = load_cost_table(found)
+    drawn = random_networks(table, number, seed=seed, macs_uniform=macs_uniform, constraints=constraints)
+    _list([(architecture, table.costs(architecture), {}) for architecture in drawn], as_json)
+
+
+def mutate(source: str, space: str | None, number: int | None, seed: int, everyone: bool, as_json: bool) -> None:
+    """List networks one choice away from an architecture's."""
+    if everyone and number is not None:
+        raise InputError("--number and --all: give a number of neighbours, or all, not both")
+    architecture = find_architecture(source, space)
+    around = neighbours(architecture)
+    wanted = len(around) if everyone else min(10, len(around)) if number is None else number
+    if wanted > len(around):
+        raise InputError(f"--number {wanted}: '{source}' has {len(around)} neighbours; ask for fewer, or --all")
+    picked = sorted(np.random.default_rng(seed).permutation(len(around))[:wanted].tolist())
+    from lighttrack_nas.cost_analysis import load_cost_table
+
+    table = load_cost_table(architecture.space)
+    rows = [around[index] for index in picked]
+    _list(
+        [
+            (n.architecture, table.costs(n.architecture), {"label": n.label, "before": n.before, "after": n.after})
+            for n in rows
+        ],
+        as_json,
+    )
+
+
+def _list(rows: Iterable[tuple[Architecture, Mapping[str, int], Mapping[str, str]]], as_json: bool) -> None:
+    """Print a row an architecture, or a line of JSON, which is an architecture file with more keys."""
+    from lighttrack_nas.strategies.search.trials import digest
+
+    cells: list[tuple[str, ...]] = []
+    coded = False
+    for architecture, costs, change in rows:
+        network, code, output = digest(architecture.canonical()), _code(architecture), exit_of(architecture).label
+        if as_json:
+            more = {"network": network, "code": code or None, "macs": costs["macs"], "params": costs["params"]}
+            print(json.dumps(json.loads(architecture.to_json()) | more | {"output": output} | change))
+            continue
+        changed = (f"{change['label']}: {change['before']} to {change['after']}",) if change else ()
+        measured = (f"{costs['macs'] / 1e6:,.1f}", f"{costs['params'] / 1e6:,.3f}")
+        cells.append((network, *changed, *measured, output, code))
+        coded = coded or bool(code)
+    if not cells:
+        return
+    changes = ("change",) if len(cells[0]) == 6 else ()
+    header = ("network", *changes, "MACs (M)", "parameters (M)", "output", *(("code",) if coded else ()))
+    first = header.index("MACs (M)")
+    print_table(header, [row[: len(header)] for row in cells], right=(first, first + 1))
+
+
+def _code(architecture: Architecture) -> str:
+    """The official code; "" where the space has none."""
+    try:
+        return architecture.space.encode(architecture)
+    except InputError:
+        return ""
+
+
+def _print_architecture(architecture: Architecture, code: str, measured: Costs | None) -> None:
+    space = architecture.space
+    print(f"architecture of {space.name} ({space.hash})")
+    if code:
+        print(code)
+    search = space.description.search_sizes[0]
+    print()
+    print_table(
+        ("place", "operation", "", "channels", "stride", f"map of {search}", ""), _rows(architecture), right=(3, 4)
+    )
+    for branch in BRANCHES:
+        present, everyone = len(present_places(architecture)[1][branch]), len(tower_places(space, branch))
+        print(f"{branch} tower: width {width_of(architecture, branch)}, {present} of {everyone} layers")
+    chosen, dead = space.chosen(architecture), space.dead_labels(architecture)
+    for label in other_choices(space):
+        if label not in dead:
+            print(f"{label}: {chosen[label]}")
+    if measured is not None:
+        print()
+        rows = [
+            (part, f"{values['macs'] / 1e6:,.2f}", f"{values['params']:,}") for part, values in measured.parts.items()
+        ]
+        rows.append(("one tracked frame", f"{measured.macs / 1e6:,.2f}", f"{measured.params:,}"))
+        print_table(("part", "MACs (M)", "parameters"), rows, right=(1, 2))
+
+
+def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
+    space = architecture.space
+    description, chosen = space.description, space.chosen(architecture)
+    names, output = operation_names(space), exit_of(architecture)
+    blocks, layers = present_places(architecture)
+    search = description.search_sizes[0]
+
+    def row(place: ShownPlace, channels: str, total_stride: int) -> tuple[str, ...]:
+        value = chosen.get(place.label, place.candidates[0])
+        notes = [*(["output"] if place.label == output.label else []), *(["fixed"] if place.is_fixed else [])]
+        short = names.get(value, value)
+        side = map_side(search, total_stride)
+        return (
+            place.label,
+            value,
+            short if short != value else "",
+            channels,
+            str(place.stride),
+            f"{side} x {side}",
+            ", ".join(notes),
+        )
+
+    stem = description.stem
+    side = map_side(search, stem.stride)
+    rows: list[tuple[str, ...]] = [
+        (
+            "stem",
+            f"conv {stem.kernel}x{stem.kernel}",
+            "",
+            str(stem.channels),
+            str(stem.stride),
+            f"{side} x {side}",
+            "fixed",
+        )
+    ]
+    rows += [row(place, str(place.channels), place.total_stride or 1) for place in blocks]
+    side = map_side(search, output.total_stride or 1)
+    rows.append(("correlation", "", "", str(description.fused_channels), "", f"{side} x {side}", ""))
+    for branch in BRANCHES:
+        rows += [row(place, width_of(architecture, branch), output.total_stride or 1) for place in layers[branch]]
+    return rows
+
+
+def _record(architecture: Architecture) -> dict[str, Any]:
+    """The network, JSON-able; itself an architecture file."""
+    space = architecture.space
+    chosen, (blocks, layers) = space.chosen(architecture), present_places(architecture)
+    return json.loads(architecture.to_json()) | {
+        "output": exit_of(architecture).label,
+        "backbone": [
+            {
+                "place": place.label,
+                "operation": chosen.get(place.label, place.candidates[0]),
+                "channels": place.channels,
+                "stride": place.stride,
+                "total_stride": place.total_stride,
+            }
+            for place in blocks
+        ],
+        "towers": {
+            branch: {
+                "width": width_of(architecture, branch),
+                "layers": [
+                    {"place": place.label, "operation": chosen.get(place.label, place.candidates[0])}
+                    for place in layers[branch]
+                ],
+            }
+            for branch in BRANCHES
+        },
+        "other_choices": {label: chosen[label] for label in other_choices(space) if label in chosen},
+    }
+
+
+def _cost_record(measured: Costs | None) -> dict[str, Any]:
+    return {"costs": measured.to_dict()} if measured else {}

@@ -1,0 +1,76 @@
+"""What each place of a space costs, from its cheapest candidate to its dearest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.cost_table import CostTable
+
+
+class Span(NamedTuple):
+    """From the least value to the greatest."""
+
+    least: int
+    greatest: int
+
+
+class PlaceCosts(NamedTuple):
+    """The costs of a place over its candidates, and over the outputs and widths that they depend on.
+
+    Attributes:
+        part: "backbone", "neck", "fusion", "cls_head" or "reg_head"; "" for what belongs to none.
+        label: As in `Space.candidates`; "" where there is nothing to choose: the stem, a tower's prediction.
+        macs: Multiply-adds of a tracked frame.
+        params: Parameters.
+    """
+
+    part: str
+    label: str
+    macs: Span
+    params: Span
+
+    @property
+    def name(self) -> str:
+        """The label, or what the place is called without one."""
+        return self.label or {"backbone": "stem", "cls_head": "cls-prediction", "reg_head": "reg-prediction"}.get(
+            self.part, self.part
+        )
+
+
+def place_costs(table: CostTable) -> list[PlaceCosts]:
+    """The range of costs at every place of a space that costs anything, from the stem to the towers.
+
+    Networks whose output lies before a place do not have it, and do not count.
+
+    Args:
+        table: Of the space.
+    """
+    found = []
+    for place in table.places:
+        by_output = place.costs.reshape(len(place.costs), -1, place.costs.shape[-1])[..., :2]
+        costs = by_output[by_output.any(axis=(1, 2))].reshape(-1, 2)
+        if len(costs):
+            low, high = costs.min(axis=0), costs.max(axis=0)
+            spans = (Span(int(a), int(b)) for a, b in np.stack([low, high], axis=1))
+            found.append(PlaceCosts(place.part, place.label, *spans))
+    return found
+
+
+def whole_costs(table: CostTable) -> dict[str, Span]:
+    """The range of "macs" and "params" of whole networks, exactly."""
+    return {name: Span(*(table.costs(end)[name] for end in table.extremes(name))) for name in ("macs", "params")}
+
+
+def span_text(span: Span, divisor: float) -> str:
+    """Write a range in units of `divisor`, three digits each: "1.25 to 4.8", or one number where nothing varies."""
+    least, greatest = (_three_digits(value / divisor) for value in span)
+    return least if span.least == span.greatest else f"{least} to {greatest}"
+
+
+def _three_digits(value: float) -> str:
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

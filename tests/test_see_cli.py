@@ -1,0 +1,148 @@
+"""`describe` with costs and drawings, `diff`, `random`, `mutate`: what a space or an architecture is, on the screen."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lighttrack_nas as ltn
+
+Run = Callable[..., Any]
+
+
+def test_describe_shows_the_costs_of_places(run: Run) -> None:
+    shown = run("describe", "lighttrack-tiny", "--costs").out
+    assert "stage1-block0             backbone             3.59 to 9.75    2.30 to 8.13" in shown
+    assert "cls-layer1 .. cls-layer3  cls_head, each of 3     0 to 3.02       0 to 11.8" in shown
+    assert "a whole network                                16.7 to 78.0     35.7 to 296" in shown
+    found = json.loads(run("describe", "lighttrack-tiny", "--costs", "--json").out)["costs"]
+    assert found["network"] == {"macs": [16716544, 78041344], "params": [35749, 295789]}
+    assert [place["place"] for place in found["places"]][:2] == ["stem", "stage0-block0"]
+    assert "costs" not in json.loads(run("describe", "lighttrack-tiny", "--json").out)
+
+
+def test_drawings_are_the_same_each_time(run: Run, tmp_path: Path, mobile_code: str) -> None:
+    for name in ("a.svg", "b.svg"):
+        assert run("describe", "lighttrack-tiny", "--svg", name).out.endswith(f"{name}\n")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert run("describe", "--architecture", mobile_code, "--svg", "sub/m.png").code == 0
+    assert (tmp_path / "sub/m.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_architecture_as_a_table(run: Run, mobile_code: str, tmp_path: Path) -> None:
+    shown = run("describe", "--architecture", mobile_code, "--costs").out
+    assert "stage4-block2  k3e6        MB6 3x3        96       1  16 x 16     output" in shown
+    assert "stage4-block3" not in shown
+    assert "cls tower: width 256, 6 of 8 layers" in shown
+    assert "530.41" in shown
+    found = json.loads(run("describe", "--architecture", mobile_code, "--json").out)
+    assert found["output"] == found["backbone"][-1]["place"] == "stage4-block2"
+    assert [len(found["towers"][branch]["layers"]) for branch in ("cls", "reg")] == [6, 8]
+    # What is printed is itself an architecture file.
+    (tmp_path / "a.json").write_text(json.dumps(found))
+    assert ltn.find_architecture(str(tmp_path / "a.json")) == ltn.find_architecture(mobile_code).path()
+
+
+def test_diff(run: Run, mobile_code: str) -> None:
+    shown = run("diff", "lighttrack", "lighttrack-12").out
+    assert [line.split()[0] for line in shown.splitlines()[2:]] == ["outputs.stage2", "label", "distinct"]
+    assert run("diff", "lighttrack", "lighttrack").out == "the same networks\n"
+    earlier = mobile_code.replace("ops_32", "ops_31")
+    found = json.loads(run("diff", mobile_code, earlier, "--json").out)
+    costs = ltn.measure_costs(ltn.find_architecture(earlier))
+    assert {row["name"]: (row["first"], row["second"]) for row in found["differences"]} == {
+        "stage4-block2": ("k3e6", "-"),
+        "output": ("stage4-block2", "stage4-block1"),
+        "macs": ("530,411,008", f"{costs.macs:,}"),
+        "params": ("1,969,397", f"{costs.params:,}"),
+    }
+    assert not found["same"]
+    everything = json.loads(run("diff", mobile_code, mobile_code, "--all", "--json").out)
+    assert everything["same"]
+    assert len(everything["differences"]) == 1 + len(ltn.load_space("lighttrack").candidates) + 2
+
+
+def test_a_shipped_model_goes_by_its_spaces_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(run("random", "lighttrack-tiny", "--number", 1, "--json").out)
+    assert "macs" in run("diff", "lighttrack-tiny", "a.json").out
+    assert "towers.cls.widths" in run("diff", "lighttrack-tiny", "lighttrack").out
+
+
+def test_random(run: Run) -> None:
+    call = ("random", "lighttrack-tiny", "--seed", 3, "--constraint", "macs <= 40M", "--json")
+    lines = [json.loads(line) for line in run(*call, "--number", 12).out.splitlines()]
+    assert len({line["network"] for line in lines}) == 12
+    space = ltn.load_space("lighttrack-tiny")
+    for line in lines:
+        costs = ltn.load_cost_table(space).costs(space.from_json(json.dumps(line)))
+        assert (line["macs"], line["params"]) == (costs["macs"], costs["params"])
+        assert line["macs"] <= 40e6
+    assert [json.loads(line) for line in run(*call, "--number", 4).out.splitlines()] == lines[:4]
+    shown = run("random", "lighttrack-tiny", "--macs-uniform", "--number", 3).out.splitlines()
+    assert shown[0].split() == ["network", "MACs", "(M)", "parameters", "(M)", "output"]
+    assert len(shown) == 2 + 3
+
+
+def test_mutate(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(run("random", "lighttrack-tiny", "--number", 1, "--json").out)
+    architecture = ltn.find_architecture(str(tmp_path / "a.json"))
+    everyone = [json.loads(line) for line in run("mutate", "a.json", "--all", "--json").out.splitlines()]
+    assert len(everyone) == len(ltn.neighbours(architecture)) == len({line["network"] for line in everyone})
+    some = [json.loads(line) for line in run("mutate", "a.json", "--number", 5, "--seed", 1, "--json").out.splitlines()]
+    assert [line for line in everyone if line in some] == some
+    assert len(some) == 5
+    assert "change" in run("mutate", "a.json").out
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (("describe", "--svg", "a.gif"), "'a.gif': expected a file that ends in .svg or .png"),
+        (("describe", "--svg", "full/a.svg"), "cannot hold results"),
+        (("describe", "--svg", "folder.svg"), "is a folder"),
+        (("describe", "--architecture", "nothing"), "'nothing' is no architecture"),
+        (("describe", "lighttrack", "--architecture", "lighttrack-tiny"), "is of space 'lighttrack-tiny'"),
+        (("diff", "lighttrak", "lighttrack"), "unknown space or architecture 'lighttrak'; did you mean 'lighttrack'?"),
+        (("diff", "lighttrack", "CODE"), "is a space, '"),
+        (("diff", "CODE", "CODE", *3 * ("--space", "lighttrack")), "--space was given 3 times"),
+        (("random", "lighttrak"), "did you mean 'lighttrack'?"),
+        (("random", "lighttrack-tiny", "--constraint", "ao >= 0.5"), "'ao' is no cost"),
+        (("mutate", "CODE", "--number", 1000), "has 96 neighbours"),
+        (("mutate", "CODE", "--number", 1, "--all"), "--number and --all"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    run: Run, tmp_path: Path, mobile_code: str, call: tuple[object, ...], complaint: str
+) -> None:
+    (tmp_path / "full").write_text("a file")
+    (tmp_path / "folder.svg").mkdir()
+    shown = run(*(mobile_code if word == "CODE" else word for word in call))
+    assert shown.code == 1
+    assert complaint in shown.err
+    assert len(shown.err.strip().splitlines()) == 1
+
+
+def test_numbers_out_of_range(run: Run) -> None:
+    assert run("random", "lighttrack-tiny", "--number", 0).code == 2
+    assert run("mutate", "lighttrack-tiny", "--number", 0).code == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("describe", "lighttrack", "--svg", "a.svg"),
+        ("describe", "--architecture", "CODE", "--svg", "a.svg"),
+        ("diff", "lighttrack", "lighttrack-12"),
+    ],
+)
+def test_what_needs_no_torch_imports_none(call: tuple[str, ...], tmp_path: Path, mobile_code: str) -> None:
+    arguments = [mobile_code if word == "CODE" else word for word in call]
+    code = (
+        f"import sys\nsys.modules['torch'] = None\nsys.argv = ['lighttrack-nas', *{arguments}]\n"
+        "from lighttrack_nas.cli import main\nmain()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
