@@ -77,7 +77,7 @@ def other_choices(space: Space) -> dict[str, tuple[str, ...]]:
     """The choices that are neither an operation of a place, nor the output, nor a tower's width."""
     known = {OUTPUT, *map(width_label, BRANCHES)} | {place.label for place in backbone_places(space)}
     known |= {place.label for branch in BRANCHES for place in tower_places(space, branch)}
-    return {label: values for label, values in space.candidates.items() if label not in known}
+    return {label: values for label, values in space.candidates.items() if label not in known and len(values) > 1}
 
 
 def present_places(architecture: Architecture) -> tuple[list[ShownPlace], dict[str, list[ShownPlace]]]:

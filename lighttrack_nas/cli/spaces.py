@@ -10,7 +10,7 @@ from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.places import other_choices
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, Space, layer_label, width_label
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.cost_table import CostTable
@@ -99,7 +99,10 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
             )
         )
     rows += _exit_rows(space)
-    rows.append(("fusion", str(description.fused_channels), "", "pixel-wise correlation, channel attention", ""))
+    compared = " or ".join(f"{name} correlation" for name in description.correlation)
+    attention = f"self-attention of {description.neck_attention} heads, " if description.neck_attention else ""
+    label = CORRELATION if CORRELATION in space.labels else "fixed"
+    rows.append(("fusion", str(description.fused_channels), "", f"{attention}{compared}, channel attention", label))
     for branch in BRANCHES:
         tower = space.tower(branch)
         label = width_label(branch)

@@ -35,6 +35,7 @@ from lighttrack_nas.places import (
 )
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
+from lighttrack_nas.search_spaces.space import CORRELATION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,7 +109,8 @@ def architecture_drawing(architecture: Architecture, costs: Mapping[str, int] | 
     drawn, right = _row(row, {"stem": ("stem", shape_text(search, description.stem.stride))} | headers, start, 0.0)
     shapes += drawn
     kernels = next(description.kernels(exit_) for exit_ in description.exits if exit_.name == output.label)
-    text = f"correlation\n{kernels} kernels\n{description.fused_channels} channels"
+    compared = {"pixelwise": f"correlation\n{kernels} kernels"}.get(chosen[CORRELATION], "depthwise\ncorrelation")
+    text = f"{compared}\n{description.fused_channels} channels"
     left = right + 0.4
     shapes.append(Line(((right, 0.0), (left, 0.0)), OUTPUT_COLOUR, 1.2))
     shapes.append(Box(left, -0.32, 0.85, 0.64, text, fill_of(None, True)))
