@@ -59,13 +59,14 @@ class Operation(BaseModel):
         return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
 
     def default_name(self) -> str:
-        """The name of this candidate where a space file gives none: its parameters that are not the usual ones."""
+        """The name of this candidate where a space file gives none: kernel, expansion, and what is not as usual."""
         name = self.PREFIX
         for parameter, field in type(self).model_fields.items():
             value = getattr(self, parameter)
-            if parameter == "kind" or (not field.is_required() and value == field.default):
-                continue
             short = self.SHORT.get(parameter)
+            usual = not field.is_required() and value == field.default and short is None
+            if parameter == "kind" or usual:
+                continue
             name += f"-{_word(parameter, value)}" if short is None else f"{short}{value:g}"
         return name.strip("-").replace("--", "-").replace(".", "p")  # torch allows no dot in a module's name
 

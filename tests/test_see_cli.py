@@ -105,7 +105,10 @@ def test_mutate(run: Run, tmp_path: Path) -> None:
         (("describe", "--svg", "full/a.svg"), "cannot hold results"),
         (("describe", "--svg", "folder.svg"), "is a folder"),
         (("describe", "--architecture", "nothing"), "'nothing' is no architecture"),
-        (("describe", "lighttrack", "--architecture", "lighttrack-tiny"), "is of space 'lighttrack-tiny'"),
+        (
+            ("describe", "lighttrack", "--architecture", "lighttrack-tiny"),
+            "space 'lighttrack-tiny' (9602ba161b1e) does not fit",
+        ),
         (("diff", "lighttrak", "lighttrack"), "unknown space or architecture 'lighttrak'; did you mean 'lighttrack'?"),
         (("diff", "lighttrack", "CODE"), "is a space, '"),
         (("diff", "CODE", "CODE", *3 * ("--space", "lighttrack")), "--space was given 3 times"),

@@ -94,8 +94,8 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
                 f"{stage.name} x {stage.blocks}",
                 str(stage.channels),
                 str(stage.stride),
-                " ".join(stage.operations),
-                _span([block.name for block in blocks]) if len(stage.operations) > 1 else "fixed",
+                " ".join(stage.operations) + (" (or skip, but for the first)" if stage.skip else ""),
+                _span([block.name for block in blocks]) if len(stage.operations) > 1 or stage.skip else "fixed",
             )
         )
     rows += _exit_rows(space)
@@ -117,6 +117,7 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
     return rows + [
         ("choice", "", "", " ".join(values), label if len(values) > 1 else f"{label} (fixed)")
         for label, values in other_choices(space).items()
+        if label != CORRELATION
     ]
 
 
