@@ -8,6 +8,8 @@ import lighttrack_nas as ltn
 
 @ltn.operation("largekernel")
 class LargeKernel(nn.Module):
+    """Both kernels, BatchNorm, SiLU, pointwise convolution."""
+
     def __init__(self, inputs: int, outputs: int, stride: int, *, kernel: int = 9) -> None:
         super().__init__()
         self.large, self.small = (
@@ -17,4 +19,5 @@ class LargeKernel(nn.Module):
         self.pointwise = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map the features to those of the next block."""
         return self.pointwise(nn.functional.silu(self.norm(self.large(features) + self.small(features))))
