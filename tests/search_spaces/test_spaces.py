@@ -1,8 +1,9 @@
 """Random space files that are right: they load."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from lighttrack_nas.search_spaces.loading import parse_space
+
 from .spaces import Content, descriptions
 
 
