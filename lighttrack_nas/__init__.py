@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.operation_registry import operation
     from lighttrack_nas.search_spaces.space import Space
     from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.search_spaces.values import Choice, Layer, Stage, Tower
     from lighttrack_nas.searching import search
     from lighttrack_nas.side_by_side import Difference, differences
     from lighttrack_nas.strategies.one_shot.images import read_image_folder
@@ -91,6 +92,7 @@ _HOMES = {
     "Architecture": "search_spaces.architecture",
     "ArrayNetwork": "trackers.tracker",
     "BenchmarkTable": "benchmarks.table",
+    "Choice": "search_spaces.values",
     "Comparison": "comparisons",
     "ComparisonConfig": "comparison_config",
     "Config": "config",
@@ -107,6 +109,7 @@ _HOMES = {
     "Latency": "benchmarks.latency",
     "LatencySettings": "benchmarks.latency",
     "LatencyTable": "benchmarks.latency_table",
+    "Layer": "search_spaces.values",
     "LightTrack": "strategies.search.lighttrack",
     "LocalSearch": "strategies.search.local_search",
     "LossSettings": "trackers.losses",
@@ -128,6 +131,7 @@ _HOMES = {
     "SiameseTracker": "trackers.tracker",
     "Space": "search_spaces.space",
     "SpaceCosts": "cost_analysis",
+    "Stage": "search_spaces.values",
     "StillPairs": "trackers.pairs.stills",
     "Supernet": "search_spaces.supernet",
     "SupernetEvaluator": "benchmarks.supernet_evaluator",
@@ -135,6 +139,7 @@ _HOMES = {
     "TableEvaluator": "benchmarks.table",
     "TabularProblem": "problems",
     "TargetSettings": "trackers.targets",
+    "Tower": "search_spaces.values",
     "TrainingSettings": "strategies.one_shot.settings",
     "ZeroCostEvaluator": "benchmarks.zero_cost",
     "build_latency_table": "benchmarks.latency_build",
@@ -190,6 +195,7 @@ __all__ = [
     "Architecture",
     "ArrayNetwork",
     "BenchmarkTable",
+    "Choice",
     "Comparison",
     "ComparisonConfig",
     "Config",
@@ -206,6 +212,7 @@ __all__ = [
     "Latency",
     "LatencySettings",
     "LatencyTable",
+    "Layer",
     "LightTrack",
     "LocalSearch",
     "LossSettings",
@@ -225,12 +232,14 @@ __all__ = [
     "SiameseTracker",
     "Space",
     "SpaceCosts",
+    "Stage",
     "StillPairs",
     "Supernet",
     "SupernetEvaluator",
     "TableEvaluator",
     "TabularProblem",
     "TargetSettings",
+    "Tower",
     "TrainingSettings",
     "ZeroCostEvaluator",
     "build_latency_table",

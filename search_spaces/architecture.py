@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.parsing import parse_json
+
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.space import Space
 
@@ -52,3 +55,18 @@ class Architecture:
     def __repr__(self) -> str:
         chosen = ", ".join(f"{label}={value}" for label, value in self.choices.items())
         return f"Architecture({self.space.name}: {chosen})"
+
+
+def parse_architecture(text: str, where: str) -> dict:
+    """Read an architecture's JSON without knowing its space.
+
+    Returns:
+        A mapping with "space" (str), "space_hash" and "choices" (mapping of str to str).
+
+    Raises:
+        InputError: Malformed JSON or missing keys.
+    """
+    content = parse_json(text, where)
+    if not isinstance(content, dict) or not isinstance(content.get("choices"), dict) or "space" not in content:
+        raise InputError(f"{where}: expected an object with the keys space, space_hash and choices")
+    return content

@@ -49,8 +49,20 @@ def load_space(source: str | Path) -> Space:
     Raises:
         InputError: Unknown space, unreadable file, or what cannot work in it; every mistake with file and line.
     """
-    source_read = _with_base(_read(str(source), Path()), ())
-    return _made(source_read)
+    return make_space(_read(str(source), Path()))
+
+
+def make_space(source: Source, base: Source | None = None) -> Space:
+    """Make the space that a source says.
+
+    Args:
+        source: A space file's content, plugins run.
+        base: What it extends, in place of what `extends` names in it.
+
+    Raises:
+        InputError: As `load_space`.
+    """
+    return _made(_with_base(source, ()) if base is None else _on(base, source))
 
 
 def _with_base(source: Source, seen: tuple[str, ...]) -> Source:
@@ -65,11 +77,15 @@ def _with_base(source: Source, seen: tuple[str, ...]) -> Source:
     if "name" not in source.content:
         # What differs from a space must not go by its name.
         source = replace(source, content={"name": Path(source.where).stem} | source.content)
-    read = _with_base(_read(base, source.folder), (*seen, source.where))
+    return _on(_with_base(_read(base, source.folder), (*seen, source.where)), source.without("extends"))
+
+
+def _on(read: Source, source: Source) -> Source:
+    """What a source says that extends another."""
     # A summary describes one space: another's does not fit this one.
     table = resolved(read.content, read.names)[0].get("operations")
     named = replace(read.without("summary"), names={**read.names, **(table if isinstance(table, dict) else {})})
-    return extended(named, source.without("extends"))
+    return extended(named, source)
 
 
 def parse_space(content: object, where: str) -> Space:

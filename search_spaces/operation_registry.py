@@ -135,8 +135,21 @@ def read_operation(value: object) -> Operation:
 
 def plugin_files(operations: Iterable[Operation]) -> tuple[str, ...]:
     """The files that registered some operations, those of entry points apart."""
-    files = {each.FILE for each in operations if isinstance(each, ModuleOperation)}
+    packaged = _entry_points()
+    files = {each.FILE for each in operations if isinstance(each, ModuleOperation) and each.kind not in packaged}
     return tuple(sorted(file for file in files if file))
+
+
+def registered_kind(module: type) -> str:
+    """The kind under which a module class is registered.
+
+    Raises:
+        InputError: It is not.
+    """
+    for kind, made in _REGISTERED.items():
+        if made.MODULE_CLASS is module:
+            return kind
+    raise InputError(f'class {module.__name__} is no operation; put @operation("{module.__name__.lower()}") above it')
 
 
 def _from_module(kind: str, module: Any) -> type[ModuleOperation]:

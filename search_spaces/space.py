@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription, TowerDescription
 from lighttrack_nas.search_spaces.normal_forms import count_words, earliest_placement
 from lighttrack_nas.search_spaces.operation_registry import plugin_files
 from lighttrack_nas.search_spaces.plugins import load_all
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
-from lighttrack_nas.trackers.parsing import parse_json
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
     from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.search_spaces.values import SpaceKeys
     from lighttrack_nas.trackers.network import SiameseNetwork
 
 OUTPUT = "output"
@@ -80,6 +80,25 @@ class Space:
             {label: values for label, values in candidates.items() if len(values) > 1}
         )
         """Candidates of every choice, in a fixed order: backbone, output, towers."""
+
+    @staticmethod
+    def define(**keys: Unpack[SpaceKeys]) -> Space:
+        """Make a space of Python values, the keys of a space file as keywords; see `search_spaces.values`."""
+        from lighttrack_nas.search_spaces.values import define
+
+        return define(keys)
+
+    def to_yaml(self) -> str:
+        """Write a space file that loads as an equal space, in the short forms where they fit."""
+        from lighttrack_nas.search_spaces.writing import space_text
+
+        return space_text(self.description)
+
+    def to_python(self) -> str:
+        """Write the expression that makes this space, with `Space`, `Stage`, `Tower`, `Layer` and `Choice`."""
+        from lighttrack_nas.search_spaces.values import space_expression
+
+        return space_expression(self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and (self.name, self.hash) == (other.name, other.hash)
@@ -272,18 +291,3 @@ class Space:
 def _restored(content: dict[str, Any], files: tuple[str, ...]) -> Space:
     load_all(files)
     return Space(SpaceDescription.model_validate(content))
-
-
-def parse_architecture(text: str, where: str) -> dict:
-    """Read an architecture's JSON without knowing its space.
-
-    Returns:
-        A mapping with "space" (str), "space_hash" and "choices" (mapping of str to str).
-
-    Raises:
-        InputError: Malformed JSON or missing keys.
-    """
-    content = parse_json(text, where)
-    if not isinstance(content, dict) or not isinstance(content.get("choices"), dict) or "space" not in content:
-        raise InputError(f"{where}: expected an object with the keys space, space_hash and choices")
-    return content
