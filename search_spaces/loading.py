@@ -82,6 +82,9 @@ def _with_base(source: Source, seen: tuple[str, ...]) -> Source:
 
 def _on(read: Source, source: Source) -> Source:
     """What a source says that extends another."""
+    if not source.lines:
+        # Of Python values, which have no lines: those of what they change would mislead.
+        read = replace(read, lines={})
     # A summary describes one space: another's does not fit this one.
     table = resolved(read.content, read.names)[0].get("operations")
     named = replace(read.without("summary"), names={**read.names, **(table if isinstance(table, dict) else {})})
