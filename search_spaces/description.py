@@ -49,29 +49,20 @@ class _Part(BaseModel):
 class StemDescription(_Part):
     """The first convolution, from the RGB image."""
 
-    channels: Channels
-    kernel: Literal[1, 3, 5, 7, 9, 11] = 3
-    stride: Literal[1, 2] = 2
+    channels: Channels = Field(description="Channels behind the first convolution.")
+    kernel: Literal[1, 3, 5, 7, 9, 11] = Field(3, description="Side of the kernel, pixels of the image.")
+    stride: Literal[1, 2] = Field(2, description="Pixels of the image per step of the map behind it.")
 
 
 class StageDescription(_Part):
-    """Blocks of one width; the first carries the stride. One operation means a fixed block, several a choice each.
+    """Blocks of one width; the first carries the stride. One operation means a fixed block, several a choice each."""
 
-    Attributes:
-        name: Its blocks are called after it.
-        channels: Behind each of its blocks.
-        blocks: How many.
-        stride: Of the first block.
-        operations: Candidates' names.
-        skip: Whether every block but the first may be left out.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
-    channels: Channels
-    blocks: Count
-    stride: Literal[1, 2]
-    operations: Annotated[tuple[str, ...], Field(min_length=1)]
-    skip: Annotated[bool, Field(strict=True)] = False
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$", description="Its blocks are called NAME-blockN, N from 0.")
+    channels: Channels = Field(description="Channels behind each of its blocks.")
+    blocks: Count = Field(description="How many blocks.")
+    stride: Literal[1, 2] = Field(description="Stride of the first block, positions of the map before it; others: 1.")
+    operations: tuple[str, ...] = Field(min_length=1, description="Candidates of each block, by name.")
+    skip: bool = Field(False, strict=True, description="Whether every block but the first may be left out.")
 
     LATER: ClassVar = frozenset({"skip"})
 
@@ -79,15 +70,17 @@ class StageDescription(_Part):
 class LayerDescription(_Part):
     """Layers of a tower that share their candidates."""
 
-    operations: Annotated[tuple[str, ...], Field(min_length=1)]
-    repeat: Count = 1
+    operations: tuple[str, ...] = Field(min_length=1, description="Candidates of each of these layers, by name.")
+    repeat: Count = Field(1, description="How many such layers follow each other.")
 
 
 class TowerDescription(_Part):
     """A head branch: one width for the whole tower, then the candidates of its layers, first to last."""
 
-    widths: Annotated[tuple[Channels, ...], Field(min_length=1, max_length=16)]
-    layers: Annotated[tuple[LayerDescription, ...], Field(min_length=1, max_length=32)]
+    widths: tuple[Channels, ...] = Field(
+        min_length=1, max_length=16, description="Candidates for the channels of all its layers."
+    )
+    layers: tuple[LayerDescription, ...] = Field(min_length=1, max_length=32, description="Its layers, first to last.")
 
     @property
     def candidates(self) -> tuple[tuple[str, ...], ...]:
@@ -98,16 +91,16 @@ class TowerDescription(_Part):
 class TowersDescription(_Part):
     """Both head branches."""
 
-    cls: TowerDescription
-    reg: TowerDescription
+    cls: TowerDescription = Field(description="The branch that tells target from background.")
+    reg: TowerDescription = Field(description="The branch that finds the box.")
 
 
 class PredictionDescription(_Part):
     """How the towers' raw outputs become logits and pixels; see `trackers.network.Geometry`."""
 
-    score_scale: Annotated[float, Field(gt=0)]
-    box_activation: Literal["relu", "exp"]
-    box_scale: Annotated[float, Field(gt=0)]
+    score_scale: float = Field(gt=0, description="Factor from the raw score to a logit.")
+    box_activation: Literal["relu", "exp"] = Field(description="Keeps the box's distances from being negative.")
+    box_scale: float = Field(gt=0, description="Pixels of the search crop per unit of an activated distance.")
 
 
 class BlockPlace(_Part):
@@ -133,37 +126,38 @@ class BlockPlace(_Part):
 
 
 class SpaceDescription(_Part):
-    """A space of Siamese trackers: backbone, output layer, two towers.
+    """A space of Siamese trackers: backbone, output layer, two towers."""
 
-    Attributes:
-        name: What the space is called.
-        summary: One line for people.
-        template_size: Side of the template crop, pixels.
-        search_sizes: One or two sides of the search crop, pixels; the larger one is for small targets.
-        stem: First layer.
-        operations: Every operation by the name that stages and towers use.
-        stages: The backbone.
-        outputs: Blocks behind which the features may leave, each "STAGE-blockN" or "STAGE" for all of a stage.
-        fused_channels: Channels of the tensor that both towers read.
-        towers: The head.
-        predictions: Scales and activation of the outputs.
-        correlation: Candidates for how template and search features are compared, `trackers.correlation`.
-        neck_attention: Heads of the self-attention over both maps before they are compared; 0 for none.
-    """
-
-    name: Name
-    summary: str = ""
-    template_size: Pixels
-    search_sizes: Annotated[tuple[Pixels, ...], Field(min_length=1, max_length=2)]
-    stem: StemDescription
-    operations: Annotated[dict[CandidateName, AnyOperation], Field(min_length=1, max_length=64)]
-    stages: Annotated[tuple[StageDescription, ...], Field(min_length=1, max_length=16)]
-    outputs: Annotated[tuple[str, ...], Field(min_length=1)]
-    fused_channels: Channels
-    towers: TowersDescription
-    predictions: PredictionDescription
-    correlation: Annotated[tuple[Literal["pixelwise", "depthwise"], ...], Field(min_length=1)] = ("pixelwise",)
-    neck_attention: Annotated[int, Field(strict=True, ge=0, le=16)] = 0
+    name: Name = Field(description="What the space is called: letters, digits, dots and hyphens.")
+    summary: str = Field("", description="One line for people.")
+    template_size: Pixels = Field(description="Side of the template crop, pixels.")
+    search_sizes: tuple[Pixels, ...] = Field(
+        min_length=1,
+        max_length=2,
+        description="One or two sides of the search crop, pixels, ascending; the larger one is for small targets.",
+    )
+    stem: StemDescription = Field(description="The first convolution.")
+    operations: dict[CandidateName, AnyOperation] = Field(
+        min_length=1, max_length=64, description="Operations by the names that stages and towers use."
+    )
+    stages: tuple[StageDescription, ...] = Field(min_length=1, max_length=16, description="The backbone's stages.")
+    outputs: tuple[str, ...] = Field(
+        min_length=1,
+        description='Blocks behind which the features may leave: "STAGE-blockN", or "STAGE" for all of a stage.',
+    )
+    fused_channels: Channels = Field(description="Channels of the tensor that both towers read.")
+    towers: TowersDescription = Field(description="The head: a tower for the score, cls, and one for the box, reg.")
+    predictions: PredictionDescription = Field(description="Scales and activation of the outputs.")
+    correlation: tuple[Literal["pixelwise", "depthwise"], ...] = Field(
+        ("pixelwise",), min_length=1, description="Candidates for how template and search features are compared."
+    )
+    neck_attention: int = Field(
+        0,
+        strict=True,
+        ge=0,
+        le=16,
+        description="Heads of the self-attention over both maps before they are compared; 0 for none.",
+    )
 
     LATER: ClassVar = frozenset({"correlation", "neck_attention"})
 

@@ -77,11 +77,18 @@ def _with_base(source: Source, seen: tuple[str, ...]) -> Source:
     if "name" not in source.content:
         # What differs from a space must not go by its name.
         source = replace(source, content={"name": Path(source.where).stem} | source.content)
-    return _on(_with_base(_read(base, source.folder), (*seen, source.where)), source.without("extends"))
+    try:
+        read = _read(base, source.folder)
+    except InputError as error:
+        raise InputError(f"{_at(source, ('extends',))}: extends: {error}") from None
+    return _on(_with_base(read, (*seen, source.where)), source.without("extends"))
 
 
 def _on(read: Source, source: Source) -> Source:
     """What a source says that extends another."""
+    if not source.lines:
+        # Of Python values, which have no lines: those of what they change would mislead.
+        read = replace(read, lines={})
     # A summary describes one space: another's does not fit this one.
     table = resolved(read.content, read.names)[0].get("operations")
     named = replace(read.without("summary"), names={**read.names, **(table if isinstance(table, dict) else {})})

@@ -115,6 +115,22 @@ def operation_class(kind: str) -> type[Operation]:
     )
 
 
+def known_operations() -> tuple[dict[str, type[Operation]], dict[str, str]]:
+    """Every operation that can be found, by kind, those of entry points and named plugins included.
+
+    Returns:
+        The operations, and by kind what is wrong with entry points that cannot be imported.
+    """
+    load_named_plugins()
+    failures = {}
+    for kind in _entry_points():
+        try:
+            operation_class(kind)
+        except InputError as error:
+            failures[kind] = str(error)
+    return operation_classes(), failures
+
+
 def read_operation(value: object) -> Operation:
     """Make an operation from a mapping of `kind` and parameters; one that is made already stays.
 

@@ -16,10 +16,27 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serial
 if TYPE_CHECKING:
     from torch import nn
 
-Attention = Literal["se", "eca", "none"]
-Activation = Literal["silu", "relu", "relu6", "hardswish", "gelu"]
-Squeeze = Annotated[float, Field(gt=0, le=1)]
-Expansion = Annotated[float, Field(gt=0, le=16, strict=False)]
+Attention = Annotated[
+    Literal["se", "eca", "none"], Field(description="Which channels count: squeeze-and-excitation, ECA, or none.")
+]
+Activation = Annotated[
+    Literal["silu", "relu", "relu6", "hardswish", "gelu"], Field(description="What follows the convolutions.")
+]
+Squeeze = Annotated[
+    float, Field(gt=0, le=1, description="Channels inside squeeze-and-excitation, a fraction of those it weighs.")
+]
+Expansion = Annotated[
+    float, Field(gt=0, le=16, strict=False, description="Channels inside the block, a multiple of its input.")
+]
+Kernel = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=31,
+        description="Side of the kernel, positions of the map; odd.",
+        json_schema_extra={"not": {"multipleOf": 2}},
+    ),
+]
 
 
 class Operation(BaseModel):
@@ -89,7 +106,7 @@ def _word(parameter: str, value: object) -> str:
 
 
 class _Convolution(Operation):
-    kernel: Annotated[int, Field(ge=1, le=31)]
+    kernel: Kernel
 
     @field_validator("kernel")
     @classmethod
@@ -176,7 +193,7 @@ class ReparameterisedConvolution(_Convolution):
     """`repvgg`: trained in three branches, deployed as one convolution (RepVGG); its costs are those of the one."""
 
     kind: Literal["repvgg"] = "repvgg"
-    depthwise: bool = False
+    depthwise: bool = Field(False, description="Whether each channel is convolved alone.")
     activation: Activation = "relu"
 
     PREFIX: ClassVar = "repvgg-"

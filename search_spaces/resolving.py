@@ -8,8 +8,8 @@ else as it is. What is written in that form already passes unchanged.
 - `outputs`: names; ``{last: 8}`` blocks; or ``{stages: [2, 3]}``, all blocks of stages by name or number.
 - `towers`: ``{both: TOWER}`` or ``{cls: TOWER, reg: TOWER}``. A tower's `layers` is a list, or a number of layers that
   share the tower's `operations`; with `skip`, all but the first may be skipped.
-- `attention` and `activation` of a stage, a tower or the whole space: for each operation that has such a parameter and
-  was not told.
+- `attention` and `activation` of a stage, of all stages (at the top) or of a tower: for each of its operations that has
+  such a parameter and was not told.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ class _Resolver:
                 self._wrong((*place, "layers"), f"1 to 32 layers are possible, got {layers}")
                 layers = 1
             skip = plain.pop("skip", False)
+            if not isinstance(skip, bool):
+                self._wrong((*place, "skip"), f"expected true or false, got {short(skip)}")
             names = self._candidates(plain.pop("operations", None), (*place, "operations"), style)
             plain["layers"] = [{"operations": names}]
             if layers > 1:

@@ -84,6 +84,19 @@ def describe(
 
 
 @app.command()
+def schema(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The schema's file. Default: print it.")] = None,
+) -> None:
+    """Print the JSON schema of space files, by which an editor checks and completes them.
+
+    It knows the operations of installed packages, and those of the files in LIGHTTRACK_NAS_PLUGINS.
+    """
+    from lighttrack_nas.cli.schema import schema as run
+
+    run(output)
+
+
+@app.command()
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="A space (a preset, a YAML file) or an architecture.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The same kind of thing.")],

@@ -14,7 +14,7 @@ from lighttrack_nas.benchmarks.costs import measure_costs
 from lighttrack_nas.search_spaces.loading import parse_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
-from tests.search_spaces.spaces import Content, descriptions
+from .spaces import Content, descriptions
 
 CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
 JUNK: list[Any] = [None, True, -1, 0, 3, 10**9, 1.5, "", "x", "stage0", [], {}, [[]], {"x": 1}, ["skip", "skip"]]

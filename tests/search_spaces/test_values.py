@@ -222,6 +222,10 @@ def test_a_class_that_is_no_operation_is_named() -> None:
         ({"outputs": {"last": 99}}, r"outputs.last: 1 to 7 blocks are possible, got 99"),
         ({"extends": 3}, "extends: expected a space's name or a file, got 3"),
         ({"extends": "lighttrack", "stages": {"stage9": Stage(blocks=2)}}, "there is no stage 'stage9'"),
+        (
+            {"extends": "lighttrack", "stages": {1: Stage(operations=[Choice("mbcov")])}},
+            r"stages\[1\].operations\[0\].mbcov: unknown operation",
+        ),
         ({"template_size": object()}, "template_size: .*valid integer"),
         ({"plugins": ["x.py"]}, "unknown key 'plugins'"),
     ],
