@@ -14,6 +14,7 @@ from lighttrack_nas.benchmarks.costs import measure_costs
 from lighttrack_nas.search_spaces.loading import parse_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
+
 from .spaces import Content, descriptions
 
 CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
