@@ -117,6 +117,8 @@ def quantise_graph(graph: Graph, path: Path, calibration: Sequence[tuple[np.ndar
             _Calibration(graph.input_names, calibration),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
+            # Weights of seven bits: processors without VNNI add products of eight bits in sixteen, which overflow.
+            reduce_range=True,
             op_types_to_quantize=["Conv"],
             nodes_to_quantize=chosen,
             activation_type=quantization.QuantType.QUInt8,

@@ -105,6 +105,8 @@ def quantise_graph(graph: Graph, path: Path, calibration: Sequence[tuple[np.ndar
             subset_size=len(calibration),
             preset=nncf.QuantizationPreset.MIXED,
             ignored_scope=nncf.IgnoredScope(names=[*_correlations(model), *_predictions(model)]),
+            # Weights of seven bits: processors without VNNI add products of eight bits in sixteen, which overflow.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
         )
     _save(quantised, path, half=False)
 
