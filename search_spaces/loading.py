@@ -120,6 +120,7 @@ def _made(source: Source) -> Space:
         # What follows from a mistake that was said already says nothing new.
         mistakes += [each for each in mistakes_of(error, SpaceDescription) if not _follows(each.place, known)]
     if found is None or mistakes:
+        mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
         raise listed_mistakes([(_at(source, each.place), each) for each in mistakes], source.where)
     return Space(found)
 
