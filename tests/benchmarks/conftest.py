@@ -66,15 +66,15 @@ def few() -> Space:
     content["stem"] = {"channels": 8, "kernel": 5, "stride": 1}
     content["operations"] = {
         "separable3": {"kind": "separable", "kernel": 3},
-        "k3.e2": {"kind": "mbconv", "kernel": 3, "expansion": 2},
+        "k3-e2": {"kind": "mbconv", "kernel": 3, "expansion": 2},
         "k5": {"kind": "dsconv", "kernel": 5},
         "skip": {"kind": "skip"},
     }
     content["stages"] = [
         {"name": "stem", "channels": 8, "blocks": 1, "stride": 2, "operations": ["separable3"]},
-        {"name": "stage1", "channels": 16, "blocks": 2, "stride": 2, "operations": ["k3.e2", "separable3"]},
-        {"name": "stage2", "channels": 16, "blocks": 1, "stride": 2, "operations": ["k3.e2"]},
-        {"name": "stage3", "channels": 16, "blocks": 1, "stride": 1, "operations": ["k3.e2", "separable3"]},
+        {"name": "stage1", "channels": 16, "blocks": 2, "stride": 2, "operations": ["k3-e2", "separable3"]},
+        {"name": "stage2", "channels": 16, "blocks": 1, "stride": 2, "operations": ["k3-e2"]},
+        {"name": "stage3", "channels": 16, "blocks": 1, "stride": 1, "operations": ["k3-e2", "separable3"]},
     ]
     content["outputs"] = ["stage1-block1", "stage2"]
     tower = {"widths": [24], "layers": [{"operations": ["k5"]}, {"operations": ["skip", "k5"], "repeat": 2}]}
