@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Iterator
 
 from lighttrack_nas.search_spaces.description import BRANCHES, BlockPlace, SpaceDescription, TowerDescription
-from lighttrack_nas.search_spaces.mistakes import Mistake, unknown
+from lighttrack_nas.search_spaces.mistakes import Mistake
+from lighttrack_nas.trackers.names import unknown_name
 
 _MOST_KERNELS = 4096
 Place = tuple[str | int, ...]
@@ -87,7 +88,7 @@ def _names(space: SpaceDescription, place: Place, names: Iterable[str]) -> Itera
     seen: set[str] = set()
     for index, name in enumerate(names):
         if name not in space.operations:
-            yield Mistake((*place, index), unknown(name, space.operations, "operation"))
+            yield Mistake((*place, index), unknown_name(name, space.operations, "operation"))
         elif name in seen:
             yield Mistake((*place, index), f"the operation '{name}' stands twice")
         seen.add(name)

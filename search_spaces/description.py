@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from lighttrack_nas.search_spaces.mistakes import MistakesError
 from lighttrack_nas.search_spaces.operation_registry import read_operation
 from lighttrack_nas.search_spaces.operations import Operation
+from lighttrack_nas.search_spaces.parts import Part
 
 # Descriptions also come in the headers of other people's model files: the limits keep a hostile one from exhausting the
 # machine, far above what a tracker needs.
@@ -32,21 +33,7 @@ AnyOperation = Annotated[SerializeAsAny[Operation], BeforeValidator(read_operati
 BRANCHES = ("cls", "reg")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    LATER: ClassVar[frozenset[str]] = frozenset()
-    """Keys that came after spaces had been hashed: their defaults are not written."""
-
-    @model_serializer(mode="wrap")
-    def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
-        content: dict[str, Any] = handler(self)
-        fields = type(self).model_fields
-        usual = {name for name in self.LATER if getattr(self, name) == fields[name].default}
-        return {name: value for name, value in content.items() if name not in usual}
-
-
-class StemDescription(_Part):
+class StemDescription(Part):
     """The first convolution, from the RGB image."""
 
     channels: Channels = Field(description="Channels behind the first convolution.")
@@ -54,7 +41,7 @@ class StemDescription(_Part):
     stride: Literal[1, 2] = Field(2, description="Pixels of the image per step of the map behind it.")
 
 
-class StageDescription(_Part):
+class StageDescription(Part):
     """Blocks of one width; the first carries the stride. One operation means a fixed block, several a choice each."""
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$", description="Its blocks are called NAME-blockN, N from 0.")
@@ -67,14 +54,14 @@ class StageDescription(_Part):
     LATER: ClassVar = frozenset({"skip"})
 
 
-class LayerDescription(_Part):
+class LayerDescription(Part):
     """Layers of a tower that share their candidates."""
 
     operations: tuple[str, ...] = Field(min_length=1, description="Candidates of each of these layers, by name.")
     repeat: Count = Field(1, description="How many such layers follow each other.")
 
 
-class TowerDescription(_Part):
+class TowerDescription(Part):
     """A head branch: one width for the whole tower, then the candidates of its layers, first to last."""
 
     widths: tuple[Channels, ...] = Field(
@@ -88,14 +75,14 @@ class TowerDescription(_Part):
         return tuple(layer.operations for layer in self.layers for _ in range(layer.repeat))
 
 
-class TowersDescription(_Part):
+class TowersDescription(Part):
     """Both head branches."""
 
     cls: TowerDescription = Field(description="The branch that tells target from background.")
     reg: TowerDescription = Field(description="The branch that finds the box.")
 
 
-class PredictionDescription(_Part):
+class PredictionDescription(Part):
     """How the towers' raw outputs become logits and pixels; see `trackers.network.Geometry`."""
 
     score_scale: float = Field(gt=0, description="Factor from the raw score to a logit.")
@@ -103,7 +90,7 @@ class PredictionDescription(_Part):
     box_scale: float = Field(gt=0, description="Pixels of the search crop per unit of an activated distance.")
 
 
-class BlockPlace(_Part):
+class BlockPlace(Part):
     """One block of the backbone with its shapes.
 
     Attributes:
@@ -125,7 +112,7 @@ class BlockPlace(_Part):
     total_stride: int
 
 
-class SpaceDescription(_Part):
+class SpaceDescription(Part):
     """A space of Siamese trackers: backbone, output layer, two towers."""
 
     name: Name = Field(description="What the space is called: letters, digits, dots and hyphens.")

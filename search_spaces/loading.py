@@ -15,7 +15,7 @@ from lighttrack_nas.search_spaces.mistakes import listed_mistakes, mistakes_of
 from lighttrack_nas.search_spaces.plugins import load_plugins
 from lighttrack_nas.search_spaces.resolving import resolved
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.space_file import Source, extended, parse_source
+from lighttrack_nas.search_spaces.space_file import Place, Source, extended, parse_source
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.parsing import read_text, short
@@ -117,21 +117,31 @@ def _made(source: Source) -> Space:
         found = SpaceDescription.model_validate(content)
     except ValidationError as error:
         known = {mistake.place for mistake in mistakes}
-        # What follows from a mistake that was said already says nothing new.
-        mistakes += [each for each in mistakes_of(error, SpaceDescription) if not _follows(each.place, known)]
+        for each in mistakes_of(error, SpaceDescription):
+            written = each._replace(place=_written(each.place, source))
+            if not _follows(written.place, known):
+                mistakes.append(written)
     if found is None or mistakes:
         mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
         raise listed_mistakes([(_at(source, each.place), each) for each in mistakes], source.where)
     return Space(found)
 
 
-def _follows(place: tuple[str | int, ...], known: set[tuple[str | int, ...]]) -> bool:
-    return any(place[:2] == other[: len(place[:2])] for other in known)
+def _written(place: Place, source: Source) -> Place:
+    """The place in what was written, where both towers may be one."""
+    towers = source.content.get("towers")
+    both = place[:1] == ("towers",) and len(place) > 1 and isinstance(towers, dict) and "both" in towers
+    return ("towers", "both", *place[2:]) if both else place
 
 
-def _at(source: Source, place: tuple[str | int, ...]) -> str:
-    of_both = source.line(("towers", "both", *place[2:])) if ("towers", "both") in source.lines else None
-    line = of_both if place[:1] == ("towers",) and of_both else source.line(place)
+def _follows(place: Place, known: set[Place]) -> bool:
+    """Whether a mistake follows from one that was said: around it, inside it, or in the same tower's short form."""
+    reach = 2 if place[:1] == ("towers",) else len(place)
+    return any(place[:reach] == other[:reach] or place[: len(other)] == other for other in known)
+
+
+def _at(source: Source, place: Place) -> str:
+    line = source.line(place)
     return f"{line[0]}:{line[1]}" if line else source.where
 
 

@@ -64,7 +64,7 @@ def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[Mistake]
         inner = each.get("ctx", {}).get("error")
         if isinstance(inner, MistakesError):
             found += inner.found
-        else:
+        elif not _follows_from_items(each):
             found.append(_mistake(each, model))
     return found
 
@@ -95,15 +95,9 @@ def listed_mistakes(located: Sequence[tuple[str, Mistake]], where: str) -> Input
     return InputError("\n  ".join([f"{where} has {len(lines)} mistakes:", *lines[:_MOST], *more]))
 
 
-def unknown(name: object, known: Iterable[object], what: str) -> str:
-    """``unknown WHAT 'name'; did you mean 'close'? known: ...``."""
-    names = [str(each) for each in known]
-    close = difflib.get_close_matches(str(name), names, n=1)
-    return (
-        f"unknown {what} {short(name)}"
-        + (f"; did you mean '{close[0]}'?" if close else ";")
-        + (f" known: {', '.join(names)}")
-    )
+def _follows_from_items(error: Any) -> bool:
+    """Whether a list is called too short only because its items are wrong, which is said of each."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
 def _mistake(error: Any, model: type[BaseModel]) -> Mistake:

@@ -6,19 +6,20 @@ object is a class under `operation`.
 
 from __future__ import annotations
 
-import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_type_hints
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import ValidationError, create_model
 
 from lighttrack_nas.search_spaces.operations import BUILT_IN, Operation
 from lighttrack_nas.search_spaces.plugins import load_named_plugins
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.names import unknown_name
 from lighttrack_nas.trackers.parsing import short
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def operation(kind: str) -> Callable[[M], M]:
     """
 
     def register(module: M) -> M:
+        if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]*", kind):
+            raise InputError(f"operation {short(kind)}: a name has letters, digits and hyphens")
         made = _from_module(kind, module)
         before = operation_classes().get(kind)
         if before is not None and getattr(before, "FILE", "") != made.FILE:
@@ -93,8 +96,12 @@ def operation_classes() -> dict[str, type[Operation]]:
     return {str(each.model_fields["kind"].default): each for each in BUILT_IN} | _REGISTERED
 
 
-def operation_class(kind: str) -> type[Operation]:
+def operation_class(kind: str, besides: Iterable[str] = ()) -> type[Operation]:
     """The operation of a kind.
+
+    Args:
+        kind: Its name.
+        besides: Other names that could have been given, for the message.
 
     Raises:
         InputError: There is none, or the package that brings it fails to import.
@@ -106,12 +113,10 @@ def operation_class(kind: str) -> type[Operation]:
     known = operation_classes()
     if kind in known:
         return known[kind]
-    names = sorted({*known, *_entry_points()})
-    close = difflib.get_close_matches(kind, names, n=1)
+    names = dict.fromkeys([*besides, *known, *_entry_points()])
     raise InputError(
-        f"unknown operation '{kind}'"
-        + (f"; did you mean '{close[0]}'?" if close else ";")
-        + f" known: {', '.join(names)}; the file of one of your own stands under plugins, or in LIGHTTRACK_NAS_PLUGINS"
+        unknown_name(kind, names, "operation")
+        + "; the file of one of your own stands under plugins, or in LIGHTTRACK_NAS_PLUGINS"
     )
 
 
@@ -151,9 +156,9 @@ def read_operation(value: object) -> Operation:
 
 def plugin_files(operations: Iterable[Operation]) -> tuple[str, ...]:
     """The files that registered some operations, those of entry points apart."""
-    packaged = _entry_points()
-    files = {each.FILE for each in operations if isinstance(each, ModuleOperation) and each.kind not in packaged}
-    return tuple(sorted(file for file in files if file))
+    made = [each for each in operations if isinstance(each, ModuleOperation)]
+    packaged = _entry_points() if made else {}
+    return tuple(sorted({each.FILE for each in made if each.kind not in packaged}))
 
 
 def registered_kind(module: type) -> str:
@@ -186,7 +191,6 @@ def _from_module(kind: str, module: Any) -> type[ModuleOperation]:
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
     made = create_model(f"{module.__name__}Operation", __base__=ModuleOperation, __doc__=module.__doc__, **fields)
-    made.model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     made.PREFIX = f"{kind}-"
     made.MODULE_CLASS = module
     made.TAKES_STRIDE = takes_stride

@@ -7,11 +7,14 @@ people come by `operation_registry.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer
+from pydantic import ConfigDict, Field, field_validator
+
+from lighttrack_nas.search_spaces.parts import Part
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,14 +42,14 @@ Kernel = Annotated[
 ]
 
 
-class Operation(BaseModel):
+class Operation(Part):
     """What stands at a place of a network. Equal records build equal modules.
 
     Attributes:
         kind: Its name in the registry.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(strict=True)
 
     kind: str
 
@@ -54,8 +57,6 @@ class Operation(BaseModel):
     """What names of candidates begin with, before their parameters."""
     SHORT: ClassVar[Mapping[str, str]] = {"kernel": "k", "expansion": "e"}
     """How a number is called in a candidate's name; other parameters stand behind hyphens."""
-    LATER: ClassVar[frozenset[str]] = frozenset()
-    """Parameters that came after spaces had been hashed: their defaults are not written."""
     MODULE: ClassVar[str] = ""
     """Module and class in `trackers` that it builds."""
 
@@ -85,14 +86,12 @@ class Operation(BaseModel):
             if parameter == "kind" or usual:
                 continue
             name += f"-{_word(parameter, value)}" if short is None else f"{short}{value:g}"
-        return name.strip("-").replace("--", "-").replace(".", "p")  # torch allows no dot in a module's name
+        # Torch allows no dot in a module's name.
+        return re.sub("[^A-Za-z0-9]+", "-", name.replace(".", "p")).strip("-")
 
-    @model_serializer(mode="wrap")
-    def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
-        content: dict[str, Any] = handler(self)
-        fields = type(self).model_fields
-        usual = {name for name in self.LATER if getattr(self, name) == fields[name].default}
-        return {name: value for name, value in content.items() if name not in usual}
+    def __hash__(self) -> int:
+        # As written: values of somebody's own parameters may be lists, which have no hash.
+        return hash((self.kind, str(self.parameters())))
 
 
 def _word(parameter: str, value: object) -> str:

@@ -14,16 +14,19 @@ else as it is. What is written in that form already passes unchanged.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.mistakes import Mistake, mistakes_of, unknown
-from lighttrack_nas.search_spaces.operation_registry import operation_class, operation_classes
+from lighttrack_nas.search_spaces.mistakes import Mistake, mistakes_of
+from lighttrack_nas.search_spaces.operation_registry import operation_class, read_operation
 from lighttrack_nas.search_spaces.operations import Operation, Skip
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.names import unknown_name
 from lighttrack_nas.trackers.parsing import short
 
 STYLES = ("attention", "activation")
@@ -53,8 +56,10 @@ class _Resolver:
         self._content = dict(content)
         self._inherited = names
         table = content.get("operations", {})
-        self._table: dict[Any, Any] = dict(table) if isinstance(table, dict) else {}
+        self._table: dict[Any, Any] = {}
         self._made: dict[Operation, str] = {}
+        for name, value in table.items() if isinstance(table, dict) else ():
+            self._add(name, value)
         self._mistakes: list[Mistake] = []
         self._style = {key: self._content.pop(key) for key in STYLES if key in self._content}
 
@@ -73,6 +78,12 @@ class _Resolver:
         if self._table or "operations" in content:
             content["operations"] = self._table if isinstance(content.get("operations", {}), dict) else None
         return content, self._mistakes
+
+    def _add(self, name: Any, value: Any) -> None:
+        """Let an operation stand in the table under a name."""
+        self._table[name] = value
+        with suppress(ValueError):  # what is wrong with it, the description says
+            self._made.setdefault(read_operation(value), name)
 
     def _wrong(self, place: Place, text: str) -> None:
         self._mistakes.append(Mistake(place, text))
@@ -135,7 +146,8 @@ class _Resolver:
         names = []
         for where, item in items:
             if isinstance(item, str) and (item in self._table or item in self._inherited):
-                self._table.setdefault(item, self._inherited.get(item))
+                if item not in self._table:
+                    self._add(item, self._inherited[item])
                 names.append(item)
             elif isinstance(item, str):
                 names += self._expanded(item, {}, where, style)
@@ -149,16 +161,10 @@ class _Resolver:
 
     def _expanded(self, kind: str, settings: Any, place: Place, style: Mapping[str, Any]) -> list[str]:
         """Names of every combination of an operation's parameters."""
-        known = operation_classes()
         try:
-            cls = operation_class(kind)
+            cls = operation_class(kind, besides=[*self._table, *self._inherited])
         except InputError as error:
-            text = (
-                unknown(kind, dict.fromkeys([*self._table, *self._inherited, *known]), "operation")
-                if kind not in known
-                else ""
-            )
-            self._wrong(place, str(error) if "cannot be imported" in str(error) else text)
+            self._wrong(place, str(error))
             return []
         if not isinstance(settings, dict):
             self._wrong(place, f"expected parameters such as {{kernel: [3, 5]}}, got {short(settings)}")
@@ -167,9 +173,7 @@ class _Resolver:
         order = list(cls.model_fields)
         told = dict(sorted(told.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
         lists = {key: value if isinstance(value, list) else [value] for key, value in told.items()}
-        count = 1
-        for values in lists.values():
-            count *= len(values)
+        count = math.prod(map(len, lists.values()))
         if not 1 <= count <= _MOST_CANDIDATES:
             self._wrong(place, f"{count} combinations; 1 to {_MOST_CANDIDATES} are possible")
             return []
@@ -185,18 +189,14 @@ class _Resolver:
 
     def _name_of(self, made: Operation, place: Place) -> str:
         """The name of an operation in the table, where it stands from now on."""
-        content = made.model_dump(mode="json")
         if made in self._made:
             return self._made[made]
-        for name, value in self._table.items():
-            if _same(value, made):
-                return self._made.setdefault(made, name)
         name = made.default_name()
         if name in self._table:
             self._wrong(place, f"another operation is called '{name}'; give this one a name under operations")
             return name
-        self._table[name] = content
-        return self._made.setdefault(made, name)
+        self._add(name, made.model_dump(mode="json"))
+        return name
 
     def _outputs(self, given: Any, stages: list[Any]) -> Any:
         if not isinstance(given, dict):
@@ -227,18 +227,9 @@ class _Resolver:
                 elif stage in names:
                     found.append(stage)
                 else:
-                    self._wrong(("outputs", "stages", index), unknown(stage, names, "stage"))
+                    self._wrong(("outputs", "stages", index), unknown_name(stage, names, "stage"))
             return found or None
         self._wrong(
             ("outputs",), f"expected names of blocks or stages, {{last: N}} or {{stages: [...]}}, got {short(given)}"
         )
         return None
-
-
-def _same(value: Any, made: Operation) -> bool:
-    if not isinstance(value, dict) or value.get("kind") != made.kind:
-        return False
-    try:
-        return type(made).model_validate(value) == made
-    except ValidationError:
-        return False

@@ -44,8 +44,6 @@ class Choice:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Choice) and (self.kind, self.parameters) == (other.kind, other.parameters)
 
-    __hash__ = None  # type: ignore[assignment]  # lists of parameters have none either
-
     def __repr__(self) -> str:
         return f"Choice({', '.join([expression(self.kind), *_keywords(self.parameters)])})"
 
@@ -54,12 +52,13 @@ Candidates = Sequence[str | Choice]
 """Choices, and names of operations."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class _Said:
     """A part of a space: what of its fields was said."""
 
     def said(self) -> dict[str, Any]:
         """Key and value as they stand in a space file, values still as they are."""
-        names = (field.name for field in dataclasses.fields(self))  # type: ignore[arg-type]
+        names = (field.name for field in dataclasses.fields(self))
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def __repr__(self) -> str:

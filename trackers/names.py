@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.parsing import short
 
 
 def checked_name(name: str, known: Iterable[str], what: str, otherwise: str = "") -> str:
@@ -28,6 +29,19 @@ def checked_name(name: str, known: Iterable[str], what: str, otherwise: str = ""
     names = list(known)
     if name in names:
         return name
+    raise InputError(unknown_name(name, names, what) + (otherwise and f"; {otherwise}"))
+
+
+def unknown_name(name: object, known: Iterable[str], what: str) -> str:
+    """What to say of a name that is none of the known ones: ``unknown WHAT 'name'; did you mean 'close'? known: ...``.
+
+    Args:
+        name: What was given, a name or something else.
+        known: The names there are.
+        what: What is being named.
+    """
+    names = list(known)
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else ";"
-    raise InputError(f"unknown {what} '{name}'{hint} known: {', '.join(names)}" + (otherwise and f"; {otherwise}"))
+    given = f"'{name}'" if isinstance(name, str) else short(name)
+    return f"unknown {what} {given}{hint} known: {', '.join(names)}"

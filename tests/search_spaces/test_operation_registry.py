@@ -128,6 +128,37 @@ def test_signatures_that_cannot_be_read() -> None:
         operation("mbconv")(Plain)
 
 
+class Several(nn.Conv2d):
+    """A parameter that is a list."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, *, sizes: list[int]) -> None:
+        super().__init__(inputs, outputs, sizes[0], stride, sizes[0] // 2)
+
+
+def test_a_parameter_may_be_a_list(tmp_path: Path) -> None:
+    operation("several")(Several)
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: lighttrack-tiny\nstages: {stage1: {operations: {several: {sizes: [[3, 1], [5, 1]]}}}}\n")
+    space = load_space(path)
+    assert space.candidates["stage1-block0"] == ("several-3-1", "several-5-1")
+    assert hash(space) == hash(load_space(path))
+
+
+@pytest.mark.parametrize("kind", ["a/b", "a_b", "a.b", "", "-a"])
+def test_names_that_no_space_could_hold(kind: str) -> None:
+    with pytest.raises(InputError, match="a name has letters, digits and hyphens"):
+        operation(kind)(Plain)
+
+
+def test_a_named_file_that_fails_is_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wide.py").write_text("raise SystemError('no')\n")
+    monkeypatch.setenv("LIGHTTRACK_NAS_PLUGINS", str(tmp_path / "wide.py"))
+    path = tmp_path / "mine.yaml"
+    path.write_text(SPACE.format(number=6).replace("plugins: [wide.py]\n", ""))
+    with pytest.raises(InputError, match=r"wide6: LIGHTTRACK_NAS_PLUGINS: plugin '.*wide.py' fails: SystemError: no"):
+        load_space(path)
+
+
 def test_a_file_beside_the_space(tmp_path: Path) -> None:
     (tmp_path / "wide.py").write_text(PLUGIN.format(number=1))
     path = tmp_path / "mine.yaml"

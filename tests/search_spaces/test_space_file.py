@@ -100,8 +100,8 @@ def test_styles_of_the_whole_space_of_a_stage_and_of_an_operation() -> None:
     space = made(stages=stages, attention="none", activation="relu", outputs={"last": 1})
     first = space.description.operations[space.candidates["stage0-block0"][0]]
     second = space.description.operations[space.candidates["stage1-block0"][0]]
-    assert (first.attention, first.activation) == ("none", "relu6")  # type: ignore[attr-defined]
-    assert (second.attention, second.activation) == ("none", "gelu")  # type: ignore[attr-defined]
+    assert (first.parameters()["attention"], first.parameters()["activation"]) == ("none", "relu6")
+    assert (second.parameters()["attention"], second.parameters()["activation"]) == ("none", "gelu")
     assert {space.description.operations[name].kind for name in space.candidates["cls-layer0"]} == {"dsconv"}
 
 
@@ -155,8 +155,8 @@ def test_a_list_of_layers_takes_the_place_of_a_number(tmp_path: Path) -> None:
 
 def test_a_line_that_makes_lighttrack_without_squeeze_and_excitation(tmp_path: Path) -> None:
     space = load_space(file(tmp_path, "extends: lighttrack\nattention: none\n"))
-    kinds = {operation.kind: operation for operation in space.description.operations.values()}
-    assert kinds["mbconv"].attention == kinds["separable"].attention == "none"  # type: ignore[attr-defined]
+    kinds = {operation.kind: operation.parameters() for operation in space.description.operations.values()}
+    assert kinds["mbconv"]["attention"] == kinds["separable"]["attention"] == "none"
     assert space.size == load_space("lighttrack").size
 
 
@@ -230,6 +230,20 @@ def test_several_mistakes_at_once_each_with_its_line(tmp_path: Path) -> None:
 def test_what_cannot_work_is_said_before_anything_is_built(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         made(**changes)
+
+
+def test_a_mistake_is_said_once_and_hides_no_other() -> None:
+    with pytest.raises(InputError) as caught:
+        made(stages=[*first_stage(operations={"mbcov": {}}, channels="wide")[:1]], outputs=["stage0"])
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()[1:]] == [
+        "stages[0].operations.mbcov",
+        "stages[0].channels",
+    ]
+    for changes, said in (({"operations": {"dscov": {}}}, "operations.dscov"), ({"widths": ["x"]}, "widths[0]")):
+        with pytest.raises(InputError) as caught:
+            made(towers={"both": BASE["towers"]["both"] | changes})
+        assert str(caught.value).startswith(f"mine: towers.both.{said}: ")
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
