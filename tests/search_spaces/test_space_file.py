@@ -146,6 +146,15 @@ def test_candidates_replace_and_may_use_the_other_s_names(tmp_path: Path) -> Non
     assert load_space(file(tmp_path, text)).candidates["stage1-block0"] == ("k3e4", "k9e4")
 
 
+def test_mappings_of_candidates_and_rules_of_outputs_replace_as_a_whole(tmp_path: Path) -> None:
+    text = (
+        "extends: lighttrack\nstages: {1: {operations: {ghost: {kernel: 3, expansion: 2}}}}\noutputs: {stages: [4]}\n"
+    )
+    space = load_space(file(tmp_path, text))
+    assert space.candidates["stage1-block0"] == ("ghost-k3e2",)
+    assert {exit_.stage for exit_ in space.description.exits} == {"stage4"}
+
+
 def test_a_list_of_layers_takes_the_place_of_a_number(tmp_path: Path) -> None:
     text = "extends: lighttrack\ntowers: {cls: {layers: [{operations: [k3]}]}}\n"
     space = load_space(file(tmp_path, text))
