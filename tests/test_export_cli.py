@@ -111,7 +111,7 @@ def test_mistakes_get_one_sentence(run: Run, sequences: Path, tmp_path: Path, ca
 def test_python_and_the_command_line_agree_on_their_defaults() -> None:
     import inspect
 
-    from lighttrack_nas.cli.app import export
+    from lighttrack_nas.cli.tracker_commands import export
 
     python, command = (inspect.signature(function).parameters for function in (ltn.export_model, export))
     for name in ("dynamic", "correlation", "precision", "raw", "template_size"):

@@ -1,0 +1,37 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Space = Annotated[
+    str | None, typer.Option("--space", help="A preset or a YAML file. Default: the first that contains the code.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if missing.")]
+HyperParameters = Annotated[
+    str | None,
+    typer.Option(help="'default', 'vot2019', or a YAML/JSON file. Default: those stored with the model."),
+]
+Device = Annotated[str, typer.Option(help="Device that runs the network, such as cpu or cuda.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, max=256, help="Threads on the CPU. Default: one a core; four at most in exported folders."),
+]
+ComputePrecision = Annotated[
+    str | None,
+    typer.Option(
+        help="In which an exported folder computes: float32, or bfloat16 or float16 where its runtime and the "
+        "processor have it. Default: float32."
+    ),
+]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; see the README.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),
+]
+MODEL_HELP = (
+    "A model.safetensors, lighttrack-tiny (which ships), an exported folder, or a baseline such as opencv-mil or "
+    "never-moves."
+)
