@@ -153,7 +153,8 @@ def supernet(space: Space, settings: TrainingSettings) -> Trained:
 
 def plain(space: Space, architecture: Architecture, settings: TrainingSettings, source: Trained | None) -> Trained:
     """A plain network in training, with a supernet's weights if there is one."""
-    network: Any = space.network(architecture) if source is None else source.model.freeze(nni_sample(architecture))  # type: ignore[operator]
+    model: Any = None if source is None else source.model
+    network: Any = space.network(architecture) if model is None else model.freeze(nni_sample(architecture))
     return Trained(space, network, network.backbone, settings)
 
 

@@ -241,8 +241,8 @@ def _own_interrupts() -> Iterator[None]:
     try:
         before = signal.getsignal(signal.SIGINT)
         yield
-    except SystemExit:
-        if isinstance(sys.exc_info()[1].__context__, KeyboardInterrupt):  # type: ignore[union-attr]
+    except SystemExit as ended:
+        if isinstance(ended.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
     finally:

@@ -113,7 +113,7 @@ def test_mistakes_in_parameters(value: Any, said: str) -> None:
 
 def test_signatures_that_cannot_be_read() -> None:
     class Untyped(nn.Module):
-        def __init__(self, inputs: int, outputs: int, kernel=3) -> None:  # type: ignore[no-untyped-def]
+        def __init__(self, inputs: int, outputs: int, kernel=3) -> None:  # type: ignore[no-untyped-def]  # the case
             super().__init__()
 
     class Turned(nn.Module):
