@@ -136,7 +136,8 @@ def test_the_lower_number_goes_first(ahead: list, expected: tuple) -> None:
 def test_no_network_is_measured_twice(storage: str, processes: Processes) -> None:
     n_trials, count = (60, 6) if "sqlite" not in storage else (24, 3)
     for _ in range(count):
-        processes.start(storage=storage, n_trials=n_trials, pool=n_trials // 2)
+        # Longer than the last of them takes to connect, so that all find something left to do.
+        processes.start(storage=storage, n_trials=n_trials, pool=n_trials // 2, seconds=1.0)
     processes.together()
     output = processes.finish()
     assert [process.returncode for process in processes.started] == [0] * count, output
