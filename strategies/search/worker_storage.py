@@ -51,6 +51,7 @@ class WorkerStorage(BaseStorage):
         self._number = number
         self._name = name
         self._patience = patience
+        self._waited = 0.0
         self._say = say or (lambda sentence: None)
 
     def close(self) -> None:
@@ -75,10 +76,10 @@ class WorkerStorage(BaseStorage):
                     self._say(f"{self._name} does not answer ({reason}): trying again for {self._patience:.0f} seconds")
             if now >= end:
                 # Whoever cleans up after this does not wait once more.
-                waited, self._patience = self._patience, 0.0
+                self._waited, self._patience = max(self._waited, self._patience), 0.0
                 raise InputError(
-                    f"{self._name} has not answered for {waited:.0f} seconds ({reason}); nothing that ended is lost: "
-                    "the same command goes on when it is back"
+                    f"{self._name} has not answered for {self._waited:.0f} seconds ({reason}); nothing that ended is "
+                    "lost: the same command goes on when it is back"
                 )
             try:
                 time.sleep(min(pause, end - now))

@@ -80,9 +80,10 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
     found = Processes(tmp_path)
     yield found
     for process in found.started:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
+        process.kill()
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
