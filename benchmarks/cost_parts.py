@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from lighttrack_nas.benchmarks.costs import count_operations, measure_costs, parameters_of, uncounted_of
 from lighttrack_nas.search_spaces.builder import Factories, build
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import CORRELATION, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import CORRELATION, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork, Tower
 from lighttrack_nas.trackers.reparameterise import reparameterise
 

@@ -18,7 +18,8 @@ from lighttrack_nas.benchmarks.cost_parts import COLUMNS, Parts, Place, Progress
 from lighttrack_nas.benchmarks.costs import PARTS, Costs, checked_search_size
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, width_label
+from lighttrack_nas.search_spaces.labels import OUTPUT, width_label
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 

@@ -16,7 +16,8 @@ from lighttrack_nas.benchmarks.cost_parts import AllCandidates, Fused, candidate
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.builder import build
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.network import Tower
 from lighttrack_nas.trackers.reparameterise import reparameterise
 

@@ -21,7 +21,8 @@ from lighttrack_nas.benchmarks.fingerprint import Fingerprint, differences, read
 from lighttrack_nas.benchmarks.latency_pieces import Pieces, find_pieces
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.parsing import parse_json, read_text

@@ -17,7 +17,7 @@ from lighttrack_nas.benchmarks.cost_parts import COLUMNS, Place
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, width_label
+from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, width_label
 from lighttrack_nas.trackers.errors import InputError
 
 _UNITS = 64

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:

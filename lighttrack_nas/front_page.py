@@ -14,7 +14,7 @@ from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.networks import records
 from lighttrack_nas.published import CAUTION, HEADER, published_rows
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
 
 if TYPE_CHECKING:
     from lighttrack_nas.fronts import Front

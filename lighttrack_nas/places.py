@@ -7,7 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.architecture import Architecture

@@ -13,7 +13,8 @@ from torch import nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BlockPlace, SpaceDescription, TowerDescription
-from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.blocks import Stem
 from lighttrack_nas.trackers.correlation import DepthwiseFusion, Fusion, Neck
 from lighttrack_nas.trackers.network import Backbone, ChosenOutput, Exit, Geometry, SiameseNetwork, Tower

@@ -17,8 +17,9 @@ from typing import Any
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
+from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
 _EXAMPLE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"

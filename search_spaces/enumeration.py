@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import product
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import OUTPUT, Space
+from lighttrack_nas.search_spaces.labels import OUTPUT
+from lighttrack_nas.search_spaces.space import Space
 
 
 def paths(space: Space) -> Iterator[Architecture]:

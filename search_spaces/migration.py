@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
 _BLOCK = re.compile(r"(.*\bbackbone\.blocks\.)([^.]+)\.(.+)")

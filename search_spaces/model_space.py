@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.builder import Factories, build, build_backbone
+from lighttrack_nas.search_spaces.labels import OUTPUT
 from lighttrack_nas.search_spaces.nni_adapter import InputChoice, LayerChoice, ModelSpace, current_model
-from lighttrack_nas.search_spaces.space import OUTPUT, Space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork
 
 

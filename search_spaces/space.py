@@ -13,6 +13,7 @@ import numpy as np
 
 from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.normal_forms import count_words, earliest_placement
 from lighttrack_nas.search_spaces.operation_registry import plugin_files
 from lighttrack_nas.search_spaces.plugins import load_all
@@ -24,21 +25,6 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.search_spaces.values import SpaceKeys
     from lighttrack_nas.trackers.network import SiameseNetwork
-
-OUTPUT = "output"
-"""Label of the output layer's choice."""
-CORRELATION = "correlation"
-"""Label of the way in which template and search features are compared."""
-
-
-def width_label(branch: str) -> str:
-    """Label of a tower's width."""
-    return f"{branch}-width"
-
-
-def layer_label(branch: str, layer: int) -> str:
-    """Label of a tower's layer, from 0."""
-    return f"{branch}-layer{layer}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from lighttrack_nas.drawings.shapes import OUTPUT_COLOUR, Box, Drawing, Text
 from lighttrack_nas.drawings.spaces import space_drawing
 from lighttrack_nas.place_costs import PlaceCosts, Span
 from lighttrack_nas.places import operation_names, other_choices
-from lighttrack_nas.search_spaces.space import OUTPUT, Space
+from lighttrack_nas.search_spaces.labels import OUTPUT
+from lighttrack_nas.search_spaces.space import Space
 
 
 def texts(drawing: Drawing) -> list[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.places import other_choices
 from lighttrack_nas.search_spaces.description import BRANCHES
+from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.space import CORRELATION, OUTPUT, Space, layer_label, width_label
+from lighttrack_nas.search_spaces.space import Space
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.cost_table import CostTable

@@ -35,7 +35,7 @@ from lighttrack_nas.places import (
 )
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.space import CORRELATION
+from lighttrack_nas.search_spaces.labels import CORRELATION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

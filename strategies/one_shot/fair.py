@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import OUTPUT, Space
+from lighttrack_nas.search_spaces.labels import OUTPUT
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.paths import PATHS, PathSampling
 from lighttrack_nas.strategies.one_shot.problem import OneShotProblem, TrainingPlan
 

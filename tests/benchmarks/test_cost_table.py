@@ -16,8 +16,9 @@ from lighttrack_nas.benchmarks.cost_parts import COLUMNS
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs import measure_costs
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.space import OUTPUT, Space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
 TABLES = {name: CostTable(load_space(name)) for name in ("lighttrack-tiny", "lighttrack", "lighttrack-12")}

@@ -14,8 +14,8 @@ from lighttrack_nas.benchmarks.latency_build import build_latency_table
 from lighttrack_nas.benchmarks.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator, fingerprint
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.space import OUTPUT
 from lighttrack_nas.search_spaces.supernet import Supernet
 from lighttrack_nas.strategies.search.evaluator import LatencyEvaluator
 from lighttrack_nas.trackers.errors import InputError

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from lighttrack_nas.search_spaces.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.neighbours import neighbours, one_choice_away
-from lighttrack_nas.search_spaces.space import OUTPUT, Space
+from lighttrack_nas.search_spaces.space import Space
 
 
 @pytest.fixture(scope="module")

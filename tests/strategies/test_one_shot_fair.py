@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.space import OUTPUT, Space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.fair import Fair, fair_paths, paths_per_update
 from lighttrack_nas.strategies.one_shot.fit import fit
 from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
