@@ -80,7 +80,14 @@ def _towers(space: SpaceDescription) -> Iterator[Mistake]:
 
 def _layer_place(name: str, operations: tuple[str, ...], inputs: int, outputs: int) -> BlockPlace:
     return BlockPlace(
-        name=name, stage=name, operations=operations, inputs=inputs, outputs=outputs, stride=1, total_stride=1
+        name=name,
+        stage=name,
+        operations=operations,
+        inputs=inputs,
+        outputs=outputs,
+        before="",
+        stride=1,
+        total_stride=1,
     )
 
 

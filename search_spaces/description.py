@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from lighttrack_nas.search_spaces.mistakes import MistakesError
 from lighttrack_nas.search_spaces.operation_registry import read_operation
-from lighttrack_nas.search_spaces.operations import Operation
+from lighttrack_nas.search_spaces.operations import Expansion, Operation
 from lighttrack_nas.search_spaces.parts import Part
 
 # Descriptions also come in the headers of other people's model files: the limits keep a hostile one from exhausting the
@@ -50,8 +50,29 @@ class StageDescription(Part):
     stride: Literal[1, 2] = Field(description="Stride of the first block, positions of the map before it; others: 1.")
     operations: tuple[str, ...] = Field(min_length=1, description="Candidates of each block, by name.")
     skip: bool = Field(False, strict=True, description="Whether every block but the first may be left out.")
+    widths: tuple[Channels, ...] = Field(
+        (), max_length=16, description="Candidates for the channels of all its blocks, ascending; none for `channels`."
+    )
+    depths: tuple[Count, ...] = Field(
+        (), description="Candidates for how many of its blocks there are, ascending; none for all of them."
+    )
+    expansions: tuple[Expansion, ...] = Field(
+        (),
+        max_length=16,
+        description="Candidates for each block's expansion, ascending, as a choice of its own beside its operation.",
+    )
 
-    LATER: ClassVar = frozenset({"skip"})
+    LATER: ClassVar = frozenset({"skip", "widths", "depths", "expansions"})
+
+    @property
+    def all_widths(self) -> tuple[int, ...]:
+        """Every number of channels that it may have."""
+        return self.widths or (self.channels,)
+
+    @property
+    def all_depths(self) -> tuple[int, ...]:
+        """Every number of blocks that it may have."""
+        return self.depths or (self.blocks,)
 
 
 class LayerDescription(Part):
@@ -68,6 +89,11 @@ class TowerDescription(Part):
         min_length=1, max_length=16, description="Candidates for the channels of all its layers."
     )
     layers: tuple[LayerDescription, ...] = Field(min_length=1, max_length=32, description="Its layers, first to last.")
+    tied: bool = Field(
+        True, strict=True, description="Whether all layers have the same width; otherwise each layer chooses its own."
+    )
+
+    LATER: ClassVar = frozenset({"tied"})
 
     @property
     def candidates(self) -> tuple[tuple[str, ...], ...]:
@@ -80,6 +106,13 @@ class TowersDescription(Part):
 
     cls: TowerDescription = Field(description="The branch that tells target from background.")
     reg: TowerDescription = Field(description="The branch that finds the box.")
+    sharing: tuple[Literal["separate", "shared"], ...] = Field(
+        ("separate",),
+        min_length=1,
+        description="Candidates for whether each branch has its tower, or both have one, which is that of `reg`.",
+    )
+
+    LATER: ClassVar = frozenset({"sharing"})
 
 
 class PredictionDescription(Part):
@@ -97,8 +130,9 @@ class BlockPlace(Part):
         name: "STAGE-blockN", N from 0; also the label of its choice and its name as an output.
         stage: Its stage's name.
         operations: Candidates' names.
-        inputs: Channels.
-        outputs: Channels.
+        inputs: Channels; the most of them where the stage before has a choice.
+        outputs: Channels; the most of them where its stage has a choice.
+        before: Name of the stage that gives the inputs, its own behind the first block; "" for the stem.
         stride: Of this block.
         total_stride: Pixels of the input per step of the block's output.
     """
@@ -108,6 +142,7 @@ class BlockPlace(Part):
     operations: tuple[str, ...]
     inputs: int
     outputs: int
+    before: str
     stride: int
     total_stride: int
 
@@ -118,6 +153,12 @@ class SpaceDescription(Part):
     name: Name = Field(description="What the space is called: letters, digits, dots and hyphens.")
     summary: str = Field("", description="One line for people.")
     template_size: Pixels = Field(description="Side of the template crop, pixels.")
+    template_sizes: tuple[Pixels, ...] = Field(
+        (),
+        max_length=16,
+        description="Candidates for the template's side, pixels, ascending; the search crop keeps its proportion to it. "
+        "None for `template_size` alone.",
+    )
     search_sizes: tuple[Pixels, ...] = Field(
         min_length=1,
         max_length=2,
@@ -146,7 +187,7 @@ class SpaceDescription(Part):
         description="Heads of the self-attention over both maps before they are compared; 0 for none.",
     )
 
-    LATER: ClassVar = frozenset({"correlation", "neck_attention"})
+    LATER: ClassVar = frozenset({"correlation", "neck_attention", "template_sizes"})
 
     @model_validator(mode="after")
     def _consistent(self) -> SpaceDescription:
@@ -171,6 +212,7 @@ class SpaceDescription(Part):
                 operations=stage.operations + (skips if number > 0 else ()),
                 inputs=inputs if number == 0 else stage.channels,
                 outputs=stage.channels,
+                before=(earlier[-1].name if earlier else "") if number == 0 else stage.name,
                 stride=stage.stride if number == 0 else 1,
                 total_stride=before * stage.stride,
             )
@@ -184,12 +226,40 @@ class SpaceDescription(Part):
 
     @property
     def exits(self) -> tuple[BlockPlace, ...]:
-        """The blocks behind which the features may leave, in the backbone's order."""
-        return tuple(block for block in self.blocks if {block.name, block.stage} & set(self.outputs))
+        """The blocks behind which the features may leave, in the backbone's order.
 
-    def kernels(self, block: BlockPlace) -> int:
-        """Correlation kernels of an exit: the positions of the template's map there."""
-        return math.ceil(self.template_size / block.total_stride) ** 2
+        A stage of free depth is left at its end, wherever that is: its exit goes by the name of its last block.
+        """
+        named = (block for block in self.blocks if {block.name, block.stage} & set(self.outputs))
+        last = {f"{stage.name}-block{stage.blocks - 1}" for stage in self.stages if stage.depths}
+        free = {stage.name for stage in self.stages if stage.depths}
+        return tuple(block for block in named if block.stage not in free or block.name in last)
+
+    def stage(self, name: str) -> StageDescription:
+        """The stage of a name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def widths(self, stage: str) -> tuple[int, ...]:
+        """Every number of channels behind a stage's blocks; "" for the stem."""
+        return self.stage(stage).all_widths if stage else (self.stem.channels,)
+
+    @property
+    def all_template_sizes(self) -> tuple[int, ...]:
+        """Every side of the template crop, pixels."""
+        return self.template_sizes or (self.template_size,)
+
+    def search_sizes_of(self, template_size: int) -> tuple[int, ...]:
+        """Sides of the search crop beside a template, pixels: they show what they show beside the largest."""
+        return tuple(size * template_size // self.template_size for size in self.search_sizes)
+
+    def kernels(self, block: BlockPlace, template_size: int | None = None) -> int:
+        """Correlation kernels of an exit: the positions of the template's map there.
+
+        Args:
+            block: The exit.
+            template_size: Side of the template crop, pixels; None for the largest.
+        """
+        return math.ceil((template_size or self.template_size) / block.total_stride) ** 2
 
     @property
     def skips(self) -> frozenset[str]:
