@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lighttrack_nas.trackers.batches import TensorBatch
+from lighttrack_nas.trackers.batches import TensorBatch, fitted
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
 
@@ -44,6 +44,7 @@ def recalibrate(network: SiameseNetwork, batches: Iterable[TensorBatch]) -> None
             norm.reset_running_stats()
             norm.momentum = None  # a plain mean over the calls
         for batch in batches:
+            batch = fitted(batch, network)
             network(batch.template, batch.search)
             seen += 1
     finally:

@@ -20,7 +20,7 @@ from lighttrack_nas.trackers.files import write_atomically
 CACHE_VARIABLE = "LIGHTTRACK_NAS_CACHE"
 """Environment variable: the folder of everything that may be computed again, or "off"."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when what is counted, or how it is written, changes."""
 
 
@@ -43,12 +43,12 @@ def cache_folder() -> Path | None:
     return base / "lighttrack-nas" / "cost-tables"
 
 
-def read_parts(space: Space, search_size: int) -> tuple[Parts | None, str]:
+def read_parts(space: Space, search_size: int | None) -> tuple[Parts | None, str]:
     """Read the counted parts of a space.
 
     Args:
         space: The space.
-        search_size: Side of the search crop, pixels.
+        search_size: Side of the search crop, pixels; None for the space's own.
 
     Returns:
         The parts, or None where there are none; and a sentence about a file that stood there and could not be used,
@@ -72,11 +72,11 @@ def read_parts(space: Space, search_size: int) -> tuple[Parts | None, str]:
     if content.get("digest") != _digest(content.get("parts")):
         return None, f"cost table '{path}' was changed or damaged; its space is counted again"
     parts = content["parts"]
-    places = (Place(p["part"], p["label"], p["branch"], np.array(p["costs"], np.int64)) for p in parts["places"])
+    places = (Place(p["part"], p["label"], tuple(p["labels"]), np.array(p["costs"], np.int64)) for p in parts["places"])
     return Parts(tuple(parts["columns"]), tuple(places)), ""
 
 
-def write_parts(space: Space, search_size: int, parts: Parts) -> None:
+def write_parts(space: Space, search_size: int | None, parts: Parts) -> None:
     """Keep the counted parts of a space. A folder that cannot be written is no error: the next process counts again."""
     path = _path(space, search_size)
     if path is None:
@@ -92,7 +92,7 @@ def write_parts(space: Space, search_size: int, parts: Parts) -> None:
         return
 
 
-def _made_of(space: Space, search_size: int) -> dict[str, Any]:
+def _made_of(space: Space, search_size: int | None) -> dict[str, Any]:
     """Everything that the numbers depend on."""
     return {
         "format": _FORMAT,
@@ -104,10 +104,13 @@ def _made_of(space: Space, search_size: int) -> dict[str, Any]:
     }
 
 
-def _path(space: Space, search_size: int) -> Path | None:
+def _path(space: Space, search_size: int | None) -> Path | None:
     folder = cache_folder()
     made_of = _made_of(space, search_size)
-    return folder and folder / f"{space.hash}-{search_size}-{_digest(made_of)[:12]}.json"
+    return (
+        folder
+        and folder / f"{space.hash}-{search_size or space.description.search_sizes[0]}-{_digest(made_of)[:12]}.json"
+    )
 
 
 def _digest(content: Any) -> str:

@@ -7,8 +7,8 @@ that it has there, and the sums agree with `measure_costs` to the last unit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import getitem
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +16,10 @@ import numpy as np
 from lighttrack_nas.benchmarks.cost_cache import read_parts, write_parts
 from lighttrack_nas.benchmarks.cost_parts import COLUMNS, Parts, Place, Progress, count_parts, count_steps
 from lighttrack_nas.benchmarks.costs import PARTS, Costs, checked_search_size
+from lighttrack_nas.benchmarks.elimination import Factor, minimum
+from lighttrack_nas.benchmarks.place_sums import PlaceSums
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.labels import OUTPUT, width_label
+from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
@@ -44,12 +45,12 @@ class CostTable:
 
     Args:
         space: The space.
-        search_size: Side of the search crop, pixels, 16 to 2048; None means the smaller of the space's own.
+        search_size: Side of the search crop, pixels, 16 to 2048; None means the smaller of a network's own.
         warn: Told in a sentence of a file in the cache that cannot be used; None keeps silent.
 
     Attributes:
         space: As given.
-        search_size: Side of the search crop, pixels.
+        search_size: Side of the search crop, pixels; where the template has several sizes, that beside the largest.
 
     Raises:
         InputError: The search size is out of range.
@@ -60,11 +61,10 @@ class CostTable:
     ) -> None:
         self.space = space
         self.search_size = checked_search_size(search_size, space.description.search_sizes)
+        self._asked_size = search_size
         self._warn = warn
         self._found: Parts | None = None
-        self._sums: dict[tuple[str, ...], _Sums] = {}
         self._positions = {label: index for index, label in enumerate(space.labels)}
-        self._deciding = [i for label, i in self._positions.items() if label in _DECIDING]
         self._numbers = [{value: i for i, value in enumerate(values)} for values in space.labels.values()]
 
     @property
@@ -79,7 +79,7 @@ class CostTable:
             Whether the table has its parts; `build` counts them otherwise.
         """
         if self._found is None:
-            self._found, complaint = read_parts(self.space, self.search_size)
+            self._found, complaint = read_parts(self.space, self._asked_size)
             if complaint and self._warn is not None:
                 self._warn(complaint)
         return self._found is not None
@@ -90,9 +90,9 @@ class CostTable:
         Args:
             progress: Told of the steps done and of what they were.
         """
-        self._sums.clear()
-        self._found = count_parts(self.space, self.search_size, progress)
-        write_parts(self.space, self.search_size, self._found)
+        self.__dict__.pop("_sums", None)
+        self._found = count_parts(self.space, self._asked_size, progress)
+        write_parts(self.space, self._asked_size, self._found)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -112,12 +112,7 @@ class CostTable:
             InputError: The architecture is of another space.
         """
         self.space.require(architecture)
-        values = architecture.values
-        deciding = tuple([values[i] for i in self._deciding])
-        sums = self._sums.get(deciding)
-        if sums is None:
-            sums = self._sums[deciding] = self._sums_of(deciding)
-        return {name: sum(map(getitem, rows, values), fixed) for name, fixed, rows in sums}
+        return {name: sums.of(architecture.values) for name, sums in self._sums.items()}
 
     def measure(self, architecture: Architecture) -> Costs:
         """The whole record of one architecture: by part, and with the operators that were not counted.
@@ -135,6 +130,7 @@ class CostTable:
         parts = {part: np.zeros(len(self._parts.columns), np.int64) for part in ("", *PARTS)}
         for place in self.places:
             parts[place.part] += self._at(place, numbers)
+        size = int(architecture.choices.get(TEMPLATE_SIZE, self.space.description.template_size))
         whole = dict(zip(self._parts.columns, np.sum(list(parts.values()), axis=0).tolist(), strict=True))
         return Costs(
             **{name: whole.pop(name) for name in COLUMNS},
@@ -143,8 +139,8 @@ class CostTable:
                 for part, values in parts.items()
                 if part
             },
-            search_size=self.search_size,
-            template_size=self.space.description.template_size,
+            search_size=self._asked_size or self.space.description.search_sizes_of(size)[0],
+            template_size=size,
             uncounted={name: count for name, count in whole.items() if count},
         )
 
@@ -211,8 +207,6 @@ class CostTable:
     def extremes(self, name: str) -> Extremes:
         """The cheapest and the dearest architecture in one cost, exactly.
 
-        Given the output and both widths, every other choice adds its own amount: the least sum is the sum of the least.
-
         Args:
             name: "macs", "params" or "macs_template".
 
@@ -220,51 +214,27 @@ class CostTable:
             InputError: Another name.
         """
         column = COLUMNS.index(checked_name(name, COLUMNS, "cost"))
-        return Extremes(self._extreme(column, np.argmin, np.min), self._extreme(column, np.argmax, np.max))
+        factors = self._factors(column)
+        return Extremes(self._least(factors), self._least([Factor(each.labels, -each.values) for each in factors]))
 
-    def _extreme(self, column: int, which: Callable[..., np.ndarray], best: Callable[..., np.ndarray]) -> Architecture:
-        total = np.zeros([len(self.space.candidates[label]) for label in _DECIDING], np.int64)
-        for place in self.places:
-            found = best(place.costs[..., column], axis=2)  # (outputs, widths)
-            total += found[:, None, :] if place.branch == BRANCHES[1] else found[:, :, None]
-        decided = np.unravel_index(which(total), total.shape)
-        numbers = {label: int(number) for label, number in zip(_DECIDING, decided, strict=True)}
-        for place in self.places:
-            if place.label:
-                width = numbers[width_label(place.branch)] if place.branch else 0
-                numbers[place.label] = int(which(place.costs[numbers[OUTPUT], width, :, column]))
+    def _least(self, factors: Sequence[Factor]) -> Architecture:
+        numbers = minimum(factors)
         return self.space.architecture(
             {label: values[numbers.get(label, 0)] for label, values in self.space.labels.items()}
         )
 
     def _at(self, place: Place, numbers: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Costs at a place: ``(..., columns)`` for numbers ``(labels, ...)`` of the chosen candidates."""
+        if not place.labels:
+            return place.costs
+        return place.costs[tuple(numbers[self._positions[label]] for label in place.labels)]
 
-        def of(label: str) -> np.ndarray | int:
-            return numbers[self._positions[label]] if label in self._positions else 0
+    @cached_property
+    def _sums(self) -> dict[str, PlaceSums]:
+        return {name: PlaceSums(self.space, self._factors(column)) for column, name in enumerate(COLUMNS)}
 
-        return place.costs[of(OUTPUT), of(width_label(place.branch)), of(place.label)]
-
-    def _sums_of(self, deciding: Sequence[str]) -> _Sums:
-        """What to sum for one output and two widths."""
-        names = list(self._positions)
-        chosen = {names[i]: value for i, value in zip(self._deciding, deciding, strict=True)}
-
-        def number(label: str) -> int:
-            return self.space.labels[label].index(chosen[label]) if label in chosen else 0
-
-        def sums(column: int) -> tuple[int, list[Mapping[str, int]]]:
-            fixed = 0
-            rows: list[Mapping[str, int]] = [dict.fromkeys(values, 0) for values in self.space.labels.values()]
-            for place in self.places:
-                costs = place.costs[number(OUTPUT), number(width_label(place.branch)), :, column].tolist()
-                if place.label in self._positions:
-                    rows[self._positions[place.label]] = dict(zip(self.space.labels[place.label], costs, strict=True))
-                else:
-                    fixed += costs[0]
-            return fixed, rows
-
-        return tuple((name, *sums(column)) for column, name in enumerate(COLUMNS))
+    def _factors(self, column: int) -> list[Factor]:
+        return [Factor(place.labels, place.costs[..., column]) for place in self.places]
 
     @property
     def _parts(self) -> Parts:
@@ -272,10 +242,3 @@ class CostTable:
             self.build()
         assert self._found is not None
         return self._found
-
-
-_DECIDING = (OUTPUT, *map(width_label, BRANCHES))
-"""The labels on which depends what the candidates of others cost."""
-
-_Sums = tuple[tuple[str, int, list[Mapping[str, int]]], ...]
-"""By column: its name, what every such architecture costs, and by label the costs of its candidates."""

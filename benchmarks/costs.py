@@ -43,10 +43,10 @@ PARTS = {
     "backbone": ("backbone",),
     "neck": ("necks",),
     "fusion": ("fusions",),
-    "cls_head": ("cls_head",),
-    "reg_head": ("reg_head",),
+    "cls_head": ("cls_head", "heads.cls_head"),
+    "reg_head": ("reg_head", "heads.reg_head", "heads.tower"),
 }
-"""Parts of a network, with the modules that belong to each."""
+"""Parts of a network, with the modules that belong to each where it has them. A tower of both heads counts as reg's."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | Non
         for module, training in modes.items():
             module.training = training
     by_module = track.by_module()
+    there = {name for name, _ in network.named_modules()}
+    parts = {part: [name for name in names if name in there] for part, names in PARTS.items()}
     return Costs(
         params=parameters_of(network),
         macs=int(track.total()),
@@ -123,7 +125,7 @@ def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | Non
                 "params": sum(parameters_of(network.get_submodule(name)) for name in names),
                 "macs": int(sum(by_module[f"network.{name}"] for name in names)),
             }
-            for part, names in PARTS.items()
+            for part, names in parts.items()
         },
         search_size=search_size,
         template_size=template_size,

@@ -6,20 +6,17 @@ blocks of one stage, and layers of one tower width, share most of their pieces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.benchmarks.cost_parts import AllCandidates, Fused, candidates_of
+from lighttrack_nas.benchmarks.module_places import ModulePlace, Shape, Variant, place_modules
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.builder import build
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import CORRELATION, expansion_label
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.network import Tower
-from lighttrack_nas.trackers.reparameterise import reparameterise
 
 PARTS = ("backbone", "fusion", "towers")
 """Where a piece may stand; the neck counts as fusion."""
@@ -38,8 +35,19 @@ class Piece:
     inputs: tuple[tuple[int, ...], ...]
 
 
-Place = Mapping[str, str]
-"""What may stand at a place: candidate -> name of the piece; "" for nothing at all, which a skip is."""
+@dataclass(frozen=True)
+class PiecePlace:
+    """A place, and what may stand there.
+
+    Attributes:
+        part: One of `PARTS`.
+        labels: The choices on which it depends, in the space's order.
+        pieces: Names of pieces by the values of `labels`. Where a place is missing, or a skip stands, there is none.
+    """
+
+    part: str
+    labels: tuple[str, ...]
+    pieces: Mapping[tuple[str, ...], str]
 
 
 @dataclass(frozen=True)
@@ -49,20 +57,12 @@ class Pieces:
     Attributes:
         space: The space.
         pieces: By name, which is the candidate's with the shapes.
-        stem: The first piece of every network.
-        blocks: By block.
-        fusions: By output, by correlation.
-        layers: By output, branch and width: a place a layer.
-        predictions: By output, branch and width.
+        places: In the order in which a frame meets them.
     """
 
     space: Space
     pieces: Mapping[str, Piece]
-    stem: str
-    blocks: Mapping[str, Place]
-    fusions: Mapping[str, Place]
-    layers: Mapping[tuple[str, str, str], Sequence[Place]]
-    predictions: Mapping[tuple[str, str, str], str]
+    places: Sequence[PiecePlace]
 
     def of(self, architecture: Architecture) -> dict[str, list[str]]:
         """Names of the pieces that an architecture runs for a frame, by part; some more than once.
@@ -71,22 +71,17 @@ class Pieces:
             InputError: The architecture is of another space.
         """
         self.space.require(architecture)
-        chosen = self.space.chosen(architecture)
-        output = chosen[OUTPUT]
-        alive = self.space.blocks_up_to(output)
-        backbone = [self.stem, *(self.blocks[name][chosen[name]] for name in alive)]
-        towers = []
-        for branch in BRANCHES:
-            where = (output, branch, chosen[width_label(branch)])
-            towers += [layer[chosen[layer_label(branch, index)]] for index, layer in enumerate(self.layers[where])]
-            towers.append(self.predictions[where])
-        used = (backbone, [self.fusions[output][chosen[CORRELATION]]], towers)
-        return {part: [name for name in names if name] for part, names in zip(PARTS, used, strict=True)}
+        chosen = architecture.choices
+        used: dict[str, list[str]] = {part: [] for part in PARTS}
+        for place in self.places:
+            name = place.pieces.get(tuple(chosen[label] for label in place.labels))
+            if name is not None:
+                used[place.part].append(name)
+        return used
 
 
-@torch.no_grad()
 def find_pieces(space: Space) -> Pieces:
-    """Build every candidate of a space, and follow a frame of the smaller search size through the first of each place.
+    """Build every candidate of a space, with the shapes of a frame of its network's smaller search size.
 
     Args:
         space: The space.
@@ -94,66 +89,71 @@ def find_pieces(space: Space) -> Pieces:
     Returns:
         The pieces, in the order in which a frame meets them.
     """
-    description = space.description
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # weights of ordinary size, the same every time
-        network = reparameterise(build(space, AllCandidates()).eval())
-    image = torch.zeros(1, 3, description.search_sizes[0], description.search_sizes[0])
-    template = torch.zeros(1, 3, description.template_size, description.template_size)
-    found = _Collection()
-
-    stem = found.add("stem", network.backbone.stem, image)
-    search, target = network.backbone.stem(image), network.backbone.stem(template)
-    blocks, behind = {}, {}
-    for name, block in network.backbone.blocks.items():
-        blocks[name] = found.place(space.candidates[name], block, search)
-        first = candidates_of(block)[0]
-        search, target = first(search), first(target)
-        behind[name] = (target, search)
-    fusions, layers, predictions = {}, {}, {}
-    for exit_ in network.exits:
-        candidates = [
-            Fused(network.necks[str(exit_.channels)], fusion)
-            for fusion in candidates_of(network.fusions[exit_.fusion_key])
-        ]
-        fusions[exit_.block] = {
-            name: found.add("fusion" if name == "pixelwise" else f"{name} fusion", fusion, *behind[exit_.block])
-            for name, fusion in zip(space.candidates[CORRELATION], candidates, strict=True)
-        }
-        fused = candidates[0](*behind[exit_.block])
-        for branch, head in zip(BRANCHES, (network.cls_head, network.reg_head), strict=True):
-            for width, tower in zip(space.candidates[width_label(branch)], candidates_of(head), strict=True):
-                assert isinstance(tower, Tower)
-                where, features, places = (exit_.block, branch, width), fused, []
-                for index, layer in enumerate(tower.layers):
-                    places.append(found.place(space.candidates[layer_label(branch, index)], layer, features))
-                    features = candidates_of(layer)[0](features)
-                layers[where] = places
-                predictions[where] = found.add("prediction", tower.prediction, features)
-    return Pieces(space, found.pieces, stem, blocks, fusions, layers, predictions)
+    found: dict[str, Piece] = {}
+    places = []
+    for place in _with_fused(place_modules(space)):
+        pieces: dict[tuple[str, ...], str] = {}
+        for variant in place.variants:
+            if isinstance(variant.module, nn.Identity):
+                continue
+            name, piece = _piece(_called(space, place, variant), variant.module, variant.search)
+            found.setdefault(name, piece)
+            cells = zip(place.labels, place.cells(space, variant), strict=True)
+            values = [[space.labels[label][index] for index in indices] for label, indices in cells]
+            pieces |= dict.fromkeys(product(*values), name)
+        part = place.part if place.part in PARTS else "towers"
+        places.append(PiecePlace(part, place.labels, pieces))
+    return Pieces(space, found, places)
 
 
-class _Collection:
-    """Pieces, each once."""
+class Fused(nn.Module):
+    """What stands between both branches and the towers: neck and fusion of one exit."""
 
-    def __init__(self) -> None:
-        self.pieces: dict[str, Piece] = {}
+    def __init__(self, neck: nn.Module, fusion: nn.Module) -> None:
+        super().__init__()
+        self.neck = neck
+        self.fusion = fusion
 
-    def add(self, name: str, module: nn.Module, *inputs: Tensor) -> str:
-        """Add a piece unless it is there; "" for one that does nothing."""
-        if isinstance(module, nn.Identity):
-            return ""
-        shapes = tuple(tuple(tensor.shape) for tensor in inputs)
-        outputs = tuple(module(*inputs).shape)
-        name = f"{name} {' and '.join(map(_text, shapes))} to {_text(outputs)}"
-        self.pieces.setdefault(name, Piece(module, shapes))
-        return name
+    def forward(self, template: Tensor, search: Tensor) -> Tensor:
+        """Features of both branches to what the towers read; shapes as in `Fusion.forward`."""
+        fused: Tensor = self.fusion(*self.neck(template, search))
+        return fused
 
-    def place(self, names: Iterable[str], module: nn.Module, features: Tensor) -> dict[str, str]:
-        """Add the candidates of a place."""
-        candidates = zip(names, candidates_of(module), strict=True)
-        return {name: self.add(name, candidate, features) for name, candidate in candidates}
+
+def _with_fused(places: Sequence[ModulePlace]) -> Iterator[ModulePlace]:
+    """The places, with the neck as a part of the fusion: alone it is too little to be timed."""
+    necks = next(place for place in places if place.part == "neck")
+    joined: dict[tuple[nn.Module, nn.Module], Fused] = {}
+    for place in places:
+        if place.part == "fusion":
+            variants = []
+            for variant in place.variants:
+                neck = next(each for each in necks.variants if each.given.items() <= variant.given.items())
+                pair = neck.module, variant.module
+                variants.append(variant._replace(module=joined.setdefault(pair, Fused(*pair))))
+            yield place._replace(variants=tuple(variants))
+        elif place.part != "neck":
+            yield place
+
+
+def _called(space: Space, place: ModulePlace, variant: Variant) -> str:
+    """What a variant is, for people."""
+    if not place.label:
+        return "stem" if place.part == "backbone" else "prediction"
+    name = variant.given.get(place.label, space.candidates[place.label][0])
+    if place.label == CORRELATION:
+        return "fusion" if name == "pixelwise" else f"{name} fusion"
+    expansion = variant.given.get(expansion_label(place.label))
+    return f"{name} expansion {expansion}" if expansion else name
+
+
+@torch.no_grad()
+def _piece(called: str, module: nn.Module, shapes: Sequence[Shape]) -> tuple[str, Piece]:
+    inputs = [torch.zeros(1, *shape) for shape in shapes]
+    outputs = tuple(module(*inputs).shape)
+    name = f"{called} {' and '.join(map(_text, shapes))} to {_text(outputs[1:])}"
+    return name, Piece(module, tuple((1, *shape) for shape in shapes))
 
 
 def _text(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape[1:]))
+    return "x".join(map(str, shape))

@@ -11,17 +11,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from operator import getitem
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lighttrack_nas.benchmarks.elimination import Factor
 from lighttrack_nas.benchmarks.fingerprint import Fingerprint, differences, read_fingerprint, take_fingerprint
-from lighttrack_nas.benchmarks.latency_pieces import Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency_pieces import PiecePlace, Pieces, find_pieces
+from lighttrack_nas.benchmarks.place_sums import PlaceSums
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
@@ -104,11 +103,7 @@ class LatencyTable:
         self._pieces = pieces
         self._times = dict(times_ms)
         self._made = dict(made)
-        self._sums: dict[tuple[str, ...], tuple[float, list[Mapping[str, float]]]] = {}
-        self._positions = {label: index for index, label in enumerate(self.space.labels)}
-        self._deciding = [
-            index for label, index in self._positions.items() if label in (OUTPUT, *map(width_label, BRANCHES))
-        ]
+        self._sums = PlaceSums(self.space, [self._factor(place) for place in pieces.places])
 
     def predict(self, architectures: Iterable[Architecture]) -> np.ndarray:
         """Latencies of architectures.
@@ -131,14 +126,8 @@ class LatencyTable:
             InputError: It is of another space.
         """
         self.space.require(architecture)
-        values = architecture.values
-        deciding = tuple([values[index] for index in self._deciding])
-        sums = self._sums.get(deciding)
-        if sums is None:
-            sums = self._sums[deciding] = self._sums_of(architecture)
-        fixed, rows = sums
         # A sum in another order may differ in its last bits, and one network would have two latencies.
-        return round(fixed + sum(map(getitem, rows, values)), 9)
+        return round(float(self._sums.of(architecture.values)) + self.correction.rest_ms, 9)
 
     def checked(self, check: Check) -> LatencyTable:
         """The same table with a check of it."""
@@ -210,32 +199,16 @@ class LatencyTable:
             "pieces_ms": self._times,
         }
 
-    def _sums_of(self, architecture: Architecture) -> tuple[float, list[Mapping[str, float]]]:
-        """For the output and widths of an architecture: what is always there, and by label what each value adds."""
-        pieces, chosen = self._pieces, self.space.chosen(architecture)
-        output = chosen[OUTPUT]
-        fixed = self.correction.rest_ms + self._ms("backbone", pieces.stem)
-        places = {name: ("backbone", pieces.blocks[name]) for name in self.space.blocks_up_to(output)}
-        places[CORRELATION] = ("fusion", pieces.fusions[output])
-        for branch in BRANCHES:
-            where = (output, branch, chosen[width_label(branch)])
-            fixed += self._ms("towers", pieces.predictions[where])
-            for index, place in enumerate(pieces.layers[where]):
-                places[layer_label(branch, index)] = ("towers", place)
-        rows: list[Mapping[str, float]] = [dict.fromkeys(values, 0.0) for values in self.space.labels.values()]
-        for label, (part, place) in places.items():
-            row = {value: self._ms(part, name) for value, name in place.items()}
-            if label in self._positions:
-                rows[self._positions[label]] = row
-            else:
-                fixed += row[chosen[label]]
-        return fixed, rows
-
-    def _ms(self, part: str, name: str) -> float:
-        """What a piece adds to a network; nothing is 0."""
-        if not name:
-            return 0.0
-        return self.correction.factors[part] * self._times[name] + self.correction.extra_ms[part]
+    def _factor(self, place: PiecePlace) -> Factor:
+        """What a place adds to a network, milliseconds, by the choices on which it depends; nothing is 0."""
+        labels = [self.space.labels[label] for label in place.labels]
+        values = np.zeros([len(each) for each in labels])
+        for chosen, name in place.pieces.items():
+            indices = tuple(each.index(value) for each, value in zip(labels, chosen, strict=True))
+            values[indices] = (
+                self.correction.factors[place.part] * self._times[name] + self.correction.extra_ms[place.part]
+            )
+        return Factor(place.labels, values)
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lighttrack_nas.benchmarks import metrics
-from lighttrack_nas.trackers.batches import TensorBatch
+from lighttrack_nas.trackers.batches import TensorBatch, fitted
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import HyperParameters
 from lighttrack_nas.trackers.lockstep import Video as FrameSource
@@ -45,6 +45,7 @@ def fixed_pairs_loss(
     pairs = 0
     overlaps = [torch.empty(0)]
     for batch in batches:
+        batch = fitted(batch, network)
         logits, distances = network(batch.template, batch.search)
         wanted = make_targets(
             batch.boxes,

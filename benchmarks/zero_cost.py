@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
@@ -67,11 +68,11 @@ class ZeroCostEvaluator:
         """
         for name in names:
             checked_name(name, (_MEASURED,), "measurement")
-        description = self.space.description
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(self._seed)
-            template = torch.randn(self._inputs, 3, description.template_size, description.template_size)
-            search = torch.randn(self._inputs, 3, description.search_sizes[0], description.search_sizes[0])
+            sizes = self.space.description
+            size = int(architecture.choices.get(TEMPLATE_SIZE, sizes.template_size))
+            template, search = (torch.randn(self._inputs, 3, s, s) for s in (size, sizes.search_sizes_of(size)[0]))
             # The batch's statistics normalise: fresh running ones would not.
             network = self.space.network(architecture).train()
             return {_MEASURED: separation(network, template, search)}

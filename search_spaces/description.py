@@ -156,7 +156,7 @@ class SpaceDescription(Part):
     template_sizes: tuple[Pixels, ...] = Field(
         (),
         max_length=16,
-        description="Candidates for the template's side, pixels, ascending; the search crop keeps its proportion to it. "
+        description="Candidates for the template's side, pixels, ascending; the search crop keeps its proportion. "
         "None for `template_size` alone.",
     )
     search_sizes: tuple[Pixels, ...] = Field(

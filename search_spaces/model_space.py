@@ -1,16 +1,17 @@
-"""NNI's model space of trackers: LayerChoice for operations and widths, InputChoice for the output layer."""
+"""NNI's model space of trackers: LayerChoice for operations and widths, InputChoice for output and depths."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.builder import Factories, build, build_backbone
-from lighttrack_nas.search_spaces.labels import OUTPUT
+from lighttrack_nas.search_spaces.builder import Factories, build, build_backbone, build_for_width
+from lighttrack_nas.search_spaces.labels import OUTPUT, TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.nni_adapter import InputChoice, LayerChoice, ModelSpace, current_model
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork
@@ -30,7 +31,16 @@ class TrackerModelSpace(ModelSpace):
     def __init__(self, space: Space) -> None:
         super().__init__()
         self.space = space
-        self.network: SiameseNetwork = build(space, _NniChooser())
+        chooser = _NniChooser(space)
+        self.network: SiameseNetwork = build(space, chooser)
+        sizes = space.description.all_template_sizes
+        open_size = len(sizes) > 1 and chooser.decided(TEMPLATE_SIZE) is None
+        self.sizes = chooser.layer(TEMPLATE_SIZE, {str(s): partial(_Size, s) for s in sizes}) if open_size else None
+
+    @property
+    def template_size(self) -> int:
+        """Side of the template crop that the path takes, pixels."""
+        return self.network.template_size if self.sizes is None else int(self.sizes())
 
     def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
         """Predict from both images at once; see `SiameseNetwork.forward`."""
@@ -53,6 +63,18 @@ class TrackerModelSpace(ModelSpace):
         return network.train(self.training)
 
 
+class _Size(nn.Module):
+    """A size, for a choice of sizes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self) -> int:
+        """The size."""
+        return self.size
+
+
 class ClassifierModelSpace(ModelSpace):
     """A space's backbone as a classifier of images, to train it before it tracks (LightTrack, backbone supernet).
 
@@ -68,8 +90,9 @@ class ClassifierModelSpace(ModelSpace):
         super().__init__()
         self.space = space
         last = space.description.exits[-1]
-        self.backbone = build_backbone(space, _NniChooser(), space.blocks_up_to(last.name))
-        self.classifier = nn.Linear(last.outputs, classes)
+        chooser = _NniChooser(space)
+        self.backbone = build_backbone(space, chooser, space.blocks_up_to(last.name))
+        self.classifier = build_for_width(space, chooser, last.stage, lambda width: nn.Linear(width, classes))
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(batch, 3, height, width)`` to logits ``(batch, classes)``."""
@@ -78,28 +101,38 @@ class ClassifierModelSpace(ModelSpace):
 
 
 def nni_sample(architecture: Architecture) -> dict[str, Any]:
-    """The architecture as NNI's sample: names for layer choices, a list with one index for the output."""
-    outputs = architecture.space.candidates[OUTPUT]
+    """The architecture as NNI's sample: names for layer choices, a list with one index for output and depths."""
+    space = architecture.space
     return {
-        label: [outputs.index(value)] if label == OUTPUT else value for label, value in architecture.choices.items()
+        label: [space.candidates[label].index(value)] if label in space.input_choices else value
+        for label, value in architecture.choices.items()
     }
 
 
 def architecture_of(space: Space, sample: dict[str, Any]) -> Architecture:
     """The architecture of NNI's sample, as its strategies export it."""
-    outputs = space.candidates[OUTPUT]
 
     def value(label: str) -> str:
         chosen = sample[label]
-        if label != OUTPUT:
+        if label not in space.input_choices:
             return chosen
-        return outputs[chosen[0] if isinstance(chosen, list) else chosen]
+        return space.candidates[label][chosen[0] if isinstance(chosen, list) else chosen]
 
     return space.architecture({label: value(label) for label in space.labels})
 
 
 class _NniChooser:
     """Leaves every decision to NNI, unless a model context has made it already."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def decided(self, label: str) -> str | None:
+        decided = current_model()
+        if decided is None or label not in self._space.labels:
+            return None
+        value = decided[label]
+        return str(self._space.labels[label][value[0]] if isinstance(value, list) else value)
 
     def layer(self, label: str, factories: Factories) -> nn.Module:
         decided = current_model()
@@ -115,6 +148,9 @@ class _NniChooser:
             index = decided[OUTPUT][0]
             return ChosenOutput(index), (index,)
         return InputChoice(n_candidates=len(exits), n_chosen=1, label=OUTPUT), tuple(range(len(exits)))
+
+    def depth(self, label: str, count: int) -> nn.Module:
+        return InputChoice(n_candidates=count, n_chosen=1, label=label)
 
 
 def _weights(module: nn.Module, prefix: str, sample: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:

@@ -69,3 +69,24 @@ def earliest_placement(chosen: Sequence[str], layers: Layers, skips: frozenset[s
     if placement is None:
         raise ValueError(f"{list(chosen)} is no choice from the layers {list(layers)}")
     return placement
+
+
+def block_letters(operations: Sequence[str], expansions: Sequence[float], skips: frozenset[str]) -> tuple[str, ...]:
+    """What a block may be, as letters of a word: an operation, with an expansion where that is a choice of its own."""
+    if len(expansions) < 2:
+        return tuple(operations)
+    return tuple(
+        letter
+        for name in operations
+        for letter in ((name,) if name in skips else (letter_of(name, number_text(each)) for each in expansions))
+    )
+
+
+def letter_of(operation: str, expansion: str) -> str:
+    """The letter of an operation with an expansion."""
+    return f"{operation}/{expansion}"
+
+
+def number_text(number: float) -> str:
+    """A number as the value of a label: torch allows no dot in a module's name, so 1.5 is "1p5"."""
+    return f"{number:g}".replace(".", "p")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -12,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
+from lighttrack_nas.search_spaces.candidates import candidates_of
+from lighttrack_nas.search_spaces.canonical import moved_skips
+from lighttrack_nas.search_spaces.conditions import conditions_of
+from lighttrack_nas.search_spaces.counting import SpaceSize, count_networks
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription, TowerDescription
-from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
-from lighttrack_nas.search_spaces.normal_forms import count_words, earliest_placement
+from lighttrack_nas.search_spaces.labels import OUTPUT, TEMPLATE_SIZE, depth_label, layer_width_label, stage_width_label
 from lighttrack_nas.search_spaces.operation_registry import plugin_files
 from lighttrack_nas.search_spaces.plugins import load_all
 from lighttrack_nas.trackers.errors import InputError
@@ -25,19 +27,6 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.search_spaces.values import SpaceKeys
     from lighttrack_nas.trackers.network import SiameseNetwork
-
-
-@dataclass(frozen=True)
-class SpaceSize:
-    """How large a space is.
-
-    Attributes:
-        labels: Product of the candidates of all labels: what a sampler may draw.
-        networks: Different networks, after genes behind the output and the places of skips are removed.
-    """
-
-    labels: int
-    networks: int
 
 
 class Space:
@@ -51,21 +40,27 @@ class Space:
         self.description = description
         self.name = description.name
         self.hash = description.hash
-        candidates: dict[str, tuple[str, ...]] = {block.name: block.operations for block in description.blocks}
-        self._blocks = tuple(candidates)
-        candidates[OUTPUT] = tuple(block.name for block in description.exits)
-        candidates[CORRELATION] = description.correlation
-        for branch in BRANCHES:
-            tower = self.tower(branch)
-            candidates[width_label(branch)] = tuple(str(width) for width in tower.widths)
-            for index, names in enumerate(tower.candidates):
-                candidates[layer_label(branch, index)] = names
+        candidates = candidates_of(description)
+        self._blocks = tuple(block.name for block in description.blocks)
         self.candidates: Mapping[str, tuple[str, ...]] = MappingProxyType(candidates)
         """Candidates of every place, also of places that leave no choice."""
         self.labels: Mapping[str, tuple[str, ...]] = MappingProxyType(
             {label: values for label, values in candidates.items() if len(values) > 1}
         )
         """Candidates of every choice, in a fixed order: backbone, output, towers."""
+        self.conditions = conditions_of(description, candidates)
+        """Of labels that have a say only where others have certain values: those values, by label."""
+        depths = {depth_label(stage.name) for stage in description.stages}
+        self.input_choices = frozenset({OUTPUT, *depths}) & candidates.keys()
+        """Labels of which of several features go on, not of what runs: the output, the depths of stages."""
+        sized = {stage_width_label(stage.name) for stage in description.stages} | {TEMPLATE_SIZE}
+        sized |= {
+            layer_width_label(branch, index)
+            for branch in BRANCHES
+            for index in range(len(self.tower(branch).candidates))
+        }
+        self.size_choices = frozenset(sized & candidates.keys())
+        """Labels of sizes that other places have to take: candidates of theirs cannot be mixed."""
 
     @staticmethod
     def define(**keys: Unpack[SpaceKeys]) -> Space:
@@ -108,21 +103,7 @@ class Space:
     def size(self) -> SpaceSize:
         """The number of label combinations and of different networks, both exact."""
         labels = math.prod(len(values) for values in self.labels.values())
-        backbones, earlier, exits = 0, 1, {block.name for block in self.description.exits}
-        for index, stage in enumerate(self.description.stages):
-            layers = [block.operations for block in self.description.stage_blocks(index)]
-            behind = [n + 1 for n in range(stage.blocks) if f"{stage.name}-block{n}" in exits]
-            if stage.skip:
-                # What leaves behind an early block also leaves behind a late one, with skips between.
-                backbones += earlier * count_words(layers[: max(behind)], self._skips) if behind else 0
-            else:
-                backbones += earlier * sum(math.prod(map(len, layers[:count])) for count in behind)
-            earlier *= count_words(layers, self._skips)
-        heads = math.prod(
-            len(self.tower(branch).widths) * count_words(self.tower(branch).candidates, self._skips)
-            for branch in BRANCHES
-        )
-        return SpaceSize(labels=labels, networks=backbones * heads * len(self.candidates[CORRELATION]))
+        return SpaceSize(labels=labels, networks=count_networks(self.description))
 
     def architecture(self, choices: Mapping[str, str]) -> Architecture:
         """Check chosen values and make the architecture.
@@ -180,29 +161,9 @@ class Space:
     def canonical(self, architecture: Architecture) -> Architecture:
         """See `Architecture.canonical`."""
         chosen = self.chosen(self.path(architecture))
-        chosen |= self._early_backbone(chosen)
-        for branch in BRANCHES:
-            layers = self.tower(branch).candidates
-            labels = [layer_label(branch, index) for index in range(len(layers))]
-            placed = earliest_placement([chosen[label] for label in labels], layers, self._skips)
-            chosen.update(zip(labels, placed, strict=True))
+        alive, exits = self.blocks_up_to(chosen[OUTPUT]), self.candidates[OUTPUT]
+        chosen |= moved_skips(self.description, chosen, alive, exits)
         return self.architecture({label: chosen[label] for label in self.labels}).path()
-
-    def _early_backbone(self, chosen: Mapping[str, str]) -> dict[str, str]:
-        """The backbone's choices with the skips of each stage at its end, and the output as early as they leave it."""
-        moved: dict[str, str] = {}
-        alive = self.blocks_up_to(chosen[OUTPUT])
-        for index, stage in enumerate(self.description.stages):
-            blocks = [block for block in self.description.stage_blocks(index) if block.name in alive]
-            if not stage.skip or not blocks:
-                continue
-            layers = [block.operations for block in blocks]
-            placed = earliest_placement([chosen[block.name] for block in blocks], layers, self._skips)
-            moved |= {block.name: value for block, value in zip(blocks, placed, strict=True)}
-            if blocks[-1].name == chosen[OUTPUT]:
-                last = max(number for number, value in enumerate(placed) if value not in self._skips)
-                moved[OUTPUT] = next(block.name for block in blocks[last:] if block.name in self.candidates[OUTPUT])
-        return moved
 
     def from_json(self, text: str, where: str = "architecture") -> Architecture:
         """Read what `Architecture.to_json` wrote.
@@ -265,13 +226,20 @@ class Space:
         return self._blocks[: self._blocks.index(output) + 1]
 
     def dead_labels(self, architecture: Architecture) -> set[str]:
-        """Labels of the blocks behind the output, which no pass runs."""
-        output = architecture.choices.get(OUTPUT, self.candidates[OUTPUT][0])
-        return set(self._blocks[self._blocks.index(output) + 1 :])
+        """Labels of places that an architecture's network does not have: those of blocks behind the output, for one."""
+        return self.labels_without_say(self.chosen(architecture))
 
-    @property
-    def _skips(self) -> frozenset[str]:
-        return self.description.skips
+    def labels_without_say(self, chosen: Mapping[str, str]) -> set[str]:
+        """Labels whose conditions do not hold.
+
+        Args:
+            chosen: A value at every place.
+        """
+        return {
+            label
+            for label, needed in self.conditions.items()
+            if any(chosen[given] not in values for given, values in needed.items())
+        }
 
 
 def _restored(content: dict[str, Any], files: tuple[str, ...]) -> Space:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lighttrack_nas.trackers.pairs.pair import PairBatch
 
@@ -40,6 +41,29 @@ class TensorBatch:
         return TensorBatch(
             self.template.to(device), self.search.to(device), self.boxes.to(device), self.positive.to(device)
         )
+
+
+def fitted(batch: TensorBatch, network: object) -> TensorBatch:
+    """A batch in the sizes that a network takes, resized where its template is of another: both crops and the boxes.
+
+    Args:
+        batch: Crops.
+        network: A network, or a model space whose path decides on it: its `template_size` is asked for, pixels.
+    """
+    size, side = getattr(network, "template_size", None), batch.template.shape[-1]
+    if size is None or size == side:
+        return batch
+    scale = size / side
+
+    def resized(images: Tensor, side: int) -> Tensor:
+        return functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+
+    return TensorBatch(
+        resized(batch.template, size),
+        resized(batch.search, round(batch.search.shape[-1] * scale)),
+        batch.boxes * scale,
+        batch.positive,
+    )
 
 
 def to_tensors(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lighttrack_nas.trackers.batches import TensorBatch
+from lighttrack_nas.trackers.batches import TensorBatch, fitted
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.targets import Targets, TargetSettings, make_targets, map_positions
@@ -67,6 +67,7 @@ def tracking_loss(network: Answers, batch: TensorBatch, targets: TargetSettings,
     Returns:
         The losses, in float32 also under autocast.
     """
+    batch = fitted(batch, network)
     logits, distances = network(batch.template, batch.search)
     wanted = make_targets(
         batch.boxes,

@@ -1,11 +1,13 @@
 """The Siamese network: one backbone, an output layer, a fusion per output, two head towers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from lighttrack_nas.trackers.backbone import Backbone, LazySequence
 
 _LARGEST_EXPONENT = 5.0  # 148 units, beyond any search crop
 
@@ -20,6 +22,7 @@ class Exit:
         stride: Pixels of the input per step of the feature map.
         kernels: Positions of the template's map, the number of correlation kernels.
         fusion: Key of its fusion in `SiameseNetwork.fusions`; "" for the number of kernels.
+        neck: Key of its neck in `SiameseNetwork.necks`; "" for the number of channels.
     """
 
     block: str
@@ -27,6 +30,12 @@ class Exit:
     stride: int
     kernels: int
     fusion: str = ""
+    neck: str = ""
+
+    @property
+    def neck_key(self) -> str:
+        """Where its neck stands in `SiameseNetwork.necks`."""
+        return self.neck or str(self.channels)
 
     @property
     def fusion_key(self) -> str:
@@ -54,37 +63,6 @@ class Geometry:
     box_scale: float
 
 
-class LazyOutputs(Sequence[Tensor]):
-    """The outputs at all exits, each computed when it is asked for and no sooner.
-
-    NNI's InputChoice only takes the length and indexes, so a single path computes nothing behind its exit, while the
-    differentiable strategies, which ask for every item, get them all from one pass through the backbone.
-
-    Args:
-        exits: Every exit of the network.
-        features: The features at one exit after another, computed as they are drawn.
-        finish: Turns an exit and its features into the output there.
-    """
-
-    def __init__(self, exits: Sequence[Exit], features: Iterator[Any], finish: Callable[[Exit, Any], Tensor]) -> None:
-        self._exits = exits
-        self._features = features
-        self._finish = finish
-        self._drawn: list[Any] = []
-
-    def __len__(self) -> int:
-        return len(self._exits)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not 0 <= index < len(self):
-            raise IndexError(f"output {index} of {len(self)}")
-        while len(self._drawn) <= index:
-            self._drawn.append(next(self._features))
-        return self._finish(self._exits[index], self._drawn[index])
-
-
 class ChosenOutput(nn.Module):
     """The output layer of a plain network: one exit, decided."""
 
@@ -95,37 +73,6 @@ class ChosenOutput(nn.Module):
     def forward(self, outputs: Sequence[Tensor]) -> Tensor:
         """Take the chosen exit's tensor."""
         return outputs[self.index]
-
-
-class Backbone(nn.Module):
-    """Stem and blocks in order; a plain network holds no block behind its exit."""
-
-    def __init__(self, stem: nn.Module, blocks: dict[str, nn.Module], exits: Sequence[str]) -> None:
-        super().__init__()
-        self.stem = stem
-        self.blocks = nn.ModuleDict(blocks)
-        self._exits = frozenset(exits)
-
-    def features(self, image: Tensor) -> Iterator[Tensor]:
-        """Yield the features at one exit after another, running only the blocks up to the last one asked for."""
-        features = self.stem(image)
-        for name, block in self.blocks.items():
-            features = block(features)
-            if name in self._exits:
-                yield features
-
-
-class Tower(nn.Module):
-    """A head branch: layers of one width, then a 3x3 convolution to the predicted channels."""
-
-    def __init__(self, layers: Sequence[nn.Module], width: int, outputs: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-        self.prediction = nn.Conv2d(width, outputs, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map the fused ``(batch, channels, h, w)`` to ``(batch, outputs, h, w)``."""
-        return self.prediction(self.layers(features))
 
 
 def _bounded_exp(raw: Tensor) -> Tensor:
@@ -143,11 +90,13 @@ class SiameseNetwork(nn.Module):
         backbone: Stem and blocks.
         exits: Every place where the features may leave, in the order in which `output` counts them.
         output: Takes the lazily computed outputs of all exits and returns one tensor.
-        necks: By channel count (as text): the separate norms of template and search features.
+        necks: By `Exit.neck_key`: the separate norms of template and search features.
         fusions: By `Exit.fusion_key`, which is the number of correlation kernels unless channels matter too.
-        cls_head: Fused features to one channel.
-        reg_head: Fused features to four channels, left, top, right, bottom.
+        cls_head: Fused features to one channel; None where `heads` gives both.
+        reg_head: Fused features to four channels, left, top, right, bottom; None where `heads` gives both.
         geometry: Sizes and scales.
+        heads: Fused features to five channels, the score and the four distances, where a space leaves open whether
+            both share a tower.
     """
 
     def __init__(
@@ -158,9 +107,10 @@ class SiameseNetwork(nn.Module):
         output: nn.Module,
         necks: dict[str, nn.Module],
         fusions: dict[str, nn.Module],
-        cls_head: nn.Module,
-        reg_head: nn.Module,
+        cls_head: nn.Module | None,
+        reg_head: nn.Module | None,
         geometry: Geometry,
+        heads: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -170,7 +120,13 @@ class SiameseNetwork(nn.Module):
         self.fusions = nn.ModuleDict(fusions)
         self.cls_head = cls_head
         self.reg_head = reg_head
+        self.heads = heads
         self.geometry = geometry
+
+    @property
+    def template_size(self) -> int:
+        """Side of the square template crop, pixels; the largest where a space leaves it open."""
+        return self.geometry.template_size
 
     @property
     def exit(self) -> Exit:
@@ -197,7 +153,7 @@ class SiameseNetwork(nn.Module):
         Returns:
             ``(batch, channels, hz, wz)``, before the neck's norm (which is applied by `track`).
         """
-        return self.output(LazyOutputs(self.exits, self.backbone.features(image), lambda _, features: features))
+        return self.output(LazySequence(len(self.exits), self.backbone.features(image)))
 
     def track(self, template_features: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
         """Predict where the target is in a search crop.
@@ -210,8 +166,11 @@ class SiameseNetwork(nn.Module):
             Logits ``(batch, 1, n, n)``, and distances left, top, right, bottom in search pixels from each position to
             the box's sides, ``(batch, 4, n, n)``, never negative; n is the search size over the stride.
         """
-        searched = self.backbone.features(image)
-        fused = LazyOutputs(self.exits, searched, lambda exit_, search: self._fuse(exit_, template_features, search))
+        fused = LazySequence(
+            len(self.exits),
+            self.backbone.features(image),
+            lambda index, search: self._fuse(self.exits[index], template_features, search),
+        )
         return self._predict(self.output(fused))
 
     def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
@@ -220,16 +179,23 @@ class SiameseNetwork(nn.Module):
         Both images advance through the backbone in step, so every sampled path sees the same blocks.
         """
         both = zip(self.backbone.features(template), self.backbone.features(search), strict=True)
-        return self._predict(self.output(LazyOutputs(self.exits, both, lambda exit_, pair: self._fuse(exit_, *pair))))
+        fused = LazySequence(len(self.exits), both, lambda index, pair: self._fuse(self.exits[index], *pair))
+        return self._predict(self.output(fused))
 
     def _fuse(self, exit_: Exit, template: Tensor, search: Tensor) -> Tensor:
-        template, search = self.necks[str(exit_.channels)](template, search)
+        template, search = self.necks[exit_.neck_key](template, search)
         return self.fusions[exit_.fusion_key](template, search)
 
     def _predict(self, fused: Tensor) -> tuple[Tensor, Tensor]:
         activation: Callable[[Tensor], Tensor] = torch.relu if self.geometry.box_activation == "relu" else _bounded_exp
-        scores = self.cls_head(fused) * self.geometry.score_scale
-        return scores, activation(self.reg_head(fused)) * self.geometry.box_scale
+        if self.cls_head is not None and self.reg_head is not None:
+            raw_scores, raw_boxes = self.cls_head(fused), self.reg_head(fused)
+        else:
+            assert self.heads is not None
+            both = self.heads(fused)
+            raw_scores, raw_boxes = both[:, :1], both[:, 1:]
+        scores = raw_scores * self.geometry.score_scale
+        return scores, activation(raw_boxes) * self.geometry.box_scale
 
 
 class TemplateBranch(nn.Module):

@@ -80,6 +80,8 @@ def official_keys(network: SiameseNetwork) -> dict[str, str]:
         prefixes[f"fusions.{key}.attention.second"] = "feature_fusor.pw_corr.CA_layer.fc2"
         prefixes[f"fusions.{key}.adapter"] = "feature_fusor.adj_layer"
     for branch, head in (("cls", network.cls_head), ("reg", network.reg_head)):
+        if head is None:
+            raise InputError("the released checkpoints have no name for a tower that both heads may share")
         # The released code lists only the layers that are no skip.
         layers = [
             i for i, layer in enumerate(head.get_submodule("layers").children()) if not isinstance(layer, nn.Identity)

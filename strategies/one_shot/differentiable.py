@@ -77,6 +77,15 @@ class Differentiable:
                 f"one-shot strategy '{self._name}': precision must be {' or '.join(fits)}, got '{precision}'"
             )
 
+    def _require_mixable(self, problem: OneShotProblem) -> None:
+        space = problem.space
+        sized = [label for label in space.labels if label in space.size_choices]
+        if sized:
+            raise InputError(
+                f"one-shot strategy '{self._name}' mixes candidates, which needs maps of one size, and space "
+                f"'{space.name}' chooses sizes ({', '.join(sized)}): take spos, fair or sandwich"
+            )
+
 
 class MixedLayer(DifferentiableMixedLayer):
     """NNI's weighted sum of a choice's candidates."""

@@ -22,7 +22,8 @@ class Fair:
     candidates exactly once, those of a smaller choice in turn, so that the numbers of times that two candidates of a
     choice were trained never differ by more than one, and not at all after an update where the sizes divide. Blocks
     that an early output leaves out have turns of their own, so that this holds for them too, of the passes that run
-    them. The layers of a tower are weights of their own in every width: there it holds of all widths together.
+    them. Where a choice has a say by others than the output, such as a stage's depth, it holds only on average. The
+    layers of a tower are weights of their own in every width: there it holds of all widths together.
 
     The update takes the mean of the paths' gradients, where the paper takes their sum: with AdamW that is the same, and
     the limit on the norm (`clip`) means what it means for one path.
@@ -58,21 +59,19 @@ def fair_paths(space: Space, seed: int, step: int) -> list[Architecture]:
     chosen = turns[OUTPUT].window(step * count, count) if OUTPUT in turns else [0] * count
     columns: dict[str, list[str]] = {}
     for label, values in space.labels.items():
-        # The outputs that run it: of a block, those from its own on.
-        running = [index for index, name in enumerate(outputs) if label not in _blocks_behind(space, name)]
-        if len(running) == len(outputs):
+        running = space.conditions.get(label, {}).get(OUTPUT)
+        if running is None or OUTPUT not in turns:
             picked = chosen if label == OUTPUT else turns[label].window(step * count, count)
         else:
-            live = [output in running for output in chosen]
-            taken = iter(turns[label].window(turns[OUTPUT].uses(step * count, running), sum(live)))
-            # Behind the output nothing is run, and the first candidate says so, as in `Architecture.path`.
+            live = [outputs[index] in running for index in chosen]
+            among = [index for index, name in enumerate(outputs) if name in running]
+            taken = iter(turns[label].window(turns[OUTPUT].uses(step * count, among), sum(live)))
             picked = [next(taken) if here else 0 for here in live]
         columns[label] = [values[index] for index in picked]
-    return [space.architecture({label: column[index] for label, column in columns.items()}) for index in range(count)]
-
-
-def _blocks_behind(space: Space, output: str) -> set[str]:
-    return {block.name for block in space.description.blocks} - set(space.blocks_up_to(output))
+    # What is not run says so by its first candidate.
+    return [
+        space.architecture({label: column[index] for label, column in columns.items()}).path() for index in range(count)
+    ]
 
 
 class _Turns:

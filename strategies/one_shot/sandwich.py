@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.paths import PATHS, PathSampling, PathTraining
 from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotProblem, TrainingPlan
@@ -47,6 +48,11 @@ class Sandwich:
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
         problem.require_one_device("sandwich")
+        if TEMPLATE_SIZE in problem.space.labels:
+            raise InputError(
+                "one-shot strategy 'sandwich' compares the answers of paths, which needs crops of one size, and space "
+                f"'{problem.space.name}' chooses them ({TEMPLATE_SIZE}): take spos or fair"
+            )
         macs, space, seed = problem.known_macs("sandwich"), problem.space, problem.settings.seed
 
         def paths(step: int, rank: int) -> list[Architecture]:

@@ -116,8 +116,9 @@ class _Children:
 
 def inherited_together(space: Space) -> list[tuple[str, ...]]:
     """Labels that a crossed child takes from one parent: a stage of the backbone, the output, a layer of a head."""
-    stages = {block.name: block.stage for block in space.description.blocks}
+    stages = {stage.name for stage in space.description.stages}
     groups: dict[str, list[str]] = {}
     for label in space.labels:
-        groups.setdefault(stages.get(label, label), []).append(label)
+        start = label.partition("-")[0]
+        groups.setdefault(start if start in stages else label.removesuffix("-width"), []).append(label)
     return [tuple(labels) for labels in groups.values()]

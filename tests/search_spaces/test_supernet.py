@@ -11,8 +11,8 @@ from lighttrack_nas.search_spaces.model_space import architecture_of, nni_sample
 from lighttrack_nas.search_spaces.nni_adapter import LayerChoice, model_context
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.search_spaces.supernet import Supernet
+from lighttrack_nas.trackers.backbone import LazySequence
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.network import Exit, LazyOutputs
 
 
 def randomise_statistics(module: nn.Module) -> None:
@@ -148,7 +148,7 @@ def test_pin_refuses_another_space(tiny: Space, lighttrack: Space) -> None:
         tiny.supernet().pin(lighttrack.sample(np.random.default_rng(0)))
 
 
-def test_lazy_outputs_compute_up_to_what_is_asked() -> None:
+def test_a_lazy_sequence_computes_up_to_what_is_asked() -> None:
     """NNI's InputChoice takes the length and indexes; this is what the lazy sequence rests on."""
     drawn: list[int] = []
 
@@ -159,12 +159,12 @@ def test_lazy_outputs_compute_up_to_what_is_asked() -> None:
 
     finished: list[int] = []
 
-    def finish(exit_: Exit, index: int) -> Tensor:
+    def finish(index: int, value: int) -> Tensor:
+        assert index == value
         finished.append(index)
-        return torch.tensor(index)
+        return torch.tensor(value)
 
-    exits = [Exit(f"block{i}", 8, 8, 64) for i in range(4)]
-    outputs = LazyOutputs(exits, features(), finish)
+    outputs = LazySequence(4, features(), finish)
     assert len(outputs) == 4
     assert drawn == []
     assert int(outputs[2]) == 2
