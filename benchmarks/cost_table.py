@@ -61,7 +61,8 @@ class CostTable:
     ) -> None:
         self.space = space
         self.search_size = checked_search_size(search_size, space.description.search_sizes)
-        self._asked_size = search_size
+        # None where each template size has a search size of its own.
+        self._counted_size = search_size if space.description.template_sizes else self.search_size
         self._warn = warn
         self._found: Parts | None = None
         self._positions = {label: index for index, label in enumerate(space.labels)}
@@ -79,7 +80,7 @@ class CostTable:
             Whether the table has its parts; `build` counts them otherwise.
         """
         if self._found is None:
-            self._found, complaint = read_parts(self.space, self._asked_size)
+            self._found, complaint = read_parts(self.space, self._counted_size)
             if complaint and self._warn is not None:
                 self._warn(complaint)
         return self._found is not None
@@ -91,8 +92,8 @@ class CostTable:
             progress: Told of the steps done and of what they were.
         """
         self.__dict__.pop("_sums", None)
-        self._found = count_parts(self.space, self._asked_size, progress)
-        write_parts(self.space, self._asked_size, self._found)
+        self._found = count_parts(self.space, self._counted_size, progress)
+        write_parts(self.space, self._counted_size, self._found)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -139,7 +140,7 @@ class CostTable:
                 for part, values in parts.items()
                 if part
             },
-            search_size=self._asked_size or self.space.description.search_sizes_of(size)[0],
+            search_size=self._counted_size or self.space.description.search_sizes_of(size)[0],
             template_size=size,
             uncounted={name: count for name, count in whole.items() if count},
         )

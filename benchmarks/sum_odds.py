@@ -81,14 +81,15 @@ class _Choice:
         self._tables, self._below = tables, below
         self._rows = lru_cache(maxsize=_KEPT)(self._row)
         every = product(*(range(size) for size in sizes.values()))
-        self.odds: dict[tuple[int, ...], np.ndarray] = {values: self._odds_of(values) for values in every}
+        self.odds: dict[tuple[int, ...], _Odds] = {values: self._odds_of(values) for values in every}
 
-    def _odds_of(self, values: tuple[int, ...]) -> np.ndarray:
+    def _odds_of(self, values: tuple[int, ...]) -> _Odds:
         rows = [self._row((*values, index)) for index in range(self.count)]
         odds = np.zeros(max(row.offset + len(row.prefixes[-1]) for row in rows))
         for row in rows:
             odds[row.offset : row.offset + len(row.prefixes[-1])] += row.prefixes[-1] / self.count
-        return odds
+        possible = np.flatnonzero(odds)
+        return _Odds(len(odds), possible, odds[possible])
 
     def _row(self, values: tuple[int, ...]) -> _Row:
         """What is added where the choices beside it, and it, have certain values."""
@@ -104,6 +105,20 @@ class _Choice:
         index = pick([_at(row.prefixes[-1], rest) for row, rest in zip(rows, left, strict=True)], rng)
         chosen[self.label] = index
         _draw_shares(self._below, rows[index].prefixes, left[index], chosen, rng)
+
+
+class _Odds(NamedTuple):
+    """A distribution over whole numbers from 0, most of which are often impossible.
+
+    Attributes:
+        length: One more than the greatest number.
+        sums: The possible numbers, ascending.
+        odds: Of each.
+    """
+
+    length: int
+    sums: np.ndarray
+    odds: np.ndarray
 
 
 class _Row(NamedTuple):
@@ -134,17 +149,15 @@ def _draw_shares(
 ) -> None:
     """Draw independent choices, given their sum: from the last to the first, each takes its share of what is left."""
     for choice, rest in zip(reversed(choices), reversed(prefixes[:-1]), strict=True):
-        odds = choice.odds[tuple(chosen[each] for each in choice.beside)]
-        possible = np.flatnonzero(odds)
-        left = total - possible
+        here = choice.odds[tuple(chosen[each] for each in choice.beside)]
+        left = total - here.sums
         fits = (left >= 0) & (left < len(rest))
-        shares = possible[fits]
-        share = int(shares[pick(odds[shares] * rest[left[fits]], rng)])
+        share = int(here.sums[fits][pick(here.odds[fits] * rest[left[fits]], rng)])
         choice.draw(chosen, share, rng)
         total -= share
 
 
-def _prefixes(odds: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _prefixes(odds: Sequence[_Odds]) -> list[np.ndarray]:
     """Odds of the sum of the first 0, 1, 2 ... of independent numbers."""
     found = [np.ones(1)]
     for each in odds:
@@ -152,12 +165,16 @@ def _prefixes(odds: Sequence[np.ndarray]) -> list[np.ndarray]:
     return found
 
 
-def _sum_of(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _sum_of(one: np.ndarray, other: _Odds) -> np.ndarray:
     """Odds of the sum of two independent numbers. No transform: what cannot be has odds of exactly 0."""
-    few, many = sorted((one, other), key=np.count_nonzero)
-    added = np.zeros(len(one) + len(other) - 1)
-    for units in np.flatnonzero(few):
-        added[units : units + len(many)] += few[units] * many
+    added = np.zeros(len(one) + other.length - 1)
+    possible = np.flatnonzero(one)
+    if len(possible) < len(other.sums):
+        for units in possible:
+            added[units + other.sums] += one[units] * other.odds
+    else:
+        for units, odds in zip(other.sums, other.odds, strict=True):
+            added[units : units + len(one)] += odds * one
     return added
 
 

@@ -72,14 +72,14 @@ class Backbone(nn.Module):
         super().__init__()
         self.stem = stem
         self.blocks = nn.ModuleDict(blocks)
-        self.depths = nn.ModuleDict(depths)
+        self.depths = nn.ModuleDict(depths) if depths else None
         self._steps = tuple(steps)
 
     def features(self, image: Tensor) -> Iterator[Tensor]:
         """Yield the features at one exit after another, running only the blocks up to the last one asked for."""
         features = self.stem(image)
         for step in self._steps:
-            if step.stage:
+            if step.stage and self.depths is not None:
                 behind = LazySequence(len(step.depths), self._behind(step, features))
                 features = self.depths[step.stage](behind)
             else:

@@ -76,7 +76,7 @@ def damaged(file: Path, how: str) -> None:
     elif how == "old":
         file.write_text(json.dumps(content | {"made_of": content["made_of"] | {"format": 0}}))
     elif how == "number":
-        content["parts"]["places"][0]["costs"][0][0][0][0] += 1
+        content["parts"]["places"][0]["costs"][0] += 1
         file.write_text(json.dumps(content))
     elif how == "no parts":
         file.write_text(json.dumps({"made_of": content["made_of"]}))
