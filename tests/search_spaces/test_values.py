@@ -12,6 +12,7 @@ import lighttrack_nas as ltn
 from lighttrack_nas.search_spaces.description import SpaceDescription, StageDescription
 from lighttrack_nas.search_spaces.loading import load_space, parse_space, preset_names
 from lighttrack_nas.search_spaces.resolving import STYLES
+from lighttrack_nas.search_spaces.several import MULTIPLIERS
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.search_spaces.values import Choice, Layer, SpaceKeys, Stage, Tower
 from lighttrack_nas.trackers.errors import InputError
@@ -162,7 +163,7 @@ def test_named_operations_are_choices_too() -> None:
 def test_every_key_of_a_file_is_a_keyword() -> None:
     assert set(SpaceKeys.__annotations__) == {*SpaceDescription.model_fields, *STYLES, "extends"}
     stage = {field for field in Stage.__dataclass_fields__}
-    assert stage == {*StageDescription.model_fields, *STYLES}
+    assert stage == {*StageDescription.model_fields, *STYLES, MULTIPLIERS}
 
 
 PLUGIN = """\
