@@ -10,15 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.mistakes import Mistake, mistakes_of
+from lighttrack_nas.search_spaces.mistakes import Mistake, Place, mistakes_of
 from lighttrack_nas.search_spaces.operation_registry import operation_class, read_operation
 from lighttrack_nas.search_spaces.operations import Operation
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import short
 
 _MOST_CANDIDATES = 64
-
-Place = tuple[str | int, ...]
 
 
 class OperationTable:

@@ -51,9 +51,10 @@ def _parameters(cls: type[Operation], definitions: dict[str, Schema]) -> Schema:
 
 def _candidates(kinds: Mapping[str, Schema], told: Collection[str] = ()) -> Schema:
     def settings(kind: str) -> Schema:
-        parameters = see(f"operation-{kind}", kinds[kind]["description"])
+        said, parameters = kinds[kind]["description"], see(f"operation-{kind}")
         required = [name for name in kinds[kind].get("required", []) if name not in told]
-        return {"allOf": [parameters], "required": required} if required else {"anyOf": [{"type": "null"}, parameters]}
+        needed: Schema = {"allOf": [parameters], "required": required}
+        return {"description": said} | (needed if required else {"anyOf": [{"type": "null"}, parameters]})
 
     mapping = {
         "properties": {kind: settings(kind) for kind in kinds},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lighttrack_nas.search_spaces.mistakes import Place
 from lighttrack_nas.trackers.channels import make_divisible
 from lighttrack_nas.trackers.parsing import short
 
@@ -13,7 +14,6 @@ MULTIPLIERS = "width_multipliers"
 MOST_MULTIPLIED = 16
 _WRITTEN = {"widths": (MULTIPLIERS, "channels"), "depths": ("blocks",), "template_sizes": ("template_size",)}
 
-Place = tuple[str | int, ...]
 Wrong = Callable[[Place, str], None]
 """Takes down a mistake: place and text."""
 
