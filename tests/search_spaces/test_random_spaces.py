@@ -19,6 +19,7 @@ from .spaces import Content, descriptions
 
 CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
 JUNK: list[Any] = [None, True, -1, 0, 3, 10**9, 1.5, "", "x", "stage0", [], {}, [[]], {"x": 1}, ["skip", "skip"]]
+JUNK += [[32, 16], [2, 2], [0.5, 1], [True], [24, "x"], [float("inf"), float("nan")], "shared", ["shared", "shared"]]
 
 
 def images(space: Space) -> tuple[torch.Tensor, torch.Tensor]:
