@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lighttrack_nas.search_spaces.operation_table import OperationTable
 from lighttrack_nas.search_spaces.mistakes import Mistake, Place
+from lighttrack_nas.search_spaces.operation_table import OperationTable
 from lighttrack_nas.search_spaces.operations import Skip
 from lighttrack_nas.search_spaces.several import multiplied, one_and_several
 from lighttrack_nas.trackers.names import unknown_name
