@@ -27,9 +27,14 @@ def mistakes_in(space: SpaceDescription) -> list[Mistake]:
 
 
 def _operations(space: SpaceDescription) -> Iterator[Mistake]:
+    towers = (space.towers.cls, space.towers.reg)
+    layers = (layer.operations for tower in towers for layer in tower.layers)
+    fixed = {name for names in (*(s.operations for s in space.stages if not s.expansions), *layers) for name in names}
+    free = {name for stage in space.stages if stage.expansions for name in stage.operations} - fixed
     names: dict[object, str] = {}
     for name, operation in space.operations.items():
-        twin = names.setdefault(operation, name)
+        # Beside a choice of expansions a name stands for all of them, elsewhere for one.
+        twin = names.setdefault((operation, name in free), name)
         if twin != name:
             yield Mistake(("operations", name), f"the same operation as '{twin}' under another name")
 
@@ -81,9 +86,19 @@ def _expansions(space: SpaceDescription, stage: StageDescription, place: Place) 
         yield Mistake((*place, "expansions"), f"one expansion is no choice: write expansion: {values[0]} of operations")
     elif values != right:
         yield Mistake((*place, "expansions"), f"must ascend, as [{', '.join(right)}] does; got [{', '.join(values)}]")
+    apart: dict[Operation, str] = {}
     for index, name in enumerate(stage.operations):
         operation = space.operations.get(name)
-        if operation is not None and "expansion" not in operation.parameters():
+        if operation is None:
+            continue
+        if "expansion" in operation.parameters():
+            twin = apart.setdefault(operation.model_copy(update={"expansion": stage.expansions[0]}), name)
+            if twin != name:
+                yield Mistake(
+                    (*place, "operations", index),
+                    f"'{name}' differs from '{twin}' in its expansion alone, which is chosen besides: take one out",
+                )
+        else:
             yield Mistake(
                 (*place, "operations", index),
                 f"'{name}' ({operation.kind}) has no expansion to choose beside it: take it out, or write expansion of "

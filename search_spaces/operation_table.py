@@ -31,6 +31,7 @@ class OperationTable:
     def __init__(self, given: Mapping[Any, Any], inherited: Mapping[str, Any], mistakes: list[Mistake]) -> None:
         self.content: dict[Any, Any] = {}
         self._made: dict[Operation, str] = {}
+        self._free: dict[Operation, str] = {}
         self._inherited = inherited
         self._mistakes = mistakes
         for name, value in given.items():
@@ -73,21 +74,29 @@ class OperationTable:
         return isinstance(item, str) and (item in self.content or item in self._inherited)
 
     def name_of(self, made: Operation, place: Place, *, free_expansion: bool = False) -> str:
-        """The name of an operation in the table, where it stands from now on."""
-        if made in self._made:
-            return self._made[made]
+        """The name of an operation in the table, where it stands from now on.
+
+        With and without its expansion in its name it stands there twice: "k3e4", and "mbconv-k3" where the expansion is
+        a choice of its own.
+        """
+        known = self._free if free_expansion else self._made
+        if made in known:
+            return known[made]
         name = made.default_name(free_expansion=free_expansion)
         if name in self.content:
             self._wrong(place, f"another operation is called '{name}'; give this one a name under operations")
             return name
-        self._add(name, made.model_dump(mode="json"))
+        known[made] = name
+        self.content[name] = made.model_dump(mode="json")
         return name
 
     def _add(self, name: Any, value: Any) -> None:
         """Let an operation stand in the table under a name."""
         self.content[name] = value
         with suppress(ValueError):  # what is wrong with it, the description says
-            self._made.setdefault(read_operation(value), name)
+            made = read_operation(value)
+            free = name == made.default_name(free_expansion=True) != made.default_name()
+            (self._free if free else self._made).setdefault(made, name)
 
     def _wrong(self, place: Place, text: str) -> None:
         self._mistakes.append(Mistake(place, text))

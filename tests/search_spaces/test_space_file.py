@@ -198,6 +198,14 @@ def test_expansions_are_a_choice_beside_the_operation() -> None:
     assert (description.towers.cls.candidates[0], description.stages[1].operations[0]) == (("k3",), "k3e2")
 
 
+def test_a_chosen_expansion_is_in_no_name() -> None:
+    """Also where another stage has the same operation with this expansion alone, before or behind."""
+    fixed = last_stage(blocks=2, operations={"mbconv": {"kernel": 3, "expansion": 4}}, stride=2)[1]
+    for stages in ([*free()[:1], fixed], [fixed, *free()[:1]]):
+        found = {stage.operations for stage in made(stages=stages).description.stages}
+        assert found == {("k3e4",), ("mbconv-k3", "mbconv-k5")}
+
+
 def test_stages_of_other_expansions_share_their_operations() -> None:
     stages = [*free([3, 5], [1, 2])[:1], {"channels": 16, "blocks": 2, "stride": 2, **free([3], [3, 1.5, 6][::2])[0]}]
     description = made(stages=stages).description
@@ -432,6 +440,13 @@ def test_several_mistakes_at_once_each_with_its_line(tmp_path: Path) -> None:
         (
             {"stages": first_stage(operations={"separable": {"kernel": 3}}, expansions=[2, 4])},
             r"stages.0..operations.0.: 'separable3' .separable. has no expansion to choose",
+        ),
+        (
+            {
+                "stages": first_stage(operations=["mine", {"mbconv": {"kernel": 3}}], expansions=[2, 6]),
+                "operations": {"mine": MINE},
+            },
+            r"stages.0..operations.1.: 'mbconv-k3' differs from 'mine' in its expansion alone",
         ),
         (
             {"stages": first_stage(operations=["mine"], expansions=[2]), "operations": {"mine": MINE}},
