@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import product
 
-from lighttrack_nas.search_spaces.description import BRANCHES, BlockPlace, SpaceDescription, TowerDescription
-from lighttrack_nas.search_spaces.mistakes import Mistake
+from lighttrack_nas.search_spaces.check_sizes import exit_mistakes, size_mistakes, unordered
+from lighttrack_nas.search_spaces.description import (
+    BRANCHES,
+    LayerDescription,
+    SpaceDescription,
+    StageDescription,
+    TowerDescription,
+)
+from lighttrack_nas.search_spaces.mistakes import Mistake, Place
+from lighttrack_nas.search_spaces.operations import Operation
 from lighttrack_nas.trackers.names import unknown_name
 
-_MOST_KERNELS = 4096
-Place = tuple[str | int, ...]
+Pairs = Collection[tuple[int, int]]
+"""Channels in and out."""
 
 
 def mistakes_in(space: SpaceDescription) -> list[Mistake]:
     """Everything in a description that cannot work."""
-    return [*_sizes(space), *_operations(space), *_backbone(space), *_towers(space), *_outputs(space)]
-
-
-def _sizes(space: SpaceDescription) -> Iterator[Mistake]:
-    sizes = space.search_sizes
-    if len(set(space.correlation)) < len(space.correlation):
-        yield Mistake(("correlation",), f"a correlation stands twice in {list(space.correlation)}")
-    if list(sizes) != sorted(set(sizes)):
-        yield Mistake(("search_sizes",), f"sizes must ascend, got {list(sizes)}")
-    elif sizes[0] <= space.template_size:
-        yield Mistake(("search_sizes",), f"must exceed the template size {space.template_size}, got {sizes[0]}")
+    return [*size_mistakes(space), *_operations(space), *_backbone(space), *_towers(space), *_outputs(space)]
 
 
 def _operations(space: SpaceDescription) -> Iterator[Mistake]:
+    towers = (space.towers.cls, space.towers.reg)
+    layers = (layer.operations for tower in towers for layer in tower.layers)
+    fixed = {name for names in (*(s.operations for s in space.stages if not s.expansions), *layers) for name in names}
+    free = {name for stage in space.stages if stage.expansions for name in stage.operations} - fixed
     names: dict[object, str] = {}
     for name, operation in space.operations.items():
-        twin = names.setdefault(operation, name)
+        # Beside a choice of expansions a name stands for all of them, elsewhere for one.
+        twin = names.setdefault((operation, name in free), name)
         if twin != name:
             yield Mistake(("operations", name), f"the same operation as '{twin}' under another name")
 
@@ -47,8 +50,7 @@ def _backbone(space: SpaceDescription) -> Iterator[Mistake]:
             yield Mistake(
                 (*place, "name"), f"'{stage.name}' cannot be a stage's name, which is none of output, cls, reg"
             )
-        if stage.skip and stage.blocks == 1:
-            yield Mistake((*place, "skip"), "the first block of a stage is never left out, and there is no other")
+        yield from _stage_choices(space, stage, place)
         if len(stage.operations) > 1 and space.skips & set(stage.operations):
             yield Mistake(
                 (*place, "operations"), "a skip among several operations is written as skip: true of the stage"
@@ -56,7 +58,52 @@ def _backbone(space: SpaceDescription) -> Iterator[Mistake]:
             continue
         yield from _names(space, (*place, "operations"), stage.operations)
         for block in space.stage_blocks(index)[:2]:  # all behind the first are alike
-            yield from _fits(space, (*place, "operations"), block.name, block)
+            first = block.before != block.stage
+            pairs = product(space.widths(block.before), stage.all_widths) if first else _alike(stage.all_widths)
+            here = (*place, "operations")
+            yield from _fits(space, here, block.name, block.operations, list(pairs), block.stride, stage.expansions)
+
+
+def _stage_choices(space: SpaceDescription, stage: StageDescription, place: Place) -> Iterator[Mistake]:
+    if stage.skip and stage.blocks == 1:
+        yield Mistake((*place, "skip"), "the first block of a stage is never left out, and there is no other")
+    if stage.skip and stage.depths:
+        yield Mistake(
+            (*place, "skip"),
+            f"several depths, {list(stage.depths)} blocks, leave blocks out already: write one number of blocks, or no "
+            "skip",
+        )
+    yield from unordered(place, "widths", stage.widths, "channels", stage.channels)
+    yield from unordered(place, "depths", stage.depths, "blocks", stage.blocks)
+    if stage.expansions:
+        yield from _expansions(space, stage, place)
+
+
+def _expansions(space: SpaceDescription, stage: StageDescription, place: Place) -> Iterator[Mistake]:
+    values = [f"{value:g}" for value in stage.expansions]
+    right = [f"{value:g}" for value in sorted(set(stage.expansions))]
+    if len(values) == 1:
+        yield Mistake((*place, "expansions"), f"one expansion is no choice: write expansion: {values[0]} of operations")
+    elif values != right:
+        yield Mistake((*place, "expansions"), f"must ascend, as [{', '.join(right)}] does; got [{', '.join(values)}]")
+    apart: dict[Operation, str] = {}
+    for index, name in enumerate(stage.operations):
+        operation = space.operations.get(name)
+        if operation is None:
+            continue
+        if "expansion" in operation.parameters():
+            twin = apart.setdefault(operation.model_copy(update={"expansion": stage.expansions[0]}), name)
+            if twin != name:
+                yield Mistake(
+                    (*place, "operations", index),
+                    f"'{name}' differs from '{twin}' in its expansion alone, which is chosen besides: take one out",
+                )
+        else:
+            yield Mistake(
+                (*place, "operations", index),
+                f"'{name}' ({operation.kind}) has no expansion to choose beside it: take it out, or write expansion of "
+                "each operation in place of expansions of the stage",
+            )
 
 
 def _towers(space: SpaceDescription) -> Iterator[Mistake]:
@@ -65,30 +112,36 @@ def _towers(space: SpaceDescription) -> Iterator[Mistake]:
         place: Place = ("towers", branch)
         if len(set(tower.widths)) < len(tower.widths):
             yield Mistake((*place, "widths"), f"a width stands twice in {list(tower.widths)}")
+        skipping = space.skips & {name for layer in tower.layers for name in layer.operations}
+        if skipping and not tower.tied:
+            yield Mistake(
+                (*place, "tied"),
+                f"a layer of a width of its own cannot be left out, as '{min(skipping)}' does: write tied: true, or no "
+                "skip",
+            )
         first = 0
         for number, layer in enumerate(tower.layers):
             here = (*place, "layers", number, "operations")
             yield from _names(space, here, layer.operations)
-            for width in dict.fromkeys(tower.widths):
-                inputs = {space.fused_channels} if first == 0 else {width}
-                inputs |= {width} if layer.repeat > 1 else set()
-                for channels in sorted(inputs):
-                    block = _layer_place(f"{branch}-layer{first}", layer.operations, channels, width)
-                    yield from _fits(space, here, block.name, block)
+            names = [name for name in layer.operations if tower.tied or name not in skipping]
+            pairs = _layer_pairs(space.fused_channels, tower, layer, first=first == 0)
+            yield from _fits(space, here, f"{branch}-layer{first}", names, pairs, 1)
             first += layer.repeat
+    if len(set(space.towers.sharing)) < len(space.towers.sharing):
+        yield Mistake(("towers", "sharing"), f"a value stands twice in {list(space.towers.sharing)}")
 
 
-def _layer_place(name: str, operations: tuple[str, ...], inputs: int, outputs: int) -> BlockPlace:
-    return BlockPlace(
-        name=name,
-        stage=name,
-        operations=operations,
-        inputs=inputs,
-        outputs=outputs,
-        before="",
-        stride=1,
-        total_stride=1,
-    )
+def _layer_pairs(fused: int, tower: TowerDescription, layer: LayerDescription, *, first: bool) -> Pairs:
+    """Channels in and out of some layers; of the first of a tower, from the fused ones."""
+    widths = tuple(dict.fromkeys(tower.widths))
+    inner = _alike(widths) if tower.tied else list(product(widths, widths))
+    if not first:
+        return inner
+    return [(fused, width) for width in widths] + (inner if layer.repeat > 1 else [])
+
+
+def _alike(widths: Iterable[int]) -> list[tuple[int, int]]:
+    return [(width, width) for width in widths]
 
 
 def _names(space: SpaceDescription, place: Place, names: Iterable[str]) -> Iterator[Mistake]:
@@ -101,17 +154,37 @@ def _names(space: SpaceDescription, place: Place, names: Iterable[str]) -> Itera
         seen.add(name)
 
 
-def _fits(space: SpaceDescription, place: Place, where: str, block: BlockPlace) -> Iterator[Mistake]:
-    for index, name in enumerate(block.operations):
-        operation = space.operations.get(name)
-        refusal = operation.refusal(block.inputs, block.outputs, block.stride) if operation is not None else ""
-        if operation is not None and refusal:
-            called = f"'{name}'" if name == operation.kind else f"'{name}' ({operation.kind})"
-            yield Mistake(
-                (*place, index),
-                f"operation {called} of {where} cannot turn {block.inputs} channels into {block.outputs} with stride "
-                f"{block.stride}: {refusal}",
-            )
+def _fits(
+    space: SpaceDescription,
+    place: Place,
+    where: str,
+    names: Iterable[str],
+    pairs: Pairs,
+    stride: int,
+    expansions: Iterable[float] = (),
+) -> Iterator[Mistake]:
+    """Operations that cannot do what they must somewhere; the first such channels of each."""
+    for index, name in enumerate(names):
+        for operation, (inputs, outputs) in product(_made(space, name, expansions), pairs):
+            refusal = operation.refusal(inputs, outputs, stride)
+            if refusal:
+                called = f"'{name}'" if name == operation.kind else f"'{name}' ({operation.kind})"
+                yield Mistake(
+                    (*place, index),
+                    f"operation {called} of {where} cannot turn {inputs} channels into {outputs} with stride {stride}: "
+                    f"{refusal}",
+                )
+                break
+
+
+def _made(space: SpaceDescription, name: str, expansions: Iterable[float]) -> list[Operation]:
+    """An operation at each expansion that may be chosen beside it; none of an unknown name."""
+    operation = space.operations.get(name)
+    if operation is None:
+        return []
+    if "expansion" not in operation.parameters():
+        return [operation]
+    return [operation.model_copy(update={"expansion": each}) for each in expansions] or [operation]
 
 
 def _outputs(space: SpaceDescription) -> Iterator[Mistake]:
@@ -124,40 +197,15 @@ def _outputs(space: SpaceDescription) -> Iterator[Mistake]:
                 f"no block '{output}'; write STAGE or STAGE-blockN with N from 0; stages and their blocks: "
                 + ", ".join(f"{stage.name} ({stage.blocks})" for stage in space.stages),
             )
+        inner = [block for block in space.blocks if block.name == output and block not in space.exits]
+        if inner:
+            yield Mistake(
+                ("outputs", index),
+                f"'{output}' is not there at every depth of its stage: write '{inner[0].stage}', which is left at its "
+                "end",
+            )
         twice = set(named) & set(listed)
         if twice:
             yield Mistake(("outputs", index), f"'{min(twice)}' stands twice")
         listed += named
-    alike: set[tuple[int, int]] = set()
-    for exit_ in space.exits:
-        if (exit_.total_stride, exit_.outputs) not in alike:
-            yield from _exit(space, exit_)
-        alike.add((exit_.total_stride, exit_.outputs))
-
-
-def _exit(space: SpaceDescription, exit_: BlockPlace) -> Iterator[Mistake]:
-    """What an output cannot do, which is the same for all of its stride and width."""
-    behind = f"behind '{exit_.name}' (stride {exit_.total_stride})"
-    for index, size in enumerate(space.search_sizes):
-        # The network's map rounds up, the tracker's grid to the nearest: they must meet.
-        cells = math.ceil(size / exit_.total_stride)
-        if cells != round(size / exit_.total_stride):
-            yield Mistake(
-                ("search_sizes", index),
-                f"{size} pixels do not fit the stride {exit_.total_stride} of output '{exit_.name}'; the next size "
-                f"that does is {cells * exit_.total_stride}",
-            )
-    if space.neck_attention and exit_.outputs % space.neck_attention:
-        yield Mistake(
-            ("neck_attention",), f"{space.neck_attention} heads do not divide the {exit_.outputs} channels {behind}"
-        )
-    if space.kernels(exit_) > _MOST_KERNELS:
-        yield Mistake(
-            ("template_size",),
-            f"{behind} a template of {space.template_size} pixels gives {space.kernels(exit_)} correlation kernels; at "
-            f"most {_MOST_KERNELS} are possible",
-        )
-    if space.template_size < 2 * exit_.total_stride:
-        yield Mistake(
-            ("template_size",), f"{behind} a template of {space.template_size} pixels leaves fewer than 2 x 2 positions"
-        )
+    yield from exit_mistakes(space)

@@ -7,13 +7,15 @@ from dataclasses import replace
 from importlib import resources
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.description import SpaceDescription
+from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
 from lighttrack_nas.search_spaces.mistakes import listed_mistakes, mistakes_of
 from lighttrack_nas.search_spaces.plugins import load_plugins
 from lighttrack_nas.search_spaces.resolving import resolved
+from lighttrack_nas.search_spaces.several import written_key
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.search_spaces.space_file import Place, Source, extended, parse_source
 from lighttrack_nas.trackers.errors import InputError
@@ -128,10 +130,23 @@ def _made(source: Source) -> Space:
 
 
 def _written(place: Place, source: Source) -> Place:
-    """The place in what was written, where both towers may be one."""
+    """The place in what was written, where both towers may be one, and a list of channels stands for widths."""
     towers = source.content.get("towers")
-    both = place[:1] == ("towers",) and len(place) > 1 and isinstance(towers, dict) and "both" in towers
-    return ("towers", "both", *place[2:]) if both else place
+    if place[:1] == ("towers",):
+        branch = len(place) > 1 and place[1] in BRANCHES
+        return ("towers", "both", *place[2:]) if branch and isinstance(towers, dict) and "both" in towers else place
+    written: list[str | int] = []
+    inside: Any = source.content
+    for part in place:
+        key = written_key(part, inside) if isinstance(inside, dict) else part
+        written.append(key)
+        inside = inside.get(key) if isinstance(inside, dict) else _item(inside, key)
+    return tuple(written)
+
+
+def _item(values: Any, index: str | int) -> Any:
+    inside = isinstance(values, list) and isinstance(index, int) and index < len(values)
+    return values[index] if inside else None
 
 
 def _follows(place: Place, known: set[Place]) -> bool:

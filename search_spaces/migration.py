@@ -93,12 +93,13 @@ def _taken_out(key: str, candidates: Sequence[str], deep: bool = True) -> tuple[
 
 def same_operations(source: Space, target: Space) -> dict[str, str]:
     """The operations that both spaces have: the target's names, and what the source calls the same."""
-    known = source.description.operations.items()
+    known = source.description.operations
+    names = {operation: name for name, operation in known.items()}
     return {
-        name: other
+        # One operation may have two names, with its expansion and without.
+        name: name if known.get(name) == operation else names[operation]
         for name, operation in target.description.operations.items()
-        for other, value in known
-        if value == operation
+        if operation in names
     }
 
 

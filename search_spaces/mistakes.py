@@ -13,6 +13,9 @@ from lighttrack_nas.trackers.parsing import short
 
 _MOST = 12
 
+Place = tuple[str | int, ...]
+"""Keys and list positions from the top."""
+
 
 class Mistake(NamedTuple):
     """One thing that is wrong.
@@ -23,7 +26,7 @@ class Mistake(NamedTuple):
         named: Whether the text names the place itself.
     """
 
-    place: tuple[str | int, ...]
+    place: Place
     text: str
     named: bool = False
 

@@ -76,10 +76,17 @@ class Operation(Part):
         """Parameter by name."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
 
-    def default_name(self) -> str:
-        """The name of this candidate where a space file gives none: kernel, expansion, and what is not as usual."""
-        name = self.PREFIX
+    def default_name(self, *, free_expansion: bool = False) -> str:
+        """The name of this candidate where a space file gives none: kernel, expansion, and what is not as usual.
+
+        Args:
+            free_expansion: Whether the expansion is a choice of its own: the name then goes without it.
+        """
+        # Without its expansion, an operation without a prefix would be called as those of towers are.
+        name = self.PREFIX or (f"{self.kind}-" if free_expansion else "")
         for parameter, field in type(self).model_fields.items():
+            if parameter == "expansion" and free_expansion:
+                continue
             value = getattr(self, parameter)
             short = self.SHORT.get(parameter)
             usual = not field.is_required() and value == field.default and short is None

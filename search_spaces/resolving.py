@@ -5,7 +5,11 @@ else as it is. What is written in that form already passes unchanged.
 
 - Candidates (`operations` of a stage, a layer or a tower): names, or
   ``{mbconv: {kernel: [3, 5, 7], expansion: [4, 6]}}``: every combination, the last parameter changing first.
-- `outputs`: names; ``{last: 8}`` blocks; or ``{stages: [2, 3]}``, all blocks of stages by name or number.
+- `channels` and `blocks` of a stage, `template_size`: a number, or a list to choose from. `width_multipliers` of a
+  stage are fractions of its `channels` to choose from, in steps of 8 channels.
+- `expansions` of a stage: of all of its operations, which do not say theirs, as a choice of its own.
+- `outputs`: names; ``{last: 8}`` blocks; or ``{stages: [2, 3]}``, all blocks of stages by name or number. A stage of
+  several depths is left at its end only, and counts as one block.
 - `towers`: ``{both: TOWER}`` or ``{cls: TOWER, reg: TOWER}``. A tower's `layers` is a list, or a number of layers that
   share the tower's `operations`; with `skip`, all but the first may be skipped.
 - `attention` and `activation` of a stage, of all stages (at the top) or of a tower: for each of its operations that has
@@ -14,26 +18,19 @@ else as it is. What is written in that form already passes unchanged.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from contextlib import suppress
-from itertools import product
 from typing import Any
 
-from pydantic import ValidationError
-
-from lighttrack_nas.search_spaces.mistakes import Mistake, mistakes_of
-from lighttrack_nas.search_spaces.operation_registry import operation_class, read_operation
-from lighttrack_nas.search_spaces.operations import Operation, Skip
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.search_spaces.mistakes import Mistake, Place
+from lighttrack_nas.search_spaces.operation_table import OperationTable
+from lighttrack_nas.search_spaces.operations import Skip
+from lighttrack_nas.search_spaces.several import multiplied, one_and_several
 from lighttrack_nas.trackers.names import unknown_name
 from lighttrack_nas.trackers.parsing import short
 
 STYLES = ("attention", "activation")
 """What a stage, a tower or a whole space says for all of its operations."""
-_MOST_CANDIDATES = 64
-
-Place = tuple[str | int, ...]
+_MOST_EXPANSION = 16
 
 
 def resolved(
@@ -54,14 +51,11 @@ def resolved(
 class _Resolver:
     def __init__(self, content: Mapping[str, Any], names: Mapping[str, Any]) -> None:
         self._content = dict(content)
-        self._inherited = names
-        table = content.get("operations", {})
-        self._table: dict[Any, Any] = {}
-        self._made: dict[Operation, str] = {}
-        for name, value in table.items() if isinstance(table, dict) else ():
-            self._add(name, value)
         self._mistakes: list[Mistake] = []
+        table = content.get("operations", {})
+        self._table = OperationTable(table if isinstance(table, dict) else {}, names, self._mistakes)
         self._style = {key: self._content.pop(key) for key in STYLES if key in self._content}
+        self._expansion = largest_expansion(content.get("stages"))
 
     def resolve(self) -> tuple[dict[str, Any], list[Mistake]]:
         content = self._content
@@ -75,15 +69,10 @@ class _Resolver:
             content["towers"] = self._towers(dict(content["towers"]))
         if isinstance(content.get("correlation"), str):
             content["correlation"] = [content["correlation"]]
-        if self._table or "operations" in content:
-            content["operations"] = self._table if isinstance(content.get("operations", {}), dict) else None
+        one_and_several(content, "template_size", "template_sizes", (), self._wrong)
+        if self._table.content or "operations" in content:
+            content["operations"] = self._table.content if isinstance(content.get("operations", {}), dict) else None
         return content, self._mistakes
-
-    def _add(self, name: Any, value: Any) -> None:
-        """Let an operation stand in the table under a name."""
-        self._table[name] = value
-        with suppress(ValueError):  # what is wrong with it, the description says
-            self._made.setdefault(read_operation(value), name)
 
     def _wrong(self, place: Place, text: str) -> None:
         self._mistakes.append(Mistake(place, text))
@@ -91,21 +80,41 @@ class _Resolver:
     def _stage(self, stage: Any, index: int) -> Any:
         if not isinstance(stage, dict):
             return stage
+        place: Place = ("stages", index)
         style = self._style | {key: stage[key] for key in STYLES if key in stage}
         plain = {"name": f"stage{index}", "stride": 1} | {k: v for k, v in stage.items() if k not in STYLES}
+        multiplied(plain, place, self._wrong)
+        one_and_several(plain, "channels", "widths", place, self._wrong)
+        one_and_several(plain, "blocks", "depths", place, self._wrong)
         if "operations" in plain:
-            plain["operations"] = self._candidates(plain["operations"], ("stages", index, "operations"), style)
+            style, free = style | self._expansions(plain), bool(plain.get("expansions"))
+            plain["operations"] = self._table.candidates(
+                plain["operations"], (*place, "operations"), style, free_expansion=free
+            )
         if plain.get("skip") is True:
-            self._name_of(Skip(), ("stages", index, "skip"))
+            self._table.name_of(Skip(), (*place, "skip"))
         return plain
 
+    def _expansions(self, stage: dict[str, Any]) -> dict[str, Any]:
+        """What a stage's expansions say of its operations; a single one is no choice and leaves the stage."""
+        given, operations = stage.get("expansions"), stage["operations"]
+        if not isinstance(given, list) or not given:
+            return {}
+        named = isinstance(operations, list) and any(self._table.has(item) for item in operations)
+        if len(given) == 1 and not named:
+            return {"expansion": stage.pop("expansions")}
+        return {"expansion": self._expansion}
+
     def _towers(self, towers: dict[Any, Any]) -> dict[Any, Any]:
+        sharing = {"sharing": towers.pop("sharing")} if "sharing" in towers else {}
+        if isinstance(sharing.get("sharing"), str):
+            sharing["sharing"] = [sharing["sharing"]]
         if "both" in towers:
             if set(towers) != {"both"}:
                 self._wrong(("towers",), "write either both, or cls and reg")
             tower = self._tower(towers["both"], ("towers", "both"))
-            return {"cls": tower, "reg": tower}
-        return {branch: self._tower(tower, ("towers", branch)) for branch, tower in towers.items()}
+            return {"cls": tower, "reg": tower} | sharing
+        return {branch: self._tower(tower, ("towers", branch)) for branch, tower in towers.items()} | sharing
 
     def _tower(self, tower: Any, place: Place) -> Any:
         if not isinstance(tower, dict):
@@ -116,7 +125,11 @@ class _Resolver:
         if isinstance(layers, list):
             plain["layers"] = [
                 layer
-                | {"operations": self._candidates(layer["operations"], (*place, "layers", i, "operations"), style)}
+                | {
+                    "operations": self._table.candidates(
+                        layer["operations"], (*place, "layers", i, "operations"), style
+                    )
+                }
                 if isinstance(layer, dict) and "operations" in layer
                 else layer
                 for i, layer in enumerate(layers)
@@ -128,75 +141,17 @@ class _Resolver:
             skip = plain.pop("skip", False)
             if not isinstance(skip, bool):
                 self._wrong((*place, "skip"), f"expected true or false, got {short(skip)}")
-            names = self._candidates(plain.pop("operations", None), (*place, "operations"), style)
+            names = self._table.candidates(plain.pop("operations", None), (*place, "operations"), style)
             plain["layers"] = [{"operations": names}]
             if layers > 1:
-                behind = [*names, self._name_of(Skip(), (*place, "skip"))] if skip is True else names
+                behind = [*names, self._table.name_of(Skip(), (*place, "skip"))] if skip is True else names
                 plain["layers"].append({"operations": behind, "repeat": layers - 1})
         return plain
 
-    def _candidates(self, given: Any, place: Place, style: Mapping[str, Any]) -> Any:
-        if isinstance(given, dict):
-            items = [((*place, kind), {kind: settings}) for kind, settings in given.items()]
-        elif isinstance(given, list):
-            items = [((*place, index), item) for index, item in enumerate(given)]
-        else:
-            self._wrong(place, f"expected names or {{operation: parameters}}, got {short(given)}")
-            return []
-        names = []
-        for where, item in items:
-            if isinstance(item, str) and (item in self._table or item in self._inherited):
-                if item not in self._table:
-                    self._add(item, self._inherited[item])
-                names.append(item)
-            elif isinstance(item, str):
-                names += self._expanded(item, {}, where, style)
-            elif isinstance(item, dict) and len(item) == 1 and all(isinstance(kind, str) for kind in item):
-                ((kind, settings),) = item.items()
-                inner = where if isinstance(given, dict) else (*where, kind)
-                names += self._expanded(kind, {} if settings is None else settings, inner, style)
-            else:
-                self._wrong(where, f"expected a name or one {{operation: parameters}}, got {short(item)}")
-        return names
-
-    def _expanded(self, kind: str, settings: Any, place: Place, style: Mapping[str, Any]) -> list[str]:
-        """Names of every combination of an operation's parameters."""
-        try:
-            cls = operation_class(kind, besides=[*self._table, *self._inherited])
-        except InputError as error:
-            self._wrong(place, str(error))
-            return []
-        if not isinstance(settings, dict):
-            self._wrong(place, f"expected parameters such as {{kernel: [3, 5]}}, got {short(settings)}")
-            return []
-        told = {key: value for key, value in style.items() if key in cls.model_fields} | settings
-        order = list(cls.model_fields)
-        told = dict(sorted(told.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
-        lists = {key: value if isinstance(value, list) else [value] for key, value in told.items()}
-        count = math.prod(map(len, lists.values()))
-        if not 1 <= count <= _MOST_CANDIDATES:
-            self._wrong(place, f"{count} combinations; 1 to {_MOST_CANDIDATES} are possible")
-            return []
-        names = []
-        for combination in product(*lists.values()):
-            try:
-                made = cls.model_validate({"kind": kind, **dict(zip(lists, combination, strict=True))})
-            except ValidationError as error:
-                self._mistakes += [each._replace(place=place + each.place) for each in mistakes_of(error, cls)]
-                break
-            names.append(self._name_of(made, place))
-        return names
-
-    def _name_of(self, made: Operation, place: Place) -> str:
-        """The name of an operation in the table, where it stands from now on."""
-        if made in self._made:
-            return self._made[made]
-        name = made.default_name()
-        if name in self._table:
-            self._wrong(place, f"another operation is called '{name}'; give this one a name under operations")
-            return name
-        self._add(name, made.model_dump(mode="json"))
-        return name
+    def _layer(self, layer: Any, place: Place, style: Mapping[str, Any]) -> Any:
+        if not isinstance(layer, dict) or "operations" not in layer:
+            return layer
+        return layer | {"operations": self._table.candidates(layer["operations"], (*place, "operations"), style)}
 
     def _outputs(self, given: Any, stages: list[Any]) -> Any:
         if not isinstance(given, dict):
@@ -206,7 +161,8 @@ class _Resolver:
         for stage in stages:
             if isinstance(stage, dict) and isinstance(stage.get("blocks"), int) and 0 < stage["blocks"] <= 32:
                 names.append(str(stage["name"]))
-                blocks += [(names[-1], f"{names[-1]}-block{number}") for number in range(stage["blocks"])]
+                places = 1 if stage.get("depths") else stage["blocks"]
+                blocks += [(names[-1], f"{names[-1]}-block{number}") for number in range(places)]
         if set(given) == {"last"}:
             last = given["last"]
             if isinstance(last, bool) or not isinstance(last, int) or not 1 <= last <= len(blocks):
@@ -233,3 +189,18 @@ class _Resolver:
             ("outputs",), f"expected names of blocks or stages, {{last: N}} or {{stages: [...]}}, got {short(given)}"
         )
         return None
+
+
+def largest_expansion(stages: Any) -> float:
+    """The expansion of operations whose stages choose it besides: the largest of all, so that stages share operations.
+
+    Args:
+        stages: As written, right or wrong.
+    """
+    lists = [stage.get("expansions") for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
+    found = [each for given in lists if isinstance(given, list) and len(given) > 1 for each in given]
+    return max((float(each) for each in found if _is_expansion(each)), default=1.0)
+
+
+def _is_expansion(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MOST_EXPANSION

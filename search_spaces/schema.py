@@ -24,11 +24,19 @@ from lighttrack_nas.search_spaces.loading import preset_names
 from lighttrack_nas.search_spaces.operation_registry import known_operations
 from lighttrack_nas.search_spaces.resolving import STYLES
 from lighttrack_nas.search_spaces.schema_operations import Schema, operation_definitions, properties, see, summary
+from lighttrack_nas.search_spaces.several import MOST_MULTIPLIED, MULTIPLIERS
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _MADE = ("operations",)
 _USUAL = ("name", "stride")
 """What resolving gives a space, and a stage, that say nothing of it."""
+_MULTIPLIERS: Schema = {
+    "description": "Fractions of `channels` to choose from, in steps of 8 channels.",
+    "type": "array",
+    "items": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_MULTIPLIED},
+    "minItems": 1,
+    "uniqueItems": True,
+}
 
 
 def space_schema() -> Schema:
@@ -63,7 +71,7 @@ def _top_level() -> dict[str, Schema]:
     """The keys whose written form is not that of the description."""
     fields = properties(SpaceDescription)
     said = {name: field["description"] for name, field in fields.items()}
-    way = fields["correlation"]["items"]
+    towers = properties(TowersDescription)
     number_or_name = {"type": ["integer", "string"], "minimum": 0}
     return {
         "extends": {
@@ -76,6 +84,7 @@ def _top_level() -> dict[str, Schema]:
             "type": "array",
             "items": {"type": "string", "pattern": r"\.py$"},
         },
+        "template_size": _one_or_several(fields["template_size"]),
         "stem": _object(StemDescription, said["stem"]),
         "operations": {
             **fields["operations"],
@@ -111,30 +120,39 @@ def _top_level() -> dict[str, Schema]:
             "type": "object",
             "properties": {
                 "both": see("tower-changes", "Both branches."),
-                **{
-                    branch: see("tower-changes", str(field.description))
-                    for branch, field in TowersDescription.model_fields.items()
-                },
+                **{branch: see("tower-changes", towers[branch]["description"]) for branch in BRANCHES},
+                "sharing": _way_or_several(towers["sharing"], "separate"),
             },
             "additionalProperties": False,
             "minProperties": 1,
             "if": {"required": ["both"]},
-            "then": {"maxProperties": 1},
+            "then": {"if": {"required": ["sharing"]}, "then": {"maxProperties": 2}, "else": {"maxProperties": 1}},
         },
         "predictions": _object(PredictionDescription, said["predictions"]),
-        "correlation": {
-            "description": said["correlation"],
-            "default": "pixelwise",
-            "anyOf": [way, {"type": "array", "items": way, "minItems": 1, "uniqueItems": True}],
-        },
+        "correlation": _way_or_several(fields["correlation"], "pixelwise"),
         **{key: see(key) for key in STYLES},
     }
 
 
 def _stages() -> dict[str, Schema]:
-    changes = _object(StageDescription, "", operations=see("candidates"), **{key: see(key) for key in STYLES})
+    fields = properties(StageDescription)
+    changes = _object(
+        StageDescription,
+        "",
+        channels=_one_or_several(fields["channels"]),
+        blocks=_one_or_several(fields["blocks"]),
+        operations=see("candidates-of-any-expansion"),
+        **{MULTIPLIERS: _MULTIPLIERS},
+        **{key: see(key) for key in STYLES},
+    )
     required = [key for key in _required(StageDescription) if key not in _USUAL]
-    return {"stage-changes": changes, "stage": {"allOf": [see("stage-changes")], "required": required}}
+    stage = {
+        "allOf": [see("stage-changes")],
+        "required": required,
+        "if": {"required": ["expansions"]},
+        "else": {"properties": {"operations": see("candidates")}},
+    }
+    return {"stage-changes": changes, "stage": stage}
 
 
 def _towers() -> dict[str, Schema]:
@@ -176,6 +194,24 @@ def _whole_towers() -> Schema:
     return {
         "properties": {branch: see("tower") for branch in ("both", *BRANCHES)},
         "anyOf": [{"required": ["both"]}, {"required": list(BRANCHES)}],
+    }
+
+
+def _one_or_several(field: Schema) -> Schema:
+    """A number, or a list of numbers to choose from."""
+    number = {key: value for key, value in field.items() if key not in ("description", "default")}
+    several = {"items": number, "minItems": 1, "uniqueItems": True}
+    said = f"{field['description']} Or a list to choose from."
+    return field | several | {"type": [field["type"], "array"], "description": said}
+
+
+def _way_or_several(field: Schema, usual: str) -> Schema:
+    """A word, or a list of words to choose from."""
+    way = field["items"]
+    return {
+        "description": field["description"],
+        "default": usual,
+        "anyOf": [way, {"type": "array", "items": way, "minItems": 1, "uniqueItems": True}],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,6 +18,8 @@ Schema = dict[str, Any]
 def operation_definitions(operations: Mapping[str, type[Operation]], failures: Mapping[str, str]) -> dict[str, Schema]:
     """What the schema defines of operations: `candidates`, `operation` (of the table of names), and each of `STYLES`.
 
+    Candidates "of any expansion" are those of a stage, which may say it for them.
+
     Args:
         operations: By kind.
         failures: By kind, why an operation cannot be imported here; where the file is used it may be.
@@ -25,9 +27,12 @@ def operation_definitions(operations: Mapping[str, type[Operation]], failures: M
     definitions: dict[str, Schema] = {}
     kinds = {kind: _parameters(cls, definitions) for kind, cls in operations.items()}
     kinds |= {kind: {"description": failure} for kind, failure in failures.items()}
-    definitions |= {f"operation-{kind}": schema for kind, schema in kinds.items()}
-    styles = {key: _style(key, operations.values()) for key in STYLES}
-    return definitions | {"candidates": _candidates(kinds), "operation": _table_entry(kinds)} | styles
+    for kind, schema in kinds.items():
+        definitions[f"operation-{kind}"] = {key: value for key, value in schema.items() if key != "required"}
+    definitions["candidates"] = _candidates(kinds)
+    definitions["candidates-of-any-expansion"] = _candidates(kinds, told=("expansion",))
+    definitions["operation"] = _table_entry(kinds)
+    return definitions | {key: _style(key, operations.values()) for key in STYLES}
 
 
 def _parameters(cls: type[Operation], definitions: dict[str, Schema]) -> Schema:
@@ -44,10 +49,12 @@ def _parameters(cls: type[Operation], definitions: dict[str, Schema]) -> Schema:
     }
 
 
-def _candidates(kinds: Mapping[str, Schema]) -> Schema:
+def _candidates(kinds: Mapping[str, Schema], told: Collection[str] = ()) -> Schema:
     def settings(kind: str) -> Schema:
-        parameters = see(f"operation-{kind}", kinds[kind]["description"])
-        return parameters if kinds[kind].get("required") else {"anyOf": [{"type": "null"}, parameters]}
+        said, parameters = kinds[kind]["description"], see(f"operation-{kind}")
+        required = [name for name in kinds[kind].get("required", []) if name not in told]
+        needed: Schema = {"allOf": [parameters], "required": required}
+        return {"description": said} | (needed if required else {"anyOf": [{"type": "null"}, parameters]})
 
     mapping = {
         "properties": {kind: settings(kind) for kind in kinds},

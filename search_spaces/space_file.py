@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from lighttrack_nas.search_spaces.several import MULTIPLIERS
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import malformed_yaml, short
 
@@ -17,7 +18,13 @@ _MOST_VALUES = 20_000
 _DEEPEST = 40
 _REPLACED = ("operations", "outputs")
 """Keys whose mappings are lists of candidates by nature: another's replace them as a whole."""
-_SHARED = ("operations", "skip")
+_SAME = {
+    "channels": ("widths", MULTIPLIERS),
+    "widths": (MULTIPLIERS,),
+    MULTIPLIERS: ("widths",),
+    "blocks": ("depths",),
+    "template_size": ("template_sizes",),
+}
 
 Place = tuple[str | int, ...]
 """Keys and list positions from the top of a file to a value."""
@@ -112,8 +119,7 @@ def _merged(
 ) -> Any:
     key = place[-1] if place else ""
     if isinstance(old, dict) and isinstance(new, dict) and key not in _REPLACED:
-        # A tower's list of layers takes the place of a number of layers and of what they share.
-        stale = _SHARED if isinstance(new.get("layers"), list) else ()
+        stale = _stale(new)
         result = {name: value for name, value in old.items() if name not in stale}
         for name, value in new.items():
             inner = (*place, name)
@@ -142,6 +148,17 @@ def _merged(
         del lines[replaced]
     _adopt(place, place, lines, news)
     return new
+
+
+def _stale(new: Mapping[Any, Any]) -> set[str]:
+    """Keys that say the same as those of a change in another way: what they said before goes."""
+    found: set[str] = set()
+    if isinstance(new.get("layers"), list):  # in place of a number of layers and of what they share
+        found |= {"operations", "skip"}
+    for key, others in _SAME.items():
+        # Multipliers go with another number of channels, but not with a list of them.
+        found |= {each for each in others if key in new and (each != MULTIPLIERS or not isinstance(new[key], int))}
+    return found - new.keys()
 
 
 def _adopt(place: Place, source: Place, lines: dict[Place, tuple[str, int]], news: Mapping[Place, Any]) -> None:

@@ -70,21 +70,29 @@ class Stage(_Said):
     """Blocks of one width, the first with the stride; as a change to a stage under `extends`, only what changes.
 
     Attributes:
-        channels: Behind each of its blocks.
-        blocks: How many.
+        channels: Behind each of its blocks; a list to choose from.
+        blocks: How many; a list to choose from.
         stride: Of the first block, 1 or 2. Default: 1.
         operations: Candidates of each block; a single one leaves no choice.
         skip: Whether every block but the first may be left out. Default: no.
+        width_multipliers: Fractions of `channels` to choose from, in steps of 8 channels.
+        widths: All of its channels to choose from, ascending, where `channels` is the last of them.
+        depths: All of its numbers of blocks to choose from, ascending, where `blocks` is the last of them.
+        expansions: Of all its operations, which then do not say theirs, as a choice of its own beside the operation.
         name: Its blocks are called after it. Default: "stageN", N from 0.
         attention: Of each operation that has such a parameter and was not told.
         activation: Likewise.
     """
 
-    channels: int | None = None
-    blocks: int | None = None
+    channels: int | Sequence[int] | None = None
+    blocks: int | Sequence[int] | None = None
     stride: int | None = None
     operations: Candidates | None = None
     skip: bool | None = None
+    width_multipliers: Sequence[float] | None = None
+    widths: Sequence[int] | None = None
+    depths: Sequence[int] | None = None
+    expansions: Sequence[float] | None = None
     name: str | None = None
     attention: str | Sequence[str] | None = None
     activation: str | Sequence[str] | None = None
@@ -109,6 +117,7 @@ class Tower(_Said):
 
     Attributes:
         widths: Channels of all its layers, one of which is chosen.
+        tied: Whether all layers have the same width; otherwise each layer chooses its own. Default: yes.
         layers: A list of `Layer`, or a number of layers that share `operations`.
         operations: Candidates of each layer, where `layers` is a number.
         skip: With a number: whether all layers but the first may be left out. Default: no.
@@ -117,6 +126,7 @@ class Tower(_Said):
     """
 
     widths: Sequence[int] | None = None
+    tied: bool | None = None
     layers: int | Sequence[Layer] | None = None
     operations: Candidates | None = None
     skip: bool | None = None
@@ -131,7 +141,9 @@ class SpaceKeys(TypedDict, total=False):
     extends: str | Space
     """A space, a preset's name, or a space file's path; the other keys go into its own."""
     summary: str
-    template_size: int
+    template_size: int | Sequence[int]
+    """A list to choose from."""
+    template_sizes: Sequence[int]
     search_sizes: Sequence[int]
     stem: Mapping[str, Any]
     operations: Mapping[str, Choice]
@@ -140,8 +152,8 @@ class SpaceKeys(TypedDict, total=False):
     """All stages; with `extends`, also the stages that change, by name or number."""
     outputs: Sequence[str] | Mapping[str, Any]
     fused_channels: int
-    towers: Tower | Mapping[str, Tower]
-    """One for both branches, or ``{"cls": ..., "reg": ...}``."""
+    towers: Tower | Mapping[str, Tower | str | Sequence[str]]
+    """One for both branches, or ``{"cls": ..., "reg": ...}``; a mapping may say `sharing`, "separate" or "shared"."""
     predictions: Mapping[str, Any]
     correlation: str | Sequence[str]
     neck_attention: int
@@ -184,8 +196,8 @@ def space_expression(space: Space) -> str:
             for name, made in content["operations"].items()
         }
     stages = [_with_choices(Stage, stage) for stage in content["stages"]]
-    towers = {branch: _tower(tower) for branch, tower in content["towers"].items()}
-    content |= {"stages": stages, "towers": towers.get("both", towers)}
+    towers = {key: _tower(each) if isinstance(each, dict) else each for key, each in content["towers"].items()}
+    content |= {"stages": stages, "towers": towers["both"] if list(towers) == ["both"] else towers}
     lines = []
     for key, value in content.items():
         if key == "stages":

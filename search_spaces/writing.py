@@ -16,7 +16,7 @@ import yaml
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
 from lighttrack_nas.search_spaces.operation_registry import plugin_files
 from lighttrack_nas.search_spaces.operations import Operation
-from lighttrack_nas.search_spaces.resolving import resolved
+from lighttrack_nas.search_spaces.resolving import largest_expansion, resolved
 
 
 def space_text(description: SpaceDescription) -> str:
@@ -42,27 +42,26 @@ def space_text(description: SpaceDescription) -> str:
 def short_content(description: SpaceDescription) -> dict[str, Any]:
     """What a space file would say of a description, as plain data.
 
-    Candidates that are every combination of some parameters become lists of parameters, outputs a rule where they are
-    the last blocks, towers `both` where they are equal, their layers a number where they are alike; what is as usual
-    is left out. Operations keep names that they would not get by themselves in a table.
+    Candidates that are every combination of some parameters become lists of parameters, widths and depths lists of
+    channels and blocks, outputs a rule where they are the last blocks, towers `both` where they are equal, their layers
+    a number where they are alike; what is as usual is left out. Operations keep names that they would not get by
+    themselves in a table.
     """
     content = description.model_dump(mode="json")
     shortened = _Shortened(description)
     table = content.pop("operations")
-    content["stages"] = [
-        _unusual(stage, {"name": f"stage{index}", "stride": 1, "skip": False})
-        | {"operations": shortened.candidates(stage["operations"])}
-        for index, stage in enumerate(content["stages"])
-    ]
     content["outputs"] = _outputs(content, len(description.exits))
+    content["stages"] = [shortened.stage(stage, index) for index, stage in enumerate(content["stages"])]
     towers = {branch: shortened.tower(content["towers"][branch]) for branch in BRANCHES}
-    content["towers"] = {"both": towers["cls"]} if towers["cls"] == towers["reg"] else towers
-    if len(content.get("correlation", ())) == 1:
-        (content["correlation"],) = content["correlation"]
+    sharing = {"sharing": content["towers"]["sharing"]} if "sharing" in content["towers"] else {}
+    content["towers"] = ({"both": towers["cls"]} if towers["cls"] == towers["reg"] else towers) | _single(sharing)
+    content |= _single({key: content[key] for key in ("correlation",) if key in content})
+    content["template_size"] = content.pop("template_sizes", content["template_size"])
     content["predictions"] = {key: _number(value) for key, value in content["predictions"].items()}
     # What resolving does not name again so by itself has its name in the table.
     by_itself = resolved(content)[0].get("operations", {})
-    named = {name: made for name, made in table.items() if by_itself.get(name) != made}
+    own = shortened.own_names
+    named = {name: made for name, made in table.items() if name in own or by_itself.get(name) != made}
     if named:
         content["operations"] = named
     return _unusual(content, {"summary": ""})
@@ -72,30 +71,50 @@ class _Shortened:
     def __init__(self, description: SpaceDescription) -> None:
         self._operations = description.operations
         self._skip = min(description.skips, default=None)
+        self._expansion = largest_expansion([{"expansions": list(stage.expansions)} for stage in description.stages])
+        self.own_names: set[str] = set()
+        """Names of candidates that stand as names, which they would not get by themselves."""
 
-    def candidates(self, names: Sequence[str]) -> Any:
+    def stage(self, stage: dict[str, Any], index: int) -> dict[str, Any]:
+        """A stage, with lists of its widths and depths, and expansions as people write them."""
+        written = _unusual(stage, {"name": f"stage{index}", "stride": 1, "skip": False})
+        written["channels"] = written.pop("widths", written["channels"])
+        written["blocks"] = written.pop("depths", written["blocks"])
+        expansions = written.pop("expansions", ())
+        written["operations"] = self.candidates(stage["operations"], free_expansion=bool(expansions))
+        return written | ({"expansions": [_number(each) for each in expansions]} if expansions else {})
+
+    def candidates(self, names: Sequence[str], *, free_expansion: bool = False) -> Any:
         """Names of candidates as a mapping of operations if it can be, or else as a list."""
         items: list[Any] = []
         first = 0
         while first < len(names):
-            count = self._longest(names[first:])
+            count = self._longest(names[first:], free_expansion)
             made = [self._operations[name] for name in names[first : first + count]]
-            settings = _settings(made) if count else None
+            settings = _settings(made) if count else {}
+            if free_expansion:
+                settings.pop("expansion", None)
             items.append({made[0].kind: settings} if settings else names[first])
+            if not count:
+                self.own_names.add(names[first])
             first += max(count, 1)
         kinds = [kind for item in items if isinstance(item, dict) for kind in item]
         if len(kinds) < len(items) or len(set(kinds)) < len(kinds):
             return items
         return {kind: settings for item in items for kind, settings in item.items()}
 
-    def _longest(self, names: Sequence[str]) -> int:
+    def _longest(self, names: Sequence[str], free_expansion: bool) -> int:
         """How many candidates, from the first on, are one kind's in every combination of some parameters; 0 for none.
 
         Of a name that its operation would not get by itself, none.
         """
         made = [self._operations[name] for name in names]
         alike = 0
-        while alike < len(names) and made[alike].kind == made[0].kind and names[alike] == made[alike].default_name():
+        while alike < len(names) and made[alike].kind == made[0].kind:
+            if names[alike] != made[alike].default_name(free_expansion=free_expansion):
+                break
+            if free_expansion and made[alike].parameters().get("expansion") != self._expansion:
+                break
             alike += 1
         return next((count for count in range(alike, 0, -1) if _is_product(made[:count])), 0)
 
@@ -155,9 +174,15 @@ def _number(value: Any) -> Any:
 def _outputs(content: Mapping[str, Any], exits: int) -> Any:
     """Outputs as a rule, where the last blocks are meant and written as the rule writes them."""
     rule = {"last": exits}
-    stages = [{key: value for key, value in stage.items() if key in ("name", "blocks")} for stage in content["stages"]]
+    kept = ("name", "blocks", "depths")
+    stages = [{key: value for key, value in stage.items() if key in kept} for stage in content["stages"]]
     by_rule = resolved({"stages": stages, "outputs": rule})[0]["outputs"]
     return rule if by_rule == content["outputs"] else content["outputs"]
+
+
+def _single(content: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """Lists of one value as the value."""
+    return {key: values[0] if len(values) == 1 else values for key, values in content.items()}
 
 
 def _unusual(content: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ FRAMEWORKS = {
 RUNNING_HALF = (
     "baselines",
     "boxes",
+    "channels",
     "crops",
     "errors",
     "exported",

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lighttrack_nas.trackers.channels import make_divisible
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.layers import make_divisible
 from lighttrack_nas.trackers.names import checked_name
 
 Attention = Literal["se", "eca", "none"]

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lighttrack_nas.trackers.attention import Attention, channel_gate
-from lighttrack_nas.trackers.layers import Activation, activation_function, convolution, make_divisible
+from lighttrack_nas.trackers.channels import make_divisible
+from lighttrack_nas.trackers.layers import Activation, activation_function, convolution
 
 
 class Stem(nn.Module):

@@ -1,4 +1,4 @@
-"""What blocks are made of: rounded channel counts, padded convolutions, activations by name.
+"""What blocks are made of: padded convolutions, activations by name.
 
 Tensors are ``(batch, channels, height, width)``.
 """
@@ -33,12 +33,6 @@ def activation_function(name: Activation) -> Callable[[Tensor], Tensor]:
         InputError: There is none of that name.
     """
     return _ACTIVATIONS[checked_name(name, _ACTIVATIONS, "activation")]
-
-
-def make_divisible(value: float, divisor: int = 8) -> int:
-    """Round a channel count to a multiple of `divisor`, never below 90 % of `value` (MobileNet's rule)."""
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:

@@ -15,6 +15,14 @@ ATTENTIVE = ("mbconv", "separable", "fused", "ghost")
 EXPANDING = ("mbconv", "fused", "ghost")
 KINDS = (*ATTENTIVE, "repvgg", "mobileone", "shuffle", "dsconv")
 
+MULTIPLIED = {
+    (16, (0.5, 1)): (8, 16),
+    (24, (0.5, 1)): (16, 24),
+    (32, (0.5, 0.75, 1)): (16, 24, 32),
+    (24, (1.3,)): (32,),
+}
+"""Channels and their multipliers, and the widths that they mean."""
+
 Content = dict[str, Any]
 
 
@@ -22,19 +30,21 @@ Content = dict[str, Any]
 def descriptions(draw: st.DrawFn) -> Content:
     """What a space file says, as plain data: every operation that ships and every short form, in small networks.
 
-    The template has 32 pixels, the search crop 64, and blocks 8 to 32 channels: networks build in milliseconds.
+    The largest template has 32 pixels, the search crop beside it 64 or 96, and blocks 8 to 32 channels: networks build
+    in milliseconds.
     """
     stem = {"channels": draw(st.sampled_from(CHANNELS)), "kernel": draw(st.sampled_from((1, 3, 5))), "stride": 2}
     table: Content = {}
     stages: list[Content] = []
-    inputs, total = stem["channels"], 2
+    inputs, total = (stem["channels"],), 2
     for index in range(draw(st.integers(1, 3))):
         stride = draw(st.sampled_from((1, 2) if 4 <= total < 16 else (2,) if total < 16 else (1,)))
-        stages.append(draw(_stage(index, inputs, stride, table)))
-        inputs, total = stages[-1]["channels"], total * stride
+        widths, written = draw(_widths())
+        stages.append(draw(_stage(index, inputs, widths, stride, table)) | written)
+        inputs, total = widths, total * stride
     content: Content = {
         "name": draw(st.sampled_from(("drawn", "drawn-1", "d.2"))),
-        "template_size": 32,
+        "template_size": draw(_template_size(total)),
         "search_sizes": draw(st.sampled_from(([64], [64, 96]))),
         "stem": stem,
         "stages": stages,
@@ -72,34 +82,82 @@ def _comparison(draw: st.DrawFn) -> Content:
     return heads | draw(_sometimes("correlation", st.sampled_from(ways)))
 
 
+def _template_size(stride: int) -> st.SearchStrategy[Any]:
+    """One template or several, none of which has fewer than 2 x 2 positions at the stride."""
+    several = ([32],) if stride > 8 else ([32], [16, 32], [24, 32], [16, 24, 32])
+    return st.sampled_from((32, 32, *several))
+
+
 @st.composite
-def _stage(draw: st.DrawFn, index: int, inputs: int, stride: int, table: Content) -> Content:
-    channels = draw(st.sampled_from(CHANNELS))
+def _widths(draw: st.DrawFn) -> tuple[tuple[int, ...], Content]:
+    """All numbers of channels of a stage, and how they are written."""
+    how = draw(st.sampled_from(("one", "one", "list", "multipliers", "long")))
+    if how == "one":
+        channels = draw(st.sampled_from(CHANNELS))
+        return (channels,), {"channels": channels}
+    if how == "multipliers":
+        (channels, multipliers), widths = draw(st.sampled_from(sorted(MULTIPLIED.items())))
+        return widths, {"channels": channels, "width_multipliers": list(multipliers)}
+    some = sorted(draw(st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=2, unique=True)))
+    return tuple(some), {"channels": some} if how == "list" else {"channels": some[-1], "widths": some}
+
+
+@st.composite
+def _depths(draw: st.DrawFn) -> Content:
+    """How many blocks a stage has, one number or several, or one and whether blocks may be left out."""
+    if draw(st.booleans()):
+        blocks = draw(st.integers(1, 3))
+        return {"blocks": blocks} | (draw(_sometimes("skip", st.booleans())) if blocks > 1 else {})
+    some = sorted(draw(st.lists(st.integers(1, 3), min_size=1, max_size=3, unique=True)))
+    return draw(st.sampled_from(({"blocks": some}, {"blocks": some[-1], "depths": some})))
+
+
+@st.composite
+def _stage(
+    draw: st.DrawFn, index: int, inputs: tuple[int, ...], widths: tuple[int, ...], stride: int, table: Content
+) -> Content:
+    alike = len({*inputs, *widths}) == 1
     kinds = [kind for kind in KINDS if kind != "dsconv" or stride == 1]
-    if stride == 1 and channels != inputs:
+    if stride == 1 and not alike:
         kinds.remove("shuffle")
-    blocks = draw(st.integers(1, 3))
-    stage: Content = {"channels": channels, "blocks": blocks}
-    stage["operations"] = draw(_candidates(kinds, f"s{index}", table, depthwise=inputs == channels))
-    if blocks > 1:
-        stage |= draw(_sometimes("skip", st.booleans()))
+    stage: Content = draw(_depths())
+    if draw(st.integers(0, 3)) == 0:
+        stage["operations"] = draw(_candidates(EXPANDING, f"s{index}", table, without=("expansion",)))
+        named = isinstance(stage["operations"], list) and any(isinstance(each, str) for each in stage["operations"])
+        least = 2 if named else 1
+        some = draw(st.lists(st.sampled_from((1, 1.5, 2, 3)), min_size=least, max_size=3, unique=True))
+        stage["expansions"] = sorted(some)
+    else:
+        stage["operations"] = draw(_candidates(kinds, f"s{index}", table, depthwise=alike))
     if stride == 2 or draw(st.booleans()):
         stage["stride"] = stride
     return stage | draw(_sometimes("name", st.just(f"part{index}"))) | draw(_style())
 
 
 @st.composite
-def _candidates(draw: st.DrawFn, kinds: Sequence[str], prefix: str, table: Content, depthwise: bool = False) -> Any:
+def _candidates(
+    draw: st.DrawFn,
+    kinds: Sequence[str],
+    prefix: str,
+    table: Content,
+    *,
+    depthwise: bool = False,
+    without: tuple[str, ...] = (),
+) -> Any:
     """A mapping of operations, or a list of names and of mappings."""
     chosen = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=2, unique=True))
-    wanted = {kind: draw(_parameters(kind, depthwise)) for kind in chosen}
+    wanted = {
+        kind: {key: value for key, value in draw(_parameters(kind, depthwise)).items() if key not in without}
+        for kind in chosen
+    }
     if draw(st.booleans()):
         return wanted
     listed: list[Any] = [{kind: parameters} for kind, parameters in wanted.items()]
     if draw(st.booleans()):
         # A kernel that nothing else has, so that no operation stands in the table twice.
         name = f"{prefix}-mine"
-        table[name] = {"kind": "mobileone", "kernel": 9 + 2 * len(table)}
+        expanding = {"kind": "mbconv", "expansion": 2} if without else {"kind": "mobileone"}
+        table[name] = expanding | {"kernel": 9 + 2 * len(table)}
         listed.insert(draw(st.integers(0, len(listed))), name)
     return listed
 
@@ -124,7 +182,11 @@ def _parameters(draw: st.DrawFn, kind: str, depthwise: bool) -> Content:
 @st.composite
 def _outputs(draw: st.DrawFn, stages: Sequence[Content]) -> Any:
     names = [stage.get("name", f"stage{index}") for index, stage in enumerate(stages)]
-    blocks = [f"{name}-block{i}" for name, stage in zip(names, stages, strict=True) for i in range(stage["blocks"])]
+    blocks = []
+    for name, stage in zip(names, stages, strict=True):
+        depths = stage.get("depths", stage["blocks"] if isinstance(stage["blocks"], list) else [stage["blocks"]])
+        # A stage of several depths is left at its end only.
+        blocks += [f"{name}-block{i}" for i in range(depths[-1])][-1 if len(depths) > 1 else 0 :]
     rule = draw(st.sampled_from(("last", "stages", "numbers", "names", "blocks")))
     if rule == "last":
         return {"last": draw(st.integers(1, len(blocks)))}
@@ -139,23 +201,26 @@ def _outputs(draw: st.DrawFn, stages: Sequence[Content]) -> Any:
 
 @st.composite
 def _towers(draw: st.DrawFn, fused: int, table: Content) -> Content:
+    ways = ("separate", "shared", ["shared"], ["separate", "shared"])
+    sharing = draw(_sometimes("sharing", st.sampled_from(ways)))
     if draw(st.booleans()):
-        return {"both": draw(_tower(fused, "both", table))}
-    return {branch: draw(_tower(fused, branch, table)) for branch in ("cls", "reg")}
+        return {"both": draw(_tower(fused, "both", table))} | sharing
+    return {branch: draw(_tower(fused, branch, table)) for branch in ("cls", "reg")} | sharing
 
 
 @st.composite
 def _tower(draw: st.DrawFn, fused: int, branch: str, table: Content) -> Content:
     widths = draw(st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=2, unique=True))
     kinds = ("dsconv", "dsconv", "mobileone", "repvgg", "separable", "mbconv", "ghost", "fused")
-    tower: Content = {"widths": widths} | draw(_style())
+    tower: Content = {"widths": widths} | draw(_sometimes("tied", st.booleans())) | draw(_style())
+    tied = tower.get("tied", True)
     if draw(st.booleans()):
         tower |= {"layers": draw(st.integers(1, 4)), "operations": draw(_candidates(kinds, branch, table))}
-        return tower | draw(_sometimes("skip", st.booleans()))
+        return tower | draw(_sometimes("skip", st.booleans() if tied else st.just(False)))
     layers: list[Content] = []
     for number in range(draw(st.integers(1, 3))):
         names = draw(_candidates(kinds, f"{branch}{number}", table))
-        skippable = number > 0 or widths == [fused]
+        skippable = tied and (number > 0 or widths == [fused])
         if skippable and isinstance(names, list) and draw(st.booleans()):
             names = [*names, draw(st.sampled_from(("skip", {"skip": None}, {"skip": {}})))]
         layers.append({"operations": names} | draw(_sometimes("repeat", st.integers(1, 2))))

@@ -11,19 +11,24 @@ from hypothesis import strategies as st
 
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs import measure_costs
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.loading import parse_space
-from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
 from .spaces import Content, descriptions
 
 CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
 JUNK: list[Any] = [None, True, -1, 0, 3, 10**9, 1.5, "", "x", "stage0", [], {}, [[]], {"x": 1}, ["skip", "skip"]]
+JUNK += [[32, 16], [2, 2], [0.5, 1], [True], [24, "x"], [float("inf"), float("nan")], "shared", ["shared", "shared"]]
 
 
-def images(space: Space) -> tuple[torch.Tensor, torch.Tensor]:
+def images(architecture: Architecture) -> tuple[torch.Tensor, torch.Tensor]:
+    """Crops of the sizes that an architecture takes."""
+    description = architecture.space.description
+    size = int(architecture.space.chosen(architecture).get(TEMPLATE_SIZE, description.template_size))
     generator = torch.Generator().manual_seed(0)
-    sizes = space.description.template_size, space.description.search_sizes[0]
+    sizes = size, description.search_sizes_of(size)[0]
     template, search = (torch.randn(2, 3, size, size, generator=generator) for size in sizes)
     return template, search
 
@@ -34,8 +39,9 @@ def images(space: Space) -> tuple[torch.Tensor, torch.Tensor]:
 def test_every_space_trains_and_its_paths_are_its_networks(content: Content, seed: int) -> None:
     space = parse_space(content, "drawn")
     supernet, rng = space.supernet(), np.random.default_rng(seed)
-    template, search = images(space)
-    supernet.pin(space.sample(rng))
+    first = space.sample(rng)
+    template, search = images(first)
+    supernet.pin(first)
     scores, boxes = supernet(template, search)
     (scores.square().mean() + boxes.square().mean()).backward()
     assert any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in supernet.parameters())
@@ -47,6 +53,7 @@ def test_every_space_trains_and_its_paths_are_its_networks(content: Content, see
     supernet.eval()
     for _ in range(10):
         architecture = space.sample(rng)
+        template, search = images(architecture)
         supernet.pin(architecture)
         own = supernet.extract(architecture)
         with torch.no_grad():

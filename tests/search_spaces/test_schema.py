@@ -77,6 +77,14 @@ SHORT_FORMS: list[Content] = [
     {"correlation": ["pixelwise", "depthwise"]},
     {"operations": {"mine": {"kind": "mbconv", "kernel": 9, "expansion": 4}, "none": {"kind": "skip"}}},
     {"plugins": ["mine.py", "below/other.py"]},
+    first_stage(channels=[8, 16], blocks=[1, 2], expansions=[2, 4], operations={"mbconv": {"kernel": [3, 5]}}),
+    first_stage(channels=16, width_multipliers=[0.5, 1]),
+    first_stage(channels=16, widths=[8, 16], blocks=2, depths=[1, 2]),
+    {"template_size": [32, 64]},
+    {"template_size": 64, "template_sizes": [32, 64]},
+    {"towers": {"both": TOWER, "sharing": "shared"}},
+    {"towers": {"cls": TOWER, "reg": TOWER, "sharing": ["separate", "shared"]}},
+    tower(tied=False, skip=False),
 ]
 CHANGES: list[Content] = [
     {},
@@ -89,6 +97,10 @@ CHANGES: list[Content] = [
     {"towers": {"both": {"operations": {"mobileone": {"kernel": 3}}}}},
     {"predictions": {"box_scale": 8}},
     {"outputs": {"last": 12}, "attention": "none"},
+    {"stages": {"stage2": {"expansions": [4, 6]}, 3: {"operations": {"mbconv": {"kernel": 3}}}}},
+    {"stages": {"stage2": {"width_multipliers": [0.5, 1]}, 3: {"blocks": [2, 4]}}},
+    {"towers": {"sharing": "shared"}},
+    {"towers": {"both": {"tied": False}, "sharing": ["shared", "separate"]}},
 ]
 
 
@@ -141,6 +153,17 @@ MISTAKES: list[tuple[Content, str]] = [
     ({"neck_attention": 17}, "greater than the maximum of 16"),
     ({"attention": "much"}, "'much' is not one of"),
     ({"plugins": "mine.py"}, "not of type 'array'"),
+    ({"template_size": [8, 64]}, "8 is less than the minimum of 16"),
+    ({"template_size": [64, 64]}, "non-unique"),
+    (first_stage(channels=[8, "x"]), "'x' is not of type 'integer'"),
+    (first_stage(channels=[]), "non-empty|too short"),
+    (first_stage(blocks=[2, 99]), "99 is greater than the maximum of 32"),
+    (first_stage(width_multipliers=[0, 1]), "0 is less than or equal to the minimum of 0"),
+    (first_stage(width_multipliers=2), "2 is not of type 'array'"),
+    (first_stage(expansions=[4, 17], operations={"mbconv": {"kernel": 3}}), "17 is greater than the maximum of 16"),
+    ({"towers": {"both": TOWER, "sharing": "one"}}, "'one' is not one of"),
+    ({"towers": {"both": TOWER, "cls": TOWER, "sharing": "shared"}}, "too many properties"),
+    (tower(tied="no"), "not of type 'boolean'"),
     ({"predictions": {"score_scale": 0.1, "box_activation": "exp"}}, "'box_scale' is a required property"),
 ]
 

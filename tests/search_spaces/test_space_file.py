@@ -24,6 +24,12 @@ BASE: dict[str, Any] = {
     "towers": {"both": {"widths": [16], "layers": 3, "operations": {"dsconv": {"kernel": 3}}, "skip": True}},
     "predictions": {"score_scale": 0.1, "box_activation": "exp", "box_scale": 8},
 }
+MINE = {"kind": "mbconv", "kernel": 3, "expansion": 4}
+SHUFFLE = {"shuffle": {"kernel": 3}}
+DEEP = [
+    *BASE["stages"],
+    {"channels": 16, "blocks": 1, "stride": 2, "operations": SHUFFLE},
+]
 KERNEL3 = [{"mbconv": {"kernel": 3, "expansion": 2}}]
 
 
@@ -33,6 +39,14 @@ def made(**changes: Any) -> Space:
 
 def first_stage(**changes: Any) -> list[Any]:
     return [BASE["stages"][0] | changes, BASE["stages"][1]]
+
+
+def last_stage(**changes: Any) -> list[Any]:
+    return [BASE["stages"][0], BASE["stages"][1] | changes]
+
+
+def towers(**changes: Any) -> dict[str, Any]:
+    return {"both": BASE["towers"]["both"] | changes}
 
 
 def file(folder: Path, text: str, name: str = "mine.yaml") -> Path:
@@ -114,11 +128,127 @@ def test_towers_by_number_of_layers() -> None:
 def test_without_later_features_nothing_of_them_is_written() -> None:
     """So that hashes and files of spaces that use none of them stay as they were."""
     content = made().description.model_dump(mode="json")
-    assert not {"correlation", "neck_attention"} & content.keys()
-    assert all("skip" not in stage for stage in content["stages"])
+    assert not {"correlation", "neck_attention", "template_sizes"} & content.keys()
+    assert all(not {"skip", "widths", "depths", "expansions"} & stage.keys() for stage in content["stages"])
+    assert content["towers"].keys() == {"cls", "reg"}
+    assert "tied" not in content["towers"]["cls"]
     assert content["operations"]["k3e2"] == {"kind": "mbconv", "kernel": 3, "expansion": 2.0, "squeeze": 0.25}
     whole = made(correlation=["depthwise"], neck_attention=4)
     assert parse_space(whole.description.model_dump(mode="json"), "again").hash == whole.hash != made().hash
+
+
+@pytest.mark.parametrize(
+    ("written", "channels", "widths"),
+    [
+        ({"channels": [8, 16, 24]}, 24, (8, 16, 24)),
+        ({"channels": 24, "widths": [8, 16, 24]}, 24, (8, 16, 24)),
+        ({"channels": [24]}, 24, ()),
+        ({"channels": 24, "widths": [24]}, 24, ()),
+        ({"channels": 40, "width_multipliers": [0.5, 0.75, 1]}, 40, (24, 32, 40)),  # 20 and 30, in steps of 8
+        ({"channels": 24, "width_multipliers": [1, 2]}, 48, (24, 48)),
+        ({"channels": 48, "width_multipliers": [0.5]}, 24, ()),
+    ],
+)
+def test_widths_of_a_stage(written: dict[str, Any], channels: int, widths: tuple[int, ...]) -> None:
+    stage = made(stages=first_stage(**written)).description.stages[0]
+    assert (stage.channels, stage.widths) == (channels, widths)
+
+
+@pytest.mark.parametrize(
+    ("written", "blocks", "depths"),
+    [
+        ({"blocks": [2, 3, 4]}, 4, (2, 3, 4)),
+        ({"blocks": 4, "depths": [2, 3, 4]}, 4, (2, 3, 4)),
+        ({"blocks": [3]}, 3, ()),
+        ({"blocks": 3, "depths": [3]}, 3, ()),
+    ],
+)
+def test_depths_of_a_stage(written: dict[str, Any], blocks: int, depths: tuple[int, ...]) -> None:
+    stage = made(stages=last_stage(**written)).description.stages[1]
+    assert (stage.blocks, stage.depths) == (blocks, depths)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "named", "exits"),
+    [
+        ({"last": 1}, ("stage1",), ["stage1-block2"]),
+        ({"last": 2}, ("stage0-block1", "stage1"), ["stage0-block1", "stage1-block2"]),
+        ({"last": 3}, ("stage0", "stage1"), ["stage0-block0", "stage0-block1", "stage1-block2"]),
+        ({"stages": [1]}, ("stage1",), ["stage1-block2"]),
+        (["stage1-block2"], ("stage1-block2",), ["stage1-block2"]),
+    ],
+)
+def test_a_stage_of_several_depths_is_left_at_its_end(outputs: Any, named: tuple[str, ...], exits: list[str]) -> None:
+    description = made(stages=last_stage(blocks=[1, 3]), outputs=outputs).description
+    assert description.outputs == named
+    assert [exit_.name for exit_ in description.exits] == exits
+
+
+def free(kernels: Any = (3, 5), expansions: Any = (2, 4), **others: Any) -> list[Any]:
+    return first_stage(operations={"mbconv": {"kernel": list(kernels)} | others}, expansions=list(expansions))
+
+
+def test_expansions_are_a_choice_beside_the_operation() -> None:
+    stages = [*free([3, 5, 7], [2, 4])[:1], last_stage(operations=KERNEL3)[1]]
+    description = made(stages=stages).description
+    stage = description.stages[0]
+    assert (stage.operations, stage.expansions) == (("mbconv-k3", "mbconv-k5", "mbconv-k7"), (2, 4))
+    assert {description.operations[name].parameters()["expansion"] for name in stage.operations} == {4}
+    # Towers name their operations as ever, and a stage that says its expansions too.
+    assert (description.towers.cls.candidates[0], description.stages[1].operations[0]) == (("k3",), "k3e2")
+
+
+def test_a_chosen_expansion_is_in_no_name() -> None:
+    """Also where another stage has the same operation with this expansion alone, before or behind."""
+    fixed = last_stage(blocks=2, operations={"mbconv": {"kernel": 3, "expansion": 4}}, stride=2)[1]
+    for stages in ([*free()[:1], fixed], [fixed, *free()[:1]]):
+        found = {stage.operations for stage in made(stages=stages).description.stages}
+        assert found == {("k3e4",), ("mbconv-k3", "mbconv-k5")}
+
+
+def test_stages_of_other_expansions_share_their_operations() -> None:
+    stages = [*free([3, 5], [1, 2])[:1], {"channels": 16, "blocks": 2, "stride": 2, **free([3], [3, 1.5, 6][::2])[0]}]
+    description = made(stages=stages).description
+    assert [stage.operations for stage in description.stages] == [("mbconv-k3", "mbconv-k5"), ("mbconv-k3",)]
+    assert description.operations["mbconv-k3"].parameters()["expansion"] == 6
+
+
+def test_one_expansion_is_the_operations_own() -> None:
+    assert made(stages=free(expansions=[2])).description == made(stages=free(expansion=2, expansions=[])).description
+
+
+def test_operations_of_a_name_may_have_their_expansion_chosen() -> None:
+    table = {"mine": {"kind": "mbconv", "kernel": 3, "expansion": 1}}
+    stages = first_stage(operations=["mine"], expansions=[2, 4])[:1]
+    stage = made(stages=stages, operations=table, outputs=["stage0"]).description.stages[0]
+    assert (stage.operations, stage.expansions) == (("mine",), (2, 4))
+
+
+@pytest.mark.parametrize("branches", [BASE["towers"], {"cls": BASE["towers"]["both"], "reg": BASE["towers"]["both"]}])
+@pytest.mark.parametrize(
+    ("sharing", "found"),
+    [
+        ("shared", ("shared",)),
+        ("separate", ("separate",)),
+        (["separate", "shared"], ("separate", "shared")),
+        (["shared"], ("shared",)),
+    ],
+)
+def test_towers_may_be_one(branches: dict[str, Any], sharing: Any, found: tuple[str, ...]) -> None:
+    space = made(towers=branches | {"sharing": sharing})
+    assert (space.description.towers.sharing, space.tower("cls")) == (found, made().tower("cls"))
+
+
+def test_layers_of_a_tower_may_have_widths_of_their_own() -> None:
+    assert made().tower("cls").tied
+    assert not made(towers=towers(tied=False, skip=False, widths=[8, 16])).tower("cls").tied
+
+
+def test_template_sizes() -> None:
+    listed = made(template_size=[16, 24, 32]).description
+    assert (listed.template_size, listed.template_sizes) == (32, (16, 24, 32))
+    assert listed == made(template_size=32, template_sizes=[16, 24, 32]).description
+    assert made(template_size=[32]) == made()
 
 
 # What extends puts together ---------------------------------------------------------------------------------------
@@ -160,6 +290,42 @@ def test_a_list_of_layers_takes_the_place_of_a_number(tmp_path: Path) -> None:
     space = load_space(file(tmp_path, text))
     assert space.candidates["cls-layer0"] == ("k3",)
     assert "cls-layer1" not in space.candidates
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "widths"),
+    [
+        ("channels: [8, 16]", "channels: [16, 24]", (16, 24)),
+        ("channels: [8, 16]", "channels: 24", ()),
+        ("channels: 16, widths: [8, 16]", "channels: 24", ()),
+        ("channels: 16, widths: [8, 16]", "width_multipliers: [1, 2]", (16, 32)),
+        ("channels: 16, width_multipliers: [1, 2]", "channels: 24", (24, 48)),
+        ("channels: 16, width_multipliers: [1, 2]", "channels: [8, 24]", (8, 24)),
+        ("channels: 16, width_multipliers: [1, 2]", "widths: [8, 16]", (8, 16)),
+        ("channels: 16", "width_multipliers: [1, 2]", (16, 32)),
+    ],
+)
+def test_a_change_of_widths_replaces_what_said_them(
+    tmp_path: Path, before: str, after: str, widths: tuple[int, ...]
+) -> None:
+    file(tmp_path, f"extends: lighttrack\nstages: {{stage2: {{{before}}}}}\n", "base.yaml")
+    path = file(tmp_path, f"extends: base.yaml\nstages: {{stage2: {{{after}}}}}\n")
+    assert load_space(path).description.stages[2].widths == widths
+
+
+def test_changes_to_and_from_several_values(tmp_path: Path) -> None:
+    text = (
+        "extends: lighttrack\nstages: {stage4: {blocks: 4, depths: [2, 4]}}\noutputs: {last: 1}\n"
+        "template_size: 128\ntemplate_sizes: [64, 128]\n"
+        "towers: {sharing: [separate, shared], cls: {layers: 4, skip: false, tied: false}}\n"
+    )
+    first = load_space(file(tmp_path, text, "base.yaml")).description
+    assert (first.stages[4].depths, first.outputs, first.template_sizes) == ((2, 4), ("stage4",), (64, 128))
+    assert (first.towers.sharing, first.towers.cls.tied, first.towers.reg.tied) == (("separate", "shared"), False, True)
+    text = "extends: base.yaml\nstages: {4: {blocks: 3}}\ntemplate_size: 127\ntowers: {sharing: shared}\n"
+    second = load_space(file(tmp_path, text)).description
+    assert (second.stages[4].depths, second.outputs, second.template_sizes) == ((), ("stage4-block2",), ())
+    assert (second.towers.sharing, second.towers.cls.tied) == (("shared",), False)
 
 
 def test_a_line_that_makes_lighttrack_without_squeeze_and_excitation(tmp_path: Path) -> None:
@@ -234,6 +400,94 @@ def test_several_mistakes_at_once_each_with_its_line(tmp_path: Path) -> None:
         ({"correlation": "pixel"}, "correlation.0.: .*'pixelwise' or 'depthwise', got 'pixel'"),
         ({"neck_attention": 5}, "5 heads do not divide the 16 channels"),
         ({"search_sizes": [16]}, "must exceed the template size 32, got 16"),
+        (
+            {"stages": first_stage(channels=[16, 8])},
+            r"stages.0..channels: widths must ascend and end in channels 16, as .8, 16. do; got .16, 8.",
+        ),
+        ({"stages": first_stage(channels=[8, 8])}, r"must ascend and end in channels 8, of which .* none .*got .8, 8."),
+        (
+            {"stages": first_stage(channels=16, widths=[8, 24])},
+            r"stages.0..widths: .* end in channels 16, as .8, 16. do; got .8, 24.",
+        ),
+        ({"stages": first_stage(channels=16, widths=[8])}, r"end in channels 16, as .8, 16. do; got .8."),
+        ({"stages": first_stage(channels=[8, "x"])}, r"stages.0..channels.1.: .*valid integer.*got 'x'"),
+        ({"stages": first_stage(channels=[8, 16], widths=[8, 16])}, "either a list of channels, or one beside widths"),
+        (
+            {"stages": first_stage(channels=8, width_multipliers=[0.5, 1])},
+            r"stages.0..width_multipliers.1.: 1 and 0.5 of 8 channels are 8 both, in steps of 8",
+        ),
+        ({"stages": first_stage(channels=16, width_multipliers=[1, 0.5])}, r"width_multipliers: widths must ascend"),
+        ({"stages": first_stage(width_multipliers=[0, 1])}, r"above 0, at most 16, such as .0.5, 1.; got .0, 1."),
+        ({"stages": first_stage(width_multipliers=0.5)}, "width_multipliers: expected numbers .*got 0.5"),
+        ({"stages": first_stage(channels=[8, 16], width_multipliers=[1, 2])}, "they multiply one number of channels"),
+        ({"stages": first_stage(channels=2048, width_multipliers=[1, 2])}, r"width_multipliers.1.: .*equal to 2048"),
+        ({"stages": last_stage(blocks=[3, 1])}, r"stages.1..blocks: depths must ascend .* blocks 3, as .1, 3. do"),
+        ({"stages": last_stage(blocks=3, depths=[1, 2])}, r"stages.1..depths: .* blocks 3, as .1, 2, 3. do"),
+        ({"stages": last_stage(blocks=[1, 99])}, r"stages.1..blocks.1.: .*less than or equal to 32"),
+        (
+            {"stages": last_stage(blocks=[1, 3], skip=True)},
+            r"stages.1..skip: several depths, .1, 3. blocks, leave blocks out already",
+        ),
+        (
+            {"stages": last_stage(blocks=[1, 3]), "outputs": ["stage0", "stage1-block0"]},
+            r"outputs.1.: 'stage1-block0' is not there at every depth of its stage: write 'stage1'",
+        ),
+        ({"stages": last_stage(blocks=[1, 3]), "outputs": {"last": 4}}, "outputs.last: 1 to 3 blocks are possible"),
+        ({"stages": free(expansions=[4, 2])}, r"stages.0..expansions: must ascend, as .2, 4. does; got .4, 2."),
+        ({"stages": free(expansions=[2, 2])}, r"expansions: must ascend, as .2. does; got .2, 2."),
+        ({"stages": free(expansions=[2, 99])}, r"expansions.1.: .*less than or equal to 16"),
+        ({"stages": free(expansion=2)}, "operations.mbconv.expansion: the stage's expansions say it"),
+        (
+            {"stages": first_stage(operations={"separable": {"kernel": 3}}, expansions=[2, 4])},
+            r"stages.0..operations.0.: 'separable3' .separable. has no expansion to choose",
+        ),
+        (
+            {
+                "stages": first_stage(operations=["mine", {"mbconv": {"kernel": 3}}], expansions=[2, 6]),
+                "operations": {"mine": MINE},
+            },
+            r"stages.0..operations.1.: 'mbconv-k3' differs from 'mine' in its expansion alone",
+        ),
+        (
+            {"stages": first_stage(operations=["mine"], expansions=[2]), "operations": {"mine": MINE}},
+            "expansions: one expansion is no choice: write expansion: 2 of operations",
+        ),
+        (
+            {"stages": last_stage(stride=1, channels=[8, 16], operations={"shuffle": {"kernel": 3}})},
+            "of stage1-block0 cannot turn 8 channels into 16 with stride 1",
+        ),
+        (
+            {"stages": [first_stage(channels=[8, 16])[0], last_stage(stride=1, operations=SHUFFLE)[1]]},
+            "of stage1-block0 cannot turn 8 channels into 16 with stride 1",
+        ),
+        ({"stages": last_stage(channels=[12, 16]), "neck_attention": 8}, "8 heads do not divide the 12 channels"),
+        (
+            {"template_size": [32, 16]},
+            r"template_size: template_sizes must ascend and end in template_size 32, as .16, 32. do; got .32, 16.",
+        ),
+        ({"template_sizes": [16, 24]}, r"template_sizes: .* end in template_size 32, as .16, 24, 32. do"),
+        (
+            {"template_size": [17, 32], "search_sizes": [56]},
+            r"template_size.0.: beside a template of 17 pixels the search crop of 56 becomes 29.75, which is no whole "
+            "number; the next template that does is 32",
+        ),
+        (
+            {"template_size": [17, 32]},
+            r"search crop of 64 becomes 34, which does not fit the stride 8 of output 'stage1-block.'; the next .* 19",
+        ),
+        ({"template_size": [8, 32]}, r"template_size.0.: .*greater than or equal to 16"),
+        (
+            {"template_size": [16, 32], "stages": DEEP, "outputs": ["stage2"], "search_sizes": [64]},
+            r"template_size.0.: behind 'stage2-block0' .stride 16. a template of 16 pixels leaves fewer than 2 x 2",
+        ),
+        ({"towers": towers(tied=False)}, r"towers.both.tied: .* cannot be left out, as 'skip' does: write tied: true"),
+        ({"towers": towers(tied="no")}, "towers.both.tied: .*boolean"),
+        (
+            {"towers": towers(tied=False, skip=False, widths=[16, 8], operations=SHUFFLE)},
+            "towers.both.layers.1..operations.0.: .* of cls-layer1 cannot turn 16 channels into 8",
+        ),
+        ({"towers": BASE["towers"] | {"sharing": ["shared", "shared"]}}, "towers.sharing: a value stands twice in"),
+        ({"towers": BASE["towers"] | {"sharing": "both"}}, "towers.sharing.0.: .*'separate' or 'shared', got 'both'"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_built(changes: dict[str, Any], said: str) -> None:

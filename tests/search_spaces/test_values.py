@@ -12,6 +12,7 @@ import lighttrack_nas as ltn
 from lighttrack_nas.search_spaces.description import SpaceDescription, StageDescription
 from lighttrack_nas.search_spaces.loading import load_space, parse_space, preset_names
 from lighttrack_nas.search_spaces.resolving import STYLES
+from lighttrack_nas.search_spaces.several import MULTIPLIERS
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.search_spaces.values import Choice, Layer, SpaceKeys, Stage, Tower
 from lighttrack_nas.trackers.errors import InputError
@@ -38,6 +39,10 @@ TINY: SpaceKeys = {
     "towers": Tower(widths=[48, 64, 96], layers=4, operations=[Choice("dsconv", kernel=[3, 5])], skip=True),
     "predictions": {"score_scale": 0.1, "box_activation": "exp", "box_scale": 8},
 }
+
+
+ANY = [Choice("mbconv", kernel=[3, 5])]
+"""Of no expansion: that is the stage's."""
 
 
 def changed(**changes: Any) -> Space:
@@ -109,10 +114,55 @@ NAMED: dict[str, Any] = {
         {"summary": "a: 'b'\n\n# \"c\" {d} \u00e9\u2028"},
         {"correlation": ["depthwise", "pixelwise"], "neck_attention": 8},
         {"correlation": "depthwise", "attention": ["eca", "none"], "activation": "gelu"},
+        {"stages": [
+            Stage(channels=[16, 24], blocks=[1, 2], stride=2, operations=ANY, expansions=[2, 4]),
+            Stage(channels=32, width_multipliers=[0.5, 1], blocks=2, stride=2, operations=ANY, expansions=[1.5, 6]),
+            Stage(channels=32, blocks=2, operations=["mbconv-k3", Choice("mbconv", kernel=7, expansion=6)]),
+        ], "outputs": {"last": 3}},
+        # A name that two stages use, of which only the later one chooses the expansion.
+        {"operations": {"mbconv-k3": {"kind": "mbconv", "kernel": 3, "expansion": 4}}, "stages": [
+            Stage(channels=16, blocks=2, stride=2, operations=["mbconv-k3"]),
+            Stage(channels=16, blocks=2, stride=2, operations=ANY, expansions=[2, 4]),
+        ], "outputs": ["stage0-block0", "stage1"]},
+        # An expansion of the table that no stage chooses.
+        {"operations": {"mbconv-k3": {"kind": "mbconv", "kernel": 3, "expansion": 1}}, "stages": [
+            Stage(channels=16, blocks=2, stride=2, operations=["mbconv-k3"], expansions=[2, 4]),
+        ], "outputs": {"last": 1}},
+        {"template_size": [32, 48, 64], "towers": {
+            "both": Tower(widths=[32, 64], tied=False, layers=3, operations=[Choice("dsconv", kernel=3)]),
+            "sharing": ["separate", "shared"],
+        }},
+        {"template_size": 64, "template_sizes": [32, 64], "towers": {
+            "cls": Tower(widths=[32, 64], layers=3, operations=[Choice("dsconv", kernel=3)]),
+            "reg": Tower(widths=[32], layers=2, operations=[Choice("dsconv", kernel=5)], skip=True),
+            "sharing": "shared",
+        }},
     ],
 )  # fmt: skip
 def test_what_the_short_forms_cannot_say_goes_round(changes: dict[str, Any]) -> None:
     check_round_trip(changed(**changes))
+
+
+def test_the_new_choices_are_written_as_people_write_them() -> None:
+    said: dict[str, Any] = {
+        "stages": [
+            Stage(channels=[16, 24], blocks=[1, 2], stride=2, operations=ANY, expansions=[2, 4]),
+            Stage(channels=32, blocks=2, stride=2, operations=ANY, expansions=[1.5, 6]),
+        ],
+        "outputs": {"last": 3},
+        "template_size": [32, 64],
+        "towers": {
+            "both": Tower(widths=[32, 64], layers=3, tied=False, operations=[Choice("dsconv", kernel=3)]),
+            "sharing": ["separate", "shared"],
+        },
+    }
+    shown = changed(**said).to_python().splitlines()
+    for stage in said["stages"]:
+        assert f"        {stage!r}," in shown
+    assert {"    template_size=[32, 64],", '        "sharing": ["separate", "shared"],'} <= set(shown)
+    assert f'        "both": {said["towers"]["both"]!r},' in shown
+    assert '    outputs={"last": 3},' in shown
+    assert not any("operations={" in line for line in shown)
 
 
 # Values -----------------------------------------------------------------------------------------------------------
@@ -162,7 +212,7 @@ def test_named_operations_are_choices_too() -> None:
 def test_every_key_of_a_file_is_a_keyword() -> None:
     assert set(SpaceKeys.__annotations__) == {*SpaceDescription.model_fields, *STYLES, "extends"}
     stage = {field for field in Stage.__dataclass_fields__}
-    assert stage == {*StageDescription.model_fields, *STYLES}
+    assert stage == {*StageDescription.model_fields, *STYLES, MULTIPLIERS}
 
 
 PLUGIN = """\
@@ -219,6 +269,10 @@ def test_a_class_that_is_no_operation_is_named() -> None:
         ),
         ({"towers": Tower(widths=[64], layers=99, operations=["k3"])}, "towers.both.layers: 1 to 32 layers"),
         ({"operations": {"a": Choice("mbconv", kernel=[3, 5], expansion=2)}}, r"operations.a: kernel: .*\[3, 5\]"),
+        (
+            {"stages": [Stage(channels=[16, 8], blocks=1, operations=ANY, expansions=[2, 4])], "outputs": ["stage0"]},
+            r"stages\[0\].channels: widths must ascend",
+        ),
         ({"outputs": {"last": 99}}, r"outputs.last: 1 to 7 blocks are possible, got 99"),
         ({"extends": 3}, "extends: expected a space's name or a file, got 3"),
         ({"extends": "lighttrack", "stages": {"stage9": Stage(blocks=2)}}, "there is no stage 'stage9'"),

@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 
 from lighttrack_nas.trackers.attention import Attention, channel_gate
-from lighttrack_nas.trackers.layers import Activation, NormalisedConvolution, make_divisible
+from lighttrack_nas.trackers.channels import make_divisible
+from lighttrack_nas.trackers.layers import Activation, NormalisedConvolution
 
 
 class FusedInvertedResidual(nn.Module):
