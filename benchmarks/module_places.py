@@ -26,6 +26,7 @@ from lighttrack_nas.search_spaces.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.heads import SeparateTowers, SharedTower, Tower
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork
 from lighttrack_nas.trackers.reparameterise import reparameterise
@@ -34,6 +35,9 @@ Shape = tuple[int, int, int]
 """Channels, height, width of one example."""
 Given = Mapping[str, str]
 """Values of choices by label."""
+
+
+_MOST_COMBINATIONS = 2_000_000
 
 
 class Variant(NamedTuple):
@@ -110,6 +114,9 @@ def place_modules(space: Space, search_size: int | None = None) -> list[ModulePl
 
     Returns:
         The places in the order in which a frame meets them.
+
+    Raises:
+        InputError: What stands at a place depends on more combinations of choices than can be counted.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # weights of ordinary size, the same every time
@@ -118,14 +125,22 @@ def place_modules(space: Space, search_size: int | None = None) -> list[ModulePl
     for part, label, variant in _variants(space.description, network, search_size):
         found.setdefault((part, label), []).append(variant)
     return [
-        ModulePlace(part, label, _deciding(space, label, variants), tuple(variants))
+        ModulePlace(part, label, _deciding(space, label or part, variants), tuple(variants))
         for (part, label), variants in found.items()
     ]
 
 
 def _deciding(space: Space, label: str, variants: Sequence[Variant]) -> tuple[str, ...]:
-    deciding = set(space.conditions.get(label, ())).union(*(variant.given for variant in variants))
-    return tuple(each for each in space.labels if each in deciding)
+    needed = set(space.conditions.get(label, ())).union(*(variant.given for variant in variants))
+    deciding = tuple(each for each in space.labels if each in needed)
+    combinations = math.prod(len(space.labels[each]) for each in deciding)
+    if combinations > _MOST_COMBINATIONS:
+        raise InputError(
+            f"space '{space.name}', '{label}': what stands there depends on {len(deciding)} choices with "
+            f"{combinations:,} combinations ({', '.join(deciding)}); at most {_MOST_COMBINATIONS:,} can be counted: offer fewer widths, "
+            "depths or sizes"
+        )
+    return deciding
 
 
 class _Candidates(nn.ModuleList):

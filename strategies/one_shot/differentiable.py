@@ -83,7 +83,7 @@ class Differentiable:
         if sized:
             raise InputError(
                 f"one-shot strategy '{self._name}' mixes candidates, which needs maps of one size, and space "
-                f"'{space.name}' chooses sizes ({', '.join(sized)}): take spos, fair or sandwich"
+                f"'{space.name}' chooses sizes ({', '.join(sized)}): take spos or fair"
             )
 
 

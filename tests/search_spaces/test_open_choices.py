@@ -24,6 +24,7 @@ from lighttrack_nas.search_spaces.nni_adapter import model_context
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.fair import fair_paths
 from lighttrack_nas.strategies.search.lighttrack import inherited_together
+from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
 
 STAGES: dict[str, Any] = {
@@ -243,6 +244,14 @@ def test_the_network_is_what_was_chosen(name: str, choices: Mapping[str, str], e
         scores, boxes = network.eval()(*images(network))
     assert scores.shape[1:2] + boxes.shape[1:2] == (1, 4)
     assert scores.shape[-1] == network.geometry.search_sizes[0] // network.stride
+
+
+def test_a_place_of_too_many_combinations_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lighttrack_nas.benchmarks.module_places._MOST_COMBINATIONS", 10)
+    with pytest.raises(
+        InputError, match=r"'b-block0': what stands there depends on 3 choices with 12 combinations \(.*b-depth"
+    ):
+        CostTable(space_of("depth")).build()
 
 
 def test_fair_turns_are_paths() -> None:
