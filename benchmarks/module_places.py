@@ -137,8 +137,8 @@ def _deciding(space: Space, label: str, variants: Sequence[Variant]) -> tuple[st
     if combinations > _MOST_COMBINATIONS:
         raise InputError(
             f"space '{space.name}', '{label}': what stands there depends on {len(deciding)} choices with "
-            f"{combinations:,} combinations ({', '.join(deciding)}); at most {_MOST_COMBINATIONS:,} can be counted: offer fewer widths, "
-            "depths or sizes"
+            f"{combinations:,} combinations ({', '.join(deciding)}); at most {_MOST_COMBINATIONS:,} can be counted: "
+            "offer fewer widths, depths or sizes"
         )
     return deciding
 
