@@ -248,9 +248,7 @@ def test_the_network_is_what_was_chosen(name: str, choices: Mapping[str, str], e
 
 def test_a_place_of_too_many_combinations_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lighttrack_nas.benchmarks.module_places._MOST_COMBINATIONS", 10)
-    with pytest.raises(
-        InputError, match=r"'cls-layer1': what .* on 3 choices with 12 combinations \(output, cls-w"):
-    ):
+    with pytest.raises(InputError, match=r"'cls-layer1': what .* on 3 choices with 12 combinations \(output, cls-w"):
         CostTable(space_of("depth")).build()
 
 
