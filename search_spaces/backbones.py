@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 NetworkName = Annotated[str, Field(min_length=1, max_length=100, description="The network's name in the package.")]
 
 
-class _PackagePart(Operation):
+class PackagePart(Operation):
+    """A part of another package's network; the kind is the package's name."""
+
     model: NetworkName
     part: int = Field(ge=0, le=15, description="Which part, from 0 at the image; each halves the map.")
 
@@ -47,7 +49,7 @@ class _PackagePart(Operation):
         return build_part(self.kind, self.model, self.part)
 
 
-class TorchvisionPart(_PackagePart):
+class TorchvisionPart(PackagePart):
     """`torchvision`: a part of a network of torchvision, cut where its stride doubles; as a fixed block."""
 
     kind: Literal["torchvision"] = "torchvision"
@@ -55,7 +57,7 @@ class TorchvisionPart(_PackagePart):
     PREFIX: ClassVar = "torchvision-"
 
 
-class TimmPart(_PackagePart):
+class TimmPart(PackagePart):
     """`timm`: a part of a network of timm, which must be installed, cut where its stride doubles; as a fixed block."""
 
     kind: Literal["timm"] = "timm"
