@@ -88,7 +88,10 @@ REFUSED = [
     ("mobilenet_v3_smal", "unknown network of torchvision 'mobilenet_v3_smal'; did you mean 'mobilenet_v3_small'"),
     ("fasterrcnn_resnet50_fpn", "unknown network"),
     ("", "unknown network of torchvision ''; some that there are: mobilenet_v3_small"),
-    ("convnext_tiny", r"'convnext_tiny' .* 'features.0.0' turns 3 x 129 x 129 into 96 x 32 x 32; some that can: mobile"),
+    (
+        "convnext_tiny",
+        r"'convnext_tiny' .* 'features.0.0' turns 3 x 129 x 129 into 96 x 32 x 32; some that can: mobile",
+    ),
     ("vgg11", "at most 100 M are possible"),
     ("regnet_y_128gf", "it has 645 M parameters, at most 100 M are possible"),
     ("vit_b_16", r"takes no image of 129 x 129 pixels \(Wrong image height"),
