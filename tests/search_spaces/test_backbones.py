@@ -126,7 +126,7 @@ MISTAKES = [
     ("stem: nothing", "mine.yaml:4: stem: "),
     (
         "stages: {stage1: {operations: {torchvision: {model: resnet18, part: 1}}}}",
-        r"mine.yaml:4: stages\[1\].operations.* 16 channels into 24 .*: part 1 of resnet18 turns 64 into 64 with stride 2",
+        r"mine.yaml:4: stages\[1\].* 16 channels into 24 .*: part 1 of resnet18 turns 64 into 64 with stride 2",
     ),
     (
         "stages: {stage1: {operations: {torchvision: {model: resnet, part: 1}}}}",
@@ -173,7 +173,8 @@ def test_without_timm_the_rest_works(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_such_a_backbone_imports_torch() -> None:
     code = (
         "import sys\nsys.modules['torch'] = sys.modules['torchvision'] = None\n"
-        "from lighttrack_nas.search_spaces.loading import load_space\nassert load_space('lighttrack').hash == '3bb19dce122c'"
+        "from lighttrack_nas.search_spaces.loading import load_space\n"
+        "assert load_space('lighttrack').hash == '3bb19dce122c'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
