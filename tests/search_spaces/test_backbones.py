@@ -211,7 +211,7 @@ def test_costs_are_the_counter_s(backbone: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("network", ["mobilenet_v3_small", "regnet_y_400mf"])
-def test_a_model_is_saved_loaded_and_exported(network: str, tmp_path: Path) -> None:
+def test_a_model_is_saved_loaded_and_exported(network: str, run: Callable[..., Any], tmp_path: Path) -> None:
     space = space_on({"torchvision": network, "parts": 3}, outputs={"last": 1})
     architecture = space.sample(np.random.default_rng(0))
     made = space.network(architecture).eval()
@@ -220,6 +220,9 @@ def test_a_model_is_saved_loaded_and_exported(network: str, tmp_path: Path) -> N
     assert loaded.architecture == architecture
     own = loaded.network.state_dict()
     assert all(torch.equal(tensor, own[key]) for key, tensor in made.state_dict().items())
+    # It compares what the graphs give with the network.
+    outcome = run("export", "model.safetensors", "--output", "exported")
+    assert outcome.code == 0, outcome.err
 
 
 def test_it_is_described_and_drawn(small: ltn.Space, run: Callable[..., Any], tmp_path: Path) -> None:

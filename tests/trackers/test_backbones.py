@@ -156,6 +156,19 @@ def test_cutting_draws_nothing_and_meta_takes_no_memory(model: str) -> None:
     assert any(not torch.equal(first[key], second[key]) for key in first)
 
 
+def test_cutting_allocates_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, devices = backbones._made, set()
+
+    def watched(package: str, model: str) -> nn.Module:
+        network = made(package, model)
+        devices.update(module.weight.device.type for module in network.modules() if isinstance(module, nn.Conv2d))
+        return network
+
+    monkeypatch.setattr(backbones, "_made", watched)
+    backbones._cut.__wrapped__("torchvision", "regnet_y_400mf")
+    assert devices == {"meta"}
+
+
 def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise AssertionError("a download")
