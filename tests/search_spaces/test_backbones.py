@@ -303,3 +303,15 @@ def test_a_supernet_starts_from_them(small: ltn.Space, published: tuple[torch.nn
     trained = ltn.train_supernet(small, Noise(), settings=how, output=tmp_path, backbone=folder / "network.safetensors")
     first = trained.model_space.network.backbone.blocks["stage0-block0"].get_submodule("features-0.0")
     assert torch.allclose(first.weight, network.features[0][0].weight, atol=1e-5)
+
+
+def test_a_configuration_names_one_start_only(tmp_path: Path) -> None:
+    path = written(tmp_path, "supernet: {backbone: a.pth}\n", "chain.yaml")
+    assert ltn.load_config(path).supernet.backbone == "a.pth"
+    for other in (
+        "supernet: {backbone: a.pth, start_from: b}",
+        "supernet: {backbone: a.pth}\npretraining: {images: b}",
+    ):
+        written(tmp_path, other + "\n", "chain.yaml")
+        with pytest.raises(ltn.InputError, match=r"supernet.backbone.*: the supernet can start from one of them only"):
+            ltn.load_config(path)
