@@ -95,7 +95,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
 
     prepare_torch(config)
     space, strategy = load_space(config.space), config.supernet.one_shot_strategy()
-    backbone = None
+    backbone = None if config.supernet.backbone is None else Path(expanded(config.supernet.backbone))
     if config.pretraining is not None:
         backbone = config.folder("pretraining") / BACKBONE_FILE
         _require(backbone, "pretrain-backbone")

@@ -40,11 +40,15 @@ class SupernetPart(Part):
         start_from: A supernet of this or another space, by its file or the folder of its training: its weights are
             taken where places, operations and shapes match. $NAME takes an environment variable's value. None starts
             from random weights, or the pre-trained backbone. For `train-supernet`; rankings train without it.
+        backbone: Weights of the network of torchvision or timm that the space's backbone is made of, under the names of
+            its `state_dict`, as safetensors or .pth. $NAME as above. None starts from random ones. For
+            `train-supernet`, likewise.
     """
 
     strategy: Named = "spos"
     training: Training = {"steps": 2000}
     start_from: str | None = None
+    backbone: str | None = None
 
     def one_shot_strategy(self) -> OneShotStrategy:
         """Make the strategy.

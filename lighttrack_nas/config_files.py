@@ -70,8 +70,10 @@ def _check_later_steps(config: Config, where: str) -> None:
         parse_objectives(config.search.objectives)
         parse_constraints(config.search.constraints)
         config.search.search_strategy(config.seed)
-        if config.pretraining is not None and config.supernet.start_from is not None:
-            raise InputError("supernet.start_from and pretraining: the supernet can start from one of them only")
+        starts = {"pretraining": config.pretraining, "supernet.backbone": config.supernet.backbone}
+        named = [name for name, start in {"supernet.start_from": config.supernet.start_from, **starts}.items() if start]
+        if len(named) > 1:
+            raise InputError(f"{' and '.join(named)}: the supernet can start from one of them only")
         for ranked in config.ranking.strategies:
             config.supernet.model_copy(update={"strategy": ranked.strategy}).one_shot_strategy()
             config.training(config.supernet.training | ranked.training, f"ranking.strategies, {ranked.name}: training")

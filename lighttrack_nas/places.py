@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from lighttrack_nas.search_spaces.backbones import PackagePart
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.space import Space
@@ -143,6 +144,8 @@ def _short_name(name: str, space: Space) -> str:
     kernel, expansion = kernel_of(space, name), getattr(operation, "expansion", None)
     if operation.kind == "skip":
         return "skip"
+    if isinstance(operation, PackagePart):
+        return f"{operation.model} {operation.part}"
     if kernel is None:
         return name
     kind = _SHORT_KINDS.get(operation.kind, operation.kind)

@@ -30,8 +30,6 @@ from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.hyper_parameters import HyperParameters
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from lighttrack_nas.models import Model
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.callbacks import Progress
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotStrategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.trackers.losses import LossSettings
+    from lighttrack_nas.trackers.network import Backbone
     from lighttrack_nas.trackers.pairs.pair import PairSource
     from lighttrack_nas.trackers.targets import TargetSettings
 
@@ -130,7 +129,9 @@ def train_supernet(
         strategy: The way of training, or its name in `lighttrack_nas.strategies.one_shot.registry`.
         targets: How labels are made; None: the default.
         losses: How they are compared with; None: the default.
-        backbone: A ``backbone.safetensors`` to start from; None starts from random weights.
+        backbone: What the backbone starts from: a ``backbone.safetensors``, or, where its blocks are parts of a network
+            of torchvision or timm, that network's weights as its `state_dict` gives them, as safetensors or .pth. None
+            starts from random weights.
         start_from: A supernet of this or another space, by its file or folder, whose weights are taken where they fit;
             the report is written beside the result. See `lighttrack_nas.migration.migrate_supernet`.
         record: JSON-able facts on the data, kept with the result.
@@ -298,9 +299,13 @@ def _macs_paths(space: Space) -> MacsPaths:
     return MacsPaths(MacsSampler(table).sample, ends.cheapest, ends.dearest)
 
 
-def _start_from(backbone: nn.Module, file: Path, space: Space) -> None:
-    from lighttrack_nas.trackers.weights import load_weights
+def _start_from(backbone: Backbone, file: Path, space: Space) -> None:
+    from lighttrack_nas.search_spaces.backbone_weights import take_package_weights
+    from lighttrack_nas.trackers.weights import is_foreign, load_weights
 
+    if is_foreign(file):
+        take_package_weights(backbone, space, file)
+        return
     found = shared_weights_space(file, BACKBONE_KIND)
     if found != space:
         raise InputError(

@@ -181,8 +181,9 @@ def build_backbone(space: Space, chooser: Chooser, names: Sequence[str]) -> Back
             depths[stage.name] = chooser.depth(label, len(stage.depths))
             steps.append(Step(tuple(block.name for block in places), is_exit[-1], stage.name, stage.depths))
         blocks |= {block.name: _block(description, stage, block, chooser) for block in places}
-    stem = Stem(description.stem.channels, description.stem.kernel, description.stem.stride)
-    return Backbone(stem, blocks, steps, depths)
+    stem = description.stem
+    first = Stem(stem.channels, stem.kernel, stem.stride) if stem else nn.Identity()
+    return Backbone(first, blocks, steps, depths)
 
 
 def _block(description: SpaceDescription, stage: StageDescription, block: BlockPlace, chooser: Chooser) -> nn.Module:

@@ -11,7 +11,7 @@ import json
 import math
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, SerializeAsAny, model_validator
 
 from lighttrack_nas.search_spaces.mistakes import MistakesError
 from lighttrack_nas.search_spaces.operation_registry import read_operation
@@ -39,6 +39,19 @@ class StemDescription(Part):
     channels: Channels = Field(description="Channels behind the first convolution.")
     kernel: Literal[1, 3, 5, 7, 9, 11] = Field(3, description="Side of the kernel, pixels of the image.")
     stride: Literal[1, 2] = Field(2, description="Pixels of the image per step of the map behind it.")
+
+
+def _read_stem(given: object) -> object:
+    if given is None:
+        raise ValueError("expected a convolution, or none, where the first stage reads the image itself")
+    return None if given == "none" else given
+
+
+AnyStem = Annotated[
+    StemDescription | None,
+    BeforeValidator(_read_stem),
+    PlainSerializer(lambda stem: "none" if stem is None else stem.model_dump()),
+]
 
 
 class StageDescription(Part):
@@ -164,7 +177,7 @@ class SpaceDescription(Part):
         max_length=2,
         description="One or two sides of the search crop, pixels, ascending; the larger one is for small targets.",
     )
-    stem: StemDescription = Field(description="The first convolution.")
+    stem: AnyStem = Field(description="The first convolution; none, where the first stage reads the image itself.")
     operations: dict[CandidateName, AnyOperation] = Field(
         min_length=1, max_length=64, description="Operations by the names that stages and towers use."
     )
@@ -202,8 +215,8 @@ class SpaceDescription(Part):
         """The blocks of one stage with their shapes."""
         stage = self.stages[index]
         earlier = self.stages[:index]
-        before = self.stem.stride * math.prod(previous.stride for previous in earlier)
-        inputs = earlier[-1].channels if earlier else self.stem.channels
+        before = self.stem_stride * math.prod(previous.stride for previous in earlier)
+        inputs = earlier[-1].channels if earlier else self.stem_channels
         skips = tuple(sorted(self.skips)) if stage.skip else ()
         return tuple(
             BlockPlace(
@@ -218,6 +231,16 @@ class SpaceDescription(Part):
             )
             for number in range(stage.blocks)
         )
+
+    @property
+    def stem_channels(self) -> int:
+        """Channels that the first stage reads: behind the stem, or those of the image."""
+        return self.stem.channels if self.stem else 3
+
+    @property
+    def stem_stride(self) -> int:
+        """Pixels of the image per step of the map that the first stage reads."""
+        return self.stem.stride if self.stem else 1
 
     @property
     def blocks(self) -> tuple[BlockPlace, ...]:
@@ -241,7 +264,7 @@ class SpaceDescription(Part):
 
     def widths(self, stage: str) -> tuple[int, ...]:
         """Every number of channels behind a stage's blocks; "" for the stem."""
-        return self.stage(stage).all_widths if stage else (self.stem.channels,)
+        return self.stage(stage).all_widths if stage else (self.stem_channels,)
 
     @property
     def all_template_sizes(self) -> tuple[int, ...]:

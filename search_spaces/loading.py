@@ -75,14 +75,14 @@ def _with_base(source: Source, seen: tuple[str, ...]) -> Source:
     if base is None:
         return source
     if not isinstance(base, str):
-        raise InputError(f"{_at(source, ('extends',))}: extends: expected a space's name or a file, got {short(base)}")
+        raise InputError(f"{source.at(('extends',))}: extends: expected a space's name or a file, got {short(base)}")
     if "name" not in source.content:
         # What differs from a space must not go by its name.
         source = replace(source, content={"name": Path(source.where).stem} | source.content)
     try:
         read = _read(base, source.folder)
     except InputError as error:
-        raise InputError(f"{_at(source, ('extends',))}: extends: {error}") from None
+        raise InputError(f"{source.at(('extends',))}: extends: {error}") from None
     return _on(_with_base(read, (*seen, source.where)), source.without("extends"))
 
 
@@ -119,18 +119,22 @@ def _made(source: Source) -> Space:
         found = SpaceDescription.model_validate(content)
     except ValidationError as error:
         known = {mistake.place for mistake in mistakes}
+        if "stages" not in content and "backbone" in source.content:
+            known |= {(key,) for key in ("stem", "stages", "outputs")}  # which follow from it
         for each in mistakes_of(error, SpaceDescription):
             written = each._replace(place=_written(each.place, source))
             if not _follows(written.place, known):
                 mistakes.append(written)
     if found is None or mistakes:
         mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
-        raise listed_mistakes([(_at(source, each.place), each) for each in mistakes], source.where)
+        raise listed_mistakes([(source.at(each.place), each) for each in mistakes], source.where)
     return Space(found)
 
 
 def _written(place: Place, source: Source) -> Place:
-    """The place in what was written, where both towers may be one, and a list of channels stands for widths."""
+    """The place in what was written: both towers may be one, a backbone the stages, a list of channels the widths."""
+    if "backbone" in source.content and place[:1] in (("stem",), ("stages",)) and place[0] not in source.content:
+        return ("backbone",)
     towers = source.content.get("towers")
     if place[:1] == ("towers",):
         branch = len(place) > 1 and place[1] in BRANCHES
@@ -155,11 +159,6 @@ def _follows(place: Place, known: set[Place]) -> bool:
     return any(place[:reach] == other[:reach] or place[: len(other)] == other for other in known)
 
 
-def _at(source: Source, place: Place) -> str:
-    line = source.line(place)
-    return f"{line[0]}:{line[1]}" if line else source.where
-
-
 def _read(name: str, folder: Path) -> Source:
     if not name.endswith((".yaml", ".yml")):
         return _named(name)
@@ -170,7 +169,7 @@ def _read(name: str, folder: Path) -> Source:
     plugins = source.content.get("plugins")
     if plugins is None:
         return source
-    load_plugins(plugins, path.parent, _at(source, ("plugins",)))
+    load_plugins(plugins, path.parent, source.at(("plugins",)))
     return source.without("plugins")
 
 

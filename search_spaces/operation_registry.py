@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_type_hint
 
 from pydantic import ValidationError, create_model
 
+from lighttrack_nas.search_spaces.backbones import PACKAGE_PARTS
 from lighttrack_nas.search_spaces.operations import BUILT_IN, Operation
 from lighttrack_nas.search_spaces.plugins import load_named_plugins
 from lighttrack_nas.trackers.errors import InputError
@@ -93,7 +94,7 @@ def operation(kind: str) -> Callable[[M], M]:
 
 def operation_classes() -> dict[str, type[Operation]]:
     """The operations that ship and those registered so far, by kind; entry points come when they are asked for."""
-    return {str(each.model_fields["kind"].default): each for each in BUILT_IN} | _REGISTERED
+    return {str(each.model_fields["kind"].default): each for each in (*BUILT_IN, *PACKAGE_PARTS)} | _REGISTERED
 
 
 def operation_class(kind: str, besides: Iterable[str] = ()) -> type[Operation]:

@@ -12,6 +12,7 @@ else as it is. What is written in that form already passes unchanged.
   several depths is left at its end only, and counts as one block.
 - `towers`: ``{both: TOWER}`` or ``{cls: TOWER, reg: TOWER}``. A tower's `layers` is a list, or a number of layers that
   share the tower's `operations`; with `skip`, all but the first may be skipped.
+- `backbone`: parts of a network of torchvision or timm, for `stem` and `stages` (`backbones.py`).
 - `attention` and `activation` of a stage, of all stages (at the top) or of a tower: for each of its operations that has
   such a parameter and was not told.
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lighttrack_nas.search_spaces.backbones import backbone_content
 from lighttrack_nas.search_spaces.mistakes import Mistake, Place
 from lighttrack_nas.search_spaces.operation_table import OperationTable
 from lighttrack_nas.search_spaces.operations import Skip
@@ -59,6 +61,8 @@ class _Resolver:
 
     def resolve(self) -> tuple[dict[str, Any], list[Mistake]]:
         content = self._content
+        if "backbone" in content:
+            self._expand_backbone(content)
         stages = content.get("stages")
         if isinstance(stages, list):
             content["stages"] = [self._stage(stage, index) for index, stage in enumerate(stages)]
@@ -73,6 +77,16 @@ class _Resolver:
         if self._table.content or "operations" in content:
             content["operations"] = self._table.content if isinstance(content.get("operations", {}), dict) else None
         return content, self._mistakes
+
+    def _expand_backbone(self, content: dict[str, Any]) -> None:
+        given = content.pop("backbone")
+        besides = [key for key in ("stem", "stages") if key in content]
+        if besides:
+            self._wrong(("backbone",), f"it stands for stem and stages: write either it or {' and '.join(besides)}")
+            return
+        written, mistakes = backbone_content(given)
+        content |= written
+        self._mistakes += mistakes
 
     def _wrong(self, place: Place, text: str) -> None:
         self._mistakes.append(Mistake(place, text))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from lighttrack_nas.search_spaces.backbones import PACKAGES
 from lighttrack_nas.search_spaces.description import (
     BRANCHES,
     LayerDescription,
@@ -28,6 +29,9 @@ from lighttrack_nas.search_spaces.several import MOST_MULTIPLIED, MULTIPLIERS
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _MADE = ("operations",)
+_BY_BACKBONE = ("stem", "stages")
+"""What stands either so or as `backbone`."""
+_EITHER_BASE = {"anyOf": [{"required": ["extends"]}, {"required": ["backbone"]}]}
 _USUAL = ("name", "stride")
 """What resolving gives a space, and a stage, that say nothing of it."""
 _MULTIPLIERS: Schema = {
@@ -53,9 +57,13 @@ def space_schema() -> Schema:
         "type": "object",
         "properties": properties(SpaceDescription) | _top_level(),
         "additionalProperties": False,
+        "allOf": [
+            {"if": {"required": ["backbone"]}, "then": {"properties": dict.fromkeys(_BY_BACKBONE, False)}},
+            {"if": {"not": _EITHER_BASE}, "then": {"required": list(_BY_BACKBONE)}},
+        ],
         "if": {"required": ["extends"]},
         "else": {
-            "required": [key for key in _required(SpaceDescription) if key not in _MADE],
+            "required": [key for key in _required(SpaceDescription) if key not in (*_MADE, *_BY_BACKBONE)],
             "properties": {
                 "stem": {"required": _required(StemDescription)},
                 "stages": {"type": "array"},
@@ -85,7 +93,8 @@ def _top_level() -> dict[str, Schema]:
             "items": {"type": "string", "pattern": r"\.py$"},
         },
         "template_size": _one_or_several(fields["template_size"]),
-        "stem": _object(StemDescription, said["stem"]),
+        "stem": _object(StemDescription, said["stem"]) | {"type": ["object", "string"], "pattern": "^none$"},
+        "backbone": _backbone(),
         "operations": {
             **fields["operations"],
             "patternProperties": dict.fromkeys(fields["operations"]["patternProperties"], see("operation")),
@@ -131,6 +140,19 @@ def _top_level() -> dict[str, Schema]:
         "predictions": _object(PredictionDescription, said["predictions"]),
         "correlation": _way_or_several(fields["correlation"], "pixelwise"),
         **{key: see(key) for key in STYLES},
+    }
+
+
+def _backbone() -> Schema:
+    return {
+        "description": "A network of torchvision, or of timm, in place of stem and stages: a fixed stage for each of "
+        "its first parts, cut where its stride doubles.",
+        "type": "object",
+        "properties": {
+            **{package: {"type": "string", "description": f"A network of {package}."} for package in PACKAGES},
+            "parts": {"type": "integer", "minimum": 1, "description": "How many of its parts, from the image on."},
+        },
+        "additionalProperties": False,
     }
 
 

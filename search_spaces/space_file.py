@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from lighttrack_nas.search_spaces.backbones import PACKAGES, backbone_content
+from lighttrack_nas.search_spaces.mistakes import listed_mistakes
 from lighttrack_nas.search_spaces.several import MULTIPLIERS
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import malformed_yaml, short
@@ -54,6 +56,11 @@ class Source:
                 return self.lines[place[:length]]
         return None
 
+    def at(self, place: Place) -> str:
+        """``FILE:LINE`` of a place, or what to call all of it."""
+        line = self.line(place)
+        return f"{line[0]}:{line[1]}" if line else self.where
+
     def without(self, key: str) -> Source:
         """The same without a key of the top level."""
         rest = {name: value for name, value in self.content.items() if name != key}
@@ -94,10 +101,29 @@ def extended(base: Source, changes: Source) -> Source:
 
     A list of stages takes a mapping too, from a stage's name or number to the keys that change.
     """
-    base, changes = _with_branches(base), _with_branches(changes)
+    base = _with_backbone(_with_branches(base), changes)
+    changes = _with_branches(changes)
     lines = dict(base.lines)
     content = _merged(base.content, changes.content, (), lines, changes.lines, changes.where)
     return replace(changes, content=content, lines=lines, names={**base.names, **changes.names})
+
+
+def _with_backbone(base: Source, changes: Source) -> Source:
+    """A base without what a backbone replaces; its own backbone written out, so that its stages can be changed."""
+    if "backbone" in changes.content:
+        new = changes.content["backbone"]
+        other = not isinstance(new, dict) or bool({*PACKAGES} & set(new))
+        gone = ("stem", "stages", *(("backbone",) if other else ()))
+        return replace(base, content={key: value for key, value in base.content.items() if key not in gone})
+    if "backbone" not in base.content or not {"stem", "stages"} & set(changes.content):
+        return base
+    written, mistakes = backbone_content(base.content["backbone"])
+    if mistakes:
+        raise listed_mistakes([(base.at(each.place), each) for each in mistakes], base.where)
+    lines = dict(base.lines)
+    if ("backbone",) in lines:
+        lines |= {(key,): lines["backbone",] for key in written}
+    return replace(base.without("backbone"), content=base.without("backbone").content | written, lines=lines)
 
 
 def _with_branches(source: Source) -> Source:

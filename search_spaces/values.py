@@ -145,7 +145,9 @@ class SpaceKeys(TypedDict, total=False):
     """A list to choose from."""
     template_sizes: Sequence[int]
     search_sizes: Sequence[int]
-    stem: Mapping[str, Any]
+    stem: Mapping[str, Any] | str
+    backbone: Mapping[str, Any]
+    """Parts of another package's network in place of stem and stages, ``{"torchvision": "resnet18", "parts": 4}``."""
     operations: Mapping[str, Choice]
     """Operations by names that candidates may use."""
     stages: Sequence[Stage] | Mapping[str | int, Stage]

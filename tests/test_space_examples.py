@@ -15,7 +15,7 @@ from lighttrack_nas.search_spaces.loading import load_space
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACES = ROOT / "examples/spaces"
-EXAMPLES = ("kernel9", "light_head", "another_backbone")
+EXAMPLES = ("kernel9", "light_head", "another_backbone", "torchvision_backbone")
 
 
 def lines_of(path: Path) -> list[str]:

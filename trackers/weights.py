@@ -84,14 +84,18 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Raises:
         InputError: Unreadable file, missing or unexpected keys, another shape or type, or values that are not finite.
     """
-    _check_readable(path)
-    try:
-        state = safetensors.torch.load_file(str(path))
-    except (safetensors.SafetensorError, OSError) as error:
-        raise InputError(f"'{path}' is no whole safetensors file: {error}") from None
+    state = _load_safetensors(path)
     check_state(network, state, str(path))
     own = network.state_dict()
     network.load_state_dict({key: tensor.to(own[key].dtype) for key, tensor in state.items()}, assign=True)
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    _check_readable(path)
+    try:
+        return safetensors.torch.load_file(str(path))
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"'{path}' is no whole safetensors file: {error}") from None
 
 
 def check_state(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
@@ -146,6 +150,35 @@ def load_torch_file(path: Path) -> Any:
         # Broken bytes end torch's reader in any of a dozen exceptions; none of them is more than a broken file.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"'{path}' is no whole PyTorch file: {reason}") from None
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file holds weights under somebody else's names: a PyTorch file, or safetensors without our header."""
+    if path.suffix != ".safetensors":
+        return True
+    try:
+        with safetensors.safe_open(str(path), framework="numpy") as file:
+            return (file.metadata() or {}).get(_FORMAT_KEY) != FORMAT
+    except (safetensors.SafetensorError, OSError):
+        return False  # reading it as one of ours says what is wrong
+
+
+def load_any_state(path: Path) -> dict[str, Tensor]:
+    """Read a network's state from safetensors or a PyTorch file, whatever its keys.
+
+    Raises:
+        InputError: See `load_torch_file`; or it holds something else than tensors by name.
+    """
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path)
+    state = load_torch_file(path)
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
+        raise InputError(
+            f"'{path}' holds no state of a network: tensors by name, as its state_dict() gives, are expected"
+        )
+    return state
 
 
 def save_torch_file(state: Mapping[str, Tensor], path: Path) -> None:

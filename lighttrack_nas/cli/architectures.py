@@ -170,18 +170,10 @@ def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
         )
 
     stem = description.stem
-    side = map_side(search, stem.stride)
-    rows: list[tuple[str, ...]] = [
-        (
-            "stem",
-            f"conv {stem.kernel}x{stem.kernel}",
-            "",
-            str(stem.channels),
-            str(stem.stride),
-            f"{side} x {side}",
-            "fixed",
-        )
-    ]
+    rows: list[tuple[str, ...]] = []
+    if stem:
+        side, conv = map_side(search, stem.stride), f"conv {stem.kernel}x{stem.kernel}"
+        rows.append(("stem", conv, "", str(stem.channels), str(stem.stride), f"{side} x {side}", "fixed"))
     rows += [row(place, str(place.channels), place.total_stride or 1) for place in blocks]
     side = map_side(search, output.total_stride or 1)
     rows.append(("correlation", "", "", str(description.fused_channels), "", f"{side} x {side}", ""))

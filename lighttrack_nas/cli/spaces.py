@@ -79,15 +79,10 @@ def _print_costs(table: CostTable) -> None:
 
 def _rows(space: Space) -> list[tuple[str, ...]]:
     description = space.description
-    rows: list[tuple[str, ...]] = [
-        (
-            "stem",
-            str(description.stem.channels),
-            str(description.stem.stride),
-            f"convolution {description.stem.kernel}",
-            "",
-        )
-    ]
+    stem = description.stem
+    rows: list[tuple[str, ...]] = []
+    if stem:
+        rows.append(("stem", str(stem.channels), str(stem.stride), f"convolution {stem.kernel}", ""))
     for index, stage in enumerate(description.stages):
         blocks = description.stage_blocks(index)
         rows.append(

@@ -100,13 +100,14 @@ def architecture_drawing(architecture: Architecture, costs: Mapping[str, int] | 
         text = names.get(value, value)
         return _Block(place.group, text, channels, kernel_of(space, value), place.is_fixed, place.label == output.label)
 
-    stem = _Block("stem", f"conv {description.stem.kernel}x{description.stem.kernel}", str(description.stem.channels))
-    row = [stem, *(block(place, str(place.channels)) for place in blocks)]
+    stem = description.stem
+    first = [_Block("stem", f"conv {stem.kernel}x{stem.kernel}", str(stem.channels))] if stem else []
+    row = [*first, *(block(place, str(place.channels)) for place in blocks)]
     search = description.search_sizes[0]
     headers = {place.group: (place.group, shape_text(search, place.total_stride or 1)) for place in blocks}
     start = INPUT_WIDTH + 0.35
     shapes: list[Shape] = inputs(space, start)
-    drawn, right = _row(row, {"stem": ("stem", shape_text(search, description.stem.stride))} | headers, start, 0.0)
+    drawn, right = _row(row, {"stem": ("stem", shape_text(search, description.stem_stride))} | headers, start, 0.0)
     shapes += drawn
     kernels = next(description.kernels(exit_) for exit_ in description.exits if exit_.name == output.label)
     compared = {"pixelwise": f"correlation\n{kernels} kernels"}.get(chosen[CORRELATION], "depthwise\ncorrelation")

@@ -107,10 +107,10 @@ class _Columns:
         self._names = operation_names(space)
 
     def backbone(self) -> list[Column]:
-        """The stem and the blocks."""
+        """The stem, if there is one, and the blocks."""
         stem = self._space.description.stem
-        first = self._fixed("stem", f"conv {stem.kernel}x{stem.kernel}", "stem", str(stem.channels))
-        return [first, *(self._choice(place, str(place.channels)) for place in backbone_places(self._space))]
+        first = [self._fixed("stem", f"conv {stem.kernel}x{stem.kernel}", "stem", str(stem.channels))] if stem else []
+        return [*first, *(self._choice(place, str(place.channels)) for place in backbone_places(self._space))]
 
     def middle(self) -> list[Column]:
         """What stands between the branches and the towers."""
@@ -178,7 +178,7 @@ def _stage_headers(space: Space) -> dict[str, tuple[str, str]]:
     headers = {
         place.group: (place.group, shape_text(search, place.total_stride or 1)) for place in backbone_places(space)
     }
-    stride = space.description.stem.stride
+    stride = space.description.stem_stride
     return {"stem": ("stem", shape_text(search, stride))} | headers
 
 

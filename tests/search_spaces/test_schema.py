@@ -85,6 +85,8 @@ SHORT_FORMS: list[Content] = [
     {"towers": {"both": TOWER, "sharing": "shared"}},
     {"towers": {"cls": TOWER, "reg": TOWER, "sharing": ["separate", "shared"]}},
     tower(tied=False, skip=False),
+    {"stem": "none"},
+    first_stage(operations={"torchvision": {"model": "resnet18", "part": 0}}),
 ]
 CHANGES: list[Content] = [
     {},
@@ -101,6 +103,8 @@ CHANGES: list[Content] = [
     {"stages": {"stage2": {"width_multipliers": [0.5, 1]}, 3: {"blocks": [2, 4]}}},
     {"towers": {"sharing": "shared"}},
     {"towers": {"both": {"tied": False}, "sharing": ["shared", "separate"]}},
+    {"backbone": {"torchvision": "resnet18", "parts": 3}},
+    {"backbone": {"parts": 3}},
 ]
 
 
@@ -152,6 +156,8 @@ MISTAKES: list[tuple[Content, str]] = [
     ({"correlation": "pixel"}, "'pixel' is not one of"),
     ({"neck_attention": 17}, "greater than the maximum of 16"),
     ({"attention": "much"}, "'much' is not one of"),
+    ({"stem": "nothing"}, "does not match"),
+    ({"backbone": {"torchvision": "resnet18", "parts": 3}}, "False schema"),
     ({"plugins": "mine.py"}, "not of type 'array'"),
     ({"template_size": [8, 64]}, "8 is less than the minimum of 16"),
     ({"template_size": [64, 64]}, "non-unique"),
@@ -176,6 +182,14 @@ def test_typical_mistakes_do_not_validate(changes: Content, said: str) -> None:
     if "plugins" not in changes:
         with pytest.raises(InputError):
             parse_space(BASE | changes, "mine")
+
+
+def test_a_backbone_stands_for_stem_and_stages() -> None:
+    rest = {key: value for key, value in BASE.items() if key not in ("stem", "stages")}
+    assert not VALIDATOR.is_valid(rest)
+    VALIDATOR.validate(rest | {"backbone": {"timm": "resnet18", "parts": 3}})
+    for backbone in ("resnet18", {"timm": "resnet18", "parts": 0}, {"tim": "resnet18", "parts": 3}, {"timm": 1}):
+        assert not VALIDATOR.is_valid(rest | {"backbone": backbone})
 
 
 def _messages(errors: Any) -> Iterator[str]:

@@ -210,7 +210,7 @@ def test_named_operations_are_choices_too() -> None:
 
 
 def test_every_key_of_a_file_is_a_keyword() -> None:
-    assert set(SpaceKeys.__annotations__) == {*SpaceDescription.model_fields, *STYLES, "extends"}
+    assert set(SpaceKeys.__annotations__) == {*SpaceDescription.model_fields, *STYLES, "extends", "backbone"}
     stage = {field for field in Stage.__dataclass_fields__}
     assert stage == {*StageDescription.model_fields, *STYLES, MULTIPLIERS}
 
