@@ -15,7 +15,7 @@ from lighttrack_nas.search_spaces.nni_adapter import BaseSuperNetModule, ModelSp
 from lighttrack_nas.search_spaces.nni_choices import Choice, read_choice
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import short
-from lighttrack_nas.trackers.wrapped_network import WrappedNetwork, stride_of
+from lighttrack_nas.trackers.wrapped_network import stride_of
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.nni_space import NniSpace
@@ -42,13 +42,17 @@ def checked_choices(space: NniSpace) -> Mapping[str, Choice]:
     return {str(label): read_choice(str(label), mutable, space.refuse) for label, mutable in leaves.items()}
 
 
-def check_networks(space: NniSpace) -> None:
+def check_networks(space: NniSpace) -> tuple[str, ...]:
     """Build the supernet and a few networks, in which every candidate stands once, and run them.
+
+    Returns:
+        Labels of choices that are no LayerChoice and no InputChoice.
 
     Raises:
         InputError: NNI cannot make the supernet, a network cannot be built or run, answers in another shape, or not as
             the supernet does on its path.
     """
+    from lighttrack_nas.search_spaces.nni_model_space import NniModelSpace
     from lighttrack_nas.search_spaces.supernet import Supernet
 
     with _failures(space, "cannot be made a supernet by NNI"):
@@ -64,6 +68,8 @@ def check_networks(space: NniSpace) -> None:
             plain.load_state_dict(network.state_dict())
         supernet.pin(architecture)
         _check_answers(space, which, network, supernet.network)
+    model = supernet.model_space
+    return tuple(model.value_choices) if isinstance(model, NniModelSpace) else ()
 
 
 def _check_labels(space: NniSpace, model: torch.nn.Module) -> None:

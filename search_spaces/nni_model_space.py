@@ -49,7 +49,8 @@ class NniModelSpace(TrackerModelSpace):
         """See `TrackerModelSpace.freeze`."""
         self.validate(sample)
         network = plain_network(self.own_space, self.own_space.architecture_of(sample), initialised=False)
-        shared = dict(_weights(self.network, "", sample))
+        with torch.random.fork_rng(devices=[]):  # NNI initialises the layers into which it cuts weights
+            shared = dict(_weights(self.network, "", sample))
         network.load_state_dict({key: shared[key].clone() for key in network.state_dict()}, assign=True)
         return network.train(self.training)
 

@@ -78,7 +78,8 @@ class NniSpace(Space):
         self.hash = self._hash()
         if not self.labels:
             self.refuse("leaves nothing to choose: every choice has one candidate")
-        check_networks(self)
+        self.value_labels: tuple[str, ...] = check_networks(self)
+        """Labels of values and depths, which path sampling trains and the differentiable strategies do not."""
         _KNOWN[self.name, self.hash] = self
 
     def refuse(self, what: str) -> NoReturn:
@@ -125,8 +126,8 @@ class NniSpace(Space):
             InputError: Always.
         """
         self.refuse(
-            "is NNI's, and declares no stages, blocks and towers, which this needs; with it work train-supernet, search "
-            "and front, costs and describe, retrain, track, evaluate and compare"
+            "is NNI's, and declares no stages, blocks and towers, which this needs; with it work train-supernet, "
+            "search and front, costs and describe, retrain, track, evaluate and compare"
         )
 
     @property
@@ -140,7 +141,7 @@ class NniSpace(Space):
         return self._search_sizes
 
     @property
-    def size(self) -> SpaceSize:  # type: ignore[override]
+    def size(self) -> SpaceSize:
         """See `Space.size`; every combination of labels counts as a network."""
         count = math.prod(map(len, self.labels.values()))
         return SpaceSize(labels=count, networks=count)
@@ -215,6 +216,14 @@ class NniSpace(Space):
         self.require(architecture)
         return plain_network(self, architecture)
 
+    def part(self, name: str) -> Any:
+        """An attribute of the class, or else of what it builds, such as a module; None where there is no such."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            network: Any = self.network(self.architecture({label: names[0] for label, names in self.labels.items()}))
+        return getattr(network.own, name, None)
+
     def model_space(self) -> TrackerModelSpace:
         """Build the class, wrapped so that NNI's strategies, `freeze` and the supernet find the network in it."""
         from lighttrack_nas.search_spaces.nni_model_space import NniModelSpace
@@ -246,8 +255,8 @@ def load_nni_space(source: str) -> NniSpace:
         )
     found = vars(module).get(name)
     if not isinstance(found, type):
-        classes = ", ".join(_model_spaces(module)) or "none"
-        raise InputError(f"space '{source}': '{file}' has no class '{name}'; model spaces there: {classes}")
+        there = ", ".join(_model_spaces(module)) or "none"
+        raise InputError(f"space '{source}': '{file}' has no class '{name}'; model spaces there: {there}")
     return NniSpace(found)
 
 
@@ -265,17 +274,17 @@ def known_space(record: Mapping[str, Any], where: str) -> NniSpace:
     if (name, wanted) in _KNOWN:
         return _KNOWN[str(name), str(wanted)]
     changed = ""
-    sizes = {key: record.get(key) for key in ("template_size", "search_sizes", "stride")}
+    sizes: dict[str, Any] = {key: record.get(key) for key in ("template_size", "search_sizes", "stride")}
     for file in named_plugins():
         found = vars(_run(file, VARIABLE)).get(str(name))
         if isinstance(found, type) and found.__name__ == name:
-            made = NniSpace(found, **sizes)  # type: ignore[arg-type]  # checked there
+            made = NniSpace(found, **sizes)
             if made.hash == wanted:
                 return made
             changed = f"; that of '{file}' is another ({made.hash}): the file has changed since"
     raise InputError(
-        f"{where}: is of NNI's model space '{name}' ({wanted}), whose class is not known here: load the space first, or "
-        f"name its Python file in {VARIABLE}{changed}"
+        f"{where}: is of NNI's model space '{name}' ({wanted}), whose class is not known here: load the space "
+        f"first, or name its Python file in {VARIABLE}{changed}"
     )
 
 

@@ -55,13 +55,13 @@ def describe_architecture(source: str, space: str | None, costs: bool, drawing: 
 
 def random(space: str, number: int, seed: int, macs_uniform: bool, constraints: Sequence[str], as_json: bool) -> None:
     """List random networks of a space."""
-    from lighttrack_nas.cost_analysis import cost_constraints, load_cost_table
+    from lighttrack_nas.cost_analysis import cost_constraints, load_costing
     from lighttrack_nas.samples import random_networks
     from lighttrack_nas.search_spaces.loading import load_space
 
     found = load_space(space)
     cost_constraints(constraints, with_latency=False)  # before the work
-    table = load_cost_table(found)
+    table = load_costing(found)
     drawn = random_networks(table, number, seed=seed, macs_uniform=macs_uniform, constraints=constraints)
     _list([(architecture, table.costs(architecture), {}) for architecture in drawn], as_json)
 
@@ -76,9 +76,9 @@ def mutate(source: str, space: str | None, number: int | None, seed: int, everyo
     if wanted > len(around):
         raise InputError(f"--number {wanted}: '{source}' has {len(around)} neighbours; ask for fewer, or --all")
     picked = sorted(np.random.default_rng(seed).permutation(len(around))[:wanted].tolist())
-    from lighttrack_nas.cost_analysis import load_cost_table
+    from lighttrack_nas.cost_analysis import load_costing
 
-    table = load_cost_table(architecture.space)
+    table = load_costing(architecture.space)
     rows = [around[index] for index in picked]
     _list(
         [

@@ -25,7 +25,7 @@ class Small(ModelSpace):
                 "stem": block(3, 8, 3, 4),
                 "first": LayerChoice({"k3": block(8, 8, 3, 2), "k5": block(8, 8, 5, 2)}, label="first"),
                 "second": LayerChoice([block(8, 16, 3, 2), block(8, 16, 1, 2), block(8, 16, 5, 2)], label="second"),
-                "deep": Repeat(lambda index: block(16, 16, 3, 1), nni.choice("depth", [1, 2]), label="depth"),
+                "deep": Repeat(lambda index: block(16, 16, 3, 1), nni.choice("depth", [1, 2])),
             }
         )
         self.way = InputChoice(2, n_chosen=1, label="way")
