@@ -186,7 +186,7 @@ def load_cost_table(space: Space, search_size: int | None = None) -> CostTable:
     if isinstance(space, NniSpace):
         space.refuse(
             "is NNI's, of whose parts nobody knows the costs: each network is built and counted, by `costs "
-            "ARCHITECTURE`, `costs --sample` and `random`, or MeasuredCosts"
+            "ARCHITECTURE`, `costs --sample` and `random`, or `load_costing`"
         )
     table = CostTable(space, search_size, warn=lambda text: print(f"note: {text}", file=sys.stderr))
     if not table.load():

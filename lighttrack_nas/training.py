@@ -299,8 +299,8 @@ def _macs_paths(space: Space) -> MacsPaths:
     """
     if isinstance(space, NniSpace):
         space.refuse(
-            "is NNI's, of whose MACs only those of single networks are known, so that one-shot strategies 'macs-uniform' "
-            "and 'sandwich' cannot draw by them: take 'spos'"
+            "is NNI's, whose networks' MACs are known one by one only, so that one-shot strategies 'macs-uniform' and "
+            "'sandwich' cannot draw by them: take 'spos'"
         )
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
     from lighttrack_nas.cost_analysis import load_cost_table

@@ -128,8 +128,8 @@ def _checked_stride(space: NniSpace, which: str, side: int, answers: Any) -> int
     cells = shapes[0][-1] if shapes and len(shapes[0]) == 4 else 0
     if not cells or [*map(tuple, shapes)] != [(_BATCH, 1, cells, cells), (_BATCH, 4, cells, cells)]:
         space.refuse(
-            f"{which}: track gives {_shape(answers)} for search crops of {side} pixels, expected logits ({_BATCH}, 1, n, "
-            f"n) and distances ({_BATCH}, 4, n, n)"
+            f"{which}: track gives {_shape(answers)} for search crops of {side} pixels, expected logits "
+            f"({_BATCH}, 1, n, n) and distances ({_BATCH}, 4, n, n)"
         )
     stride = stride_of(side, cells)
     if not stride:

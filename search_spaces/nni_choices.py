@@ -57,8 +57,8 @@ def read_choice(label: str, mutable: Any, refuse: Refuse) -> Choice:
 
     if not _LABEL.fullmatch(label):
         refuse(
-            f"has the label {short(label)}: expected letters, digits, '_', '.', '/', ':' and '-', 100 at most, the first a "
-            "letter or digit"
+            f"has the label {short(label)}: expected letters, digits and _./:-, 100 at most, the first a letter or "
+            "digit"
         )
     if isinstance(mutable, CategoricalMultiple):
         if mutable.n_chosen != 1:
