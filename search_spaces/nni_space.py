@@ -270,21 +270,21 @@ def known_space(record: Mapping[str, Any], where: str) -> NniSpace:
     Raises:
         InputError: Nobody has named the class's file, or it has changed since.
     """
-    name, wanted = record.get("nni_model_space"), record.get("hash")
+    name, wanted = str(record.get("nni_model_space")), str(record.get("hash"))
     if (name, wanted) in _KNOWN:
-        return _KNOWN[str(name), str(wanted)]
+        return _KNOWN[name, wanted]
     changed = ""
     sizes: dict[str, Any] = {key: record.get(key) for key in ("template_size", "search_sizes", "stride")}
     for file in named_plugins():
-        found = vars(_run(file, VARIABLE)).get(str(name))
+        found = vars(_run(file, VARIABLE)).get(name)
         if isinstance(found, type) and found.__name__ == name:
             made = NniSpace(found, **sizes)
             if made.hash == wanted:
                 return made
             changed = f"; that of '{file}' is another ({made.hash}): the file has changed since"
     raise InputError(
-        f"{where}: is of NNI's model space '{name}' ({wanted}), whose class is not known here: load the space "
-        f"first, or name its Python file in {VARIABLE}{changed}"
+        f"{where}: is of NNI's model space '{name[:99]}' ({wanted[:99]}), whose class is not known here: load the "
+        f"space first, or name its Python file in {VARIABLE}{changed}"
     )
 
 

@@ -22,7 +22,7 @@ def describe_nni_space(space: NniSpace, costs: bool, drawing: Path | None, as_js
     """
     if costs:
         space.refuse(
-            f"is NNI's, of whose places nobody knows the costs: see `lighttrack-nas random` and `costs --sample N`, "
+            "is NNI's, of whose places nobody knows the costs: see `lighttrack-nas random` and `costs --sample N`, "
             "which count whole networks"
         )
     if drawing is not None:
