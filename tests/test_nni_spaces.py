@@ -1,6 +1,7 @@
 """From a model space that was written against NNI alone to a tracker: in Python, and by the commands."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import torch
 
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.measured_costs import MeasuredCosts, costing
-from lighttrack_nas.cli import main
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.pairs.pair import Pair
@@ -192,7 +192,7 @@ def test_a_found_network_is_trained_saved_and_tracks(
 def test_it_is_exported(small: ltn.Space, tmp_path: Path) -> None:
     architecture = small.sample(np.random.default_rng(4))
     ltn.save_model(small.network(architecture), architecture, tmp_path / "model.safetensors")
-    export = ltn.export_model(tmp_path / "model.safetensors", tmp_path / "out", format="torch")
+    export = ltn.export_model(tmp_path / "model.safetensors", tmp_path / "out", format="torch-export")
     assert export is not None
     assert ltn.load_tracker(tmp_path / "out").network.stride == 16
 
@@ -202,33 +202,22 @@ def test_a_configuration_names_a_class_beside_it(tmp_path: Path) -> None:
     assert load_config(tmp_path / "chain.yaml").space == f"{tmp_path}/mine.py:My"
 
 
-def test_commands_in_a_plainer_form(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, shown, _ = run(capsys, "describe", SMALL)
-    assert code == 0
+def test_commands_in_a_plainer_form(run: Callable[..., Any], tmp_path: Path) -> None:
+    shown = run("describe", SMALL).out
     assert "second  0, 1, 2" in shown
     assert "label combinations: 48" in shown
-    assert json.loads(run(capsys, "describe", SMALL, "--json")[1])["size"]["networks"] == 48
-    code, shown, _ = run(capsys, "random", SMALL, "--number", "3", "--json")
-    assert code == 0
-    lines = shown.splitlines()
+    assert json.loads(run("describe", SMALL, "--json").out)["size"]["networks"] == 48
+    lines = run("random", SMALL, "--number", "3", "--json").out.splitlines()
     assert len({json.loads(line)["network"] for line in lines}) == 3
     (tmp_path / "one.json").write_text(lines[0])
     (tmp_path / "two.json").write_text(lines[1])
-    one, two = (str(tmp_path / f"{name}.json") for name in ("one", "two"))
-    code, shown, _ = run(capsys, "costs", one, "--space", SMALL)
-    assert code == 0
-    assert "one tracked frame" in shown
-    code, shown, _ = run(capsys, "costs", "--space", SMALL, "--sample", "3", "--where", "macs <= 1M")
-    assert code == 0
-    assert "exactly, of the whole space" not in shown
-    code, shown, _ = run(capsys, "describe", "--architecture", one, "--space", SMALL, "--costs")
-    assert code == 0
-    assert "M MACs a tracked frame" in shown
-    code, shown, _ = run(capsys, "mutate", one, "--space", SMALL, "--all")
-    assert code == 0
-    assert "first: k" in shown
-    code, shown, _ = run(capsys, "diff", one, two, "--space", SMALL)
-    assert code == 0
+    assert "one tracked frame" in run("costs", "one.json", "--space", SMALL).out
+    sampled = run("costs", "--space", SMALL, "--sample", "3", "--where", "macs <= 1M")
+    assert sampled.code == 0
+    assert "exactly, of the whole space" not in sampled.out
+    assert "M MACs a tracked frame" in run("describe", SMALL, "--architecture", "one.json", "--costs").out
+    assert "first: k" in run("mutate", "one.json", "--space", SMALL, "--all").out
+    assert "first" in run("diff", "one.json", "two.json", "--space", SMALL, "--all").out
 
 
 @pytest.mark.parametrize(
@@ -242,24 +231,23 @@ def test_commands_in_a_plainer_form(capsys: pytest.CaptureFixture[str], tmp_path
         (("costs", "back_0", "--space", SMALL), "has no official codes"),
     ],
 )
-def test_commands_that_refuse(words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, said = run(capsys, *words)
-    assert code != 0
-    assert message in said
-    assert "Traceback" not in said
+def test_commands_that_refuse(words: tuple[str, ...], message: str, run: Callable[..., Any]) -> None:
+    done = run(*words)
+    assert done.code != 0
+    assert message in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.slow
 def test_the_example_goes_from_a_class_to_a_front(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = EXAMPLE.read_text().splitlines()
     assert len(lines) <= 60
-    assert not any("lighttrack_nas" in line for line in lines)
-    chain = str(ROOT / "examples/spaces/chain.yaml")
+    assert not any("import lighttrack_nas" in line for line in lines)
     changes = [
         "space=nni_model_space/space.py:Small",
-        f"output={tmp_path / 'run'}",
+        "output=run",
         "supernet.training.steps=3",
         "supernet.training.batch_size=4",
         "search.trials=6",
@@ -271,11 +259,10 @@ def test_the_example_goes_from_a_class_to_a_front(
     ]
     sets = [word for change in changes for word in ("--set", change)]
     for command in ("train-supernet", "search", "retrain", "tune-tracker"):
-        code, _, said = run(capsys, command, chain, *sets)
-        assert code == 0, said
+        done = run(command, EXAMPLE.parent.parent / "chain.yaml", *sets)
+        assert done.code == 0, done.err
     assert (tmp_path / "run/search/front.csv").is_file()
     monkeypatch.setenv("LIGHTTRACK_NAS_PLUGINS", str(EXAMPLE))
-    model = str(tmp_path / "run/retrain/model.safetensors")
-    code, shown, said = run(capsys, "costs", model)
-    assert code == 0, said
-    assert "one tracked frame" in shown
+    done = run("costs", "run/retrain/model.safetensors")
+    assert done.code == 0, done.err
+    assert "one tracked frame" in done.out
