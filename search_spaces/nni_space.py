@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.counting import SpaceSize
 from lighttrack_nas.search_spaces.plugins import VARIABLE, is_plugin, load_plugin, named_plugins
-from lighttrack_nas.search_spaces.space import Space, SpaceSize
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import short
 
@@ -75,6 +76,9 @@ class NniSpace(Space):
         """NNI's choices by label, those of one candidate too."""
         self.candidates = MappingProxyType({label: choice.names for label, choice in self.choices.items()})
         self.labels = MappingProxyType({label: names for label, names in self.candidates.items() if len(names) > 1})
+        # Nobody knows which choices lie on no path, or which are sizes.
+        self.conditions = {}
+        self.input_choices = self.size_choices = frozenset()
         self.hash = self._hash()
         if not self.labels:
             self.refuse("leaves nothing to choose: every choice has one candidate")
@@ -171,10 +175,6 @@ class NniSpace(Space):
     def canonical(self, architecture: Architecture) -> Architecture:
         """The architecture itself."""
         return architecture
-
-    def dead_labels(self, architecture: Architecture) -> set[str]:
-        """None: nobody knows which choices lie on no path."""
-        return set()
 
     def blocks_up_to(self, output: str) -> tuple[str, ...]:
         """Refused: there are no blocks.
