@@ -9,7 +9,7 @@ from typing import Any
 from lighttrack_nas.config import Config
 from lighttrack_nas.config_data import Videos
 from lighttrack_nas.config_parts import checked
-from lighttrack_nas.search_spaces.nni_space import is_nni_source
+from lighttrack_nas.search_spaces.nni_files import is_nni_source
 from lighttrack_nas.strategies.search.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.generator.sets import GENERATED_SETS

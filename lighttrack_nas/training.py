@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lighttrack_nas.backbones import backbone_of, require_backbone
 from lighttrack_nas.benchmarks.results import write_run_record
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.models import load_model, save_model
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotStrategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.trackers.losses import LossSettings
-    from lighttrack_nas.trackers.network import SiameseNetwork
     from lighttrack_nas.trackers.pairs.pair import PairSource
     from lighttrack_nas.trackers.targets import TargetSettings
 
@@ -160,7 +160,7 @@ def train_supernet(
         raise InputError(f"start from supernet '{start_from}' or from backbone '{backbone}', not from both")
     if isinstance(strategy, str):
         strategy = one_shot_strategy(strategy)
-    _require_backbone(space, settings)
+    require_backbone(space, settings)
     task = _tracking_task(pairs, settings, targets, losses)
     about = (
         _record("train-supernet", space, settings, record)
@@ -180,7 +180,7 @@ def train_supernet(
         _start_from(model.network.backbone, Path(backbone), space)
     if start_from is not None and not (output / CHECKPOINT).exists():
         save_report(take_weights(model, load_supernet(supernet_file(start_from)).model_space), output)
-    report = fit(model, _backbone_of(model.network), task, settings, output, plan=plan, progress=progress)
+    report = fit(model, backbone_of(model.network), task, settings, output, plan=plan, progress=progress)
     distribution = learnt_distribution(space, model)
     if distribution is not None:
         # Before the supernet's: where that is, this is.
@@ -227,7 +227,7 @@ def retrain(
     from lighttrack_nas.strategies.one_shot.fit import fit
 
     output = Path(output)
-    _require_backbone(architecture.space, settings)
+    require_backbone(architecture.space, settings)
     task = _tracking_task(pairs, settings, targets, losses)
     about = (
         _record("retrain", architecture.space, settings, record)
@@ -247,7 +247,7 @@ def retrain(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
                 network = architecture.space.network(architecture)
-        report = fit(network, _backbone_of(network), task, settings, output, progress=progress)
+        report = fit(network, backbone_of(network), task, settings, output, progress=progress)
         stored = hyper_parameters or HyperParameters(exact_crops=True)
         save_model(network, architecture, file, hyper_parameters=stored, provenance=about | _outcome(report))
     return load_model(file)
@@ -309,33 +309,6 @@ def _macs_paths(space: Space) -> MacsPaths:
     table = load_cost_table(space)
     ends = table.extremes("macs")
     return MacsPaths(MacsSampler(table).sample, ends.cheapest, ends.dearest)
-
-
-def _require_backbone(space: Space, settings: TrainingSettings) -> None:
-    """Check that somebody's own networks say which part is the backbone, where the settings treat that apart.
-
-    Raises:
-        InputError: They do not.
-    """
-    from torch import nn
-
-    apart = [name for name, usual in (("backbone_rate", 1), ("backbone_frozen", 0)) if getattr(settings, name) != usual]
-    if apart and isinstance(space, NniSpace) and not isinstance(space.part("backbone"), nn.Module):
-        space.refuse(
-            f"does not say which part is its backbone, and training has {' and '.join(apart)}: call a module of it "
-            "'backbone', or leave the setting out"
-        )
-
-
-def _backbone_of(network: SiameseNetwork) -> nn.Module:
-    """The part that may be frozen and learn at a rate of its own; an empty one where nobody says which that is."""
-    from torch import nn
-
-    from lighttrack_nas.trackers.wrapped_network import WrappedNetwork
-
-    own = network.own if isinstance(network, WrappedNetwork) else network
-    found = getattr(own, "backbone", None)
-    return found if isinstance(found, nn.Module) else nn.Module()
 
 
 def _start_from(backbone: nn.Module, file: Path, space: Space) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
 from lighttrack_nas.search_spaces.mistakes import listed_mistakes, mistakes_of
-from lighttrack_nas.search_spaces.nni_space import is_nni_source, known_space, load_nni_space
+from lighttrack_nas.search_spaces.nni_files import is_nni_source, known_space, load_nni_space
 from lighttrack_nas.search_spaces.plugins import load_plugins
 from lighttrack_nas.search_spaces.resolving import resolved
 from lighttrack_nas.search_spaces.several import written_key

@@ -66,6 +66,8 @@ def check_networks(space: NniSpace) -> tuple[str, ...]:
             network = supernet.extract(architecture)
         with _failures(space, f"{which}: the network has other weights than its part of the supernet"):
             plain.load_state_dict(network.state_dict())
+        if not any(parameter.requires_grad for parameter in plain.parameters()):
+            space.refuse(f"{which}: its network has no weights to train")
         supernet.pin(architecture)
         _check_answers(space, which, network, supernet.network)
     model = supernet.model_space

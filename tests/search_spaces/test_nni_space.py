@@ -270,6 +270,11 @@ MISTAKES = {
         f"{HEAD}; self.more = MutableConv2d(4, 4, 1, bias=nni.choice('bias', [True, False]))",
         "cannot be made a supernet by NNI: TypeError",
     ),
+    "no weights": (
+        'nn.Conv2d(3, 4, 8, 8), "b": nn.Conv2d(3, 4, 8, 8)}, label="stem")\n        self.head = nn.Conv2d(4, 5, 1)',
+        'nn.AvgPool2d(8), "b": nn.MaxPool2d(8)}, label="stem"); self.head = lambda x: x[:, :1].repeat(1, 5, 1, 1)',
+        "its network has no weights to train",
+    ),
     "template fails": ("self.stem(image)", "self.stem(image)[:, :, 9]", r"template fails on \(2, 3, 32, 32\)"),
     "track fails": (
         "self.head(self.stem",
