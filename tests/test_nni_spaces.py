@@ -184,7 +184,7 @@ def test_a_found_network_is_trained_saved_and_tracks(
     assert np.isfinite(box).all()
     assert 0 <= score <= 1
     other = next(iter(ltn.neighbours(architecture))).architecture
-    with pytest.raises(InputError, match="holds weights of another architecture: at 'first' it has"):
+    with pytest.raises(InputError, match="holds weights of another architecture: at 'width' it has"):
         ltn.build_tracker(other, file)
 
 

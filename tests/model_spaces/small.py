@@ -29,7 +29,7 @@ class Small(ModelSpace):
             }
         )
         self.way = InputChoice(2, n_chosen=1, label="way")
-        width = nni.choice("width", [8, 16])
+        width = self.add_mutable(nni.choice("width", [8, 16]))
         self.fused = MutableConv2d(in_channels=16 + 1, out_channels=width, kernel_size=3, padding=1)
         self.norm = MutableBatchNorm2d(num_features=width)
         self.head = MutableConv2d(in_channels=width, out_channels=5, kernel_size=1)
