@@ -97,7 +97,7 @@ def _made_of(space: Space, search_size: int | None) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "space_hash": space.hash,
-        "template_size": space.description.template_size,
+        "template_size": space.template_size,
         "search_size": search_size,
         "counter": f"{COUNTER} {version(COUNTER)}",
         "torch": version("torch"),

@@ -14,6 +14,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork, TemplateBranch, TrackBranch
 from lighttrack_nas.trackers.reparameterise import reparameterise
+from lighttrack_nas.trackers.wrapped_network import WrappedNetwork
 
 SMALLEST_CROP, LARGEST_CROP = 16, 2048
 """Sides of a crop, pixels, as a space may declare them."""
@@ -39,7 +40,7 @@ _FREE = {
     "aten::exp",
     "aten::clamp",
 }
-PARTS = {
+PARTS: dict[str, tuple[str, ...]] = {
     "backbone": ("backbone",),
     "neck": ("necks",),
     "fusion": ("fusions",),
@@ -58,7 +59,8 @@ class Costs:
         macs: Multiply-adds of one tracked frame: the search branch, the template's features given. This is what the
             paper calls FLOPs (530 M for LightTrack-Mobile).
         macs_template: Multiply-adds of the template branch, paid once a target.
-        parts: Parameters and MACs by part: backbone, neck, fusion, cls_head, reg_head.
+        parts: Parameters and MACs by part: backbone, neck, fusion, cls_head, reg_head; of a network of somebody's own,
+            by its own modules.
         search_size: Side of the search crop counted with, pixels.
         template_size: Side of the template crop counted with, pixels.
         uncounted: Operations that the counter does not know, with their number; empty is good.
@@ -115,7 +117,7 @@ def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | Non
             module.training = training
     by_module = track.by_module()
     there = {name for name, _ in network.named_modules()}
-    parts = {part: [name for name in names if name in there] for part, names in PARTS.items()}
+    parts = {part: [name for name in names if name in there] for part, names in _parts_of(network).items()}
     return Costs(
         params=parameters_of(network),
         macs=int(track.total()),
@@ -156,10 +158,17 @@ def _with_zeros(architecture: Architecture) -> SiameseNetwork:
     """Build without drawing weights, so that torch's generator stays where it is: counting needs shapes alone."""
     with torch.device("meta"):
         network = architecture.space.network(architecture)
-    network.to_empty(device="cpu")
+    if any(tensor.is_meta for tensor in network.state_dict().values()):  # somebody's own builds on the CPU
+        network.to_empty(device="cpu")
     for tensor in network.state_dict().values():
         tensor.zero_()
     return network
+
+
+def _parts_of(network: SiameseNetwork) -> dict[str, tuple[str, ...]]:
+    if isinstance(network, WrappedNetwork):
+        return {name: (f"own.{name}",) for name, _ in network.own.named_children()}
+    return PARTS
 
 
 def count_operations(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from lighttrack_nas.benchmarks.calibration import recalibrate
-from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.latency import LatencySettings, checked_device, measure_in_turns, measure_latency
 from lighttrack_nas.benchmarks.latency_table import LatencyTable
+from lighttrack_nas.benchmarks.measured_costs import costing
 from lighttrack_nas.benchmarks.network_scorer import SCORES, NetworkScorer, tensor_batches
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.supernet import Supernet
@@ -110,7 +110,7 @@ class SupernetEvaluator:
             raise InputError("sequences: none has a box after its first frame, so that there is no overlap to measure")
         self.supernet = supernet
         self.space = supernet.space
-        self.table = CostTable(self.space)
+        self.table = costing(self.space)
         self.sequences = tuple(sequences)
         self._calibration_source = calibration_pairs
         self._quick_source = quick_pairs

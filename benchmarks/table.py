@@ -140,7 +140,7 @@ class BenchmarkTable:
         rows = self._csv()
         about = {
             "format": _FORMAT,
-            "space": self.space.description.model_dump(mode="json"),
+            "space": self.space.record(),
             "space_hash": self.space.hash,
             "rows": len(self),
             "complete": self.complete,

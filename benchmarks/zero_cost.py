@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
+from lighttrack_nas.benchmarks.measured_costs import costing
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.space import Space
@@ -52,7 +52,7 @@ class ZeroCostEvaluator:
         if inputs < 2:
             raise InputError(f"inputs: expected 2 or more, got {inputs}")
         self.space = space
-        self.table = CostTable(space)
+        self.table = costing(space)
         self._seed = seed
         self._inputs = inputs
 
@@ -68,11 +68,13 @@ class ZeroCostEvaluator:
         """
         for name in names:
             checked_name(name, (_MEASURED,), "measurement")
+        space, size, sides = self.space, self.space.template_size, self.space.search_sizes
+        if TEMPLATE_SIZE in space.size_choices:
+            size = int(architecture.choices[TEMPLATE_SIZE])
+            sides = space.description.search_sizes_of(size)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(self._seed)
-            sizes = self.space.description
-            size = int(architecture.choices.get(TEMPLATE_SIZE, sizes.template_size))
-            template, search = (torch.randn(self._inputs, 3, s, s) for s in (size, sizes.search_sizes_of(size)[0]))
+            template, search = (torch.randn(self._inputs, 3, side, side) for side in (size, sides[0]))
             # The batch's statistics normalise: fresh running ones would not.
             network = self.space.network(architecture).train()
             return {_MEASURED: separation(network, template, search)}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.comparisons import Comparison
     from lighttrack_nas.config import Config
     from lighttrack_nas.config_files import load_config
-    from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, space_costs
+    from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, load_costing, space_costs
     from lighttrack_nas.drawings.architectures import draw_architecture
     from lighttrack_nas.drawings.spaces import draw_space
     from lighttrack_nas.exporting import Export, export_model
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.loading import load_space, preset_names
     from lighttrack_nas.search_spaces.migration import fit_architecture
     from lighttrack_nas.search_spaces.neighbours import Neighbour, neighbours
+    from lighttrack_nas.search_spaces.nni_space import NniSpace
     from lighttrack_nas.search_spaces.operation_registry import operation
     from lighttrack_nas.search_spaces.space import Space
     from lighttrack_nas.search_spaces.supernet import Supernet
@@ -119,6 +120,7 @@ _HOMES = {
     "Model": "models",
     "NSGA2": "strategies.search.nsga2",
     "NSGA3": "strategies.search.nsga3",
+    "NniSpace": "search_spaces.nni_space",
     "Neighbour": "search_spaces.neighbours",
     "OptunaAlgorithm": "strategies.search.optuna_algorithm",
     "PairSettings": "trackers.pairs.settings",
@@ -160,6 +162,7 @@ _HOMES = {
     "load_comparison": "comparison_config",
     "load_config": "config_files",
     "load_cost_table": "cost_analysis",
+    "load_costing": "cost_analysis",
     "load_model": "models",
     "load_space": "search_spaces.loading",
     "load_supernet": "supernets",
@@ -221,6 +224,7 @@ __all__ = [
     "Mixture",
     "Model",
     "Neighbour",
+    "NniSpace",
     "OptunaAlgorithm",
     "PairSettings",
     "RandomSearch",
@@ -260,6 +264,7 @@ __all__ = [
     "load_comparison",
     "load_config",
     "load_cost_table",
+    "load_costing",
     "load_model",
     "load_space",
     "load_supernet",

@@ -41,7 +41,7 @@ def find_architecture(
         text = read_text(path, "architecture file")
         named = str(parse_architecture(text, source)["space"])
         if space is None and named not in preset_names():
-            raise InputError(f"'{source}' is of space '{named}', which is no preset: give the space's YAML file")
+            raise InputError(f"'{source}' is of space '{named}', which is no preset: give the space's file")
         return _read(text, source, load_space(space or named), say)
     if not source.startswith("back_"):
         raise InputError(

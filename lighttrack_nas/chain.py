@@ -205,6 +205,7 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     prepare_torch(config)
     file = config.folder("retrain") / MODEL_FILE
     _require(file, "retrain")
+    load_space(config.space)  # whose Python files the model may need
     model = load_model(file)
     sequences = read_videos(config.validation, config.folder("generated"))
     with progress("tuning", config.tuning.trials, "sets") as advance:

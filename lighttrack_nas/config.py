@@ -108,7 +108,7 @@ class Config(Part):
     """Everything that the commands of the chain need; each reads its part.
 
     Attributes:
-        space: A preset's name or a YAML file.
+        space: A preset's name, a YAML file, or a class of NNI's `ModelSpace` in a Python file, FILE.py:CLASS.
         output: Folder of the run; every command works in a folder of its own inside.
         seed: Of all that is random.
         device: "cpu" or "cuda", for training, scoring and tuning; of several GPUs CUDA_VISIBLE_DEVICES chooses.

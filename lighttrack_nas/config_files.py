@@ -9,6 +9,7 @@ from typing import Any
 from lighttrack_nas.config import Config
 from lighttrack_nas.config_data import Videos
 from lighttrack_nas.config_parts import checked
+from lighttrack_nas.search_spaces.nni_files import is_nni_source
 from lighttrack_nas.strategies.search.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.generator.sets import GENERATED_SETS
@@ -32,7 +33,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
     where = "configuration" if path is None else f"configuration '{path}'"
     content = read_with_overrides(path, overrides, where, "space, data, search")
     space = content.get("space")
-    if path is not None and isinstance(space, str) and space.endswith((".yaml", ".yml")):
+    if path is not None and isinstance(space, str) and (space.endswith((".yaml", ".yml")) or is_nni_source(space)):
         # A space beside the configuration is found wherever the command is called from.
         content["space"] = str(Path(path).parent / space)
     config: Config = checked(Config, content, where)

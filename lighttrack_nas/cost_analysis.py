@@ -15,11 +15,13 @@ import pandas as pd
 
 from lighttrack_nas.benchmarks.cost_table import CostTable, Extremes
 from lighttrack_nas.benchmarks.costs import CONVENTION, COUNTER
+from lighttrack_nas.benchmarks.measured_costs import Costing, MeasuredCosts
 from lighttrack_nas.environment import versions
 from lighttrack_nas.findings import wilson
 from lighttrack_nas.progress import progress
 from lighttrack_nas.results import official_codes
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.objectives import Constraint, parse_constraints
 from lighttrack_nas.trackers.errors import InputError
@@ -62,11 +64,11 @@ class SpaceCosts:
         indices: ``(N, labels)``, the drawn candidates' numbers, as `CostTable.bulk_indices` takes them.
         samples: A row a drawn architecture: macs, params, macs_template, and latency_ms where it was asked for.
         constraints: What was asked of them.
-        extremes: By each of `EXACT`, the cheapest and the dearest architecture.
+        extremes: By each of `EXACT`, the cheapest and the dearest architecture; empty where no table of parts tells.
         latency: What latency_ms was predicted by; None where it was not asked for.
     """
 
-    table: CostTable
+    table: Costing
     seed: int
     indices: np.ndarray
     samples: pd.DataFrame
@@ -120,7 +122,7 @@ class SpaceCosts:
             "space": space.name,
             "space_hash": space.hash,
             "search_size": self.table.search_size,
-            "template_size": space.description.template_size,
+            "template_size": space.template_size,
             "sample": len(self.samples),
             "seed": self.seed,
             "drawn": "every candidate of every label equally likely",
@@ -168,8 +170,24 @@ class SpaceCosts:
         return {**self.table.costs(architecture), "code": code or None, "choices": dict(architecture.choices)}
 
 
+def load_costing(space: Space, search_size: int | None = None) -> Costing:
+    """What knows a space's costs: `load_cost_table`, or of an `NniSpace` a count of each network when it is asked."""
+    if isinstance(space, NniSpace):
+        return MeasuredCosts(space, search_size)
+    return load_cost_table(space, search_size)
+
+
 def load_cost_table(space: Space, search_size: int | None = None) -> CostTable:
-    """A space's cost table, counted or read from the user's cache; a count shows its progress on standard error."""
+    """A space's cost table, counted or read from the user's cache; a count shows its progress on standard error.
+
+    Raises:
+        InputError: The space is an `NniSpace`, whose parts nobody knows.
+    """
+    if isinstance(space, NniSpace):
+        space.refuse(
+            "is NNI's, of whose parts nobody knows the costs: each network is built and counted, by `costs "
+            "ARCHITECTURE`, `costs --sample` and `random`, or `load_costing`"
+        )
     table = CostTable(space, search_size, warn=lambda text: print(f"note: {text}", file=sys.stderr))
     if not table.load():
         with progress("counting costs", table.steps, "parts") as advance:
@@ -198,7 +216,7 @@ def cost_constraints(
 
 
 def space_costs(
-    table: CostTable,
+    table: Costing,
     sample: int,
     *,
     seed: int = 0,
@@ -222,7 +240,7 @@ def space_costs(
         raise InputError(f"sample: at least 1 architecture expected, got {sample}")
     parsed = cost_constraints(constraints, with_latency=latency is not None)
     space = table.space
-    timed = space.description.search_sizes[0]
+    timed = space.search_sizes[0]
     if latency is not None and table.search_size != timed:
         raise InputError(
             f"latency tables are of the space's smaller search size, {timed}: leave out the search size "
@@ -237,7 +255,7 @@ def space_costs(
             for row in indices.tolist()
         ]
         samples["latency_ms"] = latency.predict(drawn)
-    extremes = {name: table.extremes(name) for name in EXACT}
+    extremes = {} if isinstance(table, MeasuredCosts) else {name: table.extremes(name) for name in EXACT}
     return SpaceCosts(table, seed, indices, samples, parsed, extremes, latency)
 
 

@@ -75,7 +75,7 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
         InputError: A data set cannot be read, holds nothing to train on, or a setting is impossible.
     """
     data = config.data
-    template_size, search_size = space.description.template_size, space.description.search_sizes[0]
+    template_size, search_size = space.template_size, space.search_sizes[0]
     settings = pair_settings(data.recipe, template_size, search_size, **data.pairs)
     mixed: list[tuple[float, PairSource]] = []
     shots: list[Shot] = []
@@ -111,8 +111,8 @@ def validation_pairs(space: Space, sequences: list[Sequence]) -> PairSource:
         InputError: The sequences hold no pair.
     """
     settings = PairSettings(
-        template_size=space.description.template_size,
-        search_size=space.description.search_sizes[0],
+        template_size=space.template_size,
+        search_size=space.search_sizes[0],
         template_shift=0.0,
         template_stretch=0.0,
         search_shift=0.1,

@@ -219,7 +219,7 @@ def _description(model: Model, plan: Plan, folder: Path, source: str) -> dict[st
         "hyper_parameters": plan.hyper_parameters.to_dict(),
         "architecture": json.loads(architecture.to_json()),
         "code": code,
-        "space": architecture.space.description.model_dump(mode="json"),
+        "space": architecture.space.record(),
         "files": file_hashes(folder, plan.runtime, graphs),
         "source": {
             "model": source,

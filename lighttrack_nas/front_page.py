@@ -15,6 +15,7 @@ from lighttrack_nas.networks import records
 from lighttrack_nas.published import CAUTION, HEADER, published_rows
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 
 if TYPE_CHECKING:
     from lighttrack_nas.fronts import Front
@@ -131,8 +132,13 @@ def front_cells(front: Front) -> tuple[list[str], list[list[str]]]:
 
 
 def architecture_lines(architecture: Architecture) -> list[str]:
-    """Describe an architecture in a few lines: the blocks of each stage up to the output, then the towers."""
+    """Describe an architecture in a few lines: the blocks of each stage up to the output, then the towers.
+
+    Of a space without stages, a line a choice.
+    """
     space, chosen = architecture.space, architecture.space.chosen(architecture)
+    if isinstance(space, NniSpace):
+        return [f"{label}: {value}" for label, value in chosen.items()]
     alive = space.blocks_up_to(chosen[OUTPUT])
     lines = []
     for index, stage in enumerate(space.description.stages):

@@ -58,7 +58,7 @@ def save_model(
 
     header: dict[str, Any] = {
         "architecture": json.loads(architecture.to_json()),
-        "space": architecture.space.description.model_dump(mode="json"),
+        "space": architecture.space.record(),
         "provenance": {"versions": versions()} | dict(provenance or {}),
     }
     if hyper_parameters is not None:
@@ -212,6 +212,8 @@ def _difference(wanted: Architecture, found: Architecture) -> str | None:
         values = [c[label] if label in a else "nothing" for c, a in zip(chosen, alive, strict=True)]
         if values[0] != values[1]:
             return f"at '{label}' it has {values[1]}, expected {values[0]}"
+    if wanted.space.hash == found.space.hash:
+        return None
     one, other = (
         {k: v for k, v in a.space.description if k not in ("name", "summary", "outputs")} for a in (wanted, found)
     )

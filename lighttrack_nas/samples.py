@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
+from lighttrack_nas.benchmarks.measured_costs import Costing, MeasuredCosts
 from lighttrack_nas.cost_analysis import cost_constraints
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.strategies.search.objectives import Constraint, total_violation
@@ -18,7 +18,7 @@ _TRIES = 20_000
 
 
 def random_networks(
-    table: CostTable,
+    table: Costing,
     number: int,
     *,
     seed: int = 0,
@@ -45,7 +45,9 @@ def random_networks(
     if not 1 <= number <= space.size.networks:
         raise InputError(f"number: 1 to {space.size.networks:,} expected, the networks of '{space.name}'; got {number}")
     rng = np.random.default_rng(seed)
-    draw = MacsSampler(table).sample if macs_uniform else space.sample
+    if macs_uniform and isinstance(table, MeasuredCosts):
+        raise InputError(f"space '{space.name}': draws spread over MACs need a declared space; leave out macs-uniform")
+    draw = MacsSampler(table).sample if macs_uniform and not isinstance(table, MeasuredCosts) else space.sample
     found: dict[Architecture, Architecture] = {}
     fruitless = 0
     while len(found) < number:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from lighttrack_nas.place_costs import place_costs, span_text, whole_costs
 from lighttrack_nas.places import other_choices
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
@@ -51,7 +52,8 @@ def differences(
     if isinstance(first, Space) and isinstance(second, Space):
         described = [_of_space(space, costs) for space in (first, second)]
     elif isinstance(first, Architecture) and isinstance(second, Architecture):
-        told = _redefined(first.space, second.space)
+        undeclared = any(isinstance(each.space, NniSpace) for each in (first, second))
+        told = set() if undeclared else _redefined(first.space, second.space)
         described = [_of_architecture(architecture, costs, told) for architecture in (first, second)]
     else:
         raise InputError("a space cannot be compared with an architecture: give two spaces, or two architectures")

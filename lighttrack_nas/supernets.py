@@ -39,7 +39,7 @@ def save_shared_weights(module: nn.Module, space: Space, kind: str, path: Path, 
 
     header = {
         "kind": kind,
-        "space": space.description.model_dump(mode="json"),
+        "space": space.record(),
         "provenance": {"versions": versions()} | dict(provenance),
     }
     save_weights(module, path, header)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
+from lighttrack_nas.benchmarks.measured_costs import costing
 from lighttrack_nas.benchmarks.table import COSTS, SECONDS, BenchmarkTable
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.strategies.search.surrogate import FOLDS, Regressor, fit_surrogate, one_hot
@@ -52,7 +52,7 @@ class SurrogateEvaluator:
         names = [name for name in table.columns if name not in _EXACT]
         self._models = {name: fit_surrogate(features, table.columns[name], kind, seed) for name in names}
         self.held_out_tau = {name: model.tau for name, model in self._models.items() if name != SECONDS}
-        self._costs = CostTable(self.space)
+        self._costs = costing(self.space)
         self._measured = set(table.architectures)
 
     def costs(self, architecture: Architecture) -> dict[str, float]:

@@ -11,10 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lighttrack_nas.backbones import backbone_of, require_backbone
 from lighttrack_nas.benchmarks.results import write_run_record
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.models import load_model, save_model
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.supernets import (
     BACKBONE_KIND,
@@ -159,6 +161,7 @@ def train_supernet(
         raise InputError(f"start from supernet '{start_from}' or from backbone '{backbone}', not from both")
     if isinstance(strategy, str):
         strategy = one_shot_strategy(strategy)
+    require_backbone(space, settings)
     task = _tracking_task(pairs, settings, targets, losses)
     about = (
         _record("train-supernet", space, settings, record)
@@ -178,7 +181,7 @@ def train_supernet(
         _start_from(model.network.backbone, Path(backbone), space)
     if start_from is not None and not (output / CHECKPOINT).exists():
         save_report(take_weights(model, load_supernet(supernet_file(start_from)).model_space), output)
-    report = fit(model, model.network.backbone, task, settings, output, plan=plan, progress=progress)
+    report = fit(model, backbone_of(model.network), task, settings, output, plan=plan, progress=progress)
     distribution = learnt_distribution(space, model)
     if distribution is not None:
         # Before the supernet's: where that is, this is.
@@ -225,6 +228,7 @@ def retrain(
     from lighttrack_nas.strategies.one_shot.fit import fit
 
     output = Path(output)
+    require_backbone(architecture.space, settings)
     task = _tracking_task(pairs, settings, targets, losses)
     about = (
         _record("retrain", architecture.space, settings, record)
@@ -244,7 +248,7 @@ def retrain(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
                 network = architecture.space.network(architecture)
-        report = fit(network, network.backbone, task, settings, output, progress=progress)
+        report = fit(network, backbone_of(network), task, settings, output, progress=progress)
         stored = hyper_parameters or HyperParameters(exact_crops=True)
         save_model(network, architecture, file, hyper_parameters=stored, provenance=about | _outcome(report))
     return load_model(file)
@@ -289,7 +293,16 @@ def _outcome(report: FitReport) -> dict[str, Any]:
 
 
 def _macs_paths(space: Space) -> MacsPaths:
-    """What strategies may ask of MACs, from the space's cost table."""
+    """What strategies may ask of MACs, from the space's cost table.
+
+    Raises:
+        InputError: The space has none.
+    """
+    if isinstance(space, NniSpace):
+        space.refuse(
+            "is NNI's, whose networks' MACs are known one by one only, so that one-shot strategies 'macs-uniform' and "
+            "'sandwich' cannot draw by them: take 'spos'"
+        )
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
     from lighttrack_nas.cost_analysis import load_cost_table
     from lighttrack_nas.strategies.one_shot.problem import MacsPaths

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
 from lighttrack_nas.search_spaces.mistakes import listed_mistakes, mistakes_of
+from lighttrack_nas.search_spaces.nni_files import is_nni_source, known_space, load_nni_space
 from lighttrack_nas.search_spaces.plugins import load_plugins
 from lighttrack_nas.search_spaces.resolving import resolved
 from lighttrack_nas.search_spaces.several import written_key
@@ -42,8 +43,11 @@ def load_space(source: str | Path) -> Space:
 
     Packages bring spaces by entry points of the group `lighttrack_nas.spaces`: the object is the path of a space file.
 
+    A class of NNI's `ModelSpace` in a Python file is a space too, see `NniSpace`; the file is run.
+
     Args:
-        source: A name from `preset_names()`, one of another package, or the path of a file that ends in .yaml or .yml.
+        source: A name from `preset_names()`, one of another package, the path of a file that ends in .yaml or .yml, or
+            a Python file and a class in it, such as "my_space.py:MyModelSpace".
 
     Returns:
         The space.
@@ -51,6 +55,8 @@ def load_space(source: str | Path) -> Space:
     Raises:
         InputError: Unknown space, unreadable file, or what cannot work in it; every mistake with file and line.
     """
+    if is_nni_source(str(source)):
+        return load_nni_space(str(source))
     return make_space(_read(str(source), Path()))
 
 
@@ -109,6 +115,8 @@ def parse_space(content: object, where: str) -> Space:
     """
     if not isinstance(content, dict):
         raise InputError(f"{where}: expected a mapping of keys such as name, stages, towers; got {short(content)}")
+    if "nni_model_space" in content:
+        return known_space(content, where)
     return _made(Source(content, where))
 
 
@@ -179,7 +187,8 @@ def _named(name: str) -> Source:
         return parse_source(text, f"space '{name}'")
     packaged = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in packaged:
-        checked_name(name, [*preset_names(), *packaged], "space", "or give a file that ends in .yaml")
+        otherwise = "or give a file that ends in .yaml, or one of Python with a class, FILE.py:CLASS"
+        checked_name(name, [*preset_names(), *packaged], "space", otherwise)
     return _packaged(packaged[name])
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
@@ -149,6 +150,9 @@ def fit_architecture(architecture: Architecture, space: Space) -> Architecture:
     source = architecture.space
     if space.contains(architecture):
         return architecture
+    for each in (source, space):
+        if isinstance(each, NniSpace):
+            each.refuse("is NNI's, whose places nobody can compare with another space's")
     chosen = source.chosen(architecture)
     dead = source.dead_labels(architecture) | _dead_in(space, chosen[OUTPUT])
     fitted, problems = {}, []

@@ -13,6 +13,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.builder import Factories, build, build_backbone, build_for_width
 from lighttrack_nas.search_spaces.labels import OUTPUT, TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.nni_adapter import InputChoice, LayerChoice, ModelSpace, current_model
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork
 
@@ -103,6 +104,8 @@ class ClassifierModelSpace(ModelSpace):
 def nni_sample(architecture: Architecture) -> dict[str, Any]:
     """The architecture as NNI's sample: names for layer choices, a list with one index for output and depths."""
     space = architecture.space
+    if isinstance(space, NniSpace):
+        return space.nni_sample(architecture)
     return {
         label: [space.candidates[label].index(value)] if label in space.input_choices else value
         for label, value in architecture.choices.items()
@@ -111,6 +114,8 @@ def nni_sample(architecture: Architecture) -> dict[str, Any]:
 
 def architecture_of(space: Space, sample: dict[str, Any]) -> Architecture:
     """The architecture of NNI's sample, as its strategies export it."""
+    if isinstance(space, NniSpace):
+        return space.architecture_of(sample)
 
     def value(label: str) -> str:
         chosen = sample[label]

@@ -8,16 +8,20 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from nni.nas.nn.pytorch import InputChoice, LayerChoice, ModelSpace
+    from nni.mutable import Categorical, CategoricalMultiple
+    from nni.nas.nn.pytorch import InputChoice, LayerChoice, ModelSpace, MutableModule
     from nni.nas.oneshot.pytorch.strategy import RandomOneShot, is_supernet
     from nni.nas.oneshot.pytorch.supermodule.base import BaseSuperNetModule
     from nni.nas.space import current_model, model_context
 
 __all__ = [
     "BaseSuperNetModule",
+    "Categorical",
+    "CategoricalMultiple",
     "InputChoice",
     "LayerChoice",
     "ModelSpace",
+    "MutableModule",
     "RandomOneShot",
     "current_model",
     "is_supernet",

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import short
 
 VARIABLE = "LIGHTTRACK_NAS_PLUGINS"
 """Environment variable with more files, for commands that are given a model instead of a space file."""
+
+_PREFIX = "lighttrack_nas_plugin_"
 
 
 def load_plugins(names: object, folder: Path, where: str) -> None:
@@ -36,16 +39,16 @@ def load_plugins(names: object, folder: Path, where: str) -> None:
         load_plugin(path, where)
 
 
-def load_plugin(path: Path, where: str) -> None:
-    """Run a Python file that registers operations, once in a process.
+def load_plugin(path: Path, where: str) -> ModuleType:
+    """Run a Python file that registers operations or holds a model space, once in a process.
 
     Raises:
         InputError: It cannot be read, or fails.
     """
     resolved = path.resolve()
-    name = f"lighttrack_nas_plugin_{path.stem}_{hashlib.sha256(str(resolved).encode()).hexdigest()[:8]}"
+    name = f"{_PREFIX}{path.stem}_{hashlib.sha256(str(resolved).encode()).hexdigest()[:8]}"
     if name in sys.modules:
-        return
+        return sys.modules[name]
     spec = spec_from_file_location(name, resolved)
     if not resolved.is_file() or spec is None or spec.loader is None:
         raise InputError(f"{where}: plugin '{path}' cannot be read: no such file")
@@ -57,12 +60,23 @@ def load_plugin(path: Path, where: str) -> None:
         del sys.modules[name]
         said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         raise InputError(f"{where}: plugin '{path}' fails: {said}") from None
+    return module
+
+
+def is_plugin(module: str) -> bool:
+    """Whether a module's name is that of a file that was run here."""
+    return module.startswith(_PREFIX)
+
+
+def named_plugins() -> list[Path]:
+    """The files that the environment variable names, separated as the system separates paths."""
+    return [Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
 
 
 def load_named_plugins() -> None:
-    """Run the files that the environment variable names, separated as the system separates paths."""
-    for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
-        load_plugin(Path(name), VARIABLE)
+    """Run the files of `named_plugins`."""
+    for file in named_plugins():
+        load_plugin(file, VARIABLE)
 
 
 def load_all(files: Sequence[str]) -> None:

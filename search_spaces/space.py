@@ -94,6 +94,20 @@ class Space:
         # The classes of registered operations are made while a process runs: another one makes its own.
         return _restored, (self.description.model_dump(mode="json"), plugin_files(self.description.operations.values()))
 
+    def record(self) -> dict[str, Any]:
+        """The whole space, JSON-able; `lighttrack_nas.search_spaces.loading.parse_space` reads it."""
+        return self.description.model_dump(mode="json")
+
+    @property
+    def template_size(self) -> int:
+        """Side of the square template crop, pixels."""
+        return self.description.template_size
+
+    @property
+    def search_sizes(self) -> tuple[int, ...]:
+        """Sides of the square search crops, pixels, ascending."""
+        return self.description.search_sizes
+
     def tower(self, branch: str) -> TowerDescription:
         """The description of the "cls" or "reg" tower."""
         tower: TowerDescription = getattr(self.description.towers, branch)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lighttrack_nas.architectures import find_architecture
+from lighttrack_nas.cli.nni_spaces import describe_nni_architecture
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.places import (
     ShownPlace,
@@ -24,6 +25,7 @@ from lighttrack_nas.places import (
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.neighbours import neighbours
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ def describe_architecture(source: str, space: str | None, costs: bool, drawing: 
         from lighttrack_nas.benchmarks.costs import measure_costs
 
         measured = measure_costs(architecture)
+    if isinstance(architecture.space, NniSpace):
+        describe_nni_architecture(architecture, measured, drawing, as_json)
+        return
     code = _code(architecture)
     if as_json:
         print_json(_record(architecture) | ({"code": code} if code else {}) | _cost_record(measured))
@@ -55,13 +60,13 @@ def describe_architecture(source: str, space: str | None, costs: bool, drawing: 
 
 def random(space: str, number: int, seed: int, macs_uniform: bool, constraints: Sequence[str], as_json: bool) -> None:
     """List random networks of a space."""
-    from lighttrack_nas.cost_analysis import cost_constraints, load_cost_table
+    from lighttrack_nas.cost_analysis import cost_constraints, load_costing
     from lighttrack_nas.samples import random_networks
     from lighttrack_nas.search_spaces.loading import load_space
 
     found = load_space(space)
     cost_constraints(constraints, with_latency=False)  # before the work
-    table = load_cost_table(found)
+    table = load_costing(found)
     drawn = random_networks(table, number, seed=seed, macs_uniform=macs_uniform, constraints=constraints)
     _list([(architecture, table.costs(architecture), {}) for architecture in drawn], as_json)
 
@@ -76,9 +81,9 @@ def mutate(source: str, space: str | None, number: int | None, seed: int, everyo
     if wanted > len(around):
         raise InputError(f"--number {wanted}: '{source}' has {len(around)} neighbours; ask for fewer, or --all")
     picked = sorted(np.random.default_rng(seed).permutation(len(around))[:wanted].tolist())
-    from lighttrack_nas.cost_analysis import load_cost_table
+    from lighttrack_nas.cost_analysis import load_costing
 
-    table = load_cost_table(architecture.space)
+    table = load_costing(architecture.space)
     rows = [around[index] for index in picked]
     _list(
         [
@@ -96,7 +101,7 @@ def _list(rows: Iterable[tuple[Architecture, Mapping[str, int], Mapping[str, str
     cells: list[tuple[str, ...]] = []
     coded = False
     for architecture, costs, change in rows:
-        network, code, output = digest(architecture.canonical()), _code(architecture), exit_of(architecture).label
+        network, code, output = digest(architecture.canonical()), _code(architecture), _output(architecture)
         if as_json:
             more = {"network": network, "code": code or None, "macs": costs["macs"], "params": costs["params"]}
             print(json.dumps(json.loads(architecture.to_json()) | more | {"output": output} | change))
@@ -111,6 +116,11 @@ def _list(rows: Iterable[tuple[Architecture, Mapping[str, int], Mapping[str, str
     header = ("network", *changes, "MACs (M)", "parameters (M)", "output", *(("code",) if coded else ()))
     first = header.index("MACs (M)")
     print_table(header, [row[: len(header)] for row in cells], right=(first, first + 1))
+
+
+def _output(architecture: Architecture) -> str:
+    """The block behind which the features leave; "" where the space has no blocks."""
+    return "" if isinstance(architecture.space, NniSpace) else exit_of(architecture).label
 
 
 def _code(architecture: Architecture) -> str:

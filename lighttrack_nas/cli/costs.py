@@ -69,7 +69,7 @@ def _costs_of_space(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    from lighttrack_nas.cost_analysis import cost_constraints, load_cost_table, space_costs
+    from lighttrack_nas.cost_analysis import cost_constraints, load_costing, space_costs
     from lighttrack_nas.search_spaces.loading import load_space
     from lighttrack_nas.trackers.files import make_folder
 
@@ -82,9 +82,7 @@ def _costs_of_space(
         latency = LatencyTable.load(latency_table, space)
     if output is not None:
         make_folder(output)  # before the work
-    found = space_costs(
-        load_cost_table(space, search_size), sample, seed=seed, constraints=constraints, latency=latency
-    )
+    found = space_costs(load_costing(space, search_size), sample, seed=seed, constraints=constraints, latency=latency)
     files = found.save(output) if output is not None else []
     if as_json:
         print_json(found.to_dict() | {"files": [str(path) for path in files]})
@@ -153,7 +151,8 @@ def _print_extremes(found: SpaceCosts) -> None:
     from lighttrack_nas.front_page import architecture_lines
     from lighttrack_nas.results import official_codes
 
-    print("\nexactly, of the whole space:")
+    if found.extremes:
+        print("\nexactly, of the whole space:")
     for name, ends in found.extremes.items():
         for end, architecture in ends._asdict().items():
             costs_ = found.table.costs(architecture)

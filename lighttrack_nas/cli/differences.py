@@ -11,6 +11,7 @@ from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.models import SHIPPED
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space, preset_names
+from lighttrack_nas.search_spaces.nni_files import is_nni_source
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.side_by_side import differences
 from lighttrack_nas.trackers.errors import InputError
@@ -58,7 +59,7 @@ def diff(first: str, second: str, spaces: Sequence[str], everything: bool, costs
 
 def _find(source: str, space: str | None) -> Space | Architecture:
     """A space by a preset's name or a YAML file; anything else is an architecture."""
-    if Path(source).suffix in (".yaml", ".yml"):
+    if Path(source).suffix in (".yaml", ".yml") or is_nni_source(source):
         return load_space(source)
     if re.fullmatch(r"[A-Za-z0-9-]+", source):
         expected = "or give a YAML file, an official code, an architecture's JSON file, or a model file"

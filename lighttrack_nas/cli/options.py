@@ -7,7 +7,8 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Space = Annotated[
-    str | None, typer.Option("--space", help="A preset or a YAML file. Default: the first that contains the code.")
+    str | None,
+    typer.Option("--space", help="A preset, a YAML file, or FILE.py:CLASS. Default: the first that contains the code."),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if missing.")]
 HyperParameters = Annotated[

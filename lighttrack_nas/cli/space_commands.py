@@ -13,7 +13,10 @@ commands = typer.Typer()
 @commands.command()
 def describe(
     space: Annotated[
-        str | None, typer.Argument(help="A preset's name or a YAML file. Default: lighttrack, or the architecture's.")
+        str | None,
+        typer.Argument(
+            help="A preset's name, a YAML file, or FILE.py:CLASS. Default: lighttrack, or the architecture's."
+        ),
     ] = None,
     architecture: Annotated[
         str | None, typer.Option(metavar="CODE|FILE", help="In place of the space: one of its architectures.")
@@ -62,7 +65,7 @@ def diff(
 
 @commands.command()
 def random(
-    space: Annotated[str, typer.Argument(help="A preset's name or a YAML file.")],
+    space: Annotated[str, typer.Argument(help="A preset's name, a YAML file, or FILE.py:CLASS.")],
     number: Annotated[int, typer.Option(min=1, max=100_000, help="How many networks.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     macs_uniform: Annotated[

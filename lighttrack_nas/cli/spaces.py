@@ -6,11 +6,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lighttrack_nas.cli.nni_spaces import describe_nni_space
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.places import other_choices
 from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ def describe(name: str | None, architecture: str | None, costs: bool, drawing: P
         describe_architecture(architecture, name, costs, drawing, as_json)
         return
     space = load_space(name or "lighttrack")
+    if isinstance(space, NniSpace):
+        describe_nni_space(space, costs, drawing, as_json)
+        return
     table = None
     if costs:
         from lighttrack_nas.cost_analysis import load_cost_table

@@ -32,6 +32,7 @@ class Darts(Differentiable):
 
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
+        self._require_layers(problem)
         self._require_precision(problem, "32", "bf16")
         self._require_mixable(problem)
         return TrainingPlan(SeededDarts(problem, self), batches=1 if self.joint else 2)
@@ -67,6 +68,7 @@ class GumbelDarts(Differentiable):
 
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
+        self._require_layers(problem)
         self._require_precision(problem, "32", "bf16")
         self._require_mixable(problem)
         return TrainingPlan(_SeededGumbel(problem, self), batches=1 if self.joint else 2)

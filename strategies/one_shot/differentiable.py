@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from lighttrack_nas.search_spaces.distribution import Distribution
 from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.loader import Sealed
 from lighttrack_nas.strategies.one_shot.paths import PATHS
@@ -68,6 +69,14 @@ class Differentiable:
         if type(value) not in (int, float) or not low <= value <= high:
             raise InputError(
                 f"one-shot strategy '{self._name}', {field}: expected a number from {low:g} to {high:g}, got {value!r}"
+            )
+
+    def _require_layers(self, problem: OneShotProblem) -> None:
+        if isinstance(problem.space, NniSpace) and problem.space.value_labels:
+            labels = ", ".join(problem.space.value_labels)
+            problem.space.refuse(
+                f"has choices of values ({labels}), which one-shot strategy '{self._name}' does not mix: take "
+                "'spos', or write them as LayerChoice"
             )
 
     def _require_precision(self, problem: OneShotProblem, *fits: str) -> None:
@@ -273,7 +282,7 @@ def learnt_distribution(space: Space, model: nn.Module) -> Distribution | None:
     found = {}
     for module in model.modules():
         alpha = getattr(module, ALPHA, None)
-        if alpha is not None:
+        if alpha is not None and str(module.label) in space.labels:
             shares = torch.softmax(alpha.detach().double().cpu(), dim=-1).tolist()
             label = str(module.label)
             found[label] = dict(zip(space.labels[label], shares, strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.labels import OUTPUT
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.paths import PATHS, PathSampling
 from lighttrack_nas.strategies.one_shot.problem import OneShotProblem, TrainingPlan
@@ -33,6 +34,11 @@ class Fair:
         """See `OneShotStrategy.plan`."""
         problem.require_one_device("fair")
         space, seed = problem.space, problem.settings.seed
+        if isinstance(space, NniSpace):
+            space.refuse(
+                "is NNI's, and does not say which choices an update runs, so that one-shot strategy 'fair' cannot give "
+                "all candidates equal turns: take 'spos'"
+            )
         return TrainingPlan(
             PathSampling(lambda step, rank: fair_paths(space, seed, step)), passes=paths_per_update(space)
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.model_space import nni_sample
-from lighttrack_nas.search_spaces.nni_adapter import BaseSuperNetModule
+from lighttrack_nas.search_spaces.nni_adapter import BaseSuperNetModule, is_supernet
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -20,6 +21,7 @@ with warnings.catch_warnings():
 # Keeps the paths' random numbers apart from the data's, which come from the same seed.
 PATHS = 0x9A7
 
+Model = TypeVar("Model", bound=nn.Module)
 Paths = Callable[[int, int], Sequence[Architecture]]
 """The paths that train at an optimiser step, from 0, on a device, from 0: one for each pass over a batch."""
 
@@ -34,6 +36,16 @@ class PathSampling(RandomOneShot):
     def __init__(self, paths: Paths) -> None:
         super().__init__()
         self._paths = paths
+
+    def mutate_model(self, model: Model) -> Model:
+        """Make the supernet, unless it is one; called by NNI."""
+        if is_supernet(model):
+            return model
+        # NNI makes somebody's Mutable layers anew: the same weights again when a training starts anew.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(PATHS)
+            mutated: Model = super().mutate_model(model)
+        return mutated
 
     def configure_oneshot_module(self, training_module: Any) -> RandomSamplingLightningModule:
         """Wrap the training step; called by NNI."""

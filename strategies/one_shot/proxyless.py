@@ -40,6 +40,7 @@ class Proxyless(Differentiable):
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
         # The other candidates are computed in the backward pass, where mixed precision is off.
+        self._require_layers(problem)
         self._require_precision(problem, "32")
         self._require_mixable(problem)
         return TrainingPlan(_SeededProxyless(problem, self), batches=1 if self.joint else 2)

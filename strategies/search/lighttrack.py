@@ -17,6 +17,7 @@ from optuna.samplers import NSGAIISampler
 from optuna.trial import FrozenTrial
 
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.checks import require_at_least, require_probabilities
 from lighttrack_nas.strategies.search.generations import Family, Generations
@@ -115,7 +116,12 @@ class _Children:
 
 
 def inherited_together(space: Space) -> list[tuple[str, ...]]:
-    """Labels that a crossed child takes from one parent: a stage of the backbone, the output, a layer of a head."""
+    """Labels that a crossed child takes from one parent: a stage of the backbone, the output, a layer of a head.
+
+    Of a space without stages, each alone.
+    """
+    if isinstance(space, NniSpace):
+        return [(label,) for label in space.labels]
     stages = {stage.name for stage in space.description.stages}
     groups: dict[str, list[str]] = {}
     for label in space.labels:

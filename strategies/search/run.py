@@ -117,7 +117,7 @@ def run_search(
     )
     strategy.sampler(problem)  # what does not fit is refused before anything is opened
     attributes = {
-        "space": space.description.model_dump(mode="json"),
+        "space": space.record(),
         "space_hash": space.hash,
         "objectives": [str(goal) for goal in goals],
         "constraints": [str(bound) for bound in bounds],
