@@ -57,7 +57,7 @@ STAGES: dict[str, Any] = {
         "blocks": 2,
         "stride": 2,
         "skip": True,
-        "operations": {"mbconv": {"kernel": 3, "expansion": 4}},
+        "operations": {"mbconv": {"kernel": 3}},
         "expansions": [1.5, 4],
     },
 }
