@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from lighttrack_nas.front_plots import FRONT_COLOUR, LIMIT_COLOUR, Axis, axis_of
 from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.networks import records
 from lighttrack_nas.published import CAUTION, HEADER, published_rows
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.labels import CORRELATION, TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.nni_space import NniSpace
+from lighttrack_nas.shown_networks import NetworkPlace, shown_network
 
 if TYPE_CHECKING:
     from lighttrack_nas.fronts import Front
@@ -136,21 +137,31 @@ def architecture_lines(architecture: Architecture) -> list[str]:
 
     Of a space without stages, a line a choice.
     """
-    space, chosen = architecture.space, architecture.space.chosen(architecture)
-    if isinstance(space, NniSpace):
-        return [f"{label}: {value}" for label, value in chosen.items()]
-    alive = space.blocks_up_to(chosen[OUTPUT])
+    if isinstance(architecture.space, NniSpace):
+        return [f"{label}: {value}" for label, value in architecture.space.chosen(architecture).items()]
+    network = shown_network(architecture)
     lines = []
-    for index, stage in enumerate(space.description.stages):
-        names = [block.name for block in space.description.stage_blocks(index) if block.name in alive]
-        if names:
-            lines.append(f"{stage.name}: " + " ".join(chosen[name] for name in names))
-    lines.append(f"output: {chosen[OUTPUT]}")
-    for branch in BRANCHES:
-        layers = range(len(space.tower(branch).candidates))
-        values = [chosen[layer_label(branch, layer)] for layer in layers]
-        lines.append(f"{branch}: width {chosen[width_label(branch)]}: " + " ".join(values))
+    for stage, members in groupby(network.blocks, key=lambda block: block.place.group):
+        blocks = list(members)
+        width = f" width {blocks[0].channels}:" if len(blocks[0].place.widths) > 1 else ""
+        lines.append(f"{stage}:{width} " + " ".join(_operation_text(block) for block in blocks))
+    lines.append(f"output: {network.output.place.label}")
+    for tower in network.towers:
+        width = f" width {tower.width}:" if tower.width is not None else ""
+        layers = [
+            _operation_text(layer) + (f" ({layer.channels})" if tower.width is None else "") for layer in tower.layers
+        ]
+        lines.append(f"{tower.of.name}:{width} " + " ".join(layers))
+    if CORRELATION in architecture.space.labels:
+        lines.append(f"correlation: {network.correlation}")
+    if TEMPLATE_SIZE in architecture.space.labels:
+        searched = " or ".join(map(str, network.search_sizes))
+        lines.append(f"template {network.template_size}, search {searched} pixels")
     return lines
+
+
+def _operation_text(here: NetworkPlace) -> str:
+    return here.operation if here.expansion is None else f"{here.operation} /{here.expansion:g}"
 
 
 def _bars(table: pd.DataFrame, name: str, axis: Axis) -> dict[str, Any] | None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.cost_parts import Place
     from lighttrack_nas.benchmarks.cost_table import CostTable
+    from lighttrack_nas.search_spaces.space import Space
 
 
 class Span(NamedTuple):
@@ -43,20 +45,31 @@ class PlaceCosts(NamedTuple):
 def place_costs(table: CostTable) -> list[PlaceCosts]:
     """The range of costs at every place of a space that costs anything, from the stem to the towers.
 
-    Networks whose output lies before a place do not have it, and do not count.
+    Networks that do not have a place do not count: those whose output lies before it, or whose stage ends before it.
 
     Args:
         table: Of the space.
     """
     found = []
     for place in table.places:
-        by_output = place.costs.reshape(len(place.costs), -1, place.costs.shape[-1])[..., :2]
-        costs = by_output[by_output.any(axis=(1, 2))].reshape(-1, 2)
+        costs = _where_present(table.space, place)
         if len(costs):
             low, high = costs.min(axis=0), costs.max(axis=0)
             spans = (Span(int(a), int(b)) for a, b in np.stack([low, high], axis=1))
             found.append(PlaceCosts(place.part, place.label, *spans))
     return found
+
+
+def _where_present(space: Space, place: Place) -> np.ndarray:
+    """Multiply-adds and parameters of what may stand at a place, ``(n, 2)``, in the networks that have it."""
+    needed = space.conditions.get(place.label, {})
+    costs = place.costs[..., :2]
+    for axis, label in enumerate(place.labels):
+        allowed = [i for i, value in enumerate(space.labels[label]) if value in needed.get(label, (value,))]
+        costs = costs.take(allowed, axis)
+    costs = costs.reshape(-1, 2)
+    # What is no choice, a prediction for one, is nowhere free of costs: there it is absent.
+    return costs if place.label and costs.any() else costs[costs.any(axis=1)]
 
 
 def whole_costs(table: CostTable) -> dict[str, Span]:

@@ -4,70 +4,117 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from lighttrack_nas.search_spaces.backbones import PackagePart
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.candidates import candidates_of
+from lighttrack_nas.search_spaces.description import BRANCHES, BlockPlace
+from lighttrack_nas.search_spaces.labels import CORRELATION, layer_label, width_label
 from lighttrack_nas.search_spaces.space import Space
 
-if TYPE_CHECKING:
-    from lighttrack_nas.search_spaces.architecture import Architecture
-
-BRANCH_NAMES = {"cls": "classification", "reg": "regression"}
+SHARED = "shared"
+"""What the one tower of both branches is called; its places have the labels of the regression tower."""
+BRANCH_NAMES = {"cls": "classification", "reg": "regression", SHARED: "both branches"}
 
 
 class ShownPlace(NamedTuple):
     """A block of the backbone, or a layer of a tower.
 
     Attributes:
-        group: The block's stage, or the tower's branch.
+        group: The block's stage, or the tower.
         label: As in `Space.candidates`.
         candidates: What may stand there.
-        channels: What it gives; None in towers, where it is the tower's width.
+        widths: The numbers of channels that it may give, ascending.
+        expansions: Those that its stage chooses from, ascending; none where each operation has its own.
         stride: Of the place itself.
         total_stride: Pixels of the input per step of the block's output; None in towers, which keep the output's.
-        is_exit: Whether the features may leave behind it.
+        is_exit: Whether the features may leave behind it: where a stage of free depth may end, for one.
     """
 
     group: str
     label: str
     candidates: tuple[str, ...]
-    channels: int | None
+    widths: tuple[int, ...]
+    expansions: tuple[float, ...]
     stride: int
     total_stride: int | None
     is_exit: bool
 
     @property
     def is_fixed(self) -> bool:
-        """Whether the space leaves no choice here."""
+        """Whether the space leaves no choice of operation here."""
         return len(self.candidates) == 1
+
+    @property
+    def channels(self) -> str:
+        """What it gives, such as "24", or "16 / 24" where that is open."""
+        return alternatives(self.widths)
+
+
+class ShownTower(NamedTuple):
+    """A tower of a space.
+
+    Attributes:
+        name: "cls", "reg", or "shared" where both branches always have one.
+        branch: "cls" or "reg": by which its places' labels begin.
+        places: Its layers.
+        widths: The numbers of channels that it, or each of its layers, may have, ascending.
+        is_tied: Whether all layers have one width.
+    """
+
+    name: str
+    branch: str
+    places: tuple[ShownPlace, ...]
+    widths: tuple[int, ...]
+    is_tied: bool
 
 
 def backbone_places(space: Space) -> list[ShownPlace]:
     """The blocks of the backbone, in order."""
-    exits = {block.name for block in space.description.exits}
     return [
         ShownPlace(
             block.stage,
             block.name,
             space.candidates.get(block.name, block.operations),
-            block.outputs,
+            space.description.widths(block.stage),
+            space.description.stage(block.stage).expansions,
             block.stride,
             block.total_stride,
-            block.name in exits,
+            _may_be_last(space, block),
         )
         for block in space.description.blocks
     ]
 
 
-def tower_places(space: Space, branch: str) -> list[ShownPlace]:
-    """The layers of a tower, in order."""
-    labels = [layer_label(branch, index) for index in range(len(space.tower(branch).candidates))]
-    return [
-        ShownPlace(branch, label, space.candidates.get(label, candidates), None, 1, None, False)
-        for label, candidates in zip(labels, space.tower(branch).candidates, strict=True)
-    ]
+def _may_be_last(space: Space, block: BlockPlace) -> bool:
+    exits = {exit_.name: exit_.stage for exit_ in space.description.exits}
+    depths = space.description.stage(block.stage).depths
+    if len(depths) > 1 and block.stage in exits.values():
+        return int(block.name.rpartition("-block")[2]) + 1 in depths
+    return block.name in exits
+
+
+def towers(space: Space) -> tuple[ShownTower, ...]:
+    """The towers that a space's networks may have; one where both branches always share it."""
+    if space.description.towers.sharing == (SHARED,):
+        return (_tower(space, SHARED, "reg"),)
+    return tuple(_tower(space, branch, branch) for branch in BRANCHES)
+
+
+def tower_of(space: Space, name: str) -> ShownTower:
+    """The "cls", "reg" or "shared" tower; the shared one is described as the regression's."""
+    return _tower(space, name, "reg" if name == SHARED else name)
+
+
+def _tower(space: Space, name: str, branch: str) -> ShownTower:
+    tower = space.tower(branch)
+    labels = [layer_label(branch, index) for index in range(len(tower.candidates))]
+    places = tuple(
+        ShownPlace(name, label, space.candidates.get(label, candidates), tower.widths, (), 1, None, False)
+        for label, candidates in zip(labels, tower.candidates, strict=True)
+    )
+    return ShownTower(name, branch, places, tower.widths, tower.tied)
 
 
 def widths_of(space: Space, branch: str) -> tuple[str, ...]:
@@ -75,40 +122,27 @@ def widths_of(space: Space, branch: str) -> tuple[str, ...]:
     return space.candidates.get(width_label(branch), tuple(map(str, space.tower(branch).widths)))
 
 
+def input_sizes(space: Space) -> list[tuple[int, tuple[int, ...]]]:
+    """Sides of the template crop, pixels, each with those of the search crop that go with it."""
+    description = space.description
+    return [(size, description.search_sizes_of(size)) for size in description.all_template_sizes]
+
+
 def other_choices(space: Space) -> dict[str, tuple[str, ...]]:
-    """The choices that are neither an operation of a place, nor the output, nor a tower's width."""
-    known = {OUTPUT, *map(width_label, BRANCHES)} | {place.label for place in backbone_places(space)}
-    known |= {place.label for branch in BRANCHES for place in tower_places(space, branch)}
+    """The choices that no place, width, depth or size shows: the correlation, and what this module does not know."""
+    known = candidates_of(space.description).keys() - {CORRELATION}
     return {label: values for label, values in space.candidates.items() if label not in known and len(values) > 1}
 
 
-def present_places(architecture: Architecture) -> tuple[list[ShownPlace], dict[str, list[ShownPlace]]]:
-    """The places that an architecture's network has.
-
-    Returns:
-        The blocks up to the output; by branch, the layers that are no skip.
-    """
-    space = architecture.space
-    dead, chosen = space.dead_labels(architecture), space.chosen(architecture)
-
-    def stands(place: ShownPlace) -> bool:
-        return place.label not in dead and not is_skip(space, chosen.get(place.label, ""))
-
-    blocks = [place for place in backbone_places(space) if stands(place)]
-    return blocks, {branch: [p for p in tower_places(space, branch) if stands(p)] for branch in BRANCHES}
+def alternatives(values: Iterable[object]) -> str:
+    """Write what is open: "16 / 24"."""
+    return " / ".join(map(str, values))
 
 
-def exit_of(architecture: Architecture) -> ShownPlace:
-    """The block behind which the features leave."""
-    exits = [place for place in backbone_places(architecture.space) if place.is_exit]
-    output = architecture.space.chosen(architecture).get(OUTPUT)
-    return next((place for place in exits if place.label == output), exits[0])
-
-
-def width_of(architecture: Architecture, branch: str) -> str:
-    """A tower's width; its candidates where the tower as a whole has none."""
-    chosen = architecture.space.chosen(architecture).get(width_label(branch))
-    return chosen or "/".join(widths_of(architecture.space, branch))
+def either(values: Iterable[object]) -> str:
+    """Join alternatives: "128, 192 or 256"."""
+    *most, last = map(str, values)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def is_skip(space: Space, name: str) -> bool:
@@ -126,9 +160,30 @@ def operation_names(space: Space) -> dict[str, str]:
 
     An operation whose short name another one has as well goes by its own.
     """
-    short = {name: _short_name(name, space) for name in space.description.operations}
-    count = Counter(short.values())
-    return {name: text if count[text] == 1 else name for name, text in short.items()}
+    short = {name: _short_name(name, space, _own_expansion(space, name)) for name in space.description.operations}
+    return _told_apart(short)
+
+
+def names_at(space: Space, place: ShownPlace, expansion: float | None = None) -> dict[str, str]:
+    """What a place's candidates are called in drawings: "MB 5x5" where the expansion is open, else as the space's.
+
+    Args:
+        space: The place's.
+        place: Where they stand.
+        expansion: The one that is chosen there; None leaves it open.
+    """
+    if not place.expansions:
+        names = operation_names(space)
+        return {name: names.get(name, name) for name in place.candidates}
+    decided = place.expansions[0] if len(place.expansions) == 1 else expansion
+    short = _told_apart({name: _short_name(name, space, decided) for name in place.candidates})
+    if decided is None:
+        return short
+    # A name of its own may speak of the expansion that the operation has elsewhere.
+    return {
+        name: f"{name} /{decided:g}" if text == name and not is_skip(space, name) else text
+        for name, text in short.items()
+    }
 
 
 def map_side(pixels: int, total_stride: int) -> int:
@@ -139,9 +194,19 @@ def map_side(pixels: int, total_stride: int) -> int:
 _SHORT_KINDS = {"mbconv": "MB", "separable": "Sep", "dsconv": "DS"}
 
 
-def _short_name(name: str, space: Space) -> str:
+def _told_apart(short: dict[str, str]) -> dict[str, str]:
+    count = Counter(short.values())
+    return {name: text if count[text] == 1 else name for name, text in short.items()}
+
+
+def _own_expansion(space: Space, name: str) -> float | None:
+    expansion = getattr(space.description.operations[name], "expansion", None)
+    return expansion if isinstance(expansion, (int, float)) else None
+
+
+def _short_name(name: str, space: Space, expansion: float | None) -> str:
     operation = space.description.operations[name]
-    kernel, expansion = kernel_of(space, name), getattr(operation, "expansion", None)
+    kernel = kernel_of(space, name)
     if operation.kind == "skip":
         return "skip"
     if isinstance(operation, PackagePart):
@@ -149,5 +214,5 @@ def _short_name(name: str, space: Space) -> str:
     if kernel is None:
         return name
     kind = _SHORT_KINDS.get(operation.kind, operation.kind)
-    more = f"{expansion:g}" if isinstance(expansion, (int, float)) else ""
+    more = f"{expansion:g}" if expansion is not None else ""
     return f"{kind}{more} {kernel}x{kernel}"

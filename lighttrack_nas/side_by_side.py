@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from lighttrack_nas.place_costs import place_costs, span_text, whole_costs
 from lighttrack_nas.places import other_choices
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
@@ -73,8 +74,9 @@ def _of_space(space: Space, costs: bool) -> dict[str, str]:
         found |= _flat(stage, f"stages.{name}")
     for stage, exits in groupby(description.exits, key=lambda exit_: exit_.stage):
         found[f"outputs.{stage}"] = " ".join(exit_.name.removeprefix(f"{stage}-") for exit_ in exits)
-    for branch, tower in content["towers"].items():
-        layers = space.tower(branch).candidates
+    found["towers"] = " ".join(description.towers.sharing)
+    for branch in BRANCHES:
+        tower, layers = content["towers"][branch], space.tower(branch).candidates
         found |= _flat({key: value for key, value in tower.items() if key != "layers"}, f"towers.{branch}")
         found |= {f"towers.{branch}.layer{index}": " ".join(names) for index, names in enumerate(layers)}
     found |= {f"operations.{name}": _operation(space, name) for name in description.operations}

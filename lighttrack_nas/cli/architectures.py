@@ -13,19 +13,14 @@ from lighttrack_nas.architectures import find_architecture
 from lighttrack_nas.cli.nni_spaces import describe_nni_architecture
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.places import (
-    ShownPlace,
-    exit_of,
     map_side,
-    operation_names,
     other_choices,
-    present_places,
-    tower_places,
-    width_of,
 )
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.description import BRANCHES
+from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.neighbours import neighbours
 from lighttrack_nas.search_spaces.nni_space import NniSpace
+from lighttrack_nas.shown_networks import NetworkPlace, NetworkTower, shown_network
 from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:
@@ -120,7 +115,7 @@ def _list(rows: Iterable[tuple[Architecture, Mapping[str, int], Mapping[str, str
 
 def _output(architecture: Architecture) -> str:
     """The block behind which the features leave; "" where the space has no blocks."""
-    return "" if isinstance(architecture.space, NniSpace) else exit_of(architecture).label
+    return "" if isinstance(architecture.space, NniSpace) else shown_network(architecture).output.place.label
 
 
 def _code(architecture: Architecture) -> str:
@@ -132,18 +127,18 @@ def _code(architecture: Architecture) -> str:
 
 
 def _print_architecture(architecture: Architecture, code: str, measured: Costs | None) -> None:
-    space = architecture.space
+    space, network = architecture.space, shown_network(architecture)
     print(f"architecture of {space.name} ({space.hash})")
     if code:
         print(code)
-    search = space.description.search_sizes[0]
+    if TEMPLATE_SIZE in space.labels:
+        searched = " or ".join(map(str, network.search_sizes))
+        print(f"template {network.template_size}, search {searched} pixels")
     print()
-    print_table(
-        ("place", "operation", "", "channels", "stride", f"map of {search}", ""), _rows(architecture), right=(3, 4)
-    )
-    for branch in BRANCHES:
-        present, everyone = len(present_places(architecture)[1][branch]), len(tower_places(space, branch))
-        print(f"{branch} tower: width {width_of(architecture, branch)}, {present} of {everyone} layers")
+    header = ("place", "operation", "", "channels", "stride", f"map of {network.search_sizes[0]}", "")
+    print_table(header, _rows(architecture), right=(3, 4))
+    for tower in network.towers:
+        print(f"{tower.of.name} tower: {tower.text}")
     chosen, dead = space.chosen(architecture), space.dead_labels(architecture)
     for label in other_choices(space):
         if label not in dead:
@@ -158,68 +153,75 @@ def _print_architecture(architecture: Architecture, code: str, measured: Costs |
 
 
 def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
-    space = architecture.space
-    description, chosen = space.description, space.chosen(architecture)
-    names, output = operation_names(space), exit_of(architecture)
-    blocks, layers = present_places(architecture)
-    search = description.search_sizes[0]
+    description, network = architecture.space.description, shown_network(architecture)
 
-    def row(place: ShownPlace, channels: str, total_stride: int) -> tuple[str, ...]:
-        value = chosen.get(place.label, place.candidates[0])
-        notes = [*(["output"] if place.label == output.label else []), *(["fixed"] if place.is_fixed else [])]
-        short = names.get(value, value)
-        side = map_side(search, total_stride)
+    def map_(total_stride: int) -> str:
+        side = map_side(network.search_sizes[0], total_stride)
+        return f"{side} x {side}"
+
+    def row(here: NetworkPlace, total_stride: int) -> tuple[str, ...]:
+        notes = {
+            "output": here is network.output,
+            f"expansion {here.expansion or 0:g}": here.expansion is not None,
+            "fixed": here.place.is_fixed,
+        }
         return (
-            place.label,
-            value,
-            short if short != value else "",
-            channels,
-            str(place.stride),
-            f"{side} x {side}",
-            ", ".join(notes),
+            here.place.label,
+            here.operation,
+            here.name if here.name != here.operation else "",
+            str(here.channels),
+            str(here.place.stride),
+            map_(total_stride),
+            ", ".join(text for text, holds in notes.items() if holds),
         )
 
     stem = description.stem
     rows: list[tuple[str, ...]] = []
     if stem:
-        side, conv = map_side(search, stem.stride), f"conv {stem.kernel}x{stem.kernel}"
-        rows.append(("stem", conv, "", str(stem.channels), str(stem.stride), f"{side} x {side}", "fixed"))
-    rows += [row(place, str(place.channels), place.total_stride or 1) for place in blocks]
-    side = map_side(search, output.total_stride or 1)
-    rows.append(("correlation", "", "", str(description.fused_channels), "", f"{side} x {side}", ""))
-    for branch in BRANCHES:
-        rows += [row(place, width_of(architecture, branch), output.total_stride or 1) for place in layers[branch]]
+        conv = f"conv {stem.kernel}x{stem.kernel}"
+        rows.append(("stem", conv, "", str(stem.channels), str(stem.stride), map_(stem.stride), "fixed"))
+    rows += [row(here, here.place.total_stride or 1) for here in network.blocks]
+    rows.append(("correlation", "", "", str(description.fused_channels), "", map_(network.total_stride), ""))
+    for tower in network.towers:
+        rows += [row(here, network.total_stride) for here in tower.layers]
     return rows
 
 
 def _record(architecture: Architecture) -> dict[str, Any]:
     """The network, JSON-able; itself an architecture file."""
-    space = architecture.space
-    chosen, (blocks, layers) = space.chosen(architecture), present_places(architecture)
+    space, network = architecture.space, shown_network(architecture)
+    chosen = space.chosen(architecture)
     return json.loads(architecture.to_json()) | {
-        "output": exit_of(architecture).label,
+        "template_size": network.template_size,
+        "search_sizes": list(network.search_sizes),
+        "output": network.output.place.label,
         "backbone": [
             {
-                "place": place.label,
-                "operation": chosen.get(place.label, place.candidates[0]),
-                "channels": place.channels,
-                "stride": place.stride,
-                "total_stride": place.total_stride,
+                "place": here.place.label,
+                "operation": here.operation,
+                **_expansion(here),
+                "channels": here.channels,
+                "stride": here.place.stride,
+                "total_stride": here.place.total_stride,
             }
-            for place in blocks
+            for here in network.blocks
         ],
-        "towers": {
-            branch: {
-                "width": width_of(architecture, branch),
-                "layers": [
-                    {"place": place.label, "operation": chosen.get(place.label, place.candidates[0])}
-                    for place in layers[branch]
-                ],
-            }
-            for branch in BRANCHES
-        },
+        "towers": {tower.of.name: _tower_record(tower) for tower in network.towers},
         "other_choices": {label: chosen[label] for label in other_choices(space) if label in chosen},
     }
+
+
+def _tower_record(tower: NetworkTower) -> dict[str, Any]:
+    return {
+        "width": None if tower.width is None else str(tower.width),
+        "layers": [
+            {"place": here.place.label, "operation": here.operation, "channels": here.channels} for here in tower.layers
+        ],
+    }
+
+
+def _expansion(here: NetworkPlace) -> dict[str, float]:
+    return {} if here.expansion is None else {"expansion": here.expansion}
 
 
 def _cost_record(measured: Costs | None) -> dict[str, Any]:

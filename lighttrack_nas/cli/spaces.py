@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.nni_spaces import describe_nni_space
 from lighttrack_nas.cli.printing import print_json, print_table
-from lighttrack_nas.places import other_choices
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.labels import CORRELATION, OUTPUT, layer_label, width_label
+from lighttrack_nas.condition_texts import condition_text
+from lighttrack_nas.places import ShownTower, alternatives, either, input_sizes, other_choices, towers
+from lighttrack_nas.search_spaces.description import StageDescription
+from lighttrack_nas.search_spaces.labels import (
+    CORRELATION,
+    OUTPUT,
+    TOWERS,
+    depth_label,
+    expansion_label,
+    layer_label,
+    layer_width_label,
+    stage_width_label,
+    width_label,
+)
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
@@ -57,9 +69,14 @@ def _print_space(space: Space, table: CostTable | None) -> None:
     print(f"{space.name} ({space.hash})")
     if description.summary:
         print(description.summary)
-    searched = " or ".join(str(size) for size in description.search_sizes)
-    print(f"template {description.template_size}, search {searched} pixels\n")
+    for template, searched in input_sizes(space):
+        print(f"template {template}, search {' or '.join(map(str, searched))} pixels")
+    print()
     print_table(("part", "channels", "stride", "candidates", "labels"), _rows(space))
+    conditional = _condition_rows(space)
+    if conditional:
+        print()
+        print_table(("choice", "has a say where"), conditional)
     if table is not None:
         print()
         _print_costs(table)
@@ -79,7 +96,8 @@ def _print_costs(table: CostTable) -> None:
     whole = whole_costs(table)
     rows.append(("a whole network", "", span_text(whole["macs"], 1e6), span_text(whole["params"], 1e3)))
     print_table(("place", "part", "MACs (M)", "parameters (K)"), rows, right=(2, 3))
-    print(f"MACs of a tracked frame at search {table.search_size} pixels, cheapest to dearest candidate")
+    sizes = dict.fromkeys(searched[0] for _, searched in input_sizes(table.space))
+    print(f"MACs of a tracked frame at search {' or '.join(map(str, sizes))} pixels, cheapest to dearest candidate")
 
 
 def _rows(space: Space) -> list[tuple[str, ...]]:
@@ -92,33 +110,69 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
         blocks = description.stage_blocks(index)
         rows.append(
             (
-                f"{stage.name} x {stage.blocks}",
-                str(stage.channels),
+                f"{stage.name} x {either(stage.all_depths)}",
+                alternatives(stage.all_widths),
                 str(stage.stride),
                 " ".join(stage.operations) + (" (or skip, but for the first)" if stage.skip else ""),
                 _span([block.name for block in blocks]) if len(stage.operations) > 1 or stage.skip else "fixed",
             )
         )
+        rows += _stage_choices(space, stage, [block.name for block in blocks])
     rows += _exit_rows(space)
     compared = " or ".join(f"{name} correlation" for name in description.correlation)
     attention = f"self-attention of {description.neck_attention} heads, " if description.neck_attention else ""
     label = CORRELATION if CORRELATION in space.labels else "fixed"
     rows.append(("fusion", str(description.fused_channels), "", f"{attention}{compared}, channel attention", label))
-    for branch in BRANCHES:
-        tower = space.tower(branch)
-        label = width_label(branch)
-        widths = " ".join(str(width) for width in tower.widths)
-        rows.append((f"{branch} width", widths, "1", "", label if label in space.labels else "fixed"))
-        first = 0
-        for layer in tower.layers:
-            labels = [layer_label(branch, first + i) for i in range(layer.repeat)]
-            named = _span(labels) if len(layer.operations) > 1 else "fixed"
-            rows.append((f"{branch} layer x {layer.repeat}", "width", "1", " ".join(layer.operations), named))
-            first += layer.repeat
+    if TOWERS in space.candidates:
+        label = TOWERS if TOWERS in space.labels else "fixed"
+        rows.append(("towers", "", "", " ".join(space.candidates[TOWERS]), label))
+    for tower in towers(space):
+        rows += _tower_rows(space, tower)
     return rows + [
         ("choice", "", "", " ".join(values), label if len(values) > 1 else f"{label} (fixed)")
         for label, values in other_choices(space).items()
         if label != CORRELATION
+    ]
+
+
+def _stage_choices(space: Space, stage: StageDescription, blocks: list[str]) -> list[tuple[str, ...]]:
+    """A row for each thing besides operations that a stage leaves open; one for an expansion that it sets."""
+    rows: list[tuple[str, ...]] = []
+    width, depth = stage_width_label(stage.name), depth_label(stage.name)
+    if width in space.labels:
+        rows.append((f"{stage.name} width", alternatives(space.labels[width]), "", "", width))
+    if depth in space.labels:
+        rows.append((f"{stage.name} depth", "", "", f"{' '.join(space.labels[depth])} blocks", depth))
+    if stage.expansions:
+        found = [label for label in map(expansion_label, blocks) if label in space.labels]
+        values = " ".join(f"{each:g}" for each in stage.expansions)
+        rows.append((f"{stage.name} expansion", "", "", values, _span(found) if found else "fixed"))
+    return rows
+
+
+def _tower_rows(space: Space, tower: ShownTower) -> list[tuple[str, ...]]:
+    branch, label = tower.branch, width_label(tower.branch)
+    widths = " ".join(map(str, tower.widths))
+    each = [layer_width_label(branch, index) for index in range(len(tower.places))]
+    found = [name for name in ([label] if tower.is_tied else each) if name in space.labels]
+    what = "width" if tower.is_tied else "widths, each"
+    rows: list[tuple[str, ...]] = [(f"{tower.name} {what}", widths, "1", "", _span(found) if found else "fixed")]
+    first, given = 0, "width" if tower.is_tied else "its own"
+    for layer in space.tower(branch).layers:
+        labels = [layer_label(branch, first + i) for i in range(layer.repeat)]
+        named = _span(labels) if len(layer.operations) > 1 else "fixed"
+        rows.append((f"{tower.name} layer x {layer.repeat}", given, "1", " ".join(layer.operations), named))
+        first += layer.repeat
+    return rows
+
+
+def _condition_rows(space: Space) -> list[tuple[str, str]]:
+    """Choices that have a say only where others are made so, neighbours of one condition together."""
+    words = [(label, condition_text(space, label)) for label in space.labels if label in space.conditions]
+    return [
+        (", ".join(here) if len(here) < 3 else _span(here), text)
+        for text, members in groupby(words, key=itemgetter(1))
+        for here in [[label for label, _ in members]]
     ]
 
 
@@ -129,10 +183,11 @@ def _exit_rows(space: Space) -> list[tuple[str, ...]]:
     for index, stage in enumerate(description.stages):
         exits = [block for block in description.stage_blocks(index) if block in description.exits]
         numbers = " ".join(block.name.partition("-block")[2] for block in exits)
+        at = f"end, called {exits[0].name}" if exits and len(stage.all_depths) > 1 else f"block {numbers}"
         if exits:
             label = OUTPUT if OUTPUT in space.labels else "fixed"
-            where = f"{stage.name} block {numbers}, stride {exits[0].total_stride} in all"
-            rows.append((OUTPUT, str(stage.channels), "", where, label))
+            where = f"{stage.name} {at}, stride {exits[0].total_stride} in all"
+            rows.append((OUTPUT, alternatives(stage.all_widths), "", where, label))
     return rows
 
 
@@ -146,6 +201,17 @@ def _space_record(space: Space, table: CostTable | None) -> dict[str, Any]:
         "hash": space.hash,
         "size": {"labels": space.size.labels, "networks": space.size.networks},
         "labels": {label: list(values) for label, values in space.labels.items()},
+        "conditions": {
+            label: {
+                "text": condition_text(space, label),
+                "given": {
+                    given: [value for value in space.candidates[given] if value in values]
+                    for given, values in space.conditions[label].items()
+                },
+            }
+            for label in space.labels
+            if label in space.conditions
+        },
         "description": space.description.model_dump(mode="json"),
     }
     if table is not None:

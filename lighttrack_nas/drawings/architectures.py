@@ -24,18 +24,11 @@ from lighttrack_nas.drawings.sheets import sheet
 from lighttrack_nas.drawings.spaces import INPUT_WIDTH, TARGETS, inputs, shape_text
 from lighttrack_nas.places import (
     BRANCH_NAMES,
-    ShownPlace,
-    exit_of,
     kernel_of,
-    operation_names,
     other_choices,
-    present_places,
-    tower_places,
-    width_of,
 )
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.labels import CORRELATION
+from lighttrack_nas.shown_networks import NetworkPlace, shown_network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,42 +84,44 @@ def architecture_drawing(architecture: Architecture, costs: Mapping[str, int] | 
         name: What to call it, such as its official code; "" leaves its space's name alone.
     """
     space = architecture.space
-    description, chosen = space.description, space.chosen(architecture)
-    blocks, layers = present_places(architecture)
-    names, output = operation_names(space), exit_of(architecture)
+    description, network = space.description, shown_network(architecture)
 
-    def block(place: ShownPlace, channels: str) -> _Block:
-        value = chosen.get(place.label, place.candidates[0])
-        text = names.get(value, value)
-        return _Block(place.group, text, channels, kernel_of(space, value), place.is_fixed, place.label == output.label)
+    def block(here: NetworkPlace) -> _Block:
+        kernel, is_output = kernel_of(space, here.operation), here is network.output
+        return _Block(here.place.group, here.name, str(here.channels), kernel, _is_fixed(here), is_output)
 
     stem = description.stem
     first = [_Block("stem", f"conv {stem.kernel}x{stem.kernel}", str(stem.channels))] if stem else []
-    row = [*first, *(block(place, str(place.channels)) for place in blocks)]
-    search = description.search_sizes[0]
-    headers = {place.group: (place.group, shape_text(search, place.total_stride or 1)) for place in blocks}
+    row = [*first, *map(block, network.blocks)]
+    search = network.search_sizes[0]
+    headers = {
+        here.place.group: (here.place.group, shape_text(search, here.place.total_stride or 1))
+        for here in network.blocks
+    }
     start = INPUT_WIDTH + 0.35
-    shapes: list[Shape] = inputs(space, start)
+    shapes: list[Shape] = inputs([(network.template_size, network.search_sizes)], start)
     drawn, right = _row(row, {"stem": ("stem", shape_text(search, description.stem_stride))} | headers, start, 0.0)
     shapes += drawn
-    kernels = next(description.kernels(exit_) for exit_ in description.exits if exit_.name == output.label)
-    compared = {"pixelwise": f"correlation\n{kernels} kernels"}.get(chosen[CORRELATION], "depthwise\ncorrelation")
+    compared = {"pixelwise": f"correlation\n{network.kernels} kernels"}.get(
+        network.correlation, "depthwise\ncorrelation"
+    )
     text = f"{compared}\n{description.fused_channels} channels"
     left = right + 0.4
     shapes.append(Line(((right, 0.0), (left, 0.0)), OUTPUT_COLOUR, 1.2))
     shapes.append(Box(left, -0.32, 0.85, 0.64, text, fill_of(None, True)))
     right, fork = left + 0.85, left + 0.85 + 0.18
     shapes.append(Line(((right, 0.0), (fork, 0.0)), head=False))
-    towers = {}
-    for branch in BRANCHES:
-        width = width_of(architecture, branch)
-        towers[branch] = [*(block(place, width) for place in layers[branch]), _Block(branch, TARGETS[branch], "")]
+    towers = {
+        tower.of.name: [*map(block, tower.layers), _Block(tower.of.name, TARGETS[tower.of.name], "")]
+        for tower in network.towers
+    }
     reach = max(block.height for tower in towers.values() for block in tower) / 2
-    for branch, y in zip(BRANCHES, (reach + 0.32, -reach - 0.58), strict=True):
-        count = f"{len(layers[branch])} of {len(tower_places(space, branch))} layers"
-        header = (f"{BRANCH_NAMES[branch]}: width {width_of(architecture, branch)}, {count}", "")
+    heights = (reach + 0.32, -reach - 0.58) if len(towers) > 1 else (0.0,)
+    for tower, y in zip(network.towers, heights, strict=True):
+        name_ = tower.of.name
         shapes.append(Line(((fork, 0.0), (fork, y), (fork + 0.25, y))))
-        shapes += _row(towers[branch], {branch: header}, fork + 0.25, y)[0]
+        header = (f"{BRANCH_NAMES[name_]}: {tower.text}", "")
+        shapes += _row(towers[name_], {name_: header}, fork + 0.25, y)[0]
     every = [block for here in (row, *towers.values()) for block in here]
     return sheet(
         space.name,
@@ -137,6 +132,11 @@ def architecture_drawing(architecture: Architecture, costs: Mapping[str, int] | 
         fixed=True,
         other=any(block.kernel is None and not block.fixed for block in every),
     )
+
+
+def _is_fixed(here: NetworkPlace) -> bool:
+    """Whether the space leaves neither the operation nor its expansion open."""
+    return here.place.is_fixed and len(here.place.expansions) < 2
 
 
 def _row(
