@@ -17,8 +17,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.search_spaces.description import BRANCHES
-from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.network_features import (
+    BLOCK_FIGURES,
+    Features,
+    block_shares,
+    depth_odds,
+    features_of,
+    possible_towers,
+)
+from lighttrack_nas.places import ShownTower
+from lighttrack_nas.search_spaces.labels import (
+    CORRELATION,
+    OUTPUT,
+    TEMPLATE_SIZE,
+    TOWERS,
+    depth_label,
+    stage_width_label,
+    width_label,
+)
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
@@ -91,10 +107,12 @@ def findings(front: Front, seed: int = 0) -> Findings:
 def count_architectures(architectures: Sequence[Architecture], seed: int = 0) -> Findings:
     """Count kernels, expansions, output, depths and widths of architectures, against their space.
 
-    Kernels and expansions are counted over the blocks of the backbone that leave a choice and stand before the output.
-    A depth is the number of a tower's layers that are no skip. Shares of networks have Wilson's interval; shares of
-    blocks and means have a bootstrap over networks (2,000 resamples), because the blocks of one network are not
-    independent. The space's own figures are exact, every candidate of every label being equally likely.
+    Kernels and expansions are counted over the blocks of the backbone that leave a choice and that the network has, as
+    are the kinds of operations in stages that mix them. Widths and depths of stages are counted over the networks that
+    have the stage, either branch's tower over those in which the branches share none. A depth of a tower is the number
+    of its layers that are no skip. Shares of networks have Wilson's interval; shares of blocks and means have a
+    bootstrap over networks (2,000 resamples), because the blocks of one network are not independent. The space's own
+    figures are exact, every candidate of every label being equally likely.
 
     Args:
         architectures: Networks of one space, each once.
@@ -106,26 +124,35 @@ def count_architectures(architectures: Sequence[Architecture], seed: int = 0) ->
     if not architectures:
         raise InputError("there is no network to look at: the front is empty")
     space = architectures[0].space
-    counter = _Counter([_features(architecture) for architecture in architectures], np.random.default_rng(seed))
-    for name in ("kernel", "expansion"):
-        for value, prior in _block_shares(space, name).items():
+    counter = _Counter([features_of(architecture) for architecture in architectures], np.random.default_rng(seed))
+    for name in BLOCK_FIGURES:
+        for value, prior in block_shares(space, name).items():
             counter.of_blocks(name, value, prior)
     exits = space.candidates[OUTPUT]
     for index, name in enumerate(exits):
         from_the_end = len(exits) - index
         position = _ORDINALS.get(from_the_end, f"{from_the_end}th from the end")
-        counter.of_networks("output", f"{name} ({position})", partial(_leaves_at, name), 1 / len(exits))
-    depths = {branch: _depths(space, branch) for branch in BRANCHES}
-    means = {branch: float(odds @ np.arange(len(odds))) for branch, odds in depths.items()}
-    for branch in BRANCHES:
-        counter.mean(f"{branch} depth", "", partial(_depth, branch), means[branch])
-        widths = space.candidates[width_label(branch)]
-        for width in widths:
-            counter.of_networks(f"{branch} width", width, partial(_has_width, branch, width), 1 / len(widths))
-    counter.mean("reg depth - cls depth", "", _difference, means["reg"] - means["cls"])
-    shallower = sum(odds * depths["reg"][depth + 1 :].sum() for depth, odds in enumerate(depths["cls"]))
-    counter.of_networks("cls depth < reg depth", "", lambda f: _difference(f) > 0, float(shallower))
-    return Findings(len(architectures), pd.DataFrame(counter.rows), _claims(counter.rows, space, len(architectures)))
+        shown = f"{_exit_name(space, name)} ({position})"
+        counter.of_networks("output", shown, partial(_leaves_at, name), 1 / len(exits))
+    for label in _own_choices(space):
+        for value in space.labels[label]:
+            test = partial(_has_chosen, label, value)
+            counter.of_networks(label.replace("-", " "), value, test, 1 / len(space.labels[label]))
+    odds = {tower.name: depth_odds(space, tower.branch) for tower in possible_towers(space)}
+    means = {name: float(each @ np.arange(len(each))) for name, each in odds.items()}
+    for tower in possible_towers(space):
+        counter.mean(f"{tower.name} depth", "", partial(_depth, tower.name), means[tower.name])
+        for width in map(str, tower.widths):
+            if tower.is_tied:
+                test = partial(_has_width, tower, width)
+                counter.of_networks(f"{tower.name} width", width, test, 1 / len(tower.widths))
+            else:
+                counter.of_layers(tower.name, width, 1 / len(tower.widths))
+    if odds.keys() >= {"cls", "reg"}:
+        counter.mean("reg depth - cls depth", "", _difference, means["reg"] - means["cls"])
+        shallower = sum(each * odds["reg"][depth + 1 :].sum() for depth, each in enumerate(odds["cls"]))
+        counter.of_networks("cls depth < reg depth", "", _is_shallower, float(shallower))
+    return Findings(len(architectures), pd.DataFrame(counter.rows), _claims(counter, space))
 
 
 def wilson(successes: int, total: int) -> tuple[float, float]:
@@ -141,91 +168,90 @@ def wilson(successes: int, total: int) -> tuple[float, float]:
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
-class _Features(NamedTuple):
-    """What is counted of one architecture."""
-
-    kernel: list[float]
-    expansion: list[float]
-    output: str
-    depths: dict[str, int]
-    widths: dict[str, str]
+def _exit_name(space: Space, output: str) -> str:
+    """What an exit is called: a stage of free depth is left at its end, which is no certain block."""
+    stage = next(exit_.stage for exit_ in space.description.exits if exit_.name == output)
+    return f"end of {stage}" if depth_label(stage) in space.labels else output
 
 
-def _features(architecture: Architecture) -> _Features:
-    space, chosen = architecture.space, architecture.space.chosen(architecture)
-    operations = space.description.operations
-    blocks = [operations[chosen[name]] for name in space.blocks_up_to(chosen[OUTPUT]) if name in space.labels]
-    depths = {
-        branch: sum(
-            operations[chosen[layer_label(branch, layer)]].kind != "skip"
-            for layer in range(len(space.tower(branch).candidates))
-        )
-        for branch in BRANCHES
-    }
-    return _Features(
-        kernel=[block.kernel for block in blocks if hasattr(block, "kernel")],
-        expansion=[block.expansion for block in blocks if hasattr(block, "expansion")],
-        output=chosen[OUTPUT],
-        depths=depths,
-        widths={branch: chosen[width_label(branch)] for branch in BRANCHES},
-    )
+def _own_choices(space: Space) -> list[str]:
+    """Choices that are counted as they are: widths and depths of stages, and those of the network as a whole."""
+    stages = [stage.name for stage in space.description.stages]
+    listed = [label for stage in stages for label in (stage_width_label(stage), depth_label(stage))]
+    return [label for label in (*listed, CORRELATION, TEMPLATE_SIZE, TOWERS) if label in space.labels]
 
 
-def _leaves_at(output: str, features: _Features) -> bool:
+def _leaves_at(output: str, features: Features) -> bool:
     return features.output == output
 
 
-def _depth(branch: str, features: _Features) -> float:
-    return features.depths[branch]
+def _has_chosen(label: str, value: str, features: Features) -> bool | None:
+    return features.choices[label] == value if label in features.choices else None
 
 
-def _has_width(branch: str, width: str, features: _Features) -> bool:
-    return features.widths[branch] == width
+def _depth(tower: str, features: Features) -> float | None:
+    return features.depths.get(tower)
 
 
-def _difference(features: _Features) -> float:
-    return features.depths["reg"] - features.depths["cls"]
+def _has_width(tower: ShownTower, width: str, features: Features) -> bool | None:
+    label = width_label(tower.branch)
+    return features.choices.get(label) == width if tower.name in features.depths else None
 
 
-def _block_shares(space: Space, name: str) -> dict[float, float]:
-    """The kernels or expansions that the backbone's choices offer, ascending, with the share of each in uniform draws.
-
-    The share is that of the expected numbers: of blocks with the value, and of blocks before the output.
-    """
-    exits = space.candidates[OUTPUT]
-    expected: dict[float, float] = {}
-    for block in space.description.blocks:
-        if len(block.operations) > 1:
-            alive = sum(block.name in space.blocks_up_to(output) for output in exits) / len(exits)
-            for operation in block.operations:
-                value = getattr(space.description.operations[operation], name, None)
-                if value is not None:
-                    expected[value] = expected.get(value, 0.0) + alive / len(block.operations)
-    total = sum(expected.values()) or 1.0
-    return {value: expected[value] / total for value in sorted(expected)}
+def _difference(features: Features) -> float | None:
+    return features.depths["reg"] - features.depths["cls"] if "cls" in features.depths else None
 
 
-def _depths(space: Space, branch: str) -> np.ndarray:
-    """Odds of a tower's depths 0, 1, 2 ... in uniform draws."""
-    odds = np.ones(1)
-    for names in space.tower(branch).candidates:
-        skipped = sum(space.description.operations[name].kind == "skip" for name in names) / len(names)
-        odds = np.convolve(odds, [skipped, 1 - skipped])
-    return odds
+def _is_shallower(features: Features) -> bool | None:
+    difference = _difference(features)
+    return None if difference is None else difference > 0
 
 
 class _Counter:
     """Makes the table's rows, each for the front and for the space."""
 
-    def __init__(self, front: list[_Features], rng: np.random.Generator) -> None:
+    def __init__(self, front: list[Features], rng: np.random.Generator) -> None:
         self._front = front
         # The same resamples for every row, so that a row does not depend on the rows before it.
         self._resamples = rng.integers(len(front), size=(_RESAMPLES, len(front)))
         self.rows: list[dict[str, Any]] = []
+        self.networks: dict[tuple[str, str], int] = {}
+        """Over how many networks each row was counted, by its property and value."""
 
-    def of_blocks(self, name: str, value: float, prior: float) -> None:
-        """Share of the blocks whose kernel or expansion is `value`."""
-        listed = [getattr(features, name) for features in self._front]
+    def of_blocks(self, name: str, value: float | str, prior: float) -> None:
+        """Share of the blocks whose kernel, expansion or operation is `value`."""
+        shown = value if isinstance(value, str) else f"{value:g}"
+        listed = [features.blocks[name] for features in self._front]
+        self._of_listed(name, shown, "share of blocks", listed, value, prior)
+
+    def of_layers(self, tower: str, width: str, prior: float) -> None:
+        """Share of a tower's layers that have a width of their own."""
+        listed = [features.layer_widths.get(tower, []) for features in self._front]
+        self._of_listed(f"{tower} width", width, "share of layers", listed, width, prior)
+
+    def of_networks(self, name: str, value: str, test: Callable[[Features], bool | None], prior: float) -> None:
+        """Share of the networks that pass a test, among those of which it can be asked."""
+        answers = [answer for answer in map(test, self._front) if answer is not None]
+        if answers:
+            hits, total = sum(answers), len(answers)
+            self._add(name, value, "share of networks", hits / total, *wilson(hits, total), prior, total)
+
+    def mean(self, name: str, value: str, number: Callable[[Features], float | None], prior: float) -> None:
+        """Mean of a number over the networks that have it."""
+        found = [number(features) for features in self._front]
+        there = np.array([each is not None for each in found])
+        if not there.any():
+            return
+        numbers = np.array([0.0 if each is None else each for each in found])
+        totals = there[self._resamples].sum(1)
+        means = numbers[self._resamples].sum(1)[totals > 0] / totals[totals > 0]
+        low, high = np.quantile(means, (0.025, 0.975))
+        total = int(there.sum())
+        self._add(name, value, "mean layers", numbers.sum() / total, low, high, prior, total)
+
+    def _of_listed(
+        self, name: str, shown: str, measure: str, listed: list[Any], value: float | str, prior: float
+    ) -> None:
         hits = np.array([values.count(value) for values in listed])
         totals = np.array([len(values) for values in listed])
         sums = totals[self._resamples].sum(1)
@@ -233,36 +259,31 @@ class _Counter:
             return
         shares = hits[self._resamples].sum(1)[sums > 0] / sums[sums > 0]
         low, high = np.quantile(shares, (0.025, 0.975))
-        self._add(name, f"{value:g}", "share of blocks", hits.sum() / totals.sum(), low, high, prior)
+        networks = int((totals > 0).sum())
+        self._add(name, shown, measure, hits.sum() / totals.sum(), low, high, prior, networks)
 
-    def of_networks(self, name: str, value: str, test: Callable[[_Features], bool], prior: float) -> None:
-        """Share of the networks that pass a test."""
-        hits, total = sum(map(test, self._front)), len(self._front)
-        self._add(name, value, "share of networks", hits / total, *wilson(hits, total), prior)
-
-    def mean(self, name: str, value: str, number: Callable[[_Features], float], prior: float) -> None:
-        """Mean of a number over the networks."""
-        numbers = np.array([number(features) for features in self._front], float)
-        low, high = np.quantile(numbers[self._resamples].mean(1), (0.025, 0.975))
-        self._add(name, value, "mean layers", numbers.mean(), low, high, prior)
-
-    def _add(self, name: str, value: str, measure: str, front: float, low: float, high: float, prior: float) -> None:
+    def _add(
+        self, name: str, value: str, measure: str, front: float, low: float, high: float, prior: float, networks: int
+    ) -> None:
+        self.networks[name, value] = networks
         differs = "more" if prior < low else "less" if prior > high else ""
         row = {"property": name, "value": value, "measure": measure}
         numbers = {"front": float(front), "low": float(low), "high": float(high), "space": float(prior)}
         self.rows.append(row | numbers | {"differs": differs})
 
 
-def _claims(rows: list[dict[str, Any]], space: Space, networks: int) -> tuple[Claim, ...]:
-    exits, kernels = space.candidates[OUTPUT], list(_block_shares(space, "kernel"))
+def _claims(counter: _Counter, space: Space) -> tuple[Claim, ...]:
+    exits = space.candidates[OUTPUT]
+    kernels = [each for each in block_shares(space, "kernel") if not isinstance(each, str)]
     claims: list[Claim] = []
 
     def claim(text: str, name: str, value: str, threshold: float) -> None:
-        row = next((r for r in rows if r["property"] == name and r["value"].partition(" (")[0] == value), None)
+        row = next((r for r in counter.rows if r["property"] == name and r["value"].partition(" (")[0] == value), None)
         if row is None:
             return
         answer = "yes" if row["low"] > threshold else "no" if row["high"] < threshold else "undecided"
         reason = f"{row['measure']} {row['front']:.2f}, interval {row['low']:.2f} to {row['high']:.2f}"
+        networks = counter.networks[row["property"], row["value"]]
         if networks < FEWEST_NETWORKS:
             answer, reason = "undecided", f"{reason}; {networks} networks are too few to decide"
         claims.append(Claim(text, answer, reason))
@@ -270,7 +291,8 @@ def _claims(rows: list[dict[str, Any]], space: Space, networks: int) -> tuple[Cl
     if kernels:
         wanted = 7 if 7 in kernels else kernels[-1]
         claim(f"over half of the backbone's blocks have kernel {wanted:g}", "kernel", f"{wanted:g}", 0.5)
-    if len(exits) > 1:
+    # A stage of free depth is left at its end: of such outputs none is a block that stands second-last.
+    if len(exits) > 1 and all(_exit_name(space, name) == name for name in exits):
         claim("the second-last block is the output of most networks", "output", exits[-2], 0.5)
     claim(
         "the classification tower is on average shallower than the regression tower", "reg depth - cls depth", "", 0.0

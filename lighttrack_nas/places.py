@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from lighttrack_nas.search_spaces.backbones import PackagePart
@@ -72,6 +72,7 @@ class ShownTower(NamedTuple):
 
 def backbone_places(space: Space) -> list[ShownPlace]:
     """The blocks of the backbone, in order."""
+    exits = {exit_.name: exit_.stage for exit_ in space.description.exits}
     return [
         ShownPlace(
             block.stage,
@@ -81,14 +82,13 @@ def backbone_places(space: Space) -> list[ShownPlace]:
             space.description.stage(block.stage).expansions,
             block.stride,
             block.total_stride,
-            _may_be_last(space, block),
+            _may_be_last(space, block, exits),
         )
         for block in space.description.blocks
     ]
 
 
-def _may_be_last(space: Space, block: BlockPlace) -> bool:
-    exits = {exit_.name: exit_.stage for exit_ in space.description.exits}
+def _may_be_last(space: Space, block: BlockPlace, exits: Mapping[str, str]) -> bool:
     depths = space.description.stage(block.stage).depths
     if len(depths) > 1 and block.stage in exits.values():
         return int(block.name.rpartition("-block")[2]) + 1 in depths

@@ -24,7 +24,7 @@ from lighttrack_nas.strategies.search.objectives import (
     parse_constraints,
     parse_objectives,
 )
-from lighttrack_nas.strategies.search.trials import digest
+from lighttrack_nas.strategies.search.trials import digest, labels_without_say
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.names import checked_name
@@ -47,6 +47,7 @@ _COLUMNS = (
     "network",
     "code",
     "choices",
+    "without_say",
 )
 
 
@@ -64,7 +65,8 @@ class Result:
         notes: What a reader must know: failed trials, runs that differ.
         trials: A row a finished trial: `run`, `trial`, the measurements as present (`ao`, `loss`, `macs`, `params`,
             `latency_ms`), `feasible`, `violation`, `seconds`, `copied_from` (the trial whose measurements it has),
-            `path` and `network` (digests), `code` (official, of spaces that have one), `choices` (JSON).
+            `path` and `network` (digests), `code` (official, of spaces that have one), `choices` (JSON, every choice as
+            proposed), `without_say` (those of them without a say in the trial's network, joined by spaces).
 
     Args:
         runs: One or more, of different names.
@@ -233,6 +235,7 @@ def _trial_table(runs: Sequence[Run], constraints: Sequence[Constraint]) -> pd.D
                     "network": digest(trial.architecture.canonical()),
                     "code": code,
                     "choices": choices_json(trial.architecture),
+                    "without_say": " ".join(labels_without_say(trial.architecture)),
                 }
             )
     table = pd.DataFrame(rows, columns=_COLUMNS)

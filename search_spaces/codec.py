@@ -160,10 +160,13 @@ def _networks_of(description: SpaceDescription) -> dict[str, Any]:
     return {
         "stem": description.stem,
         "stages": [(s.channels, s.blocks, s.stride, s.skip, kinds(s.operations)) for s in description.stages],
+        "besides": [(s.widths, s.depths, s.expansions) for s in description.stages],
+        "sizes": len(description.all_template_sizes),
         "fused": (description.fused_channels, description.correlation, description.neck_attention),
         "towers": [
-            (tower.widths, [kinds(names) for names in tower.candidates])
+            (tower.widths, tower.tied, [kinds(names) for names in tower.candidates])
             for tower in (description.towers.cls, description.towers.reg)
         ],
+        "sharing": description.towers.sharing,
         "predictions": description.predictions,
     }

@@ -113,7 +113,7 @@ def test_trials() -> None:
     result = Result.from_study(study([*trials, (a, trials[0][1], 0)], constraints=["macs <= 25M"]))
     assert list(result.trials.columns) == [
         *("run", "trial", "ao", "macs", "params", "feasible", "violation", "seconds", "copied_from", "path", "network"),
-        *("code", "choices"),
+        *("code", "choices", "without_say"),
     ]
     assert result.trials["ao"].tolist() == [0.5, 0.6, 0.55, 0.7, 0.5]
     assert result.trials["feasible"].tolist() == [True, True, False, False, True]

@@ -33,7 +33,7 @@ from lighttrack_nas.strategies.search.registry import strategy_record
 from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.storage import failures_of, open_shared, quiet_optuna, shown_storage
 from lighttrack_nas.strategies.search.team import Team
-from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest, load_search
+from lighttrack_nas.strategies.search.trials import FAILURE, WITHOUT_SAY, Key, digest, labels_without_say, load_search
 from lighttrack_nas.strategies.search.worker_storage import PATIENCE, WORKER, WorkerStorage
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
@@ -247,6 +247,7 @@ class _Search:
             self._tell(trial, {FAILURE: str(error)}, TrialState.FAIL)
             return str(error), ""
         attributes = {"measurements": measurements, "seconds": time.perf_counter() - start}
+        attributes[WITHOUT_SAY] = labels_without_say(architecture)
         if source is not None:
             attributes["copied_from"] = source
         self._tell(trial, attributes, TrialState.COMPLETE, measurements)

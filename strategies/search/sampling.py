@@ -193,5 +193,9 @@ def uniform(space: Space, rng: np.random.Generator, count: int | None = None) ->
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """The space as Optuna sees it: a categorical for every choice, under the choice's label."""
+    """The space as Optuna sees it: a categorical for every choice, under the choice's label.
+
+    The space is fixed: choices that have a say only where others are made so are drawn in every trial, and the trial
+    says which of them have none (`trials.WITHOUT_SAY`).
+    """
     return {label: CategoricalDistribution(values) for label, values in space.labels.items()}

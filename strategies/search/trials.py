@@ -23,6 +23,14 @@ from lighttrack_nas.trackers.errors import InputError
 Key = Literal["path", "network"]
 """User attributes of a trial that tell its network: `digest` of `path()`, and of `canonical()`."""
 
+WITHOUT_SAY = "without_say"
+"""User attribute of a trial: the labels whose parameters have no say in it, such as those of blocks behind its output.
+
+Every trial has a parameter for every choice of the space: Optuna's own samplers, NSGA-II's crossover first of all, need
+one fixed space, and so do studies that are taken up again. What conditions leave without a say is therefore drawn as
+well, and listed here, sorted. Older studies have no such attribute; `results` finds the labels anew from the space.
+"""
+
 FAILURE = "failure"
 """User attribute of a trial whose architecture cannot be measured: why."""
 
@@ -54,6 +62,11 @@ class TrialRecord:
 def digest(architecture: Architecture) -> str:
     """Sixteen hexadecimal digits that tell an architecture from the others of its space."""
     return hashlib.sha256("\n".join(architecture.values).encode()).hexdigest()[:16]
+
+
+def labels_without_say(architecture: Architecture) -> list[str]:
+    """The choices that have no say in an architecture's network, sorted."""
+    return sorted(architecture.space.dead_labels(architecture) & architecture.space.labels.keys())
 
 
 def load_search(storage: str | Path | optuna.storages.BaseStorage, study_name: str = "search") -> optuna.Study:
