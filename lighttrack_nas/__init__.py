@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.samples import random_networks
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.distribution import Distribution
+    from lighttrack_nas.search_spaces.fitting import fit_architecture
     from lighttrack_nas.search_spaces.loading import load_space, preset_names
-    from lighttrack_nas.search_spaces.migration import fit_architecture
     from lighttrack_nas.search_spaces.neighbours import Neighbour, neighbours
     from lighttrack_nas.search_spaces.nni_space import NniSpace
     from lighttrack_nas.search_spaces.operation_registry import operation
@@ -155,7 +155,7 @@ _HOMES = {
     "export_model": "exporting",
     "export_weights": "models",
     "find_architecture": "architectures",
-    "fit_architecture": "search_spaces.migration",
+    "fit_architecture": "search_spaces.fitting",
     "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",

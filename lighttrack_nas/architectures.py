@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lighttrack_nas.models import SHIPPED, load_model
 from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
+from lighttrack_nas.search_spaces.fitting import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading import load_space, preset_names
-from lighttrack_nas.search_spaces.migration import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import read_text
@@ -26,7 +26,7 @@ def find_architecture(
         source: The code, or a path that ends in .json or .safetensors.
         space: A preset's name or a YAML file. None: the file's own space; for a code the first of `lighttrack` and
             `lighttrack-12` that contains it. A file's architecture of another space is read in this one if it fits,
-            see `lighttrack_nas.search_spaces.migration.fit_architecture`.
+            see `lighttrack_nas.search_spaces.fitting.fit_architecture`.
         say: Told a sentence where that is done.
 
     Raises:

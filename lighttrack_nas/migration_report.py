@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from lighttrack_nas.benchmarks.results import to_json
-from lighttrack_nas.search_spaces.migration import Address, address, plan, same_operations
+from lighttrack_nas.search_spaces.addresses import Address, address
+from lighttrack_nas.search_spaces.migration import plan, same_operations
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.text_tables import text_table
 
 TAKEN, FRESH, LEFT, DIFFERS = "taken", "fresh", "left_behind", "shape_differs"
 OUTCOMES = (TAKEN, FRESH, LEFT, DIFFERS)
 """Of a tensor: in both spaces; only in the target; only in the source; in both, but its layer is of another shape."""
-_PARTS = ("stem", "backbone", "neck", "fusion", "cls", "reg", "other")
+_PARTS = ("stem", "backbone", "neck", "fusion", "cls", "reg", "shared", "other")
 _SHOWN = 8
 
 
@@ -57,7 +58,7 @@ class LabelCounts:
     """What became of one place's tensors.
 
     Attributes:
-        part: Of the network: stem, backbone, neck, fusion, cls, reg, or other.
+        part: Of the network: stem, backbone, neck, fusion, cls, reg, shared, or other.
         label: The place; a label of the space where one decides there.
         counts: By outcome, one of `OUTCOMES`.
         new: The target's candidates that the source has not, such as "k9e4" or "width 128".

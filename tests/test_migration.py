@@ -18,8 +18,8 @@ from lighttrack_nas.chain import run_supernet
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.migration import compare_supernets
 from lighttrack_nas.migration_report import OUTCOMES
+from lighttrack_nas.search_spaces.fitting import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading import parse_space
-from lighttrack_nas.search_spaces.migration import fit_architecture, other_sizes
 from lighttrack_nas.trackers.pairs.pair import Pair
 from lighttrack_nas.trackers.weights import read_header
 

@@ -6,15 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lighttrack_nas.search_spaces.addresses import Address, address
+from lighttrack_nas.search_spaces.fitting import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading import load_space, parse_space
-from lighttrack_nas.search_spaces.migration import (
-    Address,
-    address,
-    fit_architecture,
-    other_sizes,
-    plan,
-    same_operations,
-)
+from lighttrack_nas.search_spaces.migration import plan, same_operations
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
