@@ -160,8 +160,14 @@ def operation_names(space: Space) -> dict[str, str]:
 
     An operation whose short name another one has as well goes by its own.
     """
-    short = {name: _short_name(name, space, _own_expansion(space, name)) for name in space.description.operations}
-    return _told_apart(short)
+    # Beside a choice of expansions a name stands for all of them.
+    free = _names_of_all_expansions(space)
+    return _told_apart(
+        {
+            name: _short_name(name, space, None if name in free else _own_expansion(space, name))
+            for name in space.description.operations
+        }
+    )
 
 
 def names_at(space: Space, place: ShownPlace, expansion: float | None = None) -> dict[str, str]:
@@ -197,6 +203,13 @@ _SHORT_KINDS = {"mbconv": "MB", "separable": "Sep", "dsconv": "DS"}
 def _told_apart(short: dict[str, str]) -> dict[str, str]:
     count = Counter(short.values())
     return {name: text if count[text] == 1 else name for name, text in short.items()}
+
+
+def _names_of_all_expansions(space: Space) -> set[str]:
+    stages = space.description.stages
+    layers = [names for branch in BRANCHES for names in space.tower(branch).candidates]
+    fixed = {name for names in (*layers, *(s.operations for s in stages if not s.expansions)) for name in names}
+    return {name for stage in stages if stage.expansions for name in stage.operations} - fixed
 
 
 def _own_expansion(space: Space, name: str) -> float | None:

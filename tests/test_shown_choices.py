@@ -35,6 +35,7 @@ from lighttrack_nas.trackers.heads import SharedTower
 Content = dict[str, Any]
 
 KERNELS: Content = {"mbconv": {"kernel": [3, 5], "expansion": 4}}
+ALL: Content = {"mbconv": {"kernel": [3, 5]}}
 FIXED: Content = {
     "name": "fixed",
     "template_size": 64,
@@ -57,8 +58,8 @@ CHANGES: dict[str, Callable[[Content], Any]] = {
     "a width": lambda c: c["stages"][0].update(widths=[8, 16]),
     "b width": lambda c: c["stages"][1].update(widths=[16, 24]),
     "b depth": lambda c: c["stages"][1].update(depths=[1, 2, 3]),
-    "b expansion": lambda c: c["stages"][1].update(expansions=[1.5, 4.0]),
-    "c expansion": lambda c: c["stages"][2].update(expansions=[2.0, 4.0]),
+    "b expansion": lambda c: c["stages"][1].update(expansions=[1.5, 4.0], operations=ALL),
+    "c expansion": lambda c: c["stages"][2].update(expansions=[2.0, 4.0], operations=ALL),
     "template": lambda c: c.update(template_sizes=[32, 64]),
     "correlation": lambda c: c.update(correlation=["pixelwise", "depthwise"]),
     "sharing": lambda c: c["towers"].update(sharing=["separate", "shared"]),
@@ -215,10 +216,10 @@ def test_describe(run: Callable[..., Any], tmp_path: Path) -> None:
 
 
 def test_one_architecture() -> None:
-    short = chosen(b_depth="2", b_width="24", b_block1="k5e4", b_block1_expansion="1p5", towers="shared")
+    short = chosen(b_depth="2", b_width="24", b_block1="mbconv-k5", b_block1_expansion="1p5", towers="shared")
     assert architecture_lines(short) == [
         "a: width 8: k3e4",
-        "b: width 24: k3e4 /1.5 k5e4 /1.5",
+        "b: width 24: mbconv-k3 /1.5 mbconv-k5 /1.5",
         "output: b-block1",
         "shared: k3 (8) k3 (8)",
         "correlation: pixelwise",
@@ -235,7 +236,7 @@ def test_one_architecture() -> None:
 def test_codes_are_of_lighttrack_s_networks_alone() -> None:
     content = load_space("lighttrack").description.model_dump(mode="json")
     content["name"] = "open"
-    content["stages"][1]["widths"] = [24, content["stages"][1]["channels"]]
+    content["stages"][1]["widths"] = [16, content["stages"][1]["channels"]]
     space = parse_space(content, "open")
     with pytest.raises(ltn.InputError, match="has no official codes"):
         space.encode(space.sample(np.random.default_rng(0)))
@@ -318,7 +319,7 @@ def test_architectures_go_between_fixed_and_open_spaces(changes: set[str], seed:
         ({"template_size": "32"}, "template-size: 32 is none of 64"),
         ({"b_depth": "1", "output": "c-block0"}, "b-block1, b-block2: space 'open' has no such place, and no skip"),
         ({"reg_layer0_width": "8", "reg_layer1_width": "16"}, "reg-width: 8, 16 is none of 8, 16"),
-        ({"b_block0_expansion": "1p5"}, "b-block0: k3e4"),
+        ({"b_block0_expansion": "1p5"}, "b-block0: mbconv-k3 (mbconv, kernel 3"),
     ],
 )
 def test_what_does_not_fit_is_named(values: dict[str, str], message: str) -> None:
