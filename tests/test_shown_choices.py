@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from lighttrack_nas.search_spaces.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.migration import plan
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.shown_networks import shown_network
+from lighttrack_nas.strategies.search.nsga2 import NSGA2
+from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.trials import labels_without_say
 from lighttrack_nas.trackers.heads import SharedTower
 
@@ -326,3 +328,37 @@ def test_what_does_not_fit_is_named(values: dict[str, str], message: str) -> Non
     with pytest.raises(ltn.InputError) as failure:
         fit_architecture(chosen(**values), space_with())
     assert message in str(failure.value)
+
+
+class MadeUp:
+    """An evaluator that measures nothing."""
+
+    measurements = ("ao",)
+    inherits_weights = False
+
+    def costs(self, architecture: Architecture) -> dict[str, float]:
+        return {}
+
+    def measure(self, architecture: Architecture, names: Collection[str]) -> dict[str, float]:
+        return {"ao": 0.5}
+
+    def record(self) -> dict[str, Any]:
+        return {"evaluator": "made up"}
+
+
+def test_trials_say_which_choices_have_no_say(tmp_path: Path) -> None:
+    space = space_with("b depth", "sharing")
+    study = run_search(
+        space,
+        evaluator=MadeUp(),
+        strategy=NSGA2(population_size=4),
+        objectives="ao",
+        n_trials=10,
+        storage=tmp_path / "j",
+    )
+    table = ltn.Result.from_study(study).trials
+    for trial, listed in zip(study.trials, table["without_say"], strict=True):
+        architecture = space.architecture(trial.params)
+        assert trial.params.keys() == space.labels.keys()
+        assert trial.user_attrs["without_say"] == listed.split() == labels_without_say(architecture)
+        assert ("cls-width" in listed.split()) == (trial.params["towers"] == "shared")
