@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from lighttrack_nas.benchmarks.costs import count_operations, measure_costs, parameters_of, uncounted_of
 from lighttrack_nas.benchmarks.module_places import ModulePlace, Shape, place_modules
-from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.space import Space
 
 COLUMNS = ("macs", "params", "macs_template")
@@ -63,9 +62,7 @@ def count_steps(space: Space) -> int:
     """How many steps `count_parts` tells of."""
     description = space.description
     reached = len(space.blocks_up_to(description.exits[-1].name))
-    layers = sum(len(space.tower(branch).candidates) + 1 for branch in BRANCHES)
-    if description.towers.sharing == ("shared",):
-        layers = len(space.tower("reg").candidates) + 1
+    layers = sum(len(space.tower(branch).candidates) + 1 for branch in description.towers.branches)
     return 1 + reached + 2 + layers + 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.description import SpaceDescription, TowerDescription
 from lighttrack_nas.search_spaces.labels import (
     CORRELATION,
     OUTPUT,
@@ -43,7 +43,7 @@ def candidates_of(description: SpaceDescription) -> Candidates:
         found[TEMPLATE_SIZE] = tuple(str(size) for size in description.template_sizes)
     if description.towers.sharing != ("separate",):
         found[TOWERS] = description.towers.sharing
-    for branch in BRANCHES:
+    for branch in description.towers.branches:
         found |= _of_tower(branch, getattr(description.towers, branch))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from lighttrack_nas.search_spaces.description import BRANCHES, BlockPlace, SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.description import BlockPlace, SpaceDescription, TowerDescription
 from lighttrack_nas.search_spaces.labels import OUTPUT, expansion_label, layer_label
 from lighttrack_nas.search_spaces.normal_forms import block_letters, earliest_placement, letter_of
 
@@ -25,7 +25,7 @@ def moved_skips(
         blocks = [block for block in description.stage_blocks(index) if block.name in alive]
         if stage.skip and blocks:
             moved |= _moved_in_stage(description, blocks, stage.expansions, chosen, exits)
-    for branch in BRANCHES:
+    for branch in description.towers.branches:
         tower: TowerDescription = getattr(description.towers, branch)
         if tower.tied:
             labels = [layer_label(branch, index) for index in range(len(tower.candidates))]

@@ -1,7 +1,6 @@
 """The declarative description of a space: what a YAML file says, checked.
 
-A description is data alone. `lighttrack_nas.search_spaces.space.Space` gives it its verbs, and
-`lighttrack_nas.search_spaces.builder` turns it into networks.
+A description is data alone: `search_spaces.space.Space` gives it its verbs, `search_spaces.builder` makes networks of it.
 """
 
 from __future__ import annotations
@@ -126,6 +125,11 @@ class TowersDescription(Part):
     )
 
     LATER: ClassVar = frozenset({"sharing"})
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Those whose towers may stand in a network: `reg` alone where one tower always serves both."""
+        return BRANCHES if "separate" in self.sharing else ("reg",)
 
 
 class PredictionDescription(Part):

@@ -115,7 +115,7 @@ def _meant(source: Space, chosen: Mapping[str, str], dead: set[str], space: Spac
     meant.setdefault(TOWERS, "separate")
     for stage in description.stages:
         meant.setdefault(stage_width_label(stage.name), str(stage.all_widths[0]))
-    for branch in BRANCHES:
+    for branch in description.towers.branches:
         tower = source.tower(branch)
         each = [layer_width_label(branch, index) for index in range(len(tower.candidates))]
         if tower.tied:

@@ -271,6 +271,13 @@ def test_a_child_inherits_what_belongs_together() -> None:
     ]
 
 
+def test_a_tower_for_both_leaves_the_other_without_choices() -> None:
+    space = space_of("shared")
+    assert not any(label.startswith("cls") for label in space.candidates)
+    assert "towers" not in space.labels
+    assert {"reg-width", "reg-layer0"} <= space.labels.keys()
+
+
 def test_spaces_of_lighttrack_have_conditions_on_the_output_alone() -> None:
     space = load_space("lighttrack")
     assert {given for needed in space.conditions.values() for given in needed} == {"output"}
