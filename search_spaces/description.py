@@ -1,6 +1,6 @@
 """The declarative description of a space: what a YAML file says, checked.
 
-A description is data alone: `search_spaces.space.Space` gives it its verbs, `search_spaces.builder` makes networks of it.
+A description is data alone: `search_spaces.space.Space` gives it its verbs, `search_spaces.builder` makes its networks.
 """
 
 from __future__ import annotations
