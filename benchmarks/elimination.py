@@ -37,7 +37,10 @@ def elimination_order(factors: Sequence[Factor]) -> list[str]:
             for label in sizes
             if label not in order
         }
-        label = min(around, key=lambda each: math.prod(sizes[other] for other in around[each]))
+        tables = {label: math.prod(sizes[other] for other in beside) for label, beside in around.items()}
+        uses = {label: sum(label in group for group in groups) for label in around}
+        # Of equals the one that fewest others wait for: what many depend on comes last, and is added up once.
+        label = min(around, key=lambda each: (tables[each], uses[each]))
         groups = [group for group in groups if label not in group] + [around[label] - {label}]
         order.append(label)
     return order

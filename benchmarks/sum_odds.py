@@ -38,8 +38,8 @@ class SumOdds:
             messages = [message for message in messages if label not in message.beside]
             messages.append(_Choice(label, around, below))
         self._offset = sum(int(factor.values) for factor in tables)  # of tables without a choice
-        self._roots = messages
-        self._prefixes = _prefixes([message.odds[()] for message in messages])
+        self._roots = _largest_first(messages)
+        self._prefixes = _prefixes([choice.odds[()] for choice in self._roots])
         self.odds = _shifted(self._prefixes[-1], self._offset)
 
     def draw(self, total: int, rng: np.random.Generator) -> dict[str, int]:
@@ -78,7 +78,7 @@ class _Choice:
         self.count = sizes.pop(label)
         self.sizes: dict[str, int] = sizes
         self.beside: tuple[str, ...] = tuple(sizes)
-        self._tables, self._below = tables, below
+        self._tables, self._below = tables, _largest_first(below)
         self._rows = lru_cache(maxsize=_KEPT)(self._row)
         every = product(*(range(size) for size in sizes.values()))
         self.odds: dict[tuple[int, ...], _Odds] = {values: self._odds_of(values) for values in every}
@@ -138,6 +138,11 @@ def pick(odds: Sequence[float] | np.ndarray, rng: np.random.Generator) -> int:
     sums = np.cumsum(odds)
     # From (0, 1], and the first sum that reaches it: an index that adds nothing is passed over.
     return int(np.searchsorted(sums, sums[-1] * (1.0 - rng.random())))
+
+
+def _largest_first(choices: Sequence[_Choice]) -> list[_Choice]:
+    """The order in which sums take the least work: a distribution of few numbers is quickly added to any other."""
+    return sorted(choices, key=lambda choice: -max(len(odds.sums) for odds in choice.odds.values()))
 
 
 def _draw_shares(
