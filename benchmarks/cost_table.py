@@ -69,6 +69,14 @@ class CostTable:
         self._numbers = [{value: i for i, value in enumerate(values)} for values in space.labels.values()]
 
     @property
+    def searched(self) -> tuple[int, ...]:
+        """Sides of the search crop that are counted with, pixels: one for each size of the template."""
+        description = self.space.description
+        if self._counted_size is not None:
+            return (self._counted_size,)
+        return tuple(description.search_sizes_of(size)[0] for size in description.all_template_sizes)
+
+    @property
     def steps(self) -> int:
         """How many steps `build` tells of."""
         return count_steps(self.space)

@@ -40,6 +40,7 @@ class MeasuredCosts:
     def __init__(self, space: NniSpace, search_size: int | None = None) -> None:
         self.space: Space = space
         self.search_size = checked_search_size(search_size, space.search_sizes)
+        self.searched = (self.search_size,)
         self._found: dict[tuple[str, ...], tuple[int, ...]] | None = None
 
     def costs(self, architecture: Architecture) -> dict[str, int]:

@@ -266,7 +266,9 @@ class _Counter:
         self, name: str, value: str, measure: str, front: float, low: float, high: float, prior: float, networks: int
     ) -> None:
         self.networks[name, value] = networks
-        differs = "more" if prior < low else "less" if prior > high else ""
+        # Resamples of a few networks that agree vary too little.
+        decided = len(self._front) >= FEWEST_NETWORKS
+        differs = "more" if decided and prior < low else "less" if decided and prior > high else ""
         row = {"property": name, "value": value, "measure": measure}
         numbers = {"front": float(front), "low": float(low), "high": float(high), "space": float(prior)}
         self.rows.append(row | numbers | {"differs": differs})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lighttrack_nas.environment import versions
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import parse_space
+from lighttrack_nas.supernets import require_same_code
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.hyper_parameters import HyperParameters, load_hyper_parameters
 from lighttrack_nas.trackers.tracker import SiameseTracker
@@ -59,6 +60,7 @@ def save_model(
     header: dict[str, Any] = {
         "architecture": json.loads(architecture.to_json()),
         "space": architecture.space.record(),
+        "space_hash": architecture.space.hash,
         "provenance": {"versions": versions()} | dict(provenance or {}),
     }
     if hyper_parameters is not None:
@@ -248,4 +250,5 @@ def _architecture_of(header: Mapping[str, Any], path: Path) -> Architecture:
         if not isinstance(header.get(key), dict):
             raise InputError(f"'{path}': the header has no '{key}', so the network cannot be rebuilt")
     space = parse_space(header["space"], where=f"'{path}', header, space")
+    require_same_code(space, header, path)
     return space.from_json(json.dumps(header["architecture"]), where=f"'{path}', header, architecture")

@@ -67,7 +67,7 @@ def differences(
 
 def _of_space(space: Space, costs: bool) -> dict[str, str]:
     description = space.description
-    content = description.model_dump(mode="json")
+    content = {"correlation": list(description.correlation)} | description.model_dump(mode="json")
     found = dict(_flat({key: value for key, value in content.items() if key not in _APART}))
     for stage in content["stages"]:
         name = stage.pop("name")

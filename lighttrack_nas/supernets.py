@@ -40,6 +40,7 @@ def save_shared_weights(module: nn.Module, space: Space, kind: str, path: Path, 
     header = {
         "kind": kind,
         "space": space.record(),
+        "space_hash": space.hash,
         "provenance": {"versions": versions()} | dict(provenance),
     }
     save_weights(module, path, header)
@@ -92,4 +93,20 @@ def shared_weights_space(path: Path, kind: str) -> Space:
     header = read_header(path)
     if header.get("kind") != kind or not isinstance(header.get("space"), dict):
         raise InputError(f"'{path}' holds no {kind}, but {header.get('kind', 'one network (a model)')}")
-    return parse_space(header["space"], where=f"'{path}', header, space")
+    space = parse_space(header["space"], where=f"'{path}', header, space")
+    require_same_code(space, header, path)
+    return space
+
+
+def require_same_code(space: Space, header: Mapping[str, Any], path: Path) -> None:
+    """Check that the operations of a file's space are what they were when it was written.
+
+    Raises:
+        InputError: The code of a plugin was changed since.
+    """
+    if space.code_files and header.get("space_hash", space.hash) != space.hash:
+        files = ", ".join(Path(file).name for file in space.code_files)
+        raise InputError(
+            f"'{path}' was trained with other code of its operations than stands in {files} now: put the file back as "
+            "it was, or train again"
+        )

@@ -192,9 +192,7 @@ def _block(description: SpaceDescription, stage: StageDescription, block: BlockP
         if not stage.expansions or name in description.skips:
             return operation.build(inputs, outputs, block.stride)
         factories = {
-            number_text(each): partial(
-                operation.model_copy(update={"expansion": each}).build, inputs, outputs, block.stride
-            )
+            number_text(each): partial(operation.with_expansion(each).build, inputs, outputs, block.stride)
             for each in stage.expansions
         }
         return _choose(chooser, expansion_label(block.name), factories)

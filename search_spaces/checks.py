@@ -92,7 +92,7 @@ def _expansions(space: SpaceDescription, stage: StageDescription, place: Place) 
         if operation is None:
             continue
         if "expansion" in operation.parameters():
-            twin = apart.setdefault(operation.model_copy(update={"expansion": stage.expansions[0]}), name)
+            twin = apart.setdefault(operation.with_expansion(stage.expansions[0]), name)
             if twin != name:
                 yield Mistake(
                     (*place, "operations", index),
@@ -184,7 +184,7 @@ def _made(space: SpaceDescription, name: str, expansions: Iterable[float]) -> li
         return []
     if "expansion" not in operation.parameters():
         return [operation]
-    return [operation.model_copy(update={"expansion": each}) for each in expansions] or [operation]
+    return [operation.with_expansion(each) for each in expansions] or [operation]
 
 
 def _outputs(space: SpaceDescription) -> Iterator[Mistake]:

@@ -13,19 +13,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, SerializeAsAny, model_validator
 
 from lighttrack_nas.search_spaces.mistakes import MistakesError
-from lighttrack_nas.search_spaces.operation_registry import read_operation
+from lighttrack_nas.search_spaces.operation_registry import plugin_files, read_operation
 from lighttrack_nas.search_spaces.operations import Expansion, Operation
 from lighttrack_nas.search_spaces.parts import Part
-
-# Descriptions also come in the headers of other people's model files: the limits keep a hostile one from exhausting the
-# machine, far above what a tracker needs.
-Channels = Annotated[int, Field(strict=True, gt=0, le=2048)]
-Count = Annotated[int, Field(strict=True, gt=0, le=32)]
-Pixels = Annotated[int, Field(strict=True, ge=16, le=2048)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
-"""Letters, digits, dots and hyphens: names become parts of NNI labels, which allow neither '/' nor '_'."""
-CandidateName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
-"""Without dots besides, which torch does not allow in the name of a module."""
+from lighttrack_nas.search_spaces.plugins import code_digest
+from lighttrack_nas.search_spaces.quantities import CandidateName, Channels, Count, Name, Pixels, StemKernel, Stride
 
 AnyOperation = Annotated[SerializeAsAny[Operation], BeforeValidator(read_operation)]
 
@@ -36,8 +28,8 @@ class StemDescription(Part):
     """The first convolution, from the RGB image."""
 
     channels: Channels = Field(description="Channels behind the first convolution.")
-    kernel: Literal[1, 3, 5, 7, 9, 11] = Field(3, description="Side of the kernel, pixels of the image.")
-    stride: Literal[1, 2] = Field(2, description="Pixels of the image per step of the map behind it.")
+    kernel: StemKernel = Field(3, description="Side of the kernel, pixels of the image.")
+    stride: Stride = Field(2, description="Pixels of the image per step of the map behind it.")
 
 
 def _read_stem(given: object) -> object:
@@ -59,7 +51,7 @@ class StageDescription(Part):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$", description="Its blocks are called NAME-blockN, N from 0.")
     channels: Channels = Field(description="Channels behind each of its blocks.")
     blocks: Count = Field(description="How many blocks.")
-    stride: Literal[1, 2] = Field(description="Stride of the first block, positions of the map before it; others: 1.")
+    stride: Stride = Field(description="Stride of the first block, positions of the map before it; others: 1.")
     operations: tuple[str, ...] = Field(min_length=1, description="Candidates of each block, by name.")
     skip: bool = Field(False, strict=True, description="Whether every block but the first may be left out.")
     widths: tuple[Channels, ...] = Field(
@@ -295,6 +287,9 @@ class SpaceDescription(Part):
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that change with anything but the name and the summary."""
+        """Twelve hexadecimal digits that change with anything but name and summary, also with the code of plugins."""
         content = self.model_dump(mode="json", exclude={"name", "summary"})
+        files = plugin_files(self.operations.values())
+        if files:
+            content["code"] = sorted(code_digest(file) for file in files)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

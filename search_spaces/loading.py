@@ -99,8 +99,25 @@ def _on(read: Source, source: Source) -> Source:
         read = replace(read, lines={})
     # A summary describes one space: another's does not fit this one.
     table = resolved(read.content, read.names)[0].get("operations")
+    _require_search_sizes(read, source)
     named = replace(read.without("summary"), names={**read.names, **(table if isinstance(table, dict) else {})})
     return extended(named, source)
+
+
+def _require_search_sizes(read: Source, source: Source) -> None:
+    """Templates of other sizes than a base's need search sizes of their own: the base's belong to its template."""
+    sizes, base = source.content.get("template_size"), read.content.get("template_size")
+    base = base[-1] if isinstance(base, list) and base else base
+    if not isinstance(sizes, list) or not sizes or sizes[-1] == base or "search_sizes" in source.content:
+        return
+    numbers = [sizes[-1], base, *(read.content.get("search_sizes") or ["none"])]
+    if all(isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in numbers):
+        beside = [size * sizes[-1] // base for size in numbers[2:]]
+        raise InputError(
+            f"{source.at(('template_size',))}: template_size: the search sizes {numbers[2:]} of what is extended "
+            f"belong to its template of {base} pixels; write search_sizes beside the largest template, {sizes[-1]}, "
+            f"too: {beside} are in proportion"
+        )
 
 
 def parse_space(content: object, where: str) -> Space:

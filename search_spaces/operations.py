@@ -76,6 +76,11 @@ class Operation(Part):
         """Parameter by name."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
 
+    def with_expansion(self, expansion: float) -> Operation:
+        """The same with another expansion, a whole number where it is one: other people's may be of type int."""
+        whole = int(expansion) if float(expansion).is_integer() else expansion
+        return type(self).model_validate({"kind": self.kind, **self.parameters(), "expansion": whole})
+
     def default_name(self, *, free_expansion: bool = False) -> str:
         """The name of this candidate where a space file gives none: kernel, expansion, and what is not as usual.
 
@@ -118,7 +123,7 @@ class _Convolution(Operation):
     @classmethod
     def _odd(cls, kernel: int) -> int:
         if kernel % 2 == 0:
-            raise ValueError("a kernel must be odd, so that padding keeps the map centred")
+            raise ValueError(f"a kernel must be odd, so that padding keeps the map centred; got {kernel}")
         return kernel
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -56,11 +59,30 @@ def load_plugin(path: Path, where: str) -> ModuleType:
     sys.modules[name] = module  # as an import does, so that its classes pickle within this process
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever somebody's file raises
+    except (Exception, SystemExit) as error:  # whatever somebody's file raises
         del sys.modules[name]
         said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-        raise InputError(f"{where}: plugin '{path}' fails: {said}") from None
+        raise InputError(f"{where}: plugin '{path}'{_line_in(resolved, error)} fails: {said}") from None
     return module
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    """The last line of a file that an error came through, as ", line 3,"; "" where it came through none."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f", line {lines[-1]}," if lines else ""
+
+
+@lru_cache
+def code_digest(file: str) -> str:
+    """Sixteen hexadecimal digits that change with what a Python file does; comments and layout are left out.
+
+    Asked once in a process, since a file is run once; "" for a file that is none or cannot be read.
+    """
+    try:
+        tree = ast.parse(Path(file).read_text("utf-8"))
+    except (OSError, ValueError, SyntaxError):
+        return ""
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
 def is_plugin(module: str) -> bool:

@@ -123,6 +123,9 @@ class _Resolver:
         sharing = {"sharing": towers.pop("sharing")} if "sharing" in towers else {}
         if isinstance(sharing.get("sharing"), str):
             sharing["sharing"] = [sharing["sharing"]]
+        loose = [key for key in towers if key in ("widths", "layers", "operations", "skip", "tied", *STYLES)]
+        if loose:
+            self._wrong(("towers", loose[0]), f"{loose[0]} stands under both, or under cls and reg")
         if "both" in towers:
             if set(towers) != {"both"}:
                 self._wrong(("towers",), "write either both, or cls and reg")
@@ -155,7 +158,10 @@ class _Resolver:
             skip = plain.pop("skip", False)
             if not isinstance(skip, bool):
                 self._wrong((*place, "skip"), f"expected true or false, got {short(skip)}")
-            names = self._table.candidates(plain.pop("operations", None), (*place, "operations"), style)
+            if "operations" not in plain:
+                self._wrong((*place, "layers"), "a number of layers needs operations beside it, which they share")
+                return plain
+            names = self._table.candidates(plain.pop("operations"), (*place, "operations"), style)
             plain["layers"] = [{"operations": names}]
             if layers > 1:
                 behind = [*names, self._table.name_of(Skip(), (*place, "skip"))] if skip is True else names
@@ -213,7 +219,8 @@ def largest_expansion(stages: Any) -> float:
     """
     lists = [stage.get("expansions") for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
     found = [each for given in lists if isinstance(given, list) and len(given) > 1 for each in given]
-    return max((float(each) for each in found if _is_expansion(each)), default=1.0)
+    largest = max((each for each in found if _is_expansion(each)), default=1)
+    return int(largest) if largest == int(largest) else largest  # other people's operations may take whole numbers
 
 
 def _is_expansion(value: Any) -> bool:

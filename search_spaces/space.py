@@ -92,7 +92,12 @@ class Space:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The classes of registered operations are made while a process runs: another one makes its own.
-        return _restored, (self.description.model_dump(mode="json"), plugin_files(self.description.operations.values()))
+        return _restored, (self.description.model_dump(mode="json"), self.code_files)
+
+    @property
+    def code_files(self) -> tuple[str, ...]:
+        """Files with the code of its operations, other than this package's and installed ones."""
+        return plugin_files(self.description.operations.values())
 
     def record(self) -> dict[str, Any]:
         """The whole space, JSON-able; `lighttrack_nas.search_spaces.loading.parse_space` reads it."""

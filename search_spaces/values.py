@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lighttrack_nas.search_spaces.loading import make_space
 from lighttrack_nas.search_spaces.operation_registry import registered_kind
+from lighttrack_nas.search_spaces.plugins import load_plugins
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.search_spaces.space_file import Source
 from lighttrack_nas.search_spaces.writing import short_content
@@ -140,6 +142,8 @@ class SpaceKeys(TypedDict, total=False):
     name: str
     extends: str | Space
     """A space, a preset's name, or a space file's path; the other keys go into its own."""
+    plugins: Sequence[str]
+    """Python files of operations of one's own, below the working directory; they are run."""
     summary: str
     template_size: int | Sequence[int]
     """A list to choose from."""
@@ -181,7 +185,10 @@ def define(keys: SpaceKeys) -> Space:
             for name, made in table.items()
         }
     base = keys.get("extends")
-    source = Source(content, f"Space.define({short(content['name'])})")
+    where = f"Space.define({short(content['name'])})"
+    if "plugins" in content:
+        load_plugins(content.pop("plugins"), Path(), where)
+    source = Source(content, where)
     if isinstance(base, Space):
         return make_space(source, Source(short_content(base.description), f"space '{base.name}'"))
     if base is not None:
@@ -190,8 +197,15 @@ def define(keys: SpaceKeys) -> Space:
 
 
 def space_expression(space: Space) -> str:
-    """The Python expression that makes a space, with `Choice`, `Layer`, `Space`, `Stage` and `Tower` of the package."""
+    """The Python expression that makes a space, with `Choice`, `Layer`, `Space`, `Stage` and `Tower` of the package.
+
+    Files that registered operations of their own stand under `plugins` by their names: they are expected in the working
+    directory.
+    """
     content = short_content(space.description)
+    plugins = [Path(file).name for file in space.code_files]
+    if plugins:
+        content = {"name": content.pop("name"), "plugins": plugins} | content
     if "operations" in content:
         content["operations"] = {
             name: Choice(made["kind"], **{key: value for key, value in made.items() if key != "kind"})

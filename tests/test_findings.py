@@ -87,6 +87,7 @@ def test_few_networks_decide_nothing() -> None:
     found = count_architectures([like_the_paper(index) for index in range(5)])
     assert [claim.answer for claim in found.claims] == ["undecided"] * 3
     assert "5 networks are too few to decide" in found.claims[0].reason
+    assert set(found.table["differs"]) == {""}
     with pytest.raises(InputError, match="the front is empty"):
         count_architectures([])
 

@@ -111,7 +111,7 @@ def _print_space(found: SpaceCosts) -> None:
     from lighttrack_nas.front_plots import axis_of
 
     space = found.table.space
-    print(f"space {space.name} ({space.hash}), search {found.table.search_size} pixels")
+    print(f"space {space.name} ({space.hash}), search {' or '.join(map(str, found.table.searched))} pixels")
     print(f"{len(found.samples):,} architectures, every label combination equally likely (seed {found.seed})")
     if found.latency is not None:
         print(f"latency predicted for {found.latency.fingerprint}")

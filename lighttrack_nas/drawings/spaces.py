@@ -190,7 +190,7 @@ def _outputs(backbone: Placed, middle: Placed) -> list[Shape]:
     bus, rise = backbone.bottom - 0.16, middle.columns[0][0] - 0.18
     shapes: list[Shape] = [Line(((x, backbone.bottom), (x, bus)), OUTPUT_COLOUR, head=False) for x in exits]
     shapes.append(Line(((exits[0], bus), (rise, bus), (rise, 0.0), (middle.columns[0][0], 0.0)), OUTPUT_COLOUR, 1.2))
-    text = "output" if len(exits) == 1 else f"output: one of {len(exits)} blocks"
+    text = "output" if len(exits) == 1 else f"output: behind one of {len(exits)} blocks"
     shapes.append(Text(exits[0] - 0.06, bus, text, 7, OUTPUT_COLOUR, "right"))
     return shapes
 

@@ -13,9 +13,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from lighttrack_nas.models import load_model, save_model
 from lighttrack_nas.search_spaces import operation_registry
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.operation_registry import operation, operation_class, read_operation
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.values import Choice, Layer, Stage, Tower
+from lighttrack_nas.supernets import load_supernet, save_supernet
 from lighttrack_nas.trackers.errors import InputError
 
 PLUGIN = """
@@ -155,7 +159,7 @@ def test_a_named_file_that_fails_is_what_is_said(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("LIGHTTRACK_NAS_PLUGINS", str(tmp_path / "wide.py"))
     path = tmp_path / "mine.yaml"
     path.write_text(SPACE.format(number=6).replace("plugins: [wide.py]\n", ""))
-    with pytest.raises(InputError, match=r"wide6: LIGHTTRACK_NAS_PLUGINS: plugin '.*wide.py' fails: SystemError: no"):
+    with pytest.raises(InputError, match=r"wide6: LIGHTTRACK_NAS_PLUGINS: plugin '.*wide.py', line 1, fails: System"):
         load_space(path)
 
 
@@ -168,6 +172,68 @@ def test_a_file_beside_the_space(tmp_path: Path) -> None:
     assert load_space(path) == space
     network = space.network(space.sample(np.random.default_rng(0)))
     assert "Wide" in repr(network)
+
+
+def described(folder: Path, number: int, code: str) -> str:
+    """The hash of a space whose plugin is some code, in a process of its own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "wide.py").write_text(code)
+    (folder / "mine.yaml").write_text(SPACE.format(number=number))
+    source = f"import lighttrack_nas as ltn; print(ltn.load_space({str(folder / 'mine.yaml')!r}).hash)"
+    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
+
+
+def test_the_hash_covers_the_code_of_plugins_and_not_their_place_or_comments(tmp_path: Path) -> None:
+    code = PLUGIN.format(number=7)
+    first = described(tmp_path / "a", 7, code)
+    assert described(tmp_path / "b", 7, code + "\n# A comment.\n") == first
+    assert described(tmp_path / "a", 7, code.replace("nn.ReLU()", "nn.ReLU6()")) != first
+
+
+def test_weights_of_other_code_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wide.py").write_text(PLUGIN.format(number=8))
+    path = tmp_path / "mine.yaml"
+    path.write_text(SPACE.format(number=8))
+    space = load_space(path)
+    architecture = space.sample(np.random.default_rng(0))
+    save_supernet(space.supernet(), tmp_path / "supernet.safetensors")
+    save_model(space.network(architecture), architecture, tmp_path / "model.safetensors")
+    assert load_supernet(tmp_path / "supernet.safetensors", space).space == space
+    assert load_model(tmp_path / "model.safetensors").architecture == architecture
+    monkeypatch.setattr("lighttrack_nas.search_spaces.description.code_digest", lambda file: "another")
+    for load, name in ((load_supernet, "supernet"), (load_model, "model")):
+        with pytest.raises(InputError, match=f"{name}.safetensors' was trained with other code of .* in wide.py now"):
+            load(tmp_path / f"{name}.safetensors")
+
+
+def test_expansions_of_an_operation_that_takes_whole_numbers(tmp_path: Path) -> None:
+    (tmp_path / "wide.py").write_text(
+        PLUGIN.format(number=9)
+        .replace("kernel: int = 9", "kernel: int = 9, expansion: int")
+        .replace("super().__init__(", "assert isinstance(expansion, int)\n        super().__init__(")
+    )
+    path = tmp_path / "mine.yaml"
+    path.write_text(SPACE.format(number=9).replace("9]}}", "9]}}, expansions: [2, 4]"))
+    space = load_space(path)
+    assert space.candidates["stage1-block0-expansion"] == ("2", "4")
+    assert "Wide" in repr(space.network(space.sample(np.random.default_rng(0))))
+
+
+def test_a_space_of_values_names_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wide.py").write_text(PLUGIN.format(number=10))
+    monkeypatch.chdir(tmp_path)
+    space = Space.define(
+        name="mine",
+        extends="lighttrack-tiny",
+        plugins=["wide.py"],
+        stages={"stage1": Stage(operations=[Choice("wide10", kernel=[3, 9])])},
+    )
+    assert 'plugins=["wide.py"]' in space.to_python()
+    made = eval(space.to_python(), {"Space": Space, "Stage": Stage, "Tower": Tower, "Layer": Layer, "Choice": Choice})
+    assert made == space
+    with pytest.raises(InputError, match=r"Space.define\('mine'\): plugin '.*none.py' cannot be read"):
+        Space.define(name="mine", extends="lighttrack-tiny", plugins=["none.py"])
 
 
 def test_other_processes_run_the_file_again(tmp_path: Path) -> None:
@@ -201,10 +267,11 @@ def test_the_environment_names_files_for_what_is_no_space_file(tmp_path: Path) -
     [
         (
             "import nothing_of_that_name\n",
-            "wide.py' fails: ModuleNotFoundError: No module named 'nothing_of_that_name'",
+            "wide.py', line 1, fails: ModuleNotFoundError: No module named 'nothing_of_that_name'",
         ),
-        ("raise SystemError('no')\n", "fails: SystemError: no"),
-        ("def :\n", "fails: SyntaxError"),
+        ("x = 1\nraise SystemError('no')\n", "wide.py', line 2, fails: SystemError: no"),
+        ("import sys\nsys.exit(3)\n", "wide.py', line 2, fails: SystemExit: 3"),
+        ("def :\n", "wide.py' fails: SyntaxError"),
     ],
 )
 def test_a_file_that_fails(tmp_path: Path, text: str, said: str) -> None:

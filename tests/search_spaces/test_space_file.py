@@ -487,6 +487,10 @@ def test_several_mistakes_at_once_each_with_its_line(tmp_path: Path) -> None:
             "towers.both.layers.1..operations.0.: .* of cls-layer1 cannot turn 16 channels into 8",
         ),
         ({"towers": BASE["towers"] | {"sharing": ["shared", "shared"]}}, "towers.sharing: a value stands twice in"),
+        ({"stages": last_stage(stride=True)}, "stages.1..stride: expected a number, got true"),
+        ({"stem": BASE["stem"] | {"kernel": True}}, "stem.kernel: expected a number, got true"),
+        ({"towers": BASE["towers"] | {"widths": [8]}}, "towers.widths: widths stands under both, or under cls and reg"),
+        ({"towers": {"both": {"widths": [8], "layers": 2}}}, "towers.both.layers: a number of layers needs operations"),
         ({"towers": BASE["towers"] | {"sharing": "both"}}, "towers.sharing.0.: .*'separate' or 'shared', got 'both'"),
     ],
 )
@@ -513,6 +517,15 @@ def test_a_mistake_is_said_once_and_hides_no_other() -> None:
     ("text", "said"),
     [
         ("extends: lighttrack\nstages: {stage9: {channels: 8}}\n", "mine.yaml:2: stages: there is no stage 'stage9'"),
+        (
+            "extends: lighttrack-table\ntemplate_size: [48, 64]\n",
+            "mine.yaml:2: template_size: the search sizes .96. of what is extended belong to its template of 48 pixels; "
+            "write search_sizes beside the largest template, 64, too: .128. are in proportion",
+        ),
+        (
+            "extends: lighttrack-table\ntowers:\n  both: {layers: 2}\n",
+            "mine.yaml:3: towers.*layers: a number of layers needs",
+        ),
         ("extends: lighttrack\nname: a\nname: b\n", "mine.yaml:3: the key 'name' stands twice, first in line 2"),
         ("extends: lighttrack\n[a, b]: c\n", "mine.yaml:2: a key must be a word"),
         (

@@ -210,7 +210,7 @@ def test_named_operations_are_choices_too() -> None:
 
 
 def test_every_key_of_a_file_is_a_keyword() -> None:
-    assert set(SpaceKeys.__annotations__) == {*SpaceDescription.model_fields, *STYLES, "extends", "backbone"}
+    assert set(SpaceKeys.__annotations__) == {*SpaceDescription.model_fields, *STYLES, "extends", "plugins", "backbone"}
     stage = {field for field in Stage.__dataclass_fields__}
     assert stage == {*StageDescription.model_fields, *STYLES, MULTIPLIERS}
 
@@ -227,7 +227,8 @@ class TwinPlain(nn.Conv2d):
 """
 
 
-def test_a_module_class_is_a_choice(tmp_path: Path) -> None:
+def test_a_module_class_is_a_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     plugin = tmp_path / "mine.py"
     plugin.write_text(PLUGIN)
     by_file = tmp_path / "by_file.yaml"
@@ -281,7 +282,7 @@ def test_a_class_that_is_no_operation_is_named() -> None:
             r"stages\[1\].operations\[0\].mbcov: unknown operation",
         ),
         ({"template_size": object()}, "template_size: .*valid integer"),
-        ({"plugins": ["x.py"]}, "unknown key 'plugins'"),
+        ({"plugins": ["x.py"]}, "plugin '.*x.py' cannot be read: no such file"),
     ],
 )
 def test_mistakes_name_their_place(changes: dict[str, Any], said: str) -> None:
