@@ -150,6 +150,9 @@ def _made(source: Source) -> Space:
             written = each._replace(place=_written(each.place, source))
             if not _follows(written.place, known):
                 mistakes.append(written)
+    if "operations" not in source.content and len(mistakes) > 1:
+        # Candidates make the table: what they lack is said of them.
+        mistakes = [each for each in mistakes if each.place != ("operations",)]
     if found is None or mistakes:
         mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
         raise listed_mistakes([(source.at(each.place), each) for each in mistakes], source.where)

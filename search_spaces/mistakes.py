@@ -13,6 +13,12 @@ from lighttrack_nas.trackers.parsing import short
 
 _MOST = 12
 
+_WORDS = {
+    **dict.fromkeys(("tuple_type", "list_type"), "expected a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "expected a mapping of keys"),
+}
+"""What pydantic says in words of its own types."""
+
 Place = tuple[str | int, ...]
 """Keys and list positions from the top."""
 
@@ -110,20 +116,35 @@ def _mistake(error: Any, model: type[BaseModel]) -> Mistake:
         close = difflib.get_close_matches(str(key), _keys_at(model, path), n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return Mistake(place, f"unknown key '{written_place(place)}'" + hint, named=True)
-    message = error["msg"].removeprefix("Value error, ")
+    message = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    if error["type"] == "missing":
+        said = _description_at(model, place).rstrip(".")
+        return Mistake(place, f"{message}: {said[:1].lower()}{said[1:]}" if said else message)
     if error["type"] in ("value_error", "missing") or not place:
         return Mistake(place, message)
     return Mistake(place, f"{message}, got {short(error['input'])}")
 
 
+def _description_at(model: type[BaseModel], place: Sequence[str | int]) -> str:
+    """What the key at a place is for; "" where that is not known."""
+    *path, key = place
+    fields = [each.model_fields.get(str(key)) for each in _models_at(model, path)]
+    return next((field.description for field in fields if field is not None and field.description), "")
+
+
 def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """The keys that a mapping may have which stands at a place of a model's content."""
+    return [key for each in _models_at(model, path) for key in each.model_fields]
+
+
+def _models_at(model: type[BaseModel], path: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The models that check what stands at a place of a model's content."""
     found = _models_in(model)
     for part in path:
         inner = [each.model_fields[part].annotation for each in found if part in each.model_fields]
         # Numbers of list items and tags of unions lead to no other model.
         found = [each for annotation in inner for each in _models_in(annotation)] or found
-    return [key for each in found for key in each.model_fields]
+    return found
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

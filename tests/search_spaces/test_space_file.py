@@ -519,8 +519,8 @@ def test_a_mistake_is_said_once_and_hides_no_other() -> None:
         ("extends: lighttrack\nstages: {stage9: {channels: 8}}\n", "mine.yaml:2: stages: there is no stage 'stage9'"),
         (
             "extends: lighttrack-table\ntemplate_size: [48, 64]\n",
-            "mine.yaml:2: template_size: the search sizes .96. of what is extended belong to its template of 48 pixels; "
-            "write search_sizes beside the largest template, 64, too: .128. are in proportion",
+            "mine.yaml:2: template_size: the search sizes .96. of what is extended belong to its template of 48 pixels"
+            "; write search_sizes beside the largest template, 64, too: .128. are in proportion",
         ),
         (
             "extends: lighttrack-table\ntowers:\n  both: {layers: 2}\n",
