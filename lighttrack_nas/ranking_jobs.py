@@ -22,7 +22,8 @@ from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.parsing import parse_json, read_text
-from lighttrack_nas.training import BACKBONE_FILE, WITHOUT_EFFECT, retrain, train_supernet
+from lighttrack_nas.training import BACKBONE_FILE, retrain, train_supernet
+from lighttrack_nas.training_records import WITHOUT_EFFECT
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.backbones import backbone_of, require_backbone
 from lighttrack_nas.benchmarks.results import write_run_record
-from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.models import load_model, save_model
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.nni_space import NniSpace
@@ -30,12 +29,12 @@ from lighttrack_nas.supernets import (
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.hyper_parameters import HyperParameters
+from lighttrack_nas.training_records import outcome, task_record, training_record
 
 if TYPE_CHECKING:
     from lighttrack_nas.models import Model
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.callbacks import Progress
-    from lighttrack_nas.strategies.one_shot.fit import FitReport
     from lighttrack_nas.strategies.one_shot.images import ImageFolder
     from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotStrategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
 BACKBONE_FILE = "backbone.safetensors"
 DISTRIBUTION_FILE = "distribution.json"
 MODEL_FILE = "model.safetensors"
-WITHOUT_EFFECT = frozenset({"workers", "checkpoint_steps", "log_steps"})
-"""Settings that change how a training runs, not what comes out: a resumed call may give others."""
 
 
 def pretrain_backbone(
@@ -87,7 +84,7 @@ def pretrain_backbone(
     from lighttrack_nas.strategies.one_shot.uniform import SPOS
 
     output = Path(output)
-    about = _record("pretrain-backbone", space, settings, record) | {
+    about = training_record("pretrain-backbone", space, settings, record) | {
         "image_size": image_size,
         "classes": list(images.classes),
         "images": len(images.images),
@@ -102,7 +99,7 @@ def pretrain_backbone(
     task = ClassificationTask(images, image_size, settings.batch_size, settings.seed)
     plan = SPOS().plan(OneShotProblem(space=space, settings=settings))
     report = fit(model, model.backbone, task, settings, output, plan=plan, progress=progress)
-    save_shared_weights(model.backbone, space, BACKBONE_KIND, file, about | _outcome(report))
+    save_shared_weights(model.backbone, space, BACKBONE_KIND, file, about | outcome(report))
     return file
 
 
@@ -164,8 +161,8 @@ def train_supernet(
     require_backbone(space, settings)
     task = _tracking_task(pairs, settings, targets, losses)
     about = (
-        _record("train-supernet", space, settings, record)
-        | _task_record(task)
+        training_record("train-supernet", space, settings, record)
+        | task_record(task)
         | {"strategy": strategy_record(strategy), "backbone": None if backbone is None else str(backbone)}
         | {"start_from": None if start_from is None else start_record(start_from, space, output)}
     )
@@ -187,7 +184,7 @@ def train_supernet(
         # Before the supernet's: where that is, this is.
         write_atomically(output / DISTRIBUTION_FILE, distribution.to_json() + "\n")
         model = without_alphas(model)
-    save_supernet(Supernet(space, model), file, about | _outcome(report))
+    save_supernet(Supernet(space, model), file, about | outcome(report))
     return load_supernet(file, space)
 
 
@@ -231,8 +228,8 @@ def retrain(
     require_backbone(architecture.space, settings)
     task = _tracking_task(pairs, settings, targets, losses)
     about = (
-        _record("retrain", architecture.space, settings, record)
-        | _task_record(task)
+        training_record("retrain", architecture.space, settings, record)
+        | task_record(task)
         | {
             "architecture": dict(architecture.choices),
             "inherited": supernet is not None,
@@ -250,7 +247,7 @@ def retrain(
                 network = architecture.space.network(architecture)
         report = fit(network, backbone_of(network), task, settings, output, progress=progress)
         stored = hyper_parameters or HyperParameters(exact_crops=True)
-        save_model(network, architecture, file, hyper_parameters=stored, provenance=about | _outcome(report))
+        save_model(network, architecture, file, hyper_parameters=stored, provenance=about | outcome(report))
     return load_model(file)
 
 
@@ -264,32 +261,6 @@ def _tracking_task(
     return TrackingTask(
         pairs, settings.batch_size, settings.seed, targets or TargetSettings(), losses or LossSettings()
     )
-
-
-def _task_record(task: Any) -> dict[str, Any]:
-    return {"targets": vars(task.targets), "losses": vars(task.losses)}
-
-
-def _record(command: str, space: Space, settings: TrainingSettings, record: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {
-        "command": command,
-        "space": space.name,
-        "space_hash": space.hash,
-        "settings": settings.model_dump(mode="json", exclude=set(WITHOUT_EFFECT)),
-        "data": dict(record or {}),
-        "versions": versions(),
-    }
-
-
-def _outcome(report: FitReport) -> dict[str, Any]:
-    """What came out, beside what was asked for."""
-    return {
-        "steps": report.steps,
-        "skipped_steps": report.skipped,
-        "last_losses": report.losses,
-        "seconds_of_last_call": round(report.seconds, 1),
-        "machine": cpu_name(),
-    }
 
 
 def _macs_paths(space: Space) -> MacsPaths:
