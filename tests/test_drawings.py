@@ -82,7 +82,7 @@ def test_a_space_shows_every_candidate() -> None:
         assert shown.count(names[name]) >= sum(name in values for values in space.candidates.values())
     outputs = [box for box in boxes(space_drawing(space)) if box.edge == OUTPUT_COLOUR]
     assert len(outputs) == len(space.candidates[OUTPUT]) + 1  # and the legend's
-    assert "output: one of 8 blocks" in shown
+    assert "output: behind one of 8 blocks" in shown
     assert "classification, width 128, 192 or 256" in shown
 
 
