@@ -41,7 +41,11 @@ towers:
 OUTPUTS = ("[stage0, stage1, stage2-block0, stage2-block2]", "{last: 2}", "[stage0-block1]")
 
 
-@pytest.fixture(params=[SMALL, *(SKIPS.replace("OUTPUTS", outputs) for outputs in OUTPUTS)])
+VARIANTS = [SKIPS.replace("OUTPUTS", outputs) for outputs in OUTPUTS]
+
+
+# The first variant is by far the largest.
+@pytest.fixture(params=[SMALL, pytest.param(VARIANTS[0], marks=pytest.mark.slow), *VARIANTS[1:]])
 def small(tmp_path: Path, request: pytest.FixtureRequest) -> Space:
     path = tmp_path / "small.yaml"
     path.write_text(request.param)
