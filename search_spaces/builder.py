@@ -90,13 +90,17 @@ def build(space: Space, chooser: Chooser) -> SiameseNetwork:
     fusions = {
         exit_.fusion_key: block for exit_, block in sorted(live, key=lambda pair: (pair[0].kernels, pair[0].channels))
     }
+    # In the order in which a frame meets them: a seed gives its weights to what is built first.
+    backbone = build_backbone(space, chooser, reachable)
+    made_necks = {key: _neck(description, block, chooser) for key, block in necks.items()}
+    made_fusions = {key: _fusion(description, block, chooser) for key, block in fusions.items()}
     cls_head, reg_head, heads = _heads(description, chooser)
     return SiameseNetwork(
-        backbone=build_backbone(space, chooser, reachable),
+        backbone=backbone,
         exits=exits,
         output=output,
-        necks={key: _neck(description, block, chooser) for key, block in necks.items()},
-        fusions={key: _fusion(description, block, chooser) for key, block in fusions.items()},
+        necks=made_necks,
+        fusions=made_fusions,
         cls_head=cls_head,
         reg_head=reg_head,
         geometry=Geometry(
@@ -162,6 +166,8 @@ def build_backbone(space: Space, chooser: Chooser, names: Sequence[str]) -> Back
         names: The blocks to build, unless a stage is decided to have fewer.
     """
     description = space.description
+    stem = description.stem
+    first = Stem(stem.channels, stem.kernel, stem.stride) if stem else nn.Identity()
     exits = {block.name for block in description.exits}
     blocks: dict[str, nn.Module] = {}
     depths: dict[str, nn.Module] = {}
@@ -181,8 +187,6 @@ def build_backbone(space: Space, chooser: Chooser, names: Sequence[str]) -> Back
             depths[stage.name] = chooser.depth(label, len(stage.depths))
             steps.append(Step(tuple(block.name for block in places), is_exit[-1], stage.name, stage.depths))
         blocks |= {block.name: _block(description, stage, block, chooser) for block in places}
-    stem = description.stem
-    first = Stem(stem.channels, stem.kernel, stem.stride) if stem else nn.Identity()
     return Backbone(first, blocks, steps, depths)
 
 
