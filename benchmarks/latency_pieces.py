@@ -90,17 +90,20 @@ def find_pieces(space: Space) -> Pieces:
         The pieces, in the order in which a frame meets them.
     """
     found: dict[str, Piece] = {}
+    names: dict[tuple[nn.Module, tuple[Shape, ...]], str] = {}
     places = []
     for place in _with_fused(place_modules(space)):
         pieces: dict[tuple[str, ...], str] = {}
         for variant in place.variants:
             if isinstance(variant.module, nn.Identity):
                 continue
-            name, piece = _piece(_called(space, place, variant), variant.module, variant.search)
-            found.setdefault(name, piece)
+            known = variant.module, variant.search
+            if known not in names:  # behind several outputs of one stride it is the same
+                names[known], piece = _piece(_called(space, place, variant), *known)
+                found.setdefault(names[known], piece)
             cells = zip(place.labels, place.cells(space, variant), strict=True)
             values = [[space.labels[label][index] for index in indices] for label, indices in cells]
-            pieces |= dict.fromkeys(product(*values), name)
+            pieces |= dict.fromkeys(product(*values), names[known])
         part = place.part if place.part in PARTS else "towers"
         places.append(PiecePlace(part, place.labels, pieces))
     return Pieces(space, found, places)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import product
 
+from pydantic import ValidationError
+
 from lighttrack_nas.search_spaces.check_sizes import exit_mistakes, size_mistakes, unordered
 from lighttrack_nas.search_spaces.description import (
     BRANCHES,
@@ -13,7 +15,7 @@ from lighttrack_nas.search_spaces.description import (
     StageDescription,
     TowerDescription,
 )
-from lighttrack_nas.search_spaces.mistakes import Mistake, Place
+from lighttrack_nas.search_spaces.mistakes import Mistake, Place, mistakes_of
 from lighttrack_nas.search_spaces.operations import Operation
 from lighttrack_nas.trackers.names import unknown_name
 
@@ -86,24 +88,40 @@ def _expansions(space: SpaceDescription, stage: StageDescription, place: Place) 
         yield Mistake((*place, "expansions"), f"one expansion is no choice: write expansion: {values[0]} of operations")
     elif values != right:
         yield Mistake((*place, "expansions"), f"must ascend, as [{', '.join(right)}] does; got [{', '.join(values)}]")
-    apart: dict[Operation, str] = {}
+    apart: dict[tuple[str, str], str] = {}
     for index, name in enumerate(stage.operations):
         operation = space.operations.get(name)
         if operation is None:
             continue
         if "expansion" in operation.parameters():
-            twin = apart.setdefault(operation.with_expansion(stage.expansions[0]), name)
+            rest = {key: value for key, value in operation.parameters().items() if key != "expansion"}
+            twin = apart.setdefault((operation.kind, str(rest)), name)
             if twin != name:
                 yield Mistake(
                     (*place, "operations", index),
                     f"'{name}' differs from '{twin}' in its expansion alone, which is chosen besides: take one out",
                 )
+            for number, value in enumerate(stage.expansions):
+                refused = _refused_expansion(operation, value)
+                if refused:
+                    yield Mistake(
+                        (*place, "expansions", number), f"'{name}' takes no expansion of {value:g}: {refused}"
+                    )
         else:
             yield Mistake(
                 (*place, "operations", index),
                 f"'{name}' ({operation.kind}) has no expansion to choose beside it: take it out, or write expansion of "
                 "each operation in place of expansions of the stage",
             )
+
+
+def _refused_expansion(operation: Operation, value: float) -> str:
+    """Why an operation, which may be somebody's own, does not take an expansion; "" where it does."""
+    try:
+        operation.with_expansion(value)
+    except ValidationError as error:
+        return str(mistakes_of(error, type(operation))[0].text)
+    return ""
 
 
 def _towers(space: SpaceDescription) -> Iterator[Mistake]:
@@ -184,7 +202,8 @@ def _made(space: SpaceDescription, name: str, expansions: Iterable[float]) -> li
         return []
     if "expansion" not in operation.parameters():
         return [operation]
-    return [operation.with_expansion(each) for each in expansions] or [operation]
+    taken = [each for each in expansions if not _refused_expansion(operation, each)]
+    return [operation.with_expansion(each) for each in taken] or [operation]
 
 
 def _outputs(space: SpaceDescription) -> Iterator[Mistake]:

@@ -7,13 +7,12 @@ import inspect
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.counting import SpaceSize
-from lighttrack_nas.search_spaces.plugins import is_plugin
+from lighttrack_nas.search_spaces.plugins import code_digest, is_plugin
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import short
@@ -111,7 +110,7 @@ class NniSpace(Space):
 
     def _hash(self) -> str:
         try:
-            source = hashlib.sha256(Path(inspect.getfile(self.model_space_class)).read_bytes()).hexdigest()
+            source = code_digest(inspect.getfile(self.model_space_class))
         except (OSError, TypeError):
             source = ""  # of a class that was typed in: its choices and sizes have to do
         content = [

@@ -140,6 +140,8 @@ def test_the_source_and_the_sizes_are_part_of_the_hash(small: Space, tmp_path: P
     other = tmp_path / "other.py"
     other.write_text((FOLDER / "small.py").read_text().replace("clamp(max=4)", "clamp(max=3)"))
     assert load_space(f"{other}:Small") != small
+    other.with_name("commented.py").write_text((FOLDER / "small.py").read_text() + "\n# A comment.\n")
+    assert load_space(f"{other.with_name('commented.py')}:Small") == small
     assert isinstance(small, NniSpace)
     assert NniSpace(small.model_space_class, search_sizes=[160]) != small
     assert NniSpace(small.model_space_class, stride=16).search_sizes == (128, 160)

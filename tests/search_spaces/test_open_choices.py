@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,26 @@ from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs import measure_costs
 from lighttrack_nas.benchmarks.latency_pieces import find_pieces
 from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
+from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading import load_space, parse_space
-from lighttrack_nas.search_spaces.model_space import architecture_of, nni_sample
+from lighttrack_nas.search_spaces.model_space import ClassifierModelSpace, architecture_of, nni_sample
 from lighttrack_nas.search_spaces.neighbours import neighbours
 from lighttrack_nas.search_spaces.nni_adapter import model_context
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.supernet import Supernet
 from lighttrack_nas.strategies.one_shot.fair import fair_paths
+from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.strategies.search.lighttrack import inherited_together
+from lighttrack_nas.trackers.batches import TensorBatch, fitted
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
+from lighttrack_nas.trackers.losses import LossSettings, tracking_loss
 from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.pairs.settings import pair_settings
+from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.training import train_supernet
 
 STAGES: dict[str, Any] = {
     "fixed": {
@@ -250,6 +260,86 @@ def test_a_place_of_too_many_combinations_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("lighttrack_nas.benchmarks.module_places._MOST_COMBINATIONS", 10)
     with pytest.raises(InputError, match=r"'cls-layer1': what .* on 3 choices with 12 combinations \(output, cls-w"):
         CostTable(space_of("depth")).build()
+
+
+def test_a_batch_takes_the_size_of_the_path() -> None:
+    """Both crops and the boxes shrink together, and the loss is that of crops of this size."""
+    space = space_of("sizes")
+    model = space.model_space()
+    batch = TensorBatch(
+        torch.rand(2, 3, 64, 64),
+        torch.rand(2, 3, 128, 128),
+        torch.tensor([[40.0, 48, 32, 16]] * 2),
+        torch.tensor([True, False]),
+    )
+    supernet = Supernet(space, model)
+    choices = dict(drawn(space, 1)[0].choices)
+    for size in (32, 64):
+        supernet.pin(space.architecture(choices | {"template-size": str(size)}))
+        found = fitted(batch, supernet.model_space)
+        assert found.template.shape[-1] == size
+        assert found.search.shape[-1] == 2 * size
+        assert torch.equal(found.boxes, batch.boxes * size / 64)
+        whole = tracking_loss(supernet.model_space, batch, TargetSettings(), LossSettings()).total
+        assert whole == tracking_loss(supernet.model_space, found, TargetSettings(), LossSettings()).total
+    assert fitted(batch, supernet.model_space) is batch
+    assert fitted(batch, torch.nn.Identity()) is batch
+
+
+def test_a_proxy_sees_crops_of_the_network_s_size() -> None:
+    space = space_of("sizes")
+    evaluator, seen = ZeroCostEvaluator(space, seed=0), []
+    build = space.network
+
+    def network(architecture: Architecture) -> SiameseNetwork:
+        made = build(architecture)
+        made.backbone.stem.register_forward_pre_hook(lambda _, images: seen.append(images[0].shape[-1]))
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(space, "network", network)
+        evaluator.measure(space.architecture(dict(drawn(space, 1)[0].choices) | {"template-size": "32"}), ["proxy"])
+    assert set(seen) == {32, 64}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "name", "said"),
+    [
+        (
+            "darts",
+            "width",
+            "mixes candidates, which needs maps of one size, and space 'drawn' chooses sizes .a-width.: take spos",
+        ),
+        ("gumbel-darts", "free layers", "chooses sizes .cls-layer0-width, cls-layer1-width, reg-layer0-width"),
+        ("proxyless", "sizes", "chooses sizes .template-size."),
+        ("sandwich", "sizes", "compares the answers of paths, .*template-size.: take spos or fair"),
+    ],
+)
+def test_strategies_that_cannot_mix_sizes_say_so(strategy: str, name: str, said: str, tmp_path: Path) -> None:
+    space = space_of(name)
+    pairs = GeneratedPairs(pair_settings("small-data", template_size=64, search_size=128))
+    with pytest.raises(InputError, match=f"one-shot strategy '{strategy}' {said}|strategy '{strategy}'.*{said}"):
+        train_supernet(
+            space,
+            pairs,
+            settings=TrainingSettings(steps=1, batch_size=2, workers=0),
+            strategy=strategy,
+            output=tmp_path,
+        )
+
+
+def test_a_classifier_of_a_backbone_whose_last_width_is_open() -> None:
+    space = space_of("width")
+    widths = replace_stages(space)
+    with model_context(nni_sample(drawn(widths, 1)[0])):
+        model = ClassifierModelSpace(widths, 7)
+    assert model(torch.zeros(2, 3, 64, 64)).shape == (2, 7)
+
+
+def replace_stages(space: Space) -> Space:
+    """The same with its first stage alone, whose width is a choice."""
+    content = space.description.model_dump(mode="json")
+    return parse_space(content | {"stages": content["stages"][:1], "outputs": ["a"]}, "first")
 
 
 def test_fair_turns_are_paths() -> None:

@@ -214,6 +214,11 @@ def test_expansions_of_an_operation_that_takes_whole_numbers(tmp_path: Path) -> 
         .replace("super().__init__(", "assert isinstance(expansion, int)\n        super().__init__(")
     )
     path = tmp_path / "mine.yaml"
+    path.write_text(SPACE.format(number=9).replace("9]}}", "9]}}, expansions: [1.5, 4]"))
+    with pytest.raises(
+        InputError, match=r"mine.yaml:4: stages\[1\].expansions\[0\]: '.*-k3' takes no expansion of 1.5: .*integer"
+    ):
+        load_space(path)
     path.write_text(SPACE.format(number=9).replace("9]}}", "9]}}, expansions: [2, 4]"))
     space = load_space(path)
     assert space.candidates["stage1-block0-expansion"] == ("2", "4")
