@@ -181,7 +181,10 @@ def test_a_file_that_names_a_class_runs_nothing(small: Space, tmp_path: Path) ->
     assert "name its Python file in LIGHTTRACK_NAS_PLUGINS" in load("").stderr
     assert not mark.exists()
     assert load("marked.py").stdout.strip() == space.hash
-    source.write_text(source.read_text() + "# changed\n")
+    written = source.read_text()
+    source.write_text(written + "# a comment\n")
+    assert load("marked.py").stdout.strip() == space.hash
+    source.write_text(written + "\nCHANGED = True\n")
     assert "the file has changed since" in load("marked.py").stderr
 
 
