@@ -13,6 +13,7 @@ from lighttrack_nas.drawings.architectures import architecture_drawing
 from lighttrack_nas.drawings.figures import figure_of
 from lighttrack_nas.drawings.shapes import OUTPUT_COLOUR, Box, Drawing, Text
 from lighttrack_nas.drawings.spaces import space_drawing
+from lighttrack_nas.front_plots import FRONT_COLOUR
 from lighttrack_nas.place_costs import PlaceCosts, Span
 from lighttrack_nas.places import operation_names, other_choices
 from lighttrack_nas.search_spaces.labels import OUTPUT
@@ -72,6 +73,27 @@ def test_architectures_are_legible(name: str) -> None:
     space = ltn.load_space(name)
     for seed in range(4):
         assert_legible(architecture_drawing(space.sample(np.random.default_rng(seed)), {"macs": 1, "params": 1}))
+
+
+def test_a_space_of_nnis_shows_its_choices() -> None:
+    space = ltn.load_space(f"{Path(__file__).parent / 'model_spaces/small.py'}:Small")
+    assert_legible(space_drawing(space))
+    assert set(texts(space_drawing(space))) >= {
+        "Small",
+        "48 networks",
+        "way",
+        "k3",
+        "template 64, search 128 or 160 pixels",
+    }
+    for seed in range(4):
+        architecture = space.sample(np.random.default_rng(seed))
+        drawing = architecture_drawing(architecture, {"macs": 1, "params": 1})
+        assert_legible(drawing)
+        dark = [box for box in boxes(drawing) if box.fill == FRONT_COLOUR]
+        # From the top: a row, and a dark box, for each label.
+        assert tuple(box.text for box in dark) == architecture.values
+        assert len({box.y for box in dark}) == len(space.labels)
+    assert not any(box.fill == FRONT_COLOUR for box in boxes(space_drawing(space)))
 
 
 def test_a_space_shows_every_candidate() -> None:

@@ -35,11 +35,10 @@ def describe_architecture(source: str, space: str | None, costs: bool, drawing: 
         from lighttrack_nas.benchmarks.costs import measure_costs
 
         measured = measure_costs(architecture)
-    if isinstance(architecture.space, NniSpace):
-        describe_nni_architecture(architecture, measured, drawing, as_json)
-        return
     code = _code(architecture)
-    if as_json:
+    if isinstance(architecture.space, NniSpace):
+        describe_nni_architecture(architecture, measured, as_json)
+    elif as_json:
         print_json(_record(architecture) | ({"code": code} if code else {}) | _cost_record(measured))
     else:
         _print_architecture(architecture, code, measured)

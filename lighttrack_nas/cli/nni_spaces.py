@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lighttrack_nas.cli.printing import print_json, print_table
@@ -14,19 +13,17 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.nni_space import NniSpace
 
 
-def describe_nni_space(space: NniSpace, costs: bool, drawing: Path | None, as_json: bool) -> None:
+def describe_nni_space(space: NniSpace, costs: bool, as_json: bool) -> None:
     """Print a space.
 
     Raises:
-        InputError: Costs by place or a drawing were asked for.
+        InputError: Costs by place were asked for.
     """
     if costs:
         space.refuse(
             "is NNI's, of whose places nobody knows the costs: see `lighttrack-nas random` and `costs --sample N`, "
             "which count whole networks"
         )
-    if drawing is not None:
-        space.refuse("is NNI's, and declares no stages that could be drawn; without --svg its choices are listed")
     if as_json:
         size = {"labels": space.size.labels, "networks": space.size.networks}
         print_json(space.record() | {"name": space.name, "size": size})
@@ -38,18 +35,10 @@ def describe_nni_space(space: NniSpace, costs: bool, drawing: Path | None, as_js
     print(f"\nlabel combinations: {space.size.labels:,} ({space.size.labels:.3g})")
 
 
-def describe_nni_architecture(
-    architecture: Architecture, measured: Costs | None, drawing: Path | None, as_json: bool
-) -> None:
-    """Print an architecture, with its costs where they were counted.
-
-    Raises:
-        InputError: A drawing was asked for.
-    """
+def describe_nni_architecture(architecture: Architecture, measured: Costs | None, as_json: bool) -> None:
+    """Print an architecture, with its costs where they were counted."""
     space = architecture.space
     costs = {} if measured is None else {"macs": measured.macs, "params": measured.params}
-    if drawing is not None:
-        _ = space.description  # says that there is none
     if as_json:
         print_json(json.loads(architecture.to_json()) | costs)
         return

@@ -43,15 +43,14 @@ def describe(name: str | None, architecture: str | None, costs: bool, drawing: P
         describe_architecture(architecture, name, costs, drawing, as_json)
         return
     space = load_space(name or "lighttrack")
-    if isinstance(space, NniSpace):
-        describe_nni_space(space, costs, drawing, as_json)
-        return
     table = None
-    if costs:
+    if costs and not isinstance(space, NniSpace):
         from lighttrack_nas.cost_analysis import load_cost_table
 
         table = load_cost_table(space)
-    if as_json:
+    if isinstance(space, NniSpace):
+        describe_nni_space(space, costs, as_json)
+    elif as_json:
         print_json(_space_record(space, table))
     else:
         _print_space(space, table)

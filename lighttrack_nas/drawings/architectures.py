@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from lighttrack_nas.drawings.choices import choices_drawing
 from lighttrack_nas.drawings.figures import figure_of
 from lighttrack_nas.drawings.shapes import (
     FAINT_COLOUR,
@@ -28,6 +29,7 @@ from lighttrack_nas.places import (
     other_choices,
 )
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.shown_networks import NetworkPlace, shown_network
 
 if TYPE_CHECKING:
@@ -63,7 +65,8 @@ class _Block:
 def draw_architecture(architecture: Architecture, costs: Mapping[str, int] | None = None) -> Figure:
     """Draw the network of an architecture: blocks with kernels and channels, output, correlation, towers.
 
-    Blocks behind the output and skips are absent, as in the network. What the space fixes is grey.
+    Blocks behind the output and skips are absent, as in the network. What the space fixes is grey. Of a space that
+    NNI's class says, the choices, what was chosen dark.
 
     Args:
         architecture: What to draw.
@@ -84,6 +87,9 @@ def architecture_drawing(architecture: Architecture, costs: Mapping[str, int] | 
         name: What to call it, such as its official code; "" leaves its space's name alone.
     """
     space = architecture.space
+    if isinstance(space, NniSpace):
+        lines = _subtitles(name, costs, space.search_sizes[0])
+        return choices_drawing(space, lines, architecture.choices)
     description, network = space.description, shown_network(architecture)
 
     def block(here: NetworkPlace) -> _Block:

@@ -93,14 +93,21 @@ def text_colour_of(kernel: int | None, fixed: bool) -> str:
 
 
 def legend(
-    x: float, y: float, kernels: set[int], *, fixed: bool = False, skip: bool = False, other: bool = False
+    x: float,
+    y: float,
+    kernels: set[int],
+    *,
+    fixed: bool = False,
+    skip: bool = False,
+    other: bool = False,
+    output: bool = True,
 ) -> list[Shape]:
     """A row of samples of the colours that a drawing uses, from the left at `x`, its middle at `y`."""
     entries = [(f"kernel {kernel}", Box(0, 0, 0, 0, fill=fill_of(kernel, False))) for kernel in sorted(kernels)]
     entries += [("other", Box(0, 0, 0, 0, fill=OTHER_COLOUR))] if other else []
     entries += [("fixed", Box(0, 0, 0, 0, fill=FIXED_COLOUR))] if fixed else []
     entries += [("skip", Box(0, 0, 0, 0, dashed=True))] if skip else []
-    entries.append(("output", Box(0, 0, 0, 0, edge=OUTPUT_COLOUR, line_width=1.8)))
+    entries += [("output", Box(0, 0, 0, 0, edge=OUTPUT_COLOUR, line_width=1.8))] if output else []
     shapes: list[Shape] = []
     for name, sample in entries:
         shapes.append(

@@ -10,6 +10,7 @@ from lighttrack_nas.drawings.shapes import Box, Drawing, Line, Shape, Text, lege
 
 _MARGIN = 0.2
 _LINE = 0.2
+_LEAST_CHARACTERS = 44  # of a line, beside however narrow a body
 
 
 def sheet(
@@ -22,6 +23,7 @@ def sheet(
     fixed: bool,
     skip: bool = False,
     other: bool = False,
+    output: bool = True,
 ) -> Drawing:
     """Put title, legend and notes around a body, and everything on a sheet.
 
@@ -34,17 +36,19 @@ def sheet(
         fixed: Whether something is drawn that leaves no choice.
         skip: Whether skips are drawn.
         other: Whether operations without a kernel are drawn.
+        output: Whether the output is drawn.
     """
     left, bottom, right, top = bounds(body)
     shapes = list(body)
-    most = int((right - left) / text_width("x", 8))
+    most = max(_LEAST_CHARACTERS, int((right - left) / text_width("x", 8)))
     lines = [line for text in subtitles for line in textwrap.wrap(text, most)]
     y = top + 0.25 + _LINE * len(lines)
     shapes.append(Text(left, y + 0.05, title, 11, align="left", bold=True))
     for number, line in enumerate(lines, start=1):
         shapes.append(Text(left, y - _LINE * number, line, 8, align="left"))
-    shapes += legend(left, bottom - 0.3, kernels, fixed=fixed, skip=skip, other=other)
-    y = bottom - 0.3
+    samples = legend(left, bottom - 0.3, kernels, fixed=fixed, skip=skip, other=other, output=output)
+    y = bottom - 0.3 if samples else bottom - 0.1
+    shapes += samples
     for line in (line for text in notes for line in textwrap.wrap(text, most, subsequent_indent="  ")):
         y -= _LINE
         shapes.append(Text(left, y, line, 7.5, align="left"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lighttrack_nas.drawings.choices import choices_drawing
 from lighttrack_nas.drawings.columns import Cell, Column, Placed, height_above, height_below, place_columns
 from lighttrack_nas.drawings.figures import figure_of
 from lighttrack_nas.drawings.shapes import FIXED_COLOUR, OUTPUT_COLOUR, Box, Drawing, Line, Shape, Text
@@ -28,6 +29,7 @@ from lighttrack_nas.places import (
     towers,
 )
 from lighttrack_nas.search_spaces.labels import TOWERS
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
@@ -43,6 +45,8 @@ TARGETS = {"cls": "score", "reg": "box", SHARED: "score, box"}
 
 def draw_space(space: Space, costs: CostTable | None = None) -> Figure:
     """Draw a space: stem, stages with their blocks' candidates, outputs, correlation and towers.
+
+    Of a space that NNI's class says, its choices and their candidates.
 
     Args:
         space: What to draw.
@@ -69,6 +73,8 @@ def space_drawing(space: Space, costs: Sequence[PlaceCosts] = (), whole: Mapping
         costs: What places cost; none are shown where there are none.
         whole: What whole networks cost, by "macs" and "params".
     """
+    if isinstance(space, NniSpace):
+        return choices_drawing(space, [_networks(space)])
     make = _Columns(space, costs)
     backbone, middle = make.backbone(), make.middle()
     titles = make.titles
@@ -216,12 +222,15 @@ def shape_text(search: int, total_stride: int) -> str:
 
 
 def _subtitles(space: Space, whole: Mapping[str, Span] | None) -> list[str]:
-    text = f"{space.size.networks:,} networks"
-    if space.size.networks >= 1e9:
-        text = f"{space.size.networks:.3g} networks"
+    text = _networks(space)
     if whole:
         text += f", {span_text(whole['macs'], 1e6)} M MACs, {span_text(whole['params'], 1e6)} M parameters"
     return [line for line in (space.description.summary, text) if line]
+
+
+def _networks(space: Space) -> str:
+    number = space.size.networks
+    return f"{number:.3g} networks" if number >= 1e9 else f"{number:,} networks"
 
 
 def _tower_text(space: Space, tower: ShownTower) -> str:
