@@ -207,6 +207,9 @@ def _made(space: SpaceDescription, name: str, expansions: Iterable[float]) -> li
 
 
 def _outputs(space: SpaceDescription) -> Iterator[Mistake]:
+    names = [stage.name for stage in space.stages]
+    if len(set(names)) < len(names):
+        return  # which of them an output means, nobody knows
     listed: list[str] = []
     for index, output in enumerate(space.outputs):
         named = [block.name for block in space.blocks if output in (block.name, block.stage)]

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
-from lighttrack_nas.search_spaces.mistakes import listed_mistakes, mistakes_of
+from lighttrack_nas.search_spaces.mistakes import at_their_causes, listed_mistakes, mistakes_of
 from lighttrack_nas.search_spaces.nni_files import is_nni_source, known_space, load_nni_space
 from lighttrack_nas.search_spaces.plugins import load_plugins
 from lighttrack_nas.search_spaces.resolving import resolved
@@ -147,13 +147,15 @@ def _made(source: Source) -> Space:
         if "stages" not in content and "backbone" in source.content:
             known |= {(key,) for key in ("stem", "stages", "outputs")}  # which follow from it
         for each in mistakes_of(error, SpaceDescription):
-            written = each._replace(place=_written(each.place, source))
+            written = each.written_at(_written(each.place, source))
             if not _follows(written.place, known):
                 mistakes.append(written)
     if "operations" not in source.content and len(mistakes) > 1:
         # Candidates make the table: what they lack is said of them.
         mistakes = [each for each in mistakes if each.place != ("operations",)]
     if found is None or mistakes:
+        turned = [m._replace(place=m.beside) if m.beside and not source.is_own(m.place) else m for m in mistakes]
+        mistakes = at_their_causes(turned)
         mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
         raise listed_mistakes([(source.at(each.place), each) for each in mistakes], source.where)
     return Space(found)

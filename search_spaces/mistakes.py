@@ -30,11 +30,22 @@ class Mistake(NamedTuple):
         place: Keys and list positions from the top.
         text: What is wrong, and what would be right.
         named: Whether the text names the place itself.
+        cause: Where it was said, if elsewhere: what a stage or the whole space says is wrong in each of its operations.
+        beside: The other place of two that contradict each other.
+        follows: Whether it may be nothing but a consequence of what was said before.
     """
 
     place: Place
     text: str
     named: bool = False
+    cause: Place = ()
+    beside: Place = ()
+    follows: bool = False
+
+    def written_at(self, place: Place) -> Mistake:
+        """The same at the place where it was written."""
+        old, new = (f"'{written_place(each)}'" for each in (self.place, place))
+        return self._replace(place=place, text=self.text.replace(old, new, 1) if self.named else self.text)
 
     def __str__(self) -> str:
         written = "" if self.named else written_place(self.place)
@@ -61,6 +72,18 @@ def written_place(place: Sequence[str | int]) -> str:
     return text
 
 
+def at_their_causes(found: Iterable[Mistake]) -> list[Mistake]:
+    """The mistakes at the places that are to be changed: what is wrong in many operations is said once."""
+    said: dict[tuple[Place, str], Mistake] = {}
+    for each in found:
+        if each.follows:
+            continue
+        inside = f" (first in {written_place(each.place)})" if each.cause else ""
+        moved = each._replace(place=each.cause or each.place, text=each.text + inside, cause=())
+        said.setdefault((moved.place, each.text), moved)
+    return list(said.values())
+
+
 def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
     """What pydantic found, in words.
 
@@ -69,11 +92,15 @@ def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[Mistake]
         model: Knows the keys that would have been right.
     """
     found: list[Mistake] = []
-    for each in error.errors():
+    errors = error.errors()
+    misspelt = {
+        (*each["loc"][:-1], key) for each in errors if each["type"] == "extra_forbidden" for key in _close(each, model)
+    }
+    for each in errors:
         inner = each.get("ctx", {}).get("error")
         if isinstance(inner, MistakesError):
             found += inner.found
-        elif not _follows_from_items(each):
+        elif not _follows_from_items(each) and not (each["type"] == "missing" and each["loc"] in misspelt):
             found.append(_mistake(each, model))
     return found
 
@@ -112,8 +139,7 @@ def _follows_from_items(error: Any) -> bool:
 def _mistake(error: Any, model: type[BaseModel]) -> Mistake:
     place = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
-        *path, key = place
-        close = difflib.get_close_matches(str(key), _keys_at(model, path), n=1)
+        close = _close(error, model)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return Mistake(place, f"unknown key '{written_place(place)}'" + hint, named=True)
     message = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
@@ -123,6 +149,12 @@ def _mistake(error: Any, model: type[BaseModel]) -> Mistake:
     if error["type"] in ("value_error", "missing") or not place:
         return Mistake(place, message)
     return Mistake(place, f"{message}, got {short(error['input'])}")
+
+
+def _close(error: Any, model: type[BaseModel]) -> list[str]:
+    """The key that an unknown one was meant to be, if it is near one."""
+    *path, key = error["loc"]
+    return difflib.get_close_matches(str(key), _keys_at(model, path), n=1)
 
 
 def _description_at(model: type[BaseModel], place: Sequence[str | int]) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -17,6 +17,17 @@ from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import short
 
 _MOST_CANDIDATES = 64
+
+
+class Told(NamedTuple):
+    """What a stage, a tower or the whole space says for its operations, and where."""
+
+    value: Any
+    place: Place
+
+
+Style = Mapping[str, Told]
+"""Parameters of each operation that has such a parameter and was not told."""
 
 
 class OperationTable:
@@ -37,7 +48,7 @@ class OperationTable:
         for name, value in given.items():
             self._add(name, value)
 
-    def candidates(self, given: Any, place: Place, style: Mapping[str, Any], *, free_expansion: bool = False) -> Any:
+    def candidates(self, given: Any, place: Place, style: Style, *, free_expansion: bool = False) -> Any:
         """Names of candidates, whose operations stand in the table from now on.
 
         Args:
@@ -84,7 +95,8 @@ class OperationTable:
             return known[made]
         name = made.default_name(free_expansion=free_expansion)
         if name in self.content:
-            self._wrong(place, f"another operation is called '{name}'; give this one a name under operations")
+            text = f"another operation is called '{name}'; give this one a name of its own under operations"
+            self._mistakes.append(Mistake(place, text, beside=("operations", name)))
             return name
         known[made] = name
         self.content[name] = made.model_dump(mode="json")
@@ -101,37 +113,44 @@ class OperationTable:
     def _wrong(self, place: Place, text: str) -> None:
         self._mistakes.append(Mistake(place, text))
 
-    def _expanded(
-        self, kind: str, settings: Any, place: Place, style: Mapping[str, Any], free_expansion: bool
-    ) -> list[str]:
+    def _expanded(self, kind: str, settings: Any, place: Place, style: Style, free_expansion: bool) -> list[str]:
         """Names of every combination of an operation's parameters."""
         try:
             cls = operation_class(kind, besides=[*self.content, *self._inherited])
         except InputError as error:
-            self._wrong(place, str(error))
+            # The names that candidates get have numbers in them, such as "k3e4": it may be of one that was wrong.
+            may_follow = bool(self._mistakes) and settings == {} and any(letter.isdigit() for letter in kind)
+            self._mistakes.append(Mistake(place, str(error), follows=may_follow))
             return []
         if not isinstance(settings, dict):
             self._wrong(place, f"expected parameters such as {{kernel: [3, 5]}}, got {short(settings)}")
             return []
         if "expansion" in style and "expansion" in settings:
-            self._wrong(
-                (*place, "expansion"), "the stage's expansions say it for all of its operations: leave out one of both"
-            )
+            text = "the stage's expansions say it for all of its operations: leave out one of both"
+            self._mistakes.append(Mistake((*place, "expansion"), text, beside=style["expansion"].place))
             return []
-        told = {key: value for key, value in style.items() if key in cls.model_fields} | settings
+        causes = {key: said.place for key, said in style.items() if key in cls.model_fields and key not in settings}
+        told = {key: style[key].value for key in causes} | settings
         order = list(cls.model_fields)
         told = dict(sorted(told.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
         lists = {key: value if isinstance(value, list) else [value] for key, value in told.items()}
         count = math.prod(map(len, lists.values()))
         if not 1 <= count <= _MOST_CANDIDATES:
-            self._wrong(place, f"{count} combinations; 1 to {_MOST_CANDIDATES} are possible")
+            empty = next((causes[key] for key in causes if not lists[key]), ())
+            text = f"{count} combinations; 1 to {_MOST_CANDIDATES} are possible"
+            self._mistakes.append(Mistake(place, text, cause=empty))
             return []
         names = []
         for combination in product(*lists.values()):
             try:
                 made = cls.model_validate({"kind": kind, **dict(zip(lists, combination, strict=True))})
             except ValidationError as error:
-                self._mistakes += [each._replace(place=place + each.place) for each in mistakes_of(error, cls)]
+                self._mistakes += [
+                    each._replace(place=place, cause=causes[str(each.place[0])])
+                    if each.place and each.place[0] in causes
+                    else each._replace(place=place + each.place)
+                    for each in mistakes_of(error, cls)
+                ]
                 break
             names.append(self.name_of(made, place, free_expansion=free_expansion))
         return names

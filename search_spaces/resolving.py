@@ -19,12 +19,14 @@ else as it is. What is written in that form already passes unchanged.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from lighttrack_nas.search_spaces.backbones import backbone_content
+from lighttrack_nas.search_spaces.description import BRANCHES
 from lighttrack_nas.search_spaces.mistakes import Mistake, Place
-from lighttrack_nas.search_spaces.operation_table import OperationTable
+from lighttrack_nas.search_spaces.operation_table import OperationTable, Style, Told
 from lighttrack_nas.search_spaces.operations import Skip
 from lighttrack_nas.search_spaces.several import multiplied, one_and_several
 from lighttrack_nas.trackers.names import unknown_name
@@ -56,7 +58,8 @@ class _Resolver:
         self._mistakes: list[Mistake] = []
         table = content.get("operations", {})
         self._table = OperationTable(table if isinstance(table, dict) else {}, names, self._mistakes)
-        self._style = {key: self._content.pop(key) for key in STYLES if key in self._content}
+        self._style = _style(self._content, ())
+        self._content = {key: value for key, value in self._content.items() if key not in STYLES}
         self._expansion = largest_expansion(content.get("stages"))
 
     def resolve(self) -> tuple[dict[str, Any], list[Mistake]]:
@@ -65,8 +68,9 @@ class _Resolver:
             self._expand_backbone(content)
         stages = content.get("stages")
         if isinstance(stages, list):
-            content["stages"] = [self._stage(stage, index) for index, stage in enumerate(stages)]
-            content["outputs"] = self._outputs(content.get("outputs"), content["stages"])
+            stages = content["stages"] = [self._stage(stage, index) for index, stage in enumerate(stages)]
+        if "outputs" in content:
+            content["outputs"] = self._outputs(content["outputs"], stages if isinstance(stages, list) else [])
             if content["outputs"] is None:
                 del content["outputs"]
         if isinstance(content.get("towers"), dict):
@@ -95,13 +99,13 @@ class _Resolver:
         if not isinstance(stage, dict):
             return stage
         place: Place = ("stages", index)
-        style = self._style | {key: stage[key] for key in STYLES if key in stage}
+        style = {**self._style, **_style(stage, place)}
         plain = {"name": f"stage{index}", "stride": 1} | {k: v for k, v in stage.items() if k not in STYLES}
         multiplied(plain, place, self._wrong)
         one_and_several(plain, "channels", "widths", place, self._wrong)
         one_and_several(plain, "blocks", "depths", place, self._wrong)
         if "operations" in plain:
-            style, free = style | self._expansions(plain), bool(plain.get("expansions"))
+            style, free = {**style, **self._expansions(plain, place)}, bool(plain.get("expansions"))
             plain["operations"] = self._table.candidates(
                 plain["operations"], (*place, "operations"), style, free_expansion=free
             )
@@ -109,15 +113,15 @@ class _Resolver:
             self._table.name_of(Skip(), (*place, "skip"))
         return plain
 
-    def _expansions(self, stage: dict[str, Any]) -> dict[str, Any]:
+    def _expansions(self, stage: dict[str, Any], place: Place) -> Style:
         """What a stage's expansions say of its operations; a single one is no choice and leaves the stage."""
         given, operations = stage.get("expansions"), stage["operations"]
-        if not isinstance(given, list) or not given:
+        if given is None or given == []:
             return {}
         named = isinstance(operations, list) and any(self._table.has(item) for item in operations)
-        if len(given) == 1 and not named:
-            return {"expansion": stage.pop("expansions")}
-        return {"expansion": self._expansion}
+        if isinstance(given, list) and len(given) == 1 and not named:
+            return {"expansion": Told(stage.pop("expansions"), (*place, "expansions"))}
+        return {"expansion": Told(self._expansion, (*place, "expansions"))}
 
     def _towers(self, towers: dict[Any, Any]) -> dict[Any, Any]:
         sharing = {"sharing": towers.pop("sharing")} if "sharing" in towers else {}
@@ -126,6 +130,11 @@ class _Resolver:
         loose = [key for key in towers if key in ("widths", "layers", "operations", "skip", "tied", *STYLES)]
         if loose:
             self._wrong(("towers", loose[0]), f"{loose[0]} stands under both, or under cls and reg")
+        for key in [key for key in towers if key != "both" and difflib.get_close_matches(str(key), ["both"])]:
+            said = f"unknown key 'towers.{key}'; did you mean 'both'?"
+            self._mistakes.append(Mistake(("towers", key), said, named=True))
+            tower = towers.pop(key)
+            towers = towers if {*BRANCHES} & towers.keys() else {"both": tower} | towers
         if "both" in towers:
             if set(towers) != {"both"}:
                 self._wrong(("towers",), "write either both, or cls and reg")
@@ -136,20 +145,12 @@ class _Resolver:
     def _tower(self, tower: Any, place: Place) -> Any:
         if not isinstance(tower, dict):
             return tower
-        style = {key: tower[key] for key in STYLES if key in tower}
+        style = _style(tower, place)
         plain = {key: value for key, value in tower.items() if key not in STYLES}
         layers = plain.get("layers")
         if isinstance(layers, list):
             plain["layers"] = [
-                layer
-                | {
-                    "operations": self._table.candidates(
-                        layer["operations"], (*place, "layers", i, "operations"), style
-                    )
-                }
-                if isinstance(layer, dict) and "operations" in layer
-                else layer
-                for i, layer in enumerate(layers)
+                self._layer(layer, (*place, "layers", index), style) for index, layer in enumerate(layers)
             ]
         elif isinstance(layers, int) and not isinstance(layers, bool):
             if not 1 <= layers <= 32:
@@ -166,9 +167,13 @@ class _Resolver:
             if layers > 1:
                 behind = [*names, self._table.name_of(Skip(), (*place, "skip"))] if skip is True else names
                 plain["layers"].append({"operations": behind, "repeat": layers - 1})
+        if not plain.get("layers") or not isinstance(plain["layers"], list):
+            # What belongs to a number of layers is right, only the number is not.
+            self._table.candidates(plain.pop("operations", []), (*place, "operations"), style)
+            plain.pop("skip", None)
         return plain
 
-    def _layer(self, layer: Any, place: Place, style: Mapping[str, Any]) -> Any:
+    def _layer(self, layer: Any, place: Place, style: Style) -> Any:
         if not isinstance(layer, dict) or "operations" not in layer:
             return layer
         return layer | {"operations": self._table.candidates(layer["operations"], (*place, "operations"), style)}
@@ -178,24 +183,29 @@ class _Resolver:
             return given
         blocks: list[tuple[str, str]] = []
         names = []
-        for stage in stages:
-            if isinstance(stage, dict) and isinstance(stage.get("blocks"), int) and 0 < stage["blocks"] <= 32:
-                names.append(str(stage["name"]))
-                places = 1 if stage.get("depths") else stage["blocks"]
+        # What is wrong with the stages is said of them, not of outputs that only seem to be wrong then.
+        are_counted = bool(stages)
+        for index, stage in enumerate(stages):
+            said = stage if isinstance(stage, dict) else {}
+            names.append(str(said.get("name", f"stage{index}")))
+            count = said.get("blocks")
+            if isinstance(count, int) and not isinstance(count, bool) and 0 < count <= 32:
+                places = 1 if said.get("depths") else count
                 blocks += [(names[-1], f"{names[-1]}-block{number}") for number in range(places)]
+            else:
+                are_counted = False
         if set(given) == {"last"}:
             last = given["last"]
-            if isinstance(last, bool) or not isinstance(last, int) or not 1 <= last <= len(blocks):
-                self._wrong(("outputs", "last"), f"1 to {len(blocks)} blocks are possible, got {short(last)}")
-                return None if not names else [names[-1]]
-            chosen = blocks[-last:]
-            found: list[str] = []
-            for name in names:
-                of_stage = [block for stage, block in chosen if stage == name]
-                whole = len(of_stage) == sum(stage == name for stage, _ in blocks)
-                found += [name] if whole else of_stage
-            return found
+            is_number = isinstance(last, int) and not isinstance(last, bool) and last >= 1
+            if not is_number or (are_counted and last > len(blocks)):
+                possible = f"1 to {len(blocks)}" if are_counted else "1 or more"
+                self._wrong(("outputs", "last"), f"{possible} blocks are possible, got {short(last)}")
+            elif are_counted:
+                return _last(blocks, last)
+            return names[-1:] or ["stage0"]
         if set(given) == {"stages"} and isinstance(given["stages"], list):
+            if not stages:
+                return ["stage0"]
             found = []
             for index, stage in enumerate(given["stages"]):
                 if isinstance(stage, int) and not isinstance(stage, bool) and 0 <= stage < len(names):
@@ -209,6 +219,20 @@ class _Resolver:
             ("outputs",), f"expected names of blocks or stages, {{last: N}} or {{stages: [...]}}, got {short(given)}"
         )
         return None
+
+
+def _last(blocks: list[tuple[str, str]], number: int) -> list[str]:
+    """The last of some pairs of stage and block as outputs: a stage by its name where all of it is among them."""
+    found: list[str] = []
+    for stage in dict.fromkeys(stage for stage, _ in blocks):
+        of_stage = [block for name, block in blocks[-number:] if name == stage]
+        whole = len(of_stage) == sum(name == stage for name, _ in blocks)
+        found += [stage] if whole else of_stage
+    return found
+
+
+def _style(content: Mapping[str, Any], place: Place) -> dict[str, Told]:
+    return {key: Told(content[key], (*place, key)) for key in STYLES if key in content}
 
 
 def largest_expansion(stages: Any) -> float:

@@ -61,6 +61,11 @@ class Source:
         line = self.line(place)
         return f"{line[0]}:{line[1]}" if line else self.where
 
+    def is_own(self, place: Place) -> bool:
+        """Whether it says what stands at a place itself, and not what it extends."""
+        line = self.line(place)
+        return line is None or line[0] == self.where
+
     def without(self, key: str) -> Source:
         """The same without a key of the top level."""
         rest = {name: value for name, value in self.content.items() if name != key}
@@ -88,7 +93,7 @@ def parse_source(text: str, where: str, folder: Path = Path()) -> Source:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
-        raise malformed_yaml(error, where) from None
+        raise malformed_yaml(error, where, text) from None
     finally:
         loader.dispose()
     if not isinstance(content, dict):

@@ -37,21 +37,24 @@ def parse_yaml(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise malformed_yaml(error, where) from None
+        raise malformed_yaml(error, where, text) from None
 
 
-def malformed_yaml(error: Exception, where: str) -> InputError:
+def malformed_yaml(error: Exception, where: str, text: str) -> InputError:
     """What to say of YAML that cannot be read.
 
     Args:
         error: PyYAML's; or of dates that do not exist, numbers without end, nesting without end.
         where: What to call the source.
+        text: The source.
     """
     mark = getattr(error, "problem_mark", None)
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     problem = getattr(error, "problem", None) or (
         "malformed" if isinstance(error, yaml.YAMLError) else _first_line(error)
     )
+    if mark and text[mark.index : mark.index + 1] == "\t":
+        problem = "a tab cannot indent YAML; write spaces"
     return InputError(f"{where} is no valid YAML{place}: {problem}")
 
 

@@ -31,6 +31,8 @@ DEEP = [
     {"channels": 16, "blocks": 1, "stride": 2, "operations": SHUFFLE},
 ]
 KERNEL3 = [{"mbconv": {"kernel": 3, "expansion": 2}}]
+KERNEL3_OF_ANY = {"mbconv": {"kernel": 3}, "ghost": {"kernel": 3}}
+NO_LAYERS = {key: value for key, value in BASE["towers"]["both"].items() if key != "layers"}
 
 
 def made(**changes: Any) -> Space:
@@ -370,6 +372,34 @@ def test_several_mistakes_at_once_each_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "activation: swish\n",
+            "2: activation: Input should be .*, got 'swish' .first in stages.0..operations.separable.",
+        ),
+        ("attention: [se, ceca]\nsummary: x\n", "2: attention: .*'none', got 'ceca' "),
+        ("attention: []\n", "2: attention: 0 combinations"),
+        ("stages:\n  stage1:\n    attention: ceca\n", "4: stages.1..attention: .*'none', got 'ceca' "),
+        (
+            "towers:\n  reg: {activation: x}\n",
+            "3: towers.reg.activation: .*got 'x' .first in towers.reg.operations.dsconv.",
+        ),
+        ("stages:\n  stage1: {expansions: [2, 4]}\n", "3: stages.1..expansions: the stage's expansions say it"),
+        (
+            "\noperations:\n  k3: {kind: mbconv, kernel: 3, expansion: 4}\n",
+            "4: operations.k3: another operation is called",
+        ),
+    ],
+)
+def test_what_does_not_suit_what_is_extended_is_said_where_it_was_written(tmp_path: Path, text: str, said: str) -> None:
+    path = file(tmp_path, f"extends: lighttrack\n{text}")
+    with pytest.raises(InputError, match=f"^{path}:{said}") as caught:
+        load_space(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"stages": first_stage(operations=3)}, r"stages\[0\].operations: expected names or \{operation"),
@@ -514,8 +544,48 @@ def test_a_mistake_is_said_once_and_hides_no_other() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stages": last_stage(blocks=0), "outputs": {"last": 4}}, "stages[1].blocks: Input should be greater than 0"),
+        ({"stages": last_stage(blocks="x"), "outputs": {"stages": [1]}}, "stages[1].blocks: Input should be a valid"),
+        ({"stages": [BASE["stages"][0], 3], "outputs": {"last": 4}}, "stages[1]: expected a mapping of keys"),
+        ({"stages": 3}, "stages: expected a list, got 3"),
+        ({"stages": []}, "stages: Tuple should have at least 1 item"),
+        ({"stages": [], "outputs": {"stages": [1]}}, "stages: Tuple should have at least 1 item"),
+        ({"stages": first_stage(name="stage1")}, "stages[1].name: 'stage1' is the name of stages[0] already"),
+        ({"stages": first_stage(operations={"mbcov": {"kernel": 3}})}, "stages[0].operations.mbcov: unknown operation"),
+        ({"attention": "ceca"}, "attention: Input should be 'se', 'eca' or 'none', got 'ceca'"),
+        ({"stages": first_stage(operations=KERNEL3_OF_ANY, expansions=2)[:1]}, "stages[0].expansions: expected a list"),
+        ({"stem": {"chanels": 8}}, "unknown key 'stem.chanels'; did you mean 'channels'?"),
+        ({"towers": towers(layers="x")}, "towers.both.layers: expected a list, got 'x'"),
+        ({"towers": {"both": NO_LAYERS}}, "towers.both.layers: Field required"),
+        ({"towers": {"bth": BASE["towers"]["both"]}}, "unknown key 'towers.bth'; did you mean 'both'?"),
+        ({"towers": towers(skp=True)}, "unknown key 'towers.both.skp'"),
+    ],
+)
+def test_what_only_follows_from_a_mistake_is_not_said(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        made(**changes)
+    assert str(caught.value).startswith(f"mine: {said}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("last", [0, "x", True, 99])
+def test_outputs_that_are_wrong_beside_wrong_stages_are_said_where_that_is_known(last: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        made(stages=last_stage(blocks="x"), outputs={"last": last})
+    assert ("outputs.last: 1 or more blocks are possible" in str(caught.value)) == (last != 99)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
+        (
+            "extends: lighttrack\nstages:\n\tstage1: {blocks: 3}\n",
+            "no valid YAML at line 3, column 1: a tab cannot indent",
+        ),
+        ("extends: lighttrack\nstem:\n  kernel: 3\n\tchannels: 8\n", "at line 4, column 1: a tab cannot indent YAML"),
+        ("name: @x\n", "at line 1, column 7: found character"),
         ("extends: lighttrack\nstages: {stage9: {channels: 8}}\n", "mine.yaml:2: stages: there is no stage 'stage9'"),
         (
             "extends: lighttrack-table\ntemplate_size: [48, 64]\n",
