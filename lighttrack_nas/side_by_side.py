@@ -10,11 +10,14 @@ from lighttrack_nas.place_costs import place_costs, span_text, whole_costs
 from lighttrack_nas.places import other_choices
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description import BRANCHES
+from lighttrack_nas.search_spaces.labels import CORRELATION
 from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
 ABSENT = "-"
+_SEVERAL = {"channels": "widths", "blocks": "depths", "template_size": "template_sizes"}
+"""Keys of a stage and of a space by which they say one number, with those of the numbers to choose from."""
 _APART = ("name", "summary", "operations", "stages", "outputs", "towers")
 
 
@@ -68,10 +71,10 @@ def differences(
 def _of_space(space: Space, costs: bool) -> dict[str, str]:
     description = space.description
     content = {"correlation": list(description.correlation)} | description.model_dump(mode="json")
-    found = dict(_flat({key: value for key, value in content.items() if key not in _APART}))
+    found = dict(_flat({key: value for key, value in _with_lists(content).items() if key not in _APART}))
     for stage in content["stages"]:
         name = stage.pop("name")
-        found |= _flat(stage, f"stages.{name}")
+        found |= _flat(_with_lists(stage), f"stages.{name}")
     for stage, exits in groupby(description.exits, key=lambda exit_: exit_.stage):
         found[f"outputs.{stage}"] = " ".join(exit_.name.removeprefix(f"{stage}-") for exit_ in exits)
     found["towers"] = " ".join(description.towers.sharing)
@@ -81,9 +84,19 @@ def _of_space(space: Space, costs: bool) -> dict[str, str]:
         found |= {f"towers.{branch}.layer{index}": " ".join(names) for index, names in enumerate(layers)}
     found |= {f"operations.{name}": _operation(space, name) for name in description.operations}
     found |= {f"choices.{label}": " ".join(values) for label, values in other_choices(space).items()}
+    found.pop(f"choices.{CORRELATION}", None)  # it stands at the top
     found["label combinations"] = f"{space.size.labels:,}"
     found["distinct networks"] = f"{space.size.networks:,}"
     return found | (_space_costs(space) if costs else {})
+
+
+def _with_lists(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A space's or a stage's content with every number that it may have under the key of one."""
+    return {
+        key: content.get(_SEVERAL.get(key, "")) or value
+        for key, value in content.items()
+        if key not in _SEVERAL.values()
+    }
 
 
 def _space_costs(space: Space) -> dict[str, str]:

@@ -164,6 +164,24 @@ def test_spaces_are_described_drawn_and_compared(changes: set[str], seed: int) -
         assert neighbour.architecture.canonical() != one.canonical()
 
 
+@pytest.mark.parametrize(
+    ("change", "rows"),
+    [
+        ("b width", {"stages.b.channels": ("24", "16 24")}),
+        ("b depth", {"stages.b.blocks": ("3", "1 2 3")}),
+        ("template", {"template_size": ("64", "32 64")}),
+        ("correlation", {"correlation": ("pixelwise", "pixelwise depthwise")}),
+        ("sharing", {"towers": ("separate", "separate shared")}),
+    ],
+)
+def test_what_is_open_in_one_of_two_spaces_stands_beside_what_it_is_in_the_other(
+    change: str, rows: dict[str, tuple[str, str]]
+) -> None:
+    found = {row.name: (row.first, row.second) for row in ltn.differences(space_with(), space_with(change))}
+    assert found.keys() - {"label combinations", "distinct networks"} == rows.keys()
+    assert rows.items() <= found.items()
+
+
 def assert_shown(space: Space) -> None:
     drawing = space_drawing(space)
     for stage in space.description.stages:
