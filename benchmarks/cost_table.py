@@ -19,7 +19,7 @@ from lighttrack_nas.benchmarks.costs import PARTS, Costs, checked_search_size
 from lighttrack_nas.benchmarks.elimination import Factor, minimum
 from lighttrack_nas.benchmarks.place_sums import PlaceSums
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
+from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE, TOWERS
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
@@ -137,8 +137,12 @@ class CostTable:
         """
         (numbers,) = self.indices([architecture])
         parts = {part: np.zeros(len(self._parts.columns), np.int64) for part in ("", *PARTS)}
+        is_shared = self.space.chosen(architecture).get(TOWERS) == "shared"
         for place in self.places:
-            parts[place.part] += self._at(place, numbers)
+            # A tower of both branches has the places of the regression's.
+            part = "shared_head" if is_shared and place.part == "reg_head" else place.part
+            parts[part] += self._at(place, numbers)
+        absent = {"", *(("cls_head", "reg_head") if is_shared else ("shared_head",))}
         size = int(architecture.choices.get(TEMPLATE_SIZE, self.space.description.template_size))
         whole = dict(zip(self._parts.columns, np.sum(list(parts.values()), axis=0).tolist(), strict=True))
         return Costs(
@@ -146,7 +150,7 @@ class CostTable:
             parts={
                 part: {name: int(values[COLUMNS.index(name)]) for name in ("params", "macs")}
                 for part, values in parts.items()
-                if part
+                if part not in absent
             },
             search_size=self._counted_size or self.space.description.search_sizes_of(size)[0],
             template_size=size,

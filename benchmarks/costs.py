@@ -45,9 +45,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "neck": ("necks",),
     "fusion": ("fusions",),
     "cls_head": ("cls_head", "heads.cls_head"),
-    "reg_head": ("reg_head", "heads.reg_head", "heads.tower"),
+    "reg_head": ("reg_head", "heads.reg_head"),
+    "shared_head": ("heads.tower",),
 }
-"""Parts of a network, with the modules that belong to each where it has them. A tower of both heads counts as reg's."""
+"""Parts of a network, with the modules that belong to each where it has them."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Costs:
         macs: Multiply-adds of one tracked frame: the search branch, the template's features given. This is what the
             paper calls FLOPs (530 M for LightTrack-Mobile).
         macs_template: Multiply-adds of the template branch, paid once a target.
-        parts: Parameters and MACs by part: backbone, neck, fusion, cls_head, reg_head; of a network of somebody's own,
-            by its own modules.
+        parts: Parameters and MACs by part: backbone, neck, fusion, cls_head, reg_head, or shared_head in place of the
+            last two where one tower serves both branches; of a network of somebody's own, by its own modules.
         search_size: Side of the search crop counted with, pixels.
         template_size: Side of the template crop counted with, pixels.
         uncounted: Operations that the counter does not know, with their number; empty is good.
@@ -128,6 +129,7 @@ def measure_costs(subject: Architecture | SiameseNetwork, search_size: int | Non
                 "macs": int(sum(by_module[f"network.{name}"] for name in names)),
             }
             for part, names in parts.items()
+            if names
         },
         search_size=search_size,
         template_size=template_size,

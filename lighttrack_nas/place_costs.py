@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lighttrack_nas.places import SHARED
+
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.cost_parts import Place
     from lighttrack_nas.benchmarks.cost_table import CostTable
@@ -23,7 +25,8 @@ class PlaceCosts(NamedTuple):
     """The costs of a place over its candidates, and over the outputs and widths that they depend on.
 
     Attributes:
-        part: "backbone", "neck", "fusion", "cls_head" or "reg_head"; "" for what belongs to none.
+        part: "backbone", "neck", "fusion", "cls_head" or "reg_head"; "shared_head" where both branches always have one
+            tower; "" for what belongs to none.
         label: As in `Space.candidates`; "" where there is nothing to choose: the stem, a tower's prediction.
         macs: Multiply-adds of a tracked frame.
         params: Parameters.
@@ -37,9 +40,7 @@ class PlaceCosts(NamedTuple):
     @property
     def name(self) -> str:
         """The label, or what the place is called without one."""
-        return self.label or {"backbone": "stem", "cls_head": "cls-prediction", "reg_head": "reg-prediction"}.get(
-            self.part, self.part
-        )
+        return self.label or ("stem" if self.part == "backbone" else self.part.replace("_head", "-prediction"))
 
 
 def place_costs(table: CostTable) -> list[PlaceCosts]:
@@ -51,12 +52,14 @@ def place_costs(table: CostTable) -> list[PlaceCosts]:
         table: Of the space.
     """
     found = []
+    is_shared = table.space.description.towers.sharing == (SHARED,)
     for place in table.places:
         costs = _where_present(table.space, place)
         if len(costs):
             low, high = costs.min(axis=0), costs.max(axis=0)
             spans = (Span(int(a), int(b)) for a, b in np.stack([low, high], axis=1))
-            found.append(PlaceCosts(place.part, place.label, *spans))
+            part = f"{SHARED}_head" if is_shared and place.part == "reg_head" else place.part
+            found.append(PlaceCosts(part, place.label, *spans))
     return found
 
 

@@ -113,7 +113,8 @@ class TowersDescription(Part):
     sharing: tuple[Literal["separate", "shared"], ...] = Field(
         ("separate",),
         min_length=1,
-        description="Candidates for whether each branch has its tower, or both have one, which is that of `reg`.",
+        description="Candidates for whether each branch has its tower, or both have one, which is that of `reg`: "
+        "what `cls` says then counts for nothing.",
     )
 
     LATER: ClassVar = frozenset({"sharing"})

@@ -31,6 +31,7 @@ def boxes(drawing: Drawing) -> list[Box]:
 def wide_costs(space: Space) -> list[PlaceCosts]:
     """Long numbers everywhere."""
     labels = [("backbone", ""), ("neck", ""), ("fusion", ""), ("cls_head", ""), ("reg_head", "")]
+    labels.append(("shared_head", ""))
     labels += [("", label) for label in space.candidates]
     return [PlaceCosts(part, label, Span(12_345_678, 987_654_321), Span(123_456, 999_999)) for part, label in labels]
 

@@ -47,6 +47,31 @@ def test_an_architecture_as_a_table(run: Run, mobile_code: str, tmp_path: Path) 
     assert ltn.find_architecture(str(tmp_path / "a.json")) == ltn.find_architecture(mobile_code).path()
 
 
+@pytest.mark.parametrize(
+    ("towers", "said"),
+    [
+        ("both: {layers: 2, skip: false}, sharing: shared", "towers                              shared      "),
+        ("cls: {widths: [8]}, sharing: shared", "shared (reg's for both: what is declared of cls counts for nothing)"),
+        ("cls: {widths: [8]}, sharing: [separate, shared]", "separate shared (shared: reg's for both)"),
+    ],
+)
+def test_whose_tower_both_branches_have(run: Run, tmp_path: Path, towers: str, said: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"extends: lighttrack-tiny\ntowers: {{{towers}}}\n")
+    assert said in run("describe", "mine.yaml").out
+
+
+def test_a_tower_of_both_branches_goes_by_its_name_where_costs_are(run: Run, tmp_path: Path) -> None:
+    text = "extends: lighttrack-table\ntowers: {sharing: shared}\nstages: {2: {blocks: 1}}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    rows = [line.split()[:2] for line in run("describe", "mine.yaml", "--costs").out.splitlines()]
+    parts = [["reg-layer0", "shared_head"], ["reg-layer1", "shared_head"], ["shared-prediction", "shared_head"]]
+    assert [row for row in rows if "head" in "".join(row)] == parts
+    run("describe", "mine.yaml", "--costs", "--svg", "mine.svg")
+    (tmp_path / "a.json").write_text(run("random", "mine.yaml", "--number", 1, "--json").out)
+    counted = json.loads(run("costs", "a.json", "--space", "mine.yaml", "--json").out)
+    assert list(counted["parts"]) == ["backbone", "neck", "fusion", "shared_head"]
+
+
 def test_diff(run: Run, mobile_code: str) -> None:
     shown = run("diff", "lighttrack", "lighttrack-12").out
     assert [line.split()[0] for line in shown.splitlines()[2:]] == ["outputs.stage2", "label", "distinct"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lighttrack_nas.cli.nni_spaces import describe_nni_space
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.condition_texts import condition_text
-from lighttrack_nas.places import ShownTower, alternatives, either, input_sizes, other_choices, towers
+from lighttrack_nas.places import SHARED, ShownTower, alternatives, either, input_sizes, other_choices, towers
 from lighttrack_nas.search_spaces.description import StageDescription
 from lighttrack_nas.search_spaces.labels import (
     CORRELATION,
@@ -124,7 +124,12 @@ def _rows(space: Space) -> list[tuple[str, ...]]:
     rows.append(("fusion", str(description.fused_channels), "", f"{attention}{compared}, channel attention", label))
     if TOWERS in space.candidates:
         label = TOWERS if TOWERS in space.labels else "fixed"
-        rows.append(("towers", "", "", " ".join(space.candidates[TOWERS]), label))
+        whose = ""
+        if TOWERS in space.labels:
+            whose = " (shared: reg's for both)"
+        elif description.towers.sharing == (SHARED,) and space.tower("cls") != space.tower("reg"):
+            whose = " (reg's for both: what is declared of cls counts for nothing)"
+        rows.append(("towers", "", "", " ".join(space.candidates[TOWERS]) + whose, label))
     for tower in towers(space):
         rows += _tower_rows(space, tower)
     return rows + [

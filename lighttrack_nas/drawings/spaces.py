@@ -138,7 +138,7 @@ class _Columns:
     def tower(self, tower: ShownTower) -> list[Column]:
         """The layers and the prediction."""
         layers = [self._choice(place, "width" if tower.is_tied else place.channels) for place in tower.places]
-        return [*layers, self._fixed(tower.name, TARGETS[tower.name], f"{tower.branch}-prediction", "")]
+        return [*layers, self._fixed(tower.name, TARGETS[tower.name], f"{tower.name}-prediction", "")]
 
     def _choice(self, place: ShownPlace, channels: str) -> Column:
         names = names_at(self._space, place)

@@ -159,6 +159,10 @@ def test_costs_are_the_counter_s_and_canonical_forms_cost_the_same(name: str) ->
     for architecture in drawn(space, 12):
         measured = measure_costs(architecture)
         assert table.measure(architecture) == measured
+        is_shared = space.chosen(architecture).get("towers") == "shared"
+        heads = {"shared_head"} if is_shared else {"cls_head", "reg_head"}
+        assert measured.parts.keys() == {"backbone", "neck", "fusion", *heads}
+        assert sum(part["macs"] for part in measured.parts.values()) == measured.macs
         assert table.costs(architecture) == {each: getattr(measured, each) for each in table.costs(architecture)}
         assert table.measure(architecture.canonical()) == measured
         assert {k: int(v[0]) for k, v in table.bulk([architecture]).items()} == table.costs(architecture)
