@@ -207,7 +207,10 @@ def test_commands_in_a_plainer_form(run: Callable[..., Any], tmp_path: Path) -> 
     assert "second  0, 1, 2" in shown
     assert "label combinations: 48" in shown
     assert json.loads(run("describe", SMALL, "--json").out)["size"]["networks"] == 48
+    (header, *_) = run("random", SMALL, "--number", "3").out.splitlines()
+    assert header.replace("  ", "") == "network MACs (M)parameters (M)"
     lines = run("random", SMALL, "--number", "3", "--json").out.splitlines()
+    assert {json.loads(line)["output"] for line in lines} == {None}
     assert len({json.loads(line)["network"] for line in lines}) == 3
     (tmp_path / "one.json").write_text(lines[0])
     (tmp_path / "two.json").write_text(lines[1])

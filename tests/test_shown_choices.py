@@ -4,7 +4,8 @@ import copy
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import lighttrack_nas as ltn
+from lighttrack_nas.cli.chain import show_retrained
 from lighttrack_nas.condition_texts import condition_text
 from lighttrack_nas.drawings.architectures import architecture_drawing
 from lighttrack_nas.drawings.shapes import OUTPUT_COLOUR, Box, Drawing, Text
@@ -251,6 +253,17 @@ def test_one_architecture() -> None:
         *("b-block2", "b-block2-expansion", "c-block0", "c-block0-expansion", "c-block1", "c-block1-expansion"),
         *("cls-layer0", "cls-layer1", "cls-width"),
     ]
+
+
+def test_retraining_says_of_the_architecture_what_its_network_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = chosen(b_depth="2", towers="shared")
+    done = SimpleNamespace(model=SimpleNamespace(architecture=short), file="model.safetensors")
+    monkeypatch.setattr("lighttrack_nas.chain.run_retraining", lambda *_: done)
+    show_retrained(cast(Any, None))
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == ["architecture", *(f"  {line}" for line in architecture_lines(short)), "model.safetensors"]
 
 
 def test_codes_are_of_lighttrack_s_networks_alone() -> None:

@@ -92,24 +92,22 @@ def _list(rows: Iterable[tuple[Architecture, Mapping[str, int], Mapping[str, str
     """Print a row an architecture, or a line of JSON, which is an architecture file with more keys."""
     from lighttrack_nas.strategies.search.trials import digest
 
-    cells: list[tuple[str, ...]] = []
-    coded = False
+    cells: list[dict[str, str]] = []
     for architecture, costs, change in rows:
         network, code, output = digest(architecture.canonical()), _code(architecture), _output(architecture)
         if as_json:
             more = {"network": network, "code": code or None, "macs": costs["macs"], "params": costs["params"]}
-            print(json.dumps(json.loads(architecture.to_json()) | more | {"output": output} | change))
+            print(json.dumps(json.loads(architecture.to_json()) | more | {"output": output or None} | change))
             continue
-        changed = (f"{change['label']}: {change['before']} to {change['after']}",) if change else ()
-        measured = (f"{costs['macs'] / 1e6:,.1f}", f"{costs['params'] / 1e6:,.3f}")
-        cells.append((network, *changed, *measured, output, code))
-        coded = coded or bool(code)
+        changed = {"change": f"{change['label']}: {change['before']} to {change['after']}"} if change else {}
+        measured = {"MACs (M)": f"{costs['macs'] / 1e6:,.1f}", "parameters (M)": f"{costs['params'] / 1e6:,.3f}"}
+        cells.append({"network": network, **changed, **measured, "output": output, "code": code})
     if not cells:
         return
-    changes = ("change",) if len(cells[0]) == 6 else ()
-    header = ("network", *changes, "MACs (M)", "parameters (M)", "output", *(("code",) if coded else ()))
+    # Spaces of one's own have no codes, those of NNI's classes no outputs.
+    header = [name for name in cells[0] if any(row[name] for row in cells)]
     first = header.index("MACs (M)")
-    print_table(header, [row[: len(header)] for row in cells], right=(first, first + 1))
+    print_table(header, [tuple(row[name] for name in header) for row in cells], right=(first, first + 1))
 
 
 def _output(architecture: Architecture) -> str:

@@ -11,6 +11,7 @@ from lighttrack_nas import chain
 from lighttrack_nas.cli.fronts import print_front
 from lighttrack_nas.config import Config
 from lighttrack_nas.config_files import load_config
+from lighttrack_nas.front_page import architecture_lines
 from lighttrack_nas.strategies.one_shot.processes import is_first_process
 from lighttrack_nas.supernets import SUPERNET_FILE
 
@@ -57,8 +58,7 @@ def resumable() -> Iterator[None]:
 def show_retrained(config: Config) -> chain.Retrained:
     """Train the chosen architecture, and say which."""
     found = chain.run_retraining(config, say)
-    chosen = ", ".join(f"{label} {value}" for label, value in found.model.architecture.choices.items())
-    print(f"architecture: {chosen}")
+    print("\n".join(["architecture", *(f"  {line}" for line in architecture_lines(found.model.architecture))]))
     print(found.file)
     return found
 
