@@ -32,15 +32,31 @@ def count_paths(space: Space) -> int:
     return sum(math.prod(map(len, groups.values())) for groups in _groups(space))
 
 
+def has_countable_paths(space: Space) -> bool:
+    """Whether `count_paths` takes a moment: it goes through all values of the choices on which others depend."""
+    return math.prod(len(space.labels[label]) for label in _deciding(space)) <= _MOST_COUNTED
+
+
+_MOST_COUNTED = 2_000
+
 _Groups = dict[tuple[str, ...], list[tuple[str, ...]]]
 """By some labels, the values that they take together, whatever the labels of other groups do."""
 
 
+def _pairs(space: Space) -> dict[str, str]:
+    """Labels of operations whose expansion is a choice of its own, with its label."""
+    return {label: expansion_label(label) for label in space.labels if expansion_label(label) in space.labels}
+
+
+def _deciding(space: Space) -> list[str]:
+    """The choices on which conditions of others depend, the output first; not an operation, of its expansion alone."""
+    deciding = {given for needed in space.conditions.values() for given in needed} - _pairs(space).keys()
+    return sorted((label for label in space.labels if label in deciding), key=lambda label: label != OUTPUT)
+
+
 def _groups(space: Space) -> Iterator[_Groups]:
     """The independent choices that are left wherever the choices on which conditions depend have their values."""
-    pairs = {label: expansion_label(label) for label in space.labels if expansion_label(label) in space.labels}
-    deciding = {given for needed in space.conditions.values() for given in needed} - pairs.keys()
-    first = sorted((label for label in space.labels if label in deciding), key=lambda label: label != OUTPUT)
+    pairs, first = _pairs(space), _deciding(space)
     fixed = {label: values[0] for label, values in space.candidates.items()}
     for values in product(*(space.labels[label] for label in first)):
         chosen = fixed | dict(zip(first, values, strict=True))
@@ -49,7 +65,7 @@ def _groups(space: Space) -> Iterator[_Groups]:
             continue  # the same path as with its first value
         groups: _Groups = {(label,): [(chosen[label],)] for label in first}
         for label, candidates in space.labels.items():
-            if label in deciding or label in pairs.values():
+            if label in first or label in pairs.values():
                 continue
             alive = candidates[:1] if label in dead else candidates
             if label in pairs:

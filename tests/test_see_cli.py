@@ -25,6 +25,22 @@ def test_describe_shows_the_costs_of_places(run: Run) -> None:
     assert "costs" not in json.loads(run("describe", "lighttrack-tiny", "--json").out)
 
 
+def test_describe_says_what_it_counts(run: Run, tmp_path: Path) -> None:
+    assert run("describe", "lighttrack-table").out.splitlines()[-3:] == [
+        "label combinations: 3,456 (3.46e+03): a value for every label",
+        "paths:              2,688 (2.69e+03): alike but for labels without a say count once",
+        "distinct networks:  2,016 (2.02e+03): alike but for labels without a say and for where skips stand count once",
+    ]
+    # The paths of spaces of very many sizes are not counted: that takes as long as they have combinations.
+    stages = ", ".join(f"{index}: {{blocks: [1, 2, 3, 4]}}" for index in range(1, 5))
+    (tmp_path / "many.yaml").write_text(
+        f"extends: lighttrack\noutputs: {{stages: [1, 2, 3, 4]}}\nstages: {{{stages}}}\n"
+        "template_size: [64, 128]\nsearch_sizes: [256]\ntowers: {sharing: [separate, shared]}\n"
+    )
+    shown = run("describe", "many.yaml").out.splitlines()
+    assert [line.split(":")[0] for line in shown[-2:]] == ["label combinations", "distinct networks"]
+
+
 def test_drawings_are_the_same_each_time(run: Run, tmp_path: Path, mobile_code: str) -> None:
     for name in ("a.svg", "b.svg"):
         assert run("describe", "lighttrack-tiny", "--svg", name).out.endswith(f"{name}\n")

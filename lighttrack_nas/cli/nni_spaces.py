@@ -32,7 +32,7 @@ def describe_nni_space(space: NniSpace, costs: bool, as_json: bool) -> None:
     print(f"{space.name} ({space.hash}), a model space of NNI's")
     print(f"template {space.template_size}, search {searched} pixels\n")
     print_table(("label", "candidates"), [(label, ", ".join(names)) for label, names in space.labels.items()])
-    print(f"\nlabel combinations: {space.size.labels:,} ({space.size.labels:.3g})")
+    print(f"\nlabel combinations: {space.size.labels:,} ({space.size.labels:.3g}): a value for every label")
 
 
 def describe_nni_architecture(architecture: Architecture, measured: Costs | None, as_json: bool) -> None:

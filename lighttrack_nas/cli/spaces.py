@@ -12,6 +12,7 @@ from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.condition_texts import condition_text
 from lighttrack_nas.places import SHARED, ShownTower, alternatives, either, input_sizes, other_choices, towers
 from lighttrack_nas.search_spaces.description import StageDescription
+from lighttrack_nas.search_spaces.enumeration import count_paths, has_countable_paths
 from lighttrack_nas.search_spaces.labels import (
     CORRELATION,
     OUTPUT,
@@ -79,8 +80,24 @@ def _print_space(space: Space, table: CostTable | None) -> None:
     if table is not None:
         print()
         _print_costs(table)
-    print(f"\nlabel combinations: {space.size.labels:,} ({space.size.labels:.3g})")
-    print(f"distinct networks:  {space.size.networks:,} ({space.size.networks:.3g})")
+    print()
+    for name, count, meaning in _counts(space):
+        print(f"{name:<19} {count:,} ({count:.3g}): {meaning}")
+
+
+def _counts(space: Space) -> list[tuple[str, int, str]]:
+    """How much there is of what in a space, and what each count is of."""
+    counts = [("label combinations:", space.size.labels, "a value for every label")]
+    if has_countable_paths(space):
+        counts.append(("paths:", count_paths(space), "alike but for labels without a say count once"))
+    return [
+        *counts,
+        (
+            "distinct networks:",
+            space.size.networks,
+            "alike but for labels without a say and for where skips stand count once",
+        ),
+    ]
 
 
 def _print_costs(table: CostTable) -> None:
