@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
-from lighttrack_nas.search_spaces.mistakes import at_their_causes, listed_mistakes, mistakes_of
+from lighttrack_nas.search_spaces.mistakes import Mistake, at_their_causes, listed_mistakes, mistakes_of
 from lighttrack_nas.search_spaces.nni_files import is_nni_source, known_space, load_nni_space
 from lighttrack_nas.search_spaces.plugins import load_plugins
 from lighttrack_nas.search_spaces.resolving import resolved
@@ -157,8 +157,21 @@ def _made(source: Source) -> Space:
         turned = [m._replace(place=m.beside) if m.beside and not source.is_own(m.place) else m for m in mistakes]
         mistakes = at_their_causes(turned)
         mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
-        raise listed_mistakes([(source.at(each.place), each) for each in mistakes], source.where)
+        raise listed_mistakes([_located(each, source) for each in mistakes], source.where)
     return Space(found)
+
+
+def _located(mistake: Mistake, source: Source) -> tuple[str, Mistake]:
+    """Where a mistake was made, and what is to be said there."""
+    at, said, line = source.at(mistake.place), mistake, source.line(mistake.place)
+    if line is not None and line[0] in map(_preset_place, preset_names()):
+        # Presets are right by themselves: what goes against them is wrong.
+        at = source.only_change()
+        said = mistake._replace(text=f"{mistake.text} (which {line[0]} says in line {line[1]})")
+    if mistake.place[:1] == ("towers",) and mistake.place[1:2] and source.says_both(mistake.place):
+        text = said.text.replace(f"towers.{mistake.place[1]}", "towers.both")
+        said = said._replace(place=("towers", "both", *mistake.place[2:]), text=text)
+    return at, said
 
 
 def _written(place: Place, source: Source) -> Place:
@@ -206,12 +219,16 @@ def _read(name: str, folder: Path) -> Source:
 def _named(name: str) -> Source:
     if name in preset_names():
         text = resources.files(_PRESETS).joinpath(f"{name}.yaml").read_text("utf-8")
-        return parse_source(text, f"space '{name}'")
+        return parse_source(text, _preset_place(name))
     packaged = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in packaged:
         otherwise = "or give a file that ends in .yaml, or one of Python with a class, FILE.py:CLASS"
         checked_name(name, [*preset_names(), *packaged], "space", otherwise)
     return _packaged(packaged[name])
+
+
+def _preset_place(name: str) -> str:
+    return f"space '{name}'"
 
 
 def _packaged(entry: EntryPoint) -> Source:

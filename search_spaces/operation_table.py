@@ -152,5 +152,8 @@ class OperationTable:
                     for each in mistakes_of(error, cls)
                 ]
                 break
-            names.append(self.name_of(made, place, free_expansion=free_expansion))
+            before = len(self._mistakes)
+            name = self.name_of(made, place, free_expansion=free_expansion)
+            if len(self._mistakes) == before:
+                names.append(name)
         return names

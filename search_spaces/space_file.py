@@ -20,6 +20,9 @@ _MOST_VALUES = 20_000
 _DEEPEST = 40
 _REPLACED = ("operations", "outputs")
 """Keys whose mappings are lists of candidates by nature: another's replace them as a whole."""
+_UNSAID = ("name", "summary", "extends", "plugins")
+"""Keys of which nothing else depends."""
+_BOTH = ("towers", "both")
 _SAME = {
     "channels": ("widths", MULTIPLIERS),
     "widths": (MULTIPLIERS,),
@@ -66,6 +69,16 @@ class Source:
         line = self.line(place)
         return line is None or line[0] == self.where
 
+    def says_both(self, place: Place) -> bool:
+        """Whether what stands at a place of a tower was said of both towers, which were written out since."""
+        return _BOTH in self.lines and self.line((*_BOTH, *place[2:])) == self.line(place)
+
+    def only_change(self) -> str:
+        """``FILE:LINE`` of what it changes in what it extends, or what to call all of it where that is several keys."""
+        own = [(place[0], line) for place, line in self.lines.items() if line[0] == self.where]
+        changes = [(key, number) for key, (_, number) in own if key not in _UNSAID]
+        return f"{self.where}:{min(changes)[1]}" if len({key for key, _ in changes}) == 1 else self.where
+
     def without(self, key: str) -> Source:
         """The same without a key of the top level."""
         rest = {name: value for name, value in self.content.items() if name != key}
@@ -110,6 +123,7 @@ def extended(base: Source, changes: Source) -> Source:
     changes = _with_branches(changes)
     lines = dict(base.lines)
     content = _merged(base.content, changes.content, (), lines, changes.lines, changes.where)
+    lines |= {place: at for place, at in changes.lines.items() if place[:2] == _BOTH}
     return replace(changes, content=content, lines=lines, names={**base.names, **changes.names})
 
 
@@ -140,7 +154,7 @@ def _with_branches(source: Source) -> Source:
     rest = {key: value for key, value in towers.items() if key != "both"}
     lines = dict(source.lines)
     for place, at in source.lines.items():
-        if place[:2] == ("towers", "both"):
+        if place[:2] == _BOTH:
             lines |= {("towers", branch, *place[2:]): at for branch in ("cls", "reg")}
     return replace(source, content=source.content | {"towers": named | rest}, lines=lines)
 

@@ -390,6 +390,14 @@ def test_several_mistakes_at_once_each_with_its_line(tmp_path: Path) -> None:
             "\noperations:\n  k3: {kind: mbconv, kernel: 3, expansion: 4}\n",
             "4: operations.k3: another operation is called",
         ),
+        ("operations: {k3e4: {kind: dsconv, kernel: 3}}\n", "2: operations.k3e4: another operation is called"),
+        ("towers:\n  both: {activation: x}\n", "3: towers.both.activation: .*first in towers.both.operations.dsconv."),
+        ("template_size: 300\n", "2: search_sizes: must exceed .*got 256 .which space 'lighttrack' says in line 4."),
+        ("summary: x\nstages: {4: {blocks: 1}, 3: {blocks: 1}, 2: {blocks: 1}}\n", "3: outputs.last: 1 to 6 blocks"),
+        (
+            "fused_channels: 64\nstages: {4: {blocks: 1}, 3: {blocks: 1}, 2: {blocks: 1}}\n",
+            " outputs.last: 1 to 6 blocks",
+        ),
     ],
 )
 def test_what_does_not_suit_what_is_extended_is_said_where_it_was_written(tmp_path: Path, text: str, said: str) -> None:
