@@ -205,8 +205,6 @@ def test_what_needs_a_declared_space_is_refused_in_a_sentence(small: Space, draw
         lambda: small.to_python(),
         lambda: small.tower("cls"),
         lambda: small.blocks_up_to("first"),
-        lambda: ltn.draw_space(small),
-        lambda: ltn.draw_architecture(drawn[0]),
         lambda: ltn.differences(small, declared),
         lambda: ltn.fit_architecture(drawn[0], declared),
         lambda: ltn.load_cost_table(small),
