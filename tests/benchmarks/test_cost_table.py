@@ -70,7 +70,7 @@ def test_sums_are_the_count(name: str, search_sizes: tuple[int, ...]) -> None:
             assert tables[index % len(tables)].measure(architecture) == expected, architecture
 
 
-@pytest.mark.parametrize("name", ["lighttrack-tiny", "lighttrack-12"])
+@pytest.mark.parametrize("name", ["lighttrack-tiny", pytest.param("lighttrack-12", marks=pytest.mark.slow)])
 def test_every_output(name: str) -> None:
     """Strides, channels and kernels differ between the outputs."""
     table = TABLES[name]

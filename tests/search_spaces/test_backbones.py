@@ -210,7 +210,7 @@ def test_costs_are_the_counter_s(backbone: dict[str, Any]) -> None:
         assert table.measure(architecture) == ltn.measure_costs(architecture)
 
 
-@pytest.mark.parametrize("network", ["mobilenet_v3_small", "regnet_y_400mf"])
+@pytest.mark.parametrize("network", ["mobilenet_v3_small", pytest.param("regnet_y_400mf", marks=pytest.mark.slow)])
 def test_a_model_is_saved_loaded_and_exported(network: str, run: Callable[..., Any], tmp_path: Path) -> None:
     space = space_on({"torchvision": network, "parts": 3}, outputs={"last": 1})
     architecture = space.sample(np.random.default_rng(0))

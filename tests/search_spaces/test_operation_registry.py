@@ -184,6 +184,7 @@ def described(folder: Path, number: int, code: str) -> str:
     return ran.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_hash_covers_the_code_of_plugins_and_not_their_place_or_comments(tmp_path: Path) -> None:
     code = PLUGIN.format(number=7)
     first = described(tmp_path / "a", 7, code)
@@ -241,6 +242,7 @@ def test_a_space_of_values_names_files_too(tmp_path: Path, monkeypatch: pytest.M
         Space.define(name="mine", extends="lighttrack-tiny", plugins=["none.py"])
 
 
+@pytest.mark.slow
 def test_other_processes_run_the_file_again(tmp_path: Path) -> None:
     (tmp_path / "wide.py").write_text(PLUGIN.format(number=2))
     path = tmp_path / "mine.yaml"
