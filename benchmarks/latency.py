@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +34,7 @@ from lighttrack_nas.benchmarks.latency_timing import (
     time_in_turns,
 )
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.network import SiameseNetwork
@@ -68,6 +70,15 @@ class LatencySettings:
     def __post_init__(self) -> None:
         checked_options(self.threads, self.device, self.precision)
         checked_runtime(self.runtime, writing=True)
+
+    def try_out(self, space: Space) -> None:
+        """Time one network of a space once, so that what cannot work is known before a search.
+
+        Raises:
+            InputError: As `measure_latency`.
+        """
+        architecture = space.sample(np.random.default_rng(0))
+        measure_latency(architecture, **asdict(self), warmup=0, repeats=1)
 
     def fingerprint(self) -> Fingerprint:
         """Of this machine with these settings."""

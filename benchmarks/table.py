@@ -219,6 +219,9 @@ class TableEvaluator:
     Args:
         table: What to answer from.
 
+    Raises:
+        InputError: It is no table.
+
     Attributes:
         table: As given.
         space: The table's.
@@ -229,6 +232,8 @@ class TableEvaluator:
     inherits_weights = True
 
     def __init__(self, table: BenchmarkTable) -> None:
+        if not isinstance(table, BenchmarkTable):
+            raise InputError(f"table: expected a table, such as load_table('lighttrack-table') gives, got {table!r}")
         self.table = table
         self.space = table.space
         self.measurements = table.measurements

@@ -17,8 +17,9 @@ class LatencyPart(Part):
     """Where "latency_ms" comes from, in a search that asks for it.
 
     Attributes:
-        source: "measured" times every candidate; "table" predicts in microseconds, so that architectures that break a
-            limit are not evaluated at all. Either way the front is measured again at the end.
+        source: "measured" times every candidate, the least of 30 frames; "table" predicts that in microseconds, so that
+            architectures that break a limit are not evaluated at all. Either way the front is measured again at the
+            end.
         runtime: torch, torch-compiled, torch-export, onnxruntime, openvino or ncnn.
         threads: On the CPU.
         precision: "float32", or "float16" and "bfloat16" where the runtime offers them.

@@ -101,7 +101,7 @@ def search_latency(config: Config, space: Space, say: Say) -> LatencySettings | 
     """Where the configuration's search takes its latencies from; a table that is not there yet is built.
 
     Raises:
-        InputError: A runtime that cannot be used, or a table of something else.
+        InputError: A runtime, a device or a precision that cannot be used, or a table of something else.
     """
     from lighttrack_nas.benchmarks.latency import LatencySettings
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
@@ -110,6 +110,7 @@ def search_latency(config: Config, space: Space, say: Say) -> LatencySettings | 
     part = config.search.latency
     settings = LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
     if part.source == "measured":
+        settings.try_out(space)
         return settings
     if part.table is not None:
         return LatencyTable.load(expanded(part.table), space, settings.fingerprint())

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optuna.samplers import BaseSampler
+
 from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.progress import progress as shown_progress
 from lighttrack_nas.results import Result
@@ -18,6 +20,7 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective
+from lighttrack_nas.strategies.search.optuna_algorithm import OptunaAlgorithm
 from lighttrack_nas.strategies.search.problem import SearchStrategy, require_budget
 from lighttrack_nas.strategies.search.registry import search_strategy
 from lighttrack_nas.trackers.errors import InputError
@@ -35,7 +38,7 @@ def search(
     evaluator: Evaluator,
     n_trials: int,
     output: str | Path,
-    strategy: SearchStrategy | str | None = None,
+    strategy: SearchStrategy | BaseSampler | str | None = None,
     objectives: str | Objective | Iterable[str | Objective] = ("maximize ao", "minimize macs"),
     constraints: str | Constraint | Iterable[str | Constraint] = (),
     storage: str | None = None,
@@ -63,7 +66,8 @@ def search(
         evaluator: What measures architectures, such as `SupernetEvaluator`.
         n_trials: Completed trials to have at the end, those of an earlier call included.
         output: The run's folder.
-        strategy: How to search, or the name of a way, such as "random"; None: NSGA-II with a population of 48.
+        strategy: How to search, the name of a way, such as "random", or a sampler of Optuna's; None: NSGA-II with a
+            population of 48.
         objectives: Of "ao", "overlap", "loss", "macs", "params", "latency_ms", each with or without a direction.
         constraints: Such as "macs <= 600M", or the sets "Mobile", "LargeA", "LargeB".
         storage: An Optuna storage's URL; None: the journal. Workers share a journal, SQLite or PostgreSQL.
@@ -86,7 +90,7 @@ def search(
     from lighttrack_nas.strategies.search.trials import load_search
     from lighttrack_nas.worker_processes import run_workers
 
-    chosen = search_strategy(strategy) if isinstance(strategy, str) else strategy or NSGA2()
+    chosen = _chosen(strategy)
     require_budget(chosen, n_trials)
     output = Path(output)
     make_folder(output)
@@ -122,6 +126,18 @@ def search(
         result = _measure_again(result, evaluator, place, quiet=progress is None, say=say)
         _save(result, output)
     return result
+
+
+def _chosen(strategy: SearchStrategy | BaseSampler | str | None) -> SearchStrategy:
+    if strategy is None:
+        return NSGA2()
+    if isinstance(strategy, str):
+        return search_strategy(strategy)
+    if isinstance(strategy, BaseSampler):
+        return OptunaAlgorithm(algorithm=strategy)
+    if not hasattr(strategy, "sampler"):
+        raise InputError(f"strategy: expected a search strategy, its name, or a sampler of Optuna's, got {strategy!r}")
+    return strategy
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,12 @@ def test_a_search_by_a_latency_table_measures_its_front_again(
         commands.search(configuration, [*overrides, "search.latency.threads=2"])
     with pytest.raises(ltn.InputError, match=r"latency: .*source was 'table', is 'measured'"):
         commands.search(configuration, [*overrides, "search.latency.source=measured"])
+    # What no network can be measured on is said before there is a search.
+    with pytest.raises(ltn.InputError, match="device 'warp'"):
+        commands.search(
+            configuration, [*overrides, "search.latency={source: measured, device: warp}", f"output={tmp_path / 'new'}"]
+        )
+    assert not (tmp_path / "new" / "search").exists()
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
-"""`search`: what a stop from the keyboard leaves."""
+"""`search`: what is taken as a strategy, and what a stop from the keyboard leaves."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.samplers import RandomSampler
 
 import lighttrack_nas as ltn
 
@@ -48,3 +49,21 @@ def test_stopping_before_there_is_a_study(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         ltn.search(TINY, evaluator=_Stopped(1), n_trials=8, strategy="random", workers=2, output=tmp_path)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_sampler_of_optunas_is_a_strategy(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"evaluator": _Stopped(5), "n_trials": 3, "objectives": "ao", "output": tmp_path}
+    result = ltn.search(TINY, strategy=RandomSampler(seed=0), **settings)
+    assert len(result.trials) == 3
+    with pytest.raises(ltn.InputError, match="expected a search strategy, its name, or a sampler of Optuna's, got 3"):
+        ltn.search(TINY, strategy=3, **settings)  # type: ignore[arg-type]
+
+
+def test_an_evaluator_of_another_space_is_refused(tmp_path: Path) -> None:
+    table = ltn.load_table("lighttrack-table")
+    settings: dict[str, Any] = {"n_trials": 3, "strategy": "random", "output": tmp_path}
+    words = "measures networks of space 'lighttrack-table' .*, and the search is of 'lighttrack-tiny'"
+    with pytest.raises(ltn.InputError, match=words):
+        ltn.search(TINY, evaluator=ltn.TableEvaluator(table), **settings)
+    with pytest.raises(ltn.InputError, match=r"table: expected a table, such as load_table"):
+        ltn.TableEvaluator("lighttrack-table")  # type: ignore[arg-type]

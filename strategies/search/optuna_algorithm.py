@@ -5,19 +5,21 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.strategies.search.checks import require_at_least
 from lighttrack_nas.strategies.search.problem import SearchProblem
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask, distributions
+from lighttrack_nas.strategies.search.storage import quiet_optuna
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
 
@@ -51,6 +53,12 @@ class OptunaAlgorithm:
             raise InputError(f"options: expected arguments by name, got {self.options!r}")
         if self.options and not isinstance(self.algorithm, str):
             raise InputError("options: they belong to a sampler that is named; a function or a sampler has its own")
+        if isinstance(self.algorithm, type) and issubclass(self.algorithm, BaseSampler):
+            name = self.algorithm.__name__
+            raise InputError(
+                f"algorithm: expected a name, a sampler, or a function that makes one for a seed, and got the class "
+                f"{name}; give lambda seed: {name}(seed=seed)"
+            )
         self.make(0)
 
     def make(self, seed: int) -> BaseSampler:
@@ -71,11 +79,17 @@ class OptunaAlgorithm:
         return made
 
     def proposer(self, problem: SearchProblem) -> OptunasDraws:
-        """See `ProposingStrategy.proposer`."""
-        return OptunasDraws(self, problem)
+        """See `ProposingStrategy.proposer`.
+
+        Raises:
+            InputError: The sampler cannot draw for such a study, as one of a single objective that is given two.
+        """
+        draws = OptunasDraws(self, problem)
+        draws.try_out([objective.direction for objective in problem.objectives])
+        return draws
 
     def sampler(self, problem: SearchProblem) -> ArchitectureSampler:
-        """See `SearchStrategy.sampler`."""
+        """See `SearchStrategy.sampler`; raises what `proposer` raises."""
         return ArchitectureSampler(self.proposer(problem), problem, self.seed)
 
     def _named(self, name: str, seed: int) -> BaseSampler:
@@ -104,24 +118,47 @@ class OptunasDraws:
         self._space = problem.space
         self._distributions = distributions(problem.space)
 
+    def try_out(self, directions: Sequence[Literal["minimize", "maximize"]]) -> None:
+        """Let the sampler draw once for a study of its own, which nobody keeps.
+
+        Raises:
+            InputError: It cannot.
+        """
+        try:
+            # The first draw of a sampler that is used as it is belongs to the search.
+            sampler = copy.deepcopy(self._strategy.make(0))
+        except TypeError:
+            return  # it holds what cannot be copied
+        with quiet_optuna(optuna.logging.ERROR):
+            study = optuna.create_study(directions=directions or ["minimize"])
+        trial = study._storage.get_trial(study.ask()._trial_id)
+        try:
+            with _experiments_allowed():
+                self._draw(sampler, study, trial)
+        except (ValueError, TypeError, NotImplementedError) as error:
+            raise InputError(
+                f"Optuna's '{type(sampler).__name__}' cannot search this space for {len(directions)} "
+                f"objective{'' if len(directions) == 1 else 's'}: {str(error).splitlines()[0]}"
+            ) from None
+
     def draws(self, ask: Ask) -> Iterator[Architecture]:
         """See `Proposer.draws`."""
         sampler = self._strategy.make(int(ask.rng.integers(2**32)))
         for _ in range(self._strategy.redraws):
             with _experiments_allowed():
-                yield self._space.architecture(self._draw(sampler, ask))
+                yield self._space.architecture(self._draw(sampler, ask.study, ask.trial))
 
-    def _draw(self, sampler: BaseSampler, ask: Ask) -> dict[str, Any]:
+    def _draw(self, sampler: BaseSampler, study: optuna.Study, asked: FrozenTrial) -> dict[str, Any]:
         """Ask the sampler as a trial of Optuna does."""
-        sampler.before_trial(ask.study, ask.trial)
+        sampler.before_trial(study, asked)
         # What the sampler noted with the trial is to be seen by it, and one choice after the other.
-        trial = copy.copy(ask.study._storage.get_trial(ask.trial._trial_id))
-        inferred = sampler.infer_relative_search_space(ask.study, trial)
+        trial = copy.copy(study._storage.get_trial(asked._trial_id))
+        inferred = sampler.infer_relative_search_space(study, trial)
         known = {label: inferred[label] for label in inferred if label in self._distributions}
-        chosen = sampler.sample_relative(ask.study, trial, known)
+        chosen = sampler.sample_relative(study, trial, known)
         for label, distribution in self._distributions.items():
             if label not in chosen:
-                chosen[label] = sampler.sample_independent(ask.study, trial, label, distribution)
+                chosen[label] = sampler.sample_independent(study, trial, label, distribution)
             trial.distributions = {**trial.distributions, label: distribution}
             trial.params = {**trial.params, label: chosen[label]}
         return {label: chosen[label] for label in self._distributions}

@@ -97,6 +97,12 @@ def run_search(
     """
     if n_trials < 1:
         raise InputError(f"n_trials: expected 1 or more, got {n_trials}")
+    measured = getattr(evaluator, "space", space)
+    if measured != space:
+        raise InputError(
+            f"the evaluator measures networks of space '{measured.name}' ({measured.hash}), and the search is of "
+            f"'{space.name}' ({space.hash})"
+        )
     goals, bounds = parse_objectives(objectives), parse_constraints(constraints)
     names = tuple(dict.fromkeys([goal.name for goal in goals] + [bound.name for bound in bounds]))
     for name in names:

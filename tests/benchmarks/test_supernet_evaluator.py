@@ -178,7 +178,7 @@ def test_latencies_are_recorded_with_their_device(
 ) -> None:
     measured, table = make(), make(latency=latency_table)
     here = LatencySettings().fingerprint().to_dict()
-    assert measured.latency_record() == {"source": "measured"} | here
+    assert measured.latency_record() == {"source": "measured", "statistic": "least"} | here
     assert table.latency_record() == {"source": "table", "table": latency_table.digest} | here
     assert make(latency=LatencySettings(threads=2)).latency_record() != measured.latency_record()
     # Journals of version 0.2 go on where latency is measured as it was.

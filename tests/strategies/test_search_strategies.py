@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from math import comb
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
+from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler
 
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.fronts import non_dominated
@@ -81,6 +82,11 @@ def search(tiny: Space, evaluator: Any) -> Callable[..., optuna.Study]:
         ),
         ("optuna", {"algorithm": lambda seed: seed}, "expected a function that makes an Optuna sampler, and it made 0"),
         ("optuna", {"algorithm": RandomSampler(), "options": {"a": 1}}, "options: they belong to a sampler that is"),
+        (
+            "optuna",
+            {"algorithm": RandomSampler},
+            r"got the class RandomSampler; give lambda seed: RandomSampler\(seed=se",
+        ),
         ("screened", {"draws": 1}, "draws: expected 2 or more, got 1"),
         ("screened", {"start": 9}, "start: expected 10 or more, got 9"),
         ("screened", {"growth": 0}, "growth: expected a share above 0 and at most 10, got 0"),
@@ -115,6 +121,27 @@ def test_one_number_is_followed(tiny: Space) -> None:
         RegularizedEvolution().sampler(problem)
     with pytest.raises(InputError, match="weights: no weight for the objective 'macs'"):
         RegularizedEvolution(weights={"ao": 1}).sampler(problem)
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    ["CmaEsSampler", CmaEsSampler(), lambda seed: CmaEsSampler(seed=seed)],
+    ids=["name", "sampler", "function"],
+)
+def test_samplers_of_one_objective_are_refused_before_a_study_is_there(
+    search: Callable[..., optuna.Study], tmp_path: Path, algorithm: Any
+) -> None:
+    with pytest.raises(InputError, match="'CmaEsSampler' cannot search this space for 2 objectives: If the study is"):
+        search(OptunaAlgorithm(algorithm=algorithm), storage=tmp_path / "journal.log")
+    assert not any(tmp_path.iterdir())
+    assert len(completed_trials(search(OptunaAlgorithm(algorithm=algorithm), 3, parse_objectives("ao")))) == 3
+
+
+def test_a_sampler_is_tried_out_on_a_copy(search: Callable[..., optuna.Study]) -> None:
+    tried, fresh = (RandomSampler(seed=3) for _ in range(2))
+    search(OptunaAlgorithm(algorithm=tried), n_trials=1)
+    first = search(OptunaAlgorithm(algorithm=fresh), n_trials=2).trials[1].params
+    assert search(OptunaAlgorithm(algorithm=tried), n_trials=1).trials[0].params == first
 
 
 # Ranking ------------------------------------------------------------------------------------------------------------
