@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.exported import is_export
-from lighttrack_nas.trackers.files import make_folder
+from lighttrack_nas.trackers.files import make_folder, naming_output
 
 
 def check_output(output: Path) -> None:
@@ -42,7 +42,8 @@ def folder_at_once(output: Path) -> Iterator[Path]:
         InputError: The folder above cannot be made or written to, or something else has come to be there.
     """
     parent = output.absolute().parent
-    make_folder(parent)
+    with naming_output(output):
+        make_folder(parent)
     part = Path(tempfile.mkdtemp(dir=parent, prefix=f".{output.name}.", suffix=".part"))
     try:
         yield part

@@ -141,9 +141,9 @@ def export_model(
             loaded.hyper_parameters if hyper_parameters is None else hyper_parameters
         ),
     )
-    graphs = build_graphs(loaded.network, plan)
     say("model read")
     with folder_at_once(output) as folder:
+        graphs = build_graphs(loaded.network, plan)
         examples = _examples(loaded, plan, sequences, say)
         write_graphs(graphs, plan, examples, folder, say)
         content = _description(loaded, plan, folder, str(model))

@@ -19,7 +19,7 @@ from lighttrack_nas.supernets import (
     supernet_file,
 )
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
@@ -74,6 +74,7 @@ def migrate_to_folder(source: str | Path, space: Space, output: str | Path, *, s
         "start_from": start_record(source, space, Path(output)),
         "versions": versions(),
     }
+    make_folder(Path(output))  # before the work
     supernet, report = migrate_supernet(source, space, seed=seed)
     write_run_record(Path(output), record)
     save_report(report, Path(output))

@@ -92,6 +92,9 @@ def test_weights(run: Run, mobile_code: str, model: Path, tmp_path: Path) -> Non
     assert ltn.load_model(tmp_path / "b.safetensors").hyper_parameters.lr == 0.616
     assert_refused(run(*back, "b.pth"), "expected a file that ends in .safetensors")
     assert_refused(run("export-weights", "a.safetensors", "-o", "a.txt"), "expected a file that ends in .pth")
+    for ending, call in ((".pth", ("export-weights", "no.safetensors", "-o")), (".safetensors", back)):
+        (tmp_path / f"folder{ending}").mkdir()
+        assert_refused(run(*call, f"folder{ending}"), f"'folder{ending}' is a folder: expected a file")
     assert_refused(run("export-weights", model, "-o", "x.pth"), "has no official codes")
     wrong = mobile_code.replace("ops_32", "ops_31")
     assert_refused(

@@ -258,12 +258,19 @@ def test_anything_else_is_left_alone(tmp_path: Path) -> None:
     for output, said in (
         ("file", "exists and is no exported tracker, so it is left alone"),
         ("folder", "exists and is no exported tracker, so it is left alone"),
-        ("file/below", "cannot hold results: it, or a part of it, is a file"),
+        ("file/below", "below' cannot be written: .* cannot hold results: it, or a part of it, is a file"),
     ):
         with pytest.raises(ltn.InputError, match=said):
             ltn.export_model("lighttrack-tiny", tmp_path / output, format="torch-export")
     assert (tmp_path / "file").read_text() == "mine"
     assert len(list(tmp_path.rglob("*"))) == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc takes no files from anybody")
+def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lighttrack_nas.exporting.build_graphs", lambda *_: pytest.fail("the work began"))
+    with pytest.raises(ltn.InputError, match="^'/proc/zz' cannot be written: folder '/proc' takes no files: "):
+        ltn.export_model("lighttrack-tiny", "/proc/zz", format="torch-export")
 
 
 @pytest.mark.parametrize(

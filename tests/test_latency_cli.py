@@ -17,6 +17,8 @@ from lighttrack_nas.latency_tables import machines_table, new_table
 
 TINY = ltn.load_space("lighttrack-tiny")
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc takes no files from anybody")
+
 
 def run(*arguments: str) -> str:
     result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
@@ -71,6 +73,24 @@ def test_every_runtime_is_known_before_one_is_timed(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_mistakes(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, ltn.InputError)
+    assert words in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (".", "is a folder: expected a file"),
+        pytest.param("/proc/a.json", "'/proc/a.json' cannot be written", marks=needs_proc),
+    ],
+)
+def test_the_tables_place_is_checked_before_the_work(
+    output: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(latency_tables, "new_table", lambda *_: pytest.fail("the work began"))
+    arguments = ["latency-table", "--space", "lighttrack-tiny", "--runtime", "torch", "--output", output]
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, ltn.InputError)
     assert words in str(result.exception)

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from lighttrack_nas.cli.app import app
 from lighttrack_nas.config import Config
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.evaluators import supernet_evaluator
@@ -19,6 +21,8 @@ from lighttrack_nas.trackers.errors import InputError
 
 SPACE = load_space("lighttrack-table")
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc takes no files from anybody")
+
 
 def test_rows() -> None:
     assert chosen_paths(SPACE, 10_000, None, 0) == list(paths(SPACE))
@@ -30,6 +34,26 @@ def test_rows() -> None:
         chosen_paths(SPACE, 2000, None, 0)
     with pytest.raises(InputError, match="has 2,688 paths, fewer than 3,000"):
         chosen_paths(SPACE, 2000, 3000, 0)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("table.txt", "'table.txt': expected a file that ends in .zip"),
+        ("folder.zip", "'folder.zip' is a folder"),
+        pytest.param("/proc/a.zip", "'/proc/a.zip' cannot be written", marks=needs_proc),
+    ],
+)
+def test_the_file_is_checked_before_the_work(
+    output: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.zip").mkdir()
+    Path("chain.yaml").write_text("space: lighttrack-table\n")
+    monkeypatch.setattr("lighttrack_nas.cli.tables.build", lambda *_: pytest.fail("the work began"))
+    result = CliRunner().invoke(app, ["build-table", "chain.yaml", "--output", output])
+    assert isinstance(result.exception, InputError)
+    assert words in str(result.exception)
 
 
 @pytest.fixture(scope="module")

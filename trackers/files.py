@@ -2,13 +2,15 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lighttrack_nas.trackers.errors import InputError
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder for results, with its parents, or see that it can be written to.
+    """Make a folder for results, with its parents, and see that a file can be made in it.
 
     Raises:
         InputError: Something that is no folder stands there, or it cannot be made or written to.
@@ -19,8 +21,44 @@ def make_folder(path: Path) -> None:
         raise InputError(f"'{path}' cannot hold results: it, or a part of it, is a file") from None
     except OSError as error:
         raise InputError(f"folder '{path}' cannot be made: {error.strerror}") from None
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise InputError(f"folder '{path}' cannot be written to: permission denied")
+    # By trying: some places that the rights allow take no files, such as /proc.
+    try:
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise InputError(f"folder '{path}' takes no files: {error.strerror}") from None
+
+
+def checked_output_file(path: Path, *endings: str) -> Path:
+    """Check, before any work, that a file can be written to a path; missing folders are made.
+
+    Args:
+        path: Where the file shall be; one that is there will be replaced.
+        *endings: That its name may have, such as ".json"; none takes any name.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: Another ending; a folder or something else that is no file stands there; or its folder cannot be
+            made or written to.
+    """
+    expected = f"expected a file that ends in {' or '.join(endings)}" if endings else "expected a file"
+    if endings and path.suffix not in endings:
+        raise InputError(f"'{path}': {expected}")
+    if path.exists() and not path.is_file():
+        raise InputError(f"'{path}' is {'a folder' if path.is_dir() else 'no plain file'}: {expected}")
+    with naming_output(path):
+        make_folder(path.parent)
+    return path
+
+
+@contextmanager
+def naming_output(path: Path) -> Iterator[None]:
+    """Say of a folder that will not do what was to be written there."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"'{path}' cannot be written: {error}") from None
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

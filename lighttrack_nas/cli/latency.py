@@ -110,13 +110,13 @@ def latency_table(
     from lighttrack_nas.benchmarks.latency_build import table_file
     from lighttrack_nas.latency_tables import new_table
     from lighttrack_nas.search_spaces.loading import load_space
-    from lighttrack_nas.trackers.files import make_folder
+    from lighttrack_nas.trackers.files import checked_output_file
 
     space, settings = load_space(space_name), LatencySettings(runtime, threads, device, precision)
     path = output or table_file(space, settings.fingerprint())
     if path is None:
         raise InputError("the cache is switched off: give --output, a file for the table")
-    make_folder(path.parent)
+    checked_output_file(path)  # before the work
     try:
         table = new_table(space, settings, path, networks, seed)
     except KeyboardInterrupt:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from lighttrack_nas.search_spaces.operation_registry import known_operations
 from lighttrack_nas.search_spaces.schema import space_schema
-from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.files import checked_output_file, write_atomically
 
 
 def schema(output: Path | None) -> None:
     """Print the JSON schema of space files, or write it."""
+    if output is not None:
+        checked_output_file(output)
     for failure in known_operations()[1].values():
         print(f"warning: {failure}; its parameters are not checked", file=sys.stderr)
     text = json.dumps(space_schema(), indent=2, ensure_ascii=False) + "\n"

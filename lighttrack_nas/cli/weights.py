@@ -7,14 +7,13 @@ from pathlib import Path
 from lighttrack_nas import models
 from lighttrack_nas.architectures import find_architecture
 from lighttrack_nas.cli.printing import print_note
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.files import checked_output_file
 from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
 
 
 def import_weights(checkpoint: Path, code: str, output: Path, space: str | None, hyper_parameters: str | None) -> None:
     """Write a model file from an official checkpoint."""
-    if output.suffix != ".safetensors":
-        raise InputError(f"--output {output}: expected a file that ends in .safetensors")
+    checked_output_file(output, ".safetensors")
     architecture = find_architecture(code, space, print_note)
     chosen = load_hyper_parameters(hyper_parameters) if hyper_parameters else None
     models.import_weights(checkpoint, architecture, output, chosen)
@@ -23,7 +22,6 @@ def import_weights(checkpoint: Path, code: str, output: Path, space: str | None,
 
 def export_weights(model: Path, output: Path) -> None:
     """Write an official checkpoint from a model file."""
-    if output.suffix != ".pth":
-        raise InputError(f"--output {output}: expected a file that ends in .pth")
+    checked_output_file(output, ".pth")
     code = models.export_weights(model, output)
     print(f"{output}: weights of {model} under the released names; code {code}")

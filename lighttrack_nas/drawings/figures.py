@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.drawings.shapes import Box, Drawing, Line, Text
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import make_folder, write_atomically
+from lighttrack_nas.trackers.files import checked_output_file, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ENDINGS = (".svg", ".png")
 _MOST_PIXELS = 16_000  # along a side: what viewers and matplotlib still take
 _DPI = 200
 
@@ -47,14 +45,9 @@ def checked_figure_path(path: Path) -> Path:
     """Check, before any work, that a figure can be written to a path; missing folders are made.
 
     Raises:
-        InputError: Another ending than .svg or .png, a folder stands there, or the folder cannot be written to.
+        InputError: Another ending than .svg or .png; else as `checked_output_file`.
     """
-    if path.suffix not in _ENDINGS:
-        raise InputError(f"'{path}': expected a file that ends in .svg or .png")
-    make_folder(path.parent)
-    if path.is_dir():
-        raise InputError(f"'{path}' is a folder: expected a file that ends in .svg or .png")
-    return path
+    return checked_output_file(path, ".svg", ".png")
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:

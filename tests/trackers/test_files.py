@@ -1,10 +1,12 @@
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.trackers.files import checked_output_file, make_folder, write_atomically
 
 
 def test_writes_text_and_bytes_and_makes_folders(tmp_path: Path) -> None:
@@ -46,3 +48,32 @@ def test_names_an_impossible_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="file' cannot hold results: it, or a part of it, is a file"):
         write_atomically(tmp_path / "file" / "inner", "x")
+
+
+def test_a_folder_that_takes_no_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(InputError, match=rf"^folder '{tmp_path}' takes no files: Read-only file system$"):
+        make_folder(tmp_path)
+    with pytest.raises(InputError, match=rf"^'{tmp_path}/a.json' cannot be written: folder '{tmp_path}' takes no"):
+        checked_output_file(tmp_path / "a.json")
+
+
+def test_a_place_for_a_file_is_checked_and_stays_empty(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.json"
+    assert checked_output_file(path) == checked_output_file(path, ".json", ".zip") == path
+    assert list(path.parent.iterdir()) == []
+    path.write_text("old")
+    assert checked_output_file(path).read_text() == "old"
+    os.mkfifo(tmp_path / "pipe")
+    for name, endings, said in (
+        ("new", (), "new' is a folder: expected a file$"),
+        ("pipe", (), "pipe' is no plain file: expected a file$"),
+        ("a.txt", (".zip",), "a.txt': expected a file that ends in .zip$"),
+        ("a", (".svg", ".png"), "a': expected a file that ends in .svg or .png$"),
+        ("new/a.json/b", (), "b' cannot be written: '.*a.json' cannot hold results: it, or a part of it, is a file$"),
+    ):
+        with pytest.raises(InputError, match=said):
+            checked_output_file(tmp_path / name, *endings)
