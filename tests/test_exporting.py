@@ -73,8 +73,8 @@ def write_frames(folder: Path, video: Video) -> str:
     return ",".join(map(str, video.boxes[0]))
 
 
-def track_without_torch(folder: Path, frames: Path, start: str, place: Path) -> np.ndarray:
-    """Boxes after the first, from the command line in a process where importing torch raises."""
+def ended_without_torch(folder: Path, frames: Path, start: str, place: Path) -> subprocess.CompletedProcess[str]:
+    """The command line's `track`, in a process where importing torch raises."""
     forbidden = place / "forbidden"
     forbidden.mkdir()
     for package in ("torch", "torchvision", "nni", "optuna", "lightning", "pytorch_lightning"):
@@ -82,7 +82,12 @@ def track_without_torch(folder: Path, frames: Path, start: str, place: Path) -> 
     call = [sys.executable, "-m", "lighttrack_nas", "track", folder, frames]
     options = ["--box", start, "--output", place / "out", "--threads", "1"]
     environment = os.environ | {"PYTHONPATH": str(forbidden)}
-    ended = subprocess.run([*call, *options], env=environment, capture_output=True, text=True)
+    return subprocess.run([*call, *options], env=environment, capture_output=True, text=True)
+
+
+def track_without_torch(folder: Path, frames: Path, start: str, place: Path) -> np.ndarray:
+    """Boxes after the first, of `ended_without_torch`."""
+    ended = ended_without_torch(folder, frames, start, place)
     assert ended.returncode == 0, ended.stderr
     return np.loadtxt(place / "out" / "boxes.txt", delimiter=",")[1:]
 
@@ -110,6 +115,14 @@ def test_the_manifest_says_what_was_exported(torch_export: Path) -> None:
     assert agreement["crops"] == 32
     assert 0 < agreement["logits_share"] < 1e-4
     assert not list(torch_export.parent.glob(".*"))
+
+
+def test_a_torch_that_cannot_be_imported_is_a_sentence(torch_export: Path, video: Video, tmp_path: Path) -> None:
+    start = write_frames(tmp_path / "frames", video)
+    ended = ended_without_torch(torch_export, tmp_path / "frames", start, tmp_path)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: package 'torch' is installed but cannot be imported (torch was imported): pip")
 
 
 @pytest.mark.parametrize("name", TORCH_FREE)
@@ -269,7 +282,7 @@ def test_anything_else_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc takes no files from anybody")
 def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lighttrack_nas.exporting.build_graphs", lambda *_: pytest.fail("the work began"))
-    with pytest.raises(ltn.InputError, match="^'/proc/zz' cannot be written: folder '/proc' takes no files: "):
+    with pytest.raises(ltn.InputError, match=r"^'/proc/zz' cannot be written: folder '/proc' takes no files: "):
         ltn.export_model("lighttrack-tiny", "/proc/zz", format="torch-export")
 
 

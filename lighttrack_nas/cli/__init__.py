@@ -10,12 +10,14 @@ def main() -> None:
     from lighttrack_nas.cli.app import app
     from lighttrack_nas.memory import keep_freed_memory
     from lighttrack_nas.trackers.errors import InputError
+    from lighttrack_nas.trackers.packages import naming_packages
 
     keep_freed_memory()
     # A polite kill ends work as Ctrl-C does: what was computed is written.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        with naming_packages():
+            app()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -278,6 +279,21 @@ def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch: pytest.Mon
     for name, extra in (("onnxruntime", "onnx"), ("openvino", "openvino"), ("ncnn", "ncnn")):
         with pytest.raises(InputError, match=rf'pip install "lighttrack-nas\[{extra}\]"'):
             checked_runtime(name)
+    with pytest.raises(InputError, match=r"'torch-export' needs torch, not installed here: pip install torch$"):
+        checked_runtime("torch-export")
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "ncnn"])
+def test_a_runtime_that_cannot_be_imported_is_named(
+    runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{runtime}.py").write_text("raise ImportError('no libfoo')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, runtime, raising=False)
+    for suffix in RUNTIMES[runtime].suffixes:
+        (tmp_path / f"graph{suffix}").touch()
+    with pytest.raises(InputError, match=rf"'{runtime}' is installed but cannot be imported \(no libfoo\): "):
+        open_program(runtime, tmp_path / "graph", Options())
 
 
 def test_writing_may_need_more_than_running(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,6 +301,10 @@ def test_writing_may_need_more_than_running(monkeypatch: pytest.MonkeyPatch) -> 
     checked_runtime("onnxruntime")
     with pytest.raises(InputError, match="onnxscript, not installed here"):
         checked_runtime("onnxruntime", writing=True)
+    monkeypatch.setattr(programs.util, "find_spec", lambda name: None if name == "torch" else name)
+    checked_runtime("ncnn")
+    with pytest.raises(InputError, match="needs torch, not installed here"):
+        checked_runtime("ncnn", writing=True)
 
 
 def test_names_are_checked(network: SiameseNetwork, tmp_path: Path) -> None:

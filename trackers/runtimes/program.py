@@ -14,6 +14,7 @@ import numpy as np
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.trackers.packages import naming_packages
 
 if TYPE_CHECKING:
     from lighttrack_nas.trackers.runtimes.graphs import Graph
@@ -109,14 +110,15 @@ def checked_runtime(name: str, writing: bool = False) -> Runtime:
 
     Args:
         name: One of `RUNTIMES`.
-        writing: Whether files are to be written too.
+        writing: Whether files are to be written too, for which all need torch.
 
     Raises:
-        InputError: An unknown name, or a package that is not installed; it says which extra brings it.
+        InputError: An unknown name, or a package that is not installed; it says what brings it.
     """
     checked_name(name, RUNTIMES, "runtime")
     runtime = RUNTIMES[name]
-    _check_installed(f"runtime '{name}'", (*runtime.packages, *(runtime.writing if writing else ())), runtime.extra)
+    needed = dict.fromkeys((*runtime.packages, *(("torch", *runtime.writing) if writing else ())))
+    _check_installed(f"runtime '{name}'", needed, runtime.extra)
     return runtime
 
 
@@ -140,7 +142,8 @@ def open_program(name: str, path: Path, options: Options) -> Program:
     for suffix in runtime.suffixes:
         if not path.with_suffix(suffix).is_file():
             raise InputError(f"'{path.with_suffix(suffix)}' is missing: the exported network is not whole")
-    program: Program = _module(runtime).open_program(path, options)
+    with naming_packages():
+        program: Program = _module(runtime).open_program(path, options)
     return program
 
 
@@ -197,7 +200,8 @@ def make_program(name: str, graph: Graph, options: Options) -> Program:
     """
     runtime = checked_runtime(name, writing=True)
     if not runtime.suffixes:
-        program: Program = _module(runtime).make_program(graph, options)
+        with naming_packages():
+            program: Program = _module(runtime).make_program(graph, options)
         return program
     with tempfile.TemporaryDirectory() as folder:
         write_graph(name, graph, Path(folder) / "graph")
@@ -219,9 +223,8 @@ def _with_files(name: str, writing: bool = False) -> Runtime:
 def _check_installed(what: str, packages: Iterable[str], extra: str) -> None:
     missing = [package for package in packages if util.find_spec(package) is None]
     if missing:
-        raise InputError(
-            f'{what} needs {" and ".join(missing)}, not installed here: pip install "lighttrack-nas[{extra}]"'
-        )
+        install = f'"lighttrack-nas[{extra}]"' if extra else " ".join(missing)
+        raise InputError(f"{what} needs {' and '.join(missing)}, not installed here: pip install {install}")
 
 
 def _module(runtime: Runtime) -> Any:
@@ -232,6 +235,7 @@ def _write_all(runtime: Runtime, path: Path, write: Callable[[Path], None]) -> N
     """Let a runtime write somewhere else first, so that no part of its files appears if it fails."""
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
-        write(draft)
+        with naming_packages():
+            write(draft)
         for suffix in runtime.suffixes:
             write_atomically(path.with_suffix(suffix), draft.with_suffix(suffix).read_bytes())
