@@ -1,6 +1,7 @@
 """`latency`, `latency-table`, and a search by latency from configuration to front."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from lighttrack_nas.benchmarks.latency_build import table_file
 from lighttrack_nas.cli.app import app
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.latency_tables import machines_table, new_table
+from lighttrack_nas.trackers.runtimes.program import RUNTIMES
 
 TINY = ltn.load_space("lighttrack-tiny")
 
@@ -51,6 +53,11 @@ def test_latency_on_runtimes() -> None:
     assert runtimes == ["torch", "torch-export"]
     assert found["space"] == "lighttrack-tiny"
     assert {latency["branch"] for latency in found["latencies"]} == {"template"}
+
+
+@pytest.mark.parametrize("command", ["latency", "latency-table"])
+def test_help_names_every_runtime(command: str) -> None:
+    assert {*RUNTIMES} <= set(re.findall(r"[\w-]+", run(command, "--help")))
 
 
 def test_every_runtime_is_known_before_one_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:

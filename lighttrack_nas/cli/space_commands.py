@@ -181,7 +181,7 @@ def latency(
 @commands.command("latency-table")
 def latency_table(
     space: Annotated[str, typer.Option("--space", help="A preset or a YAML file.")],
-    runtime: Annotated[str, typer.Option(help="torch, torch-export, onnxruntime, openvino or ncnn.")],
+    runtime: Annotated[str, typer.Option(help="torch, torch-compiled, torch-export, onnxruntime, openvino or ncnn.")],
     threads: Annotated[int, typer.Option(min=1, max=256, help="Threads on the CPU.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, or what the runtime calls its accelerator, such as cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
