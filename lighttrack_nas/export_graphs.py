@@ -37,7 +37,7 @@ class Plan:
         hyper_parameters: To track with.
 
     Raises:
-        InputError: No search size, or more than two; an unknown correlation.
+        InputError: No search size, or more than two; an unknown correlation, or one that the runtime cannot do.
     """
 
     runtime: str
@@ -56,6 +56,11 @@ class Plan:
                 + (", ".join(map(str, self.search_sizes)) or "none")
             )
         checked_name(self.correlation, ("matmul", "convolution"), "correlation")
+        if self.correlation == "convolution" and self.runtime == "ncnn":
+            raise InputError(
+                "correlation 'convolution': not for ncnn, whose converter, pnnx, translates convolutions with computed "
+                "kernels wrongly: correlate as matmul"
+            )
 
     @property
     def track_graphs(self) -> dict[str, list[int]]:

@@ -104,7 +104,8 @@ def export_model(
         search_sizes: One or two sides of the search crop, pixels; the larger serves small targets. None takes the
             model's own.
         dynamic: Write one track graph for every size, not one for each.
-        correlation: "matmul", or "convolution" for runtimes that are better at it; equal but for rounding.
+        correlation: "matmul", or "convolution" for runtimes that are better at it, but not for ncnn; equal but for
+            rounding.
         precision: Of the weights: "float32"; "float16", which halves the files; "int8" by post-training quantisation,
             in which the network computes too.
         raw: Whether the graphs take crops as they are (BGR uint8) and normalise for themselves.

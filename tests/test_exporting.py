@@ -292,6 +292,11 @@ def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pyte
         ({"format": "onx"}, "unknown format 'onx'; did you mean 'onnx'"),
         ({"precision": "int4"}, "unknown precision 'int4'"),
         ({"correlation": "fft"}, "unknown correlation 'fft'"),
+        pytest.param(
+            {"correlation": "convolution", "format": "ncnn"},
+            "'convolution': not for ncnn, .*: correlate as matmul",
+            marks=pytest.mark.skipif(find_spec("pnnx") is None, reason="ncnn is not installed"),
+        ),
         ({"template_size": 100}, "template size 100"),
         ({"search_sizes": (100,)}, "search size 100"),
         ({"search_sizes": (128, 136, 144)}, "search sizes: one or two expected"),

@@ -70,7 +70,11 @@ def export(
         bool, typer.Option("--dynamic", help="One track graph for every search size, in place of one for each.")
     ] = False,
     correlation: Annotated[
-        str, typer.Option(help="matmul, or convolution for runtimes that are better at it; the results are the same.")
+        str,
+        typer.Option(
+            help="matmul, or convolution for runtimes that are better at it; the results are the same. Not for ncnn: "
+            "its converter translates such convolutions wrongly."
+        ),
     ] = "matmul",
     precision: Annotated[
         str, typer.Option(help="float32; float16: half the size; int8: quantised, with some loss of accuracy.")
