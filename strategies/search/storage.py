@@ -168,5 +168,6 @@ def failures_of(storage: str | Path | BaseStorage) -> Iterator[None]:
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         raise InputError(f"{where} cannot be opened: {str(error).splitlines()[0]}") from None
     except (ValueError, KeyError, TypeError, AssertionError) as error:
-        # What reading lines that are no journal ends in.
-        raise InputError(f"{where} is no journal of Optuna, or a damaged one: {error!r}") from None
+        # What reading lines that are no journal ends in. Its repr may hold all the bytes.
+        said = f"{type(error).__name__}: {str(error)[:100]}"
+        raise InputError(f"{where} is no journal of Optuna, or a damaged one: {said}") from None

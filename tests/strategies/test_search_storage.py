@@ -133,6 +133,10 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         (lambda path: path.write_text("name,ao\nfirst,0.5"), "is no journal of Optuna: it begins with b'name,ao"),
         (lambda path: path.write_text('{"op_code":0,"a":1}\n{"op_'), "is no journal of Optuna, or a damaged one"),
         (lambda path: path.write_text('{"op_code":nonsense}\n{}\n'), "is no journal of Optuna, or a damaged one"),
+        (
+            lambda path: path.write_bytes(b'{"op_code":' + b"\xff" * 3000 + b"\n{}\n"),
+            "UnicodeDecodeError: 'utf-8' codec",
+        ),
         (lambda path: path.mkdir(), "cannot be opened: Is a directory"),
     ],
 )
@@ -140,8 +144,9 @@ def test_what_is_no_journal(tmp_path: Path, make: Any, message: str) -> None:
     path = tmp_path / "file"
     make(path)
     before = path.read_bytes() if path.is_file() else b""
-    with pytest.raises(InputError, match=re.escape(message)), open_for_writing(path):
+    with pytest.raises(InputError, match=re.escape(message)) as refused, open_for_writing(path):
         pass
+    assert len(str(refused.value)) < 300 + len(str(path))
     if path.is_file() and not before.startswith(b'{"op_code":'):
         assert path.read_bytes() == before
     if path.is_file():
