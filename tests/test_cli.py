@@ -387,6 +387,17 @@ def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'pip install "filelock<3.12"' in shown.out
 
 
+def test_doctor_beside_a_broken_torch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def devices() -> list[str]:
+        raise ImportError("libtorch.so: cannot open shared object file")
+
+    monkeypatch.setattr(environment, "devices", devices)
+    shown = run("doctor")
+    assert shown.code == 1
+    assert "PROBLEM: torch is installed but cannot be imported: libtorch.so: cannot open" in shown.out
+    assert "optuna" in shown.out
+
+
 @pytest.mark.parametrize(
     ("version", "trapped"), [("3.11.0", False), ("3.12.0", True), ("4.0", True), ("not installed", False)]
 )

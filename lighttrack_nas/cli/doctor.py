@@ -16,7 +16,12 @@ def doctor(as_json: bool) -> None:
     trap = environment.filelock_trap(installed)
     if trap:
         problems.append(trap)
-    devices = environment.devices() if installed["torch"] != "not installed" else []
+    devices: list[str] = []
+    if installed["torch"] != "not installed":
+        try:
+            devices = environment.devices()
+        except ImportError as error:
+            problems.append(f"torch is installed but cannot be imported: {error}")
     record = {
         "versions": installed,
         "devices": devices,
