@@ -139,6 +139,7 @@ def parse_space(content: object, where: str) -> Space:
 
 def _made(source: Source) -> Space:
     content, mistakes = resolved(source.content, source.names)
+    mistakes = [each for each in mistakes if not each.idle or source.may_leave_out(each.place)]
     found: SpaceDescription | None = None
     try:
         found = SpaceDescription.model_validate(content)

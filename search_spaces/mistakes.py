@@ -33,6 +33,7 @@ class Mistake(NamedTuple):
         cause: Where it was said, if elsewhere: what a stage or the whole space says is wrong in each of its operations.
         beside: The other place of two that contradict each other.
         follows: Whether it may be nothing but a consequence of what was said before.
+        idle: Whether it is of something without any effect, which is right where it comes from what is extended.
     """
 
     place: Place
@@ -41,6 +42,7 @@ class Mistake(NamedTuple):
     cause: Place = ()
     beside: Place = ()
     follows: bool = False
+    idle: bool = False
 
     def written_at(self, place: Place) -> Mistake:
         """The same at the place where it was written."""

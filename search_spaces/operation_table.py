@@ -41,6 +41,8 @@ class OperationTable:
 
     def __init__(self, given: Mapping[Any, Any], inherited: Mapping[str, Any], mistakes: list[Mistake]) -> None:
         self.content: dict[Any, Any] = {}
+        self.taken: set[Place] = set()
+        """Where styles stand that some operation has, whether it was told its own or not."""
         self._made: dict[Operation, str] = {}
         self._free: dict[Operation, str] = {}
         self._inherited = inherited
@@ -130,6 +132,7 @@ class OperationTable:
             self._mistakes.append(Mistake((*place, "expansion"), text, beside=style["expansion"].place))
             return []
         causes = {key: said.place for key, said in style.items() if key in cls.model_fields and key not in settings}
+        self.taken.update(said.place for key, said in style.items() if key in cls.model_fields)
         told = {key: style[key].value for key in causes} | settings
         order = list(cls.model_fields)
         told = dict(sorted(told.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))

@@ -68,7 +68,10 @@ class _Resolver:
             self._expand_backbone(content)
         stages = content.get("stages")
         if isinstance(stages, list):
+            before = len(self._mistakes)
             stages = content["stages"] = [self._stage(stage, index) for index, stage in enumerate(stages)]
+            if self._table.content:
+                self._require_taken(self._style, "any stage", before)
         if "outputs" in content:
             content["outputs"] = self._outputs(content["outputs"], stages if isinstance(stages, list) else [])
             if content["outputs"] is None:
@@ -95,20 +98,39 @@ class _Resolver:
     def _wrong(self, place: Place, text: str) -> None:
         self._mistakes.append(Mistake(place, text))
 
+    def _require_taken(self, style: Style, of: str, before: int) -> None:
+        """Say of what no operation takes that it is without effect, unless there were other mistakes since."""
+        if len(self._mistakes) > before:
+            return
+        for key, (_, place) in style.items():
+            if place not in self._table.taken:
+                text = (
+                    f"without effect: no operation of {of} takes it (they have no {key}, or are named and say it under "
+                    "operations); leave it out, or say it of the operations"
+                )
+                self._mistakes.append(Mistake(place, text, idle=True))
+
     def _stage(self, stage: Any, index: int) -> Any:
         if not isinstance(stage, dict):
             return stage
         place: Place = ("stages", index)
-        style = {**self._style, **_style(stage, place)}
+        own = _style(stage, place)
+        style = {**self._style, **own}
         plain = {"name": f"stage{index}", "stride": 1} | {k: v for k, v in stage.items() if k not in STYLES}
         multiplied(plain, place, self._wrong)
         one_and_several(plain, "channels", "widths", place, self._wrong)
         one_and_several(plain, "blocks", "depths", place, self._wrong)
         if "operations" in plain:
             style, free = {**style, **self._expansions(plain, place)}, bool(plain.get("expansions"))
+            before = len(self._mistakes)
             plain["operations"] = self._table.candidates(
                 plain["operations"], (*place, "operations"), style, free_expansion=free
             )
+            if plain["operations"]:
+                self._require_taken(own, "this stage", before)
+            # A style of the whole space may be the default of stages that all say their own.
+            taken = {key for key, told in own.items() if told.place in self._table.taken}
+            self._table.taken.update(told.place for key, told in self._style.items() if key in taken)
         if plain.get("skip") is True:
             self._table.name_of(Skip(), (*place, "skip"))
         return plain
@@ -145,7 +167,13 @@ class _Resolver:
     def _tower(self, tower: Any, place: Place) -> Any:
         if not isinstance(tower, dict):
             return tower
-        style = _style(tower, place)
+        style, before = _style(tower, place), len(self._mistakes)
+        plain = self._plain_tower(tower, place, style)
+        if plain.get("layers"):
+            self._require_taken(style, "this tower", before)
+        return plain
+
+    def _plain_tower(self, tower: dict[Any, Any], place: Place, style: Style) -> dict[Any, Any]:
         plain = {key: value for key, value in tower.items() if key not in STYLES}
         layers = plain.get("layers")
         if isinstance(layers, list):

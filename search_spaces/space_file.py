@@ -44,6 +44,8 @@ class Source:
         lines: File and line (from 1) of every key and list item, by place.
         where: What to call all of it in an error message.
         folder: Where files that it names are looked for.
+        names: Operations by names that candidates may use, of what it extends.
+        changes: Keys of the top that it says beside what it extends; empty where it extends nothing.
     """
 
     content: dict[str, Any]
@@ -51,6 +53,7 @@ class Source:
     folder: Path = Path()
     lines: Mapping[Place, tuple[str, int]] = field(default_factory=dict)
     names: Mapping[str, Any] = field(default_factory=dict)
+    changes: frozenset[str] = frozenset()
 
     def line(self, place: Place) -> tuple[str, int] | None:
         """File and line of a place, or of the nearest around it."""
@@ -68,6 +71,10 @@ class Source:
         """Whether it says what stands at a place itself, and not what it extends."""
         line = self.line(place)
         return line is None or line[0] == self.where
+
+    def may_leave_out(self, place: Place) -> bool:
+        """Whether what stands at a place does not come from what it extends, as far as that is known without lines."""
+        return self.is_own(place) and (not self.changes or place[0] in self.changes)
 
     def says_both(self, place: Place) -> bool:
         """Whether what stands at a place of a tower was said of both towers, which were written out since."""
@@ -124,7 +131,13 @@ def extended(base: Source, changes: Source) -> Source:
     lines = dict(base.lines)
     content = _merged(base.content, changes.content, (), lines, changes.lines, changes.where)
     lines |= {place: at for place, at in changes.lines.items() if place[:2] == _BOTH}
-    return replace(changes, content=content, lines=lines, names={**base.names, **changes.names})
+    return replace(
+        changes,
+        content=content,
+        lines=lines,
+        names={**base.names, **changes.names},
+        changes=frozenset(changes.content),
+    )
 
 
 def _with_backbone(base: Source, changes: Source) -> Source:

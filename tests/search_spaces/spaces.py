@@ -60,7 +60,10 @@ def descriptions(draw: st.DrawFn) -> Content:
     if table:
         content["operations"] = table
     return (
-        content | draw(_style()) | draw(_comparison()) | draw(_sometimes("summary", st.sampled_from(("", "A: b #c"))))
+        content
+        | draw(_style(stages))
+        | draw(_comparison())
+        | draw(_sometimes("summary", st.sampled_from(("", "A: b #c"))))
     )
 
 
@@ -70,9 +73,20 @@ def _sometimes(key: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Co
 
 
 @st.composite
-def _style(draw: st.DrawFn) -> Content:
-    attention = draw(_sometimes("attention", st.sampled_from(ATTENTIONS)))
-    return attention | draw(_sometimes("activation", st.sampled_from(ACTIVATIONS)))
+def _style(draw: st.DrawFn, parts: Sequence[Content]) -> Content:
+    """What is said for the operations of some stages, layers or towers: only what one of them takes."""
+    content: Content = {}
+    for key, values in (("attention", ATTENTIONS), ("activation", ACTIVATIONS)):
+        if any(key not in part and _takes(part["operations"], key) for part in parts):
+            content |= draw(_sometimes(key, st.sampled_from(values)))
+    return content
+
+
+def _takes(operations: Any, key: str) -> bool:
+    """Whether one of some candidates has a parameter and was not told it."""
+    mappings = [operations] if isinstance(operations, dict) else [each for each in operations if isinstance(each, dict)]
+    have = ATTENTIVE if key == "attention" else KINDS
+    return any(kind in have and key not in told for mapping in mappings for kind, told in mapping.items())
 
 
 @st.composite
@@ -131,7 +145,7 @@ def _stage(
         stage["operations"] = draw(_candidates(kinds, f"s{index}", table, depthwise=alike))
     if stride == 2 or draw(st.booleans()):
         stage["stride"] = stride
-    return stage | draw(_sometimes("name", st.just(f"part{index}"))) | draw(_style())
+    return stage | draw(_sometimes("name", st.just(f"part{index}"))) | draw(_style([stage]))
 
 
 @st.composite
@@ -212,10 +226,11 @@ def _towers(draw: st.DrawFn, fused: int, table: Content) -> Content:
 def _tower(draw: st.DrawFn, fused: int, branch: str, table: Content) -> Content:
     widths = draw(st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=2, unique=True))
     kinds = ("dsconv", "dsconv", "mobileone", "repvgg", "separable", "mbconv", "ghost", "fused")
-    tower: Content = {"widths": widths} | draw(_sometimes("tied", st.booleans())) | draw(_style())
+    tower: Content = {"widths": widths} | draw(_sometimes("tied", st.booleans()))
     tied = tower.get("tied", True)
     if draw(st.booleans()):
         tower |= {"layers": draw(st.integers(1, 4)), "operations": draw(_candidates(kinds, branch, table))}
+        tower |= draw(_style([tower]))
         return tower | draw(_sometimes("skip", st.booleans() if tied else st.just(False)))
     layers: list[Content] = []
     for number in range(draw(st.integers(1, 3))):
@@ -224,4 +239,4 @@ def _tower(draw: st.DrawFn, fused: int, branch: str, table: Content) -> Content:
         if skippable and isinstance(names, list) and draw(st.booleans()):
             names = [*names, draw(st.sampled_from(("skip", {"skip": None}, {"skip": {}})))]
         layers.append({"operations": names} | draw(_sometimes("repeat", st.integers(1, 2))))
-    return tower | {"layers": layers}
+    return tower | {"layers": layers} | draw(_style(layers))

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lighttrack_nas.search_spaces.loading import load_space, parse_space
+from lighttrack_nas.search_spaces.loading import load_space, make_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space_file import Source
 from lighttrack_nas.trackers.errors import InputError
 
 BASE: dict[str, Any] = {
@@ -32,6 +33,7 @@ DEEP = [
 ]
 KERNEL3 = [{"mbconv": {"kernel": 3, "expansion": 2}}]
 KERNEL3_OF_ANY = {"mbconv": {"kernel": 3}, "ghost": {"kernel": 3}}
+LEARNED = "".join(f"  stage{index}: {{operations: {{repvgg: {{kernel: 3}}}}}}\n" for index in range(5))
 NO_LAYERS = {key: value for key, value in BASE["towers"]["both"].items() if key != "layers"}
 
 
@@ -119,6 +121,44 @@ def test_styles_of_the_whole_space_of_a_stage_and_of_an_operation() -> None:
     assert (first.parameters()["attention"], first.parameters()["activation"]) == ("none", "relu6")
     assert (second.parameters()["attention"], second.parameters()["activation"]) == ("none", "gelu")
     assert {space.description.operations[name].kind for name in space.candidates["cls-layer0"]} == {"dsconv"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stages:\n  stage1: {operations: [mine], attention: none}\n", "4: stages.1..attention: .*of this stage takes"),
+        ("stages: {1: {operations: [mine], activation: [relu, wrong]}}\n", "3: stages.1..activation: .*no activation"),
+        ("towers:\n  both: {attention: none}\n", "4: towers.both.attention: .*of this tower takes"),
+        ("towers:\n  reg: {attention: none}\n", "4: towers.reg.attention: .*of this tower takes"),
+        (f"attention: eca\nstages:\n{LEARNED}", "3: attention: .*of any stage takes"),
+    ],
+)
+def test_a_style_that_no_operation_takes_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    mine = "operations: {mine: {kind: mbconv, kernel: 9, expansion: 4}}\n"
+    path = file(tmp_path, f"extends: lighttrack\n{mine}{text}")
+    with pytest.raises(InputError, match=f"^{path}:{said}") as caught:
+        load_space(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_style_of_what_is_extended_may_be_without_effect(tmp_path: Path) -> None:
+    base = file(tmp_path, "extends: lighttrack\nattention: none\nactivation: relu\n")
+    text = f"name: other\nextends: {base.name}\nstages:\n{LEARNED}"
+    (tmp_path / "other.yaml").write_text(text)
+    space = load_space(tmp_path / "other.yaml")
+    (name,) = space.candidates["stage1-block0"]
+    assert space.description.operations[name].parameters()["activation"] == "relu"
+    values = {"name": "other", "extends": str(base), "stages": yaml.safe_load(LEARNED)}
+    assert make_space(Source(values, "values")).hash == space.hash
+    with pytest.raises(InputError, match=r"^values: attention: .*of any stage takes"):
+        make_space(Source(values | {"attention": "eca"}, "values"))
+
+
+def test_what_is_wrong_with_candidates_is_said_without_what_follows(tmp_path: Path) -> None:
+    path = file(tmp_path, "extends: lighttrack\nstages: {1: {operations: {mbcov: {kernel: 3}}, attention: none}}\n")
+    with pytest.raises(InputError, match="mbcov") as caught:
+        load_space(path)
+    assert "attention" not in str(caught.value)
 
 
 def test_towers_by_number_of_layers() -> None:
