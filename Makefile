@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test check format benchmark clean
+.PHONY: install demo test check slow format benchmark clean
 
 install: $(READY)
 
@@ -28,6 +28,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n auto -m "not slow and not data"
+
+# What check leaves out of the suite.
+slow: $(READY)
+	$(BIN)/python -m pytest -n auto -m "slow or data"
 
 format: $(READY)
 	$(BIN)/ruff format .
