@@ -175,6 +175,7 @@ def test_constraints_nobody_can_meet_show_the_least_violating(
     assert len(front.table) == 1
 
 
+@pytest.mark.slow
 def test_a_search_by_a_latency_table_measures_its_front_again(
     finished: Path, configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

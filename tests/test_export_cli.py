@@ -28,6 +28,7 @@ def sequences(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> None:
     given = ("--template-size", 63, "--search-size", 127, "--search-size", 144, "--hyper-parameters", "vot2019")
     code, out, err = run(

@@ -38,6 +38,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_table(table: Path) -> None:
     assert [path.name for path in table.parent.iterdir()] == ["table.json"]
     loaded = ltn.LatencyTable.load(table, TINY)
@@ -103,6 +104,7 @@ def test_the_tables_place_is_checked_before_the_work(
     assert words in str(result.exception)
 
 
+@pytest.mark.slow
 def test_this_machines_table_is_built_once_and_again_when_it_is_torn(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

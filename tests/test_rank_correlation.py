@@ -263,6 +263,7 @@ def test_mistakes_are_named(config: Callable, ranking: dict, message: str) -> No
         config(**ranking)
 
 
+@pytest.mark.slow
 def test_more_networks_than_the_space_has(config: Callable, played: Played) -> None:
     with pytest.raises(InputError, match="was not seen to hold more than"):
         run_rank_correlation(config(architectures=5000), said)
