@@ -265,7 +265,6 @@ def test_a_journal_that_is_held_all_the_time(storage: str, monkeypatch: pytest.M
 def test_a_server_that_restarts_and_one_that_is_gone(postgres_server: Any, postgres_url: str, tmp_path: Path) -> None:
     def start(**settings: Any) -> subprocess.Popen[str]:
         settings = {"storage": postgres_url, "pool": 1000, "seconds": 0.1, "log": str(tmp_path / "log")} | settings
-        (tmp_path / "go").touch()
         settings["go"] = str(tmp_path / "go")
         command = [sys.executable, str(Path(__file__).parent / "search_process.py"), json.dumps(settings)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -273,10 +272,14 @@ def test_a_server_that_restarts_and_one_that_is_gone(postgres_server: Any, postg
     def complete() -> int:
         return sum(trial.state == TrialState.COMPLETE for trial in load_search(postgres_url).trials)
 
-    processes = [start(n_trials=30) for _ in range(2)]
+    processes = [start(n_trials=100) for _ in range(2)]
     for process in processes:
         assert process.stdout
-        while not re.match(r"\d+/30 ao", process.stdout.readline()):
+        assert process.stdout.readline() == "started\n"
+    (tmp_path / "go").touch()  # together, so that neither does all the work before the other begins
+    for process in processes:
+        assert process.stdout
+        while not re.match(r"\d+/100 ao", process.stdout.readline()):
             assert process.poll() is None
     postgres_server.stop()
     time.sleep(1)
@@ -288,15 +291,15 @@ def test_a_server_that_restarts_and_one_that_is_gone(postgres_server: Any, postg
             r"^storage 'postgresql://.*' does not answer \(.*\): trying again for 60 seconds$", output, re.M
         )
         assert "Traceback" not in output
-    assert complete() == 30
+    assert complete() == 100
     log = (tmp_path / "log").read_text().split()
     states = {trial.state for trial in load_search(postgres_url).trials}
     assert states <= {TrialState.COMPLETE, TrialState.FAIL}
     assert len(set(log)) == len(log)
 
-    process = start(n_trials=200, patience=1)
+    process = start(n_trials=300, patience=1)
     assert process.stdout
-    while not re.match(r"\d+/200 ao", process.stdout.readline()):
+    while not re.match(r"\d+/300 ao", process.stdout.readline()):
         assert process.poll() is None
     before = complete()
     postgres_server.stop()
