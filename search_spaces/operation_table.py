@@ -131,8 +131,9 @@ class OperationTable:
             text = "the stage's expansions say it for all of its operations: leave out one of both"
             self._mistakes.append(Mistake((*place, "expansion"), text, beside=style["expansion"].place))
             return []
-        causes = {key: said.place for key, said in style.items() if key in cls.model_fields and key not in settings}
-        self.taken.update(said.place for key, said in style.items() if key in cls.model_fields)
+        known = {key: said.place for key, said in style.items() if key in cls.model_fields}
+        self.taken.update(known.values())
+        causes = {key: said for key, said in known.items() if key not in settings}
         told = {key: style[key].value for key in causes} | settings
         order = list(cls.model_fields)
         told = dict(sorted(told.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))

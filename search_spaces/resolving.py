@@ -14,7 +14,7 @@ else as it is. What is written in that form already passes unchanged.
   share the tower's `operations`; with `skip`, all but the first may be skipped.
 - `backbone`: parts of a network of torchvision or timm, for `stem` and `stages` (`backbones.py`).
 - `attention` and `activation` of a stage, of all stages (at the top) or of a tower: for each of its operations that has
-  such a parameter and was not told.
+  such a parameter and was not told. Where no operation has it, it is a mistake.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ DEEP = [
 ]
 KERNEL3 = [{"mbconv": {"kernel": 3, "expansion": 2}}]
 KERNEL3_OF_ANY = {"mbconv": {"kernel": 3}, "ghost": {"kernel": 3}}
-LEARNED = "".join(f"  stage{index}: {{operations: {{repvgg: {{kernel: 3}}}}}}\n" for index in range(5))
+REPVGG_STAGES = "".join(f"  stage{index}: {{operations: {{repvgg: {{kernel: 3}}}}}}\n" for index in range(5))
 NO_LAYERS = {key: value for key, value in BASE["towers"]["both"].items() if key != "layers"}
 
 
@@ -130,7 +130,7 @@ def test_styles_of_the_whole_space_of_a_stage_and_of_an_operation() -> None:
         ("stages: {1: {operations: [mine], activation: [relu, wrong]}}\n", "3: stages.1..activation: .*no activation"),
         ("towers:\n  both: {attention: none}\n", "4: towers.both.attention: .*of this tower takes"),
         ("towers:\n  reg: {attention: none}\n", "4: towers.reg.attention: .*of this tower takes"),
-        (f"attention: eca\nstages:\n{LEARNED}", "3: attention: .*of any stage takes"),
+        (f"attention: eca\nstages:\n{REPVGG_STAGES}", "3: attention: .*of any stage takes"),
     ],
 )
 def test_a_style_that_no_operation_takes_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -143,19 +143,29 @@ def test_a_style_that_no_operation_takes_is_refused(tmp_path: Path, text: str, s
 
 def test_a_style_of_what_is_extended_may_be_without_effect(tmp_path: Path) -> None:
     base = file(tmp_path, "extends: lighttrack\nattention: none\nactivation: relu\n")
-    text = f"name: other\nextends: {base.name}\nstages:\n{LEARNED}"
+    text = f"name: other\nextends: {base.name}\nstages:\n{REPVGG_STAGES}"
     (tmp_path / "other.yaml").write_text(text)
     space = load_space(tmp_path / "other.yaml")
     (name,) = space.candidates["stage1-block0"]
     assert space.description.operations[name].parameters()["activation"] == "relu"
-    values = {"name": "other", "extends": str(base), "stages": yaml.safe_load(LEARNED)}
+    values = {"name": "other", "extends": str(base), "stages": yaml.safe_load(REPVGG_STAGES)}
     assert make_space(Source(values, "values")).hash == space.hash
     with pytest.raises(InputError, match=r"^values: attention: .*of any stage takes"):
         make_space(Source(values | {"attention": "eca"}, "values"))
 
 
-def test_what_is_wrong_with_candidates_is_said_without_what_follows(tmp_path: Path) -> None:
-    path = file(tmp_path, "extends: lighttrack\nstages: {1: {operations: {mbcov: {kernel: 3}}, attention: none}}\n")
+def test_a_style_of_the_whole_space_may_be_replaced_in_every_stage() -> None:
+    stages = [
+        {**stage, "operations": KERNEL3_OF_ANY, "expansions": [2], "activation": "gelu"} for stage in BASE["stages"]
+    ]
+    space = made(stages=stages, activation="relu")
+    backbone = {name for place, names in space.candidates.items() if place.startswith("stage") for name in names}
+    assert {space.description.operations[name].parameters()["activation"] for name in backbone} == {"gelu"}
+
+
+@pytest.mark.parametrize("operations", ["{mbcov: {kernel: 3}}", "{repvgg: {kernel: 3}, mbcov: {kernel: 3}}"])
+def test_what_is_wrong_with_candidates_is_said_without_what_follows(tmp_path: Path, operations: str) -> None:
+    path = file(tmp_path, f"extends: lighttrack\nstages: {{1: {{operations: {operations}, attention: none}}}}\n")
     with pytest.raises(InputError, match="mbcov") as caught:
         load_space(path)
     assert "attention" not in str(caught.value)
