@@ -36,6 +36,7 @@ _AXES = {
     "ao": Axis("average overlap (AO)", 1, 4),
     "overlap": Axis("overlap on fixed pairs", 1, 4),
     "loss": Axis("loss", 1, 4),
+    "nsr": Axis("noise-to-signal ratio, sum over places", 1, 4),
     "macs": Axis("MACs of a tracked frame (M)", 1e6, 1),
     "params": Axis("parameters (M)", 1e6, 3),
     "latency_ms": Axis("latency of a tracked frame (ms)", 1, 2),
