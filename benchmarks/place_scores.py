@@ -22,8 +22,10 @@ import pandas as pd
 from lighttrack_nas.benchmarks.elimination import Factor
 from lighttrack_nas.benchmarks.place_sums import PlaceSums
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.labels import layer_label, width_label
 from lighttrack_nas.search_spaces.loading import parse_space
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.tower_tasks import tower_task
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.parsing import parse_json, read_text
@@ -51,6 +53,39 @@ class ScoredPlace(NamedTuple):
     scores: np.ndarray
 
 
+class TowerScores(NamedTuple):
+    """What the layers of a tower lose, whose candidates have weights by task (`search_spaces.tower_tasks`).
+
+    Attributes:
+        branch: "cls" or "reg".
+        teacher_layers: How many layers the teacher's tower has.
+        widths: By width of the tower, operation and task: the score of a layer.
+    """
+
+    branch: str
+    teacher_layers: int
+    widths: Mapping[str, Mapping[str, Mapping[str, float]]]
+
+    def place(self, space: Space) -> ScoredPlace:
+        """The whole tower as one place: the score of every word of operations in every width."""
+        label, candidates = width_label(self.branch), space.tower(self.branch).candidates
+        layers = [layer_label(self.branch, index) for index in range(len(candidates))]
+        values = [space.candidates[label], *candidates]
+        skips = space.description.skips
+        scores = np.zeros([len(each) for each in values])
+        for index, (width, *names) in zip(np.ndindex(scores.shape), product(*values), strict=True):
+            word = [name for name in names if name not in skips]
+            scores[index] = sum(
+                self.widths[width][name][tower_task(number, len(word), self.teacher_layers)]
+                for number, name in enumerate(word)
+            )
+        labels = tuple(each for each in (label, *layers) if each in space.labels)
+        shape = tuple(len(space.labels[each]) for each in labels)
+        order = sorted(range(len(labels)), key=lambda axis: list(space.labels).index(labels[axis]))
+        ordered = scores.reshape(shape).transpose(order)
+        return ScoredPlace(f"{self.branch}_head", label, tuple(labels[axis] for axis in order), ordered)
+
+
 class PlaceScores:
     """What every candidate of a space loses at its place.
 
@@ -58,18 +93,28 @@ class PlaceScores:
         space: The space.
         places: Of its networks, from the stem to the towers.
         provenance: How the scores came about, JSON-able; "teacher" names the teacher.
+        towers: Those whose layers have weights by task; each is one place behind the others.
 
     Raises:
         InputError: A place does not fit the space, or a score is negative or no finite number.
 
     Attributes:
         space: As given.
-        places: As given.
+        places: As given, then a place a tower.
         provenance: As given.
+        towers: As given.
     """
 
-    def __init__(self, space: Space, places: Sequence[ScoredPlace], provenance: Mapping[str, Any]) -> None:
-        self.space, self.places, self.provenance = space, tuple(places), dict(provenance)
+    def __init__(
+        self,
+        space: Space,
+        places: Sequence[ScoredPlace],
+        provenance: Mapping[str, Any],
+        towers: Sequence[TowerScores] = (),
+    ) -> None:
+        self.space, self.provenance = space, dict(provenance)
+        self.towers, self._own = tuple(towers), tuple(places)
+        self.places = (*places, *(tower.place(space) for tower in towers))
         order = list(space.labels)
         for place in self.places:
             where = f"table of places of '{space.name}', '{place.label}'"
@@ -118,11 +163,18 @@ class PlaceScores:
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits of the space's hash and all scores."""
-        return sha256((self.space.hash + json.dumps(self._content())).encode()).hexdigest()[:16]
+        return sha256((self.space.hash + _digest(self._content())).encode()).hexdigest()[:16]
 
     def frame(self) -> pd.DataFrame:
         """A row a candidate and circumstance: `part`, `place`, `candidate`, `beside` (what else is chosen), `score`."""
-        rows = [row for place in self.places for row in self._rows(place)]
+        rows = [row for place in self._own for row in self._rows(place)]
+        rows += [
+            (f"{tower.branch}_head", width_label(tower.branch), name, f"width={width}, layers={task}", score)
+            for tower in self.towers
+            for width, operations in tower.widths.items()
+            for name, tasks in operations.items()
+            for task, score in tasks.items()
+        ]
         return pd.DataFrame(rows, columns=["part", "place", "candidate", "beside", "score"])
 
     def _rows(self, place: ScoredPlace) -> Iterator[tuple[str, str, str, str, float]]:
@@ -138,8 +190,11 @@ class PlaceScores:
                 beside = ", ".join(f"{label}={value}" for label, value in chosen.items() if label != place.label)
                 yield place.part, place.label, candidate, beside, float(place.scores[indices])
 
-    def _content(self) -> list[dict[str, Any]]:
-        return [place._asdict() | {"scores": _rounded(place.scores).tolist()} for place in self.places]
+    def _content(self) -> dict[str, Any]:
+        return {
+            "places": [place._asdict() | {"scores": _rounded(place.scores).tolist()} for place in self._own],
+            "towers": [tower._asdict() for tower in self.towers],
+        }
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write ``places.json``, which `load` reads, and ``places.csv``, a row a candidate.
@@ -158,7 +213,7 @@ class PlaceScores:
             "space_hash": self.space.hash,
             "sha256": _digest(content),
             "provenance": self.provenance,
-            "places": content,
+            **content,
         }
         text = io.StringIO()
         self.frame().to_csv(text, index=False, lineterminator="\n", float_format=f"%.{_DIGITS}g")
@@ -187,7 +242,7 @@ class PlaceScores:
             raise InputError(
                 f"{where}: format {content.get('format')} is not known to this version: it reads {_FORMAT}"
             )
-        if content.get("sha256") != _digest(content["places"]):
+        if content.get("sha256") != _digest({key: content.get(key) for key in ("places", "towers")}):
             raise InputError(f"{where}: its scores were changed after it was written, or the file is damaged")
         own = parse_space(content.get("space"), where=f"{where}, space")
         if own.hash != content.get("space_hash"):
@@ -198,8 +253,9 @@ class PlaceScores:
             ScoredPlace(each["part"], each["label"], tuple(each["labels"]), np.array(each["scores"], float))
             for each in content["places"]
         ]
+        towers = [TowerScores(**each) for each in content["towers"]]
         provenance = content.get("provenance")
-        return cls(space or own, places, provenance if isinstance(provenance, dict) else {})
+        return cls(space or own, places, provenance if isinstance(provenance, dict) else {}, towers)
 
 
 def _rounded(scores: np.ndarray) -> np.ndarray:

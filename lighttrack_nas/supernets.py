@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.environment import versions
 from lighttrack_nas.search_spaces.loading import parse_space
+from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 
@@ -30,14 +32,23 @@ def save_supernet(supernet: Supernet, path: str | Path, provenance: Mapping[str,
         path: The file, replaced whole or not at all.
         provenance: JSON-able facts on where the weights come from.
     """
-    save_shared_weights(supernet.model_space, supernet.space, KIND, Path(path), provenance or {})
+    tasks = supernet.model_space.tasks
+    header = {} if tasks is None else {"tasks": tasks.record()}
+    save_shared_weights(supernet.model_space, supernet.space, KIND, Path(path), provenance or {}, header)
 
 
-def save_shared_weights(module: nn.Module, space: Space, kind: str, path: Path, provenance: Mapping[str, Any]) -> None:
-    """Write the weights of a model space of a kind."""
+def save_shared_weights(
+    module: nn.Module,
+    space: Space,
+    kind: str,
+    path: Path,
+    provenance: Mapping[str, Any],
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write the weights of a model space of a kind, with more in the header."""
     from lighttrack_nas.trackers.weights import save_weights
 
-    header = {
+    header = dict(more) | {
         "kind": kind,
         "space": space.record(),
         "space_hash": space.hash,
@@ -59,16 +70,21 @@ def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
     import torch
 
     from lighttrack_nas.search_spaces.supernet import Supernet
-    from lighttrack_nas.trackers.weights import load_weights
+    from lighttrack_nas.search_spaces.tasks import Tasks
+    from lighttrack_nas.trackers.weights import load_weights, read_header
 
     path = Path(path)
     found = shared_weights_space(path, KIND)
+    tasks = read_header(path).get("tasks")
     if space is not None and found != space:
         raise InputError(
             f"supernet '{path}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
         )
     with torch.device("meta"):
-        model_space = found.model_space()
+        if isinstance(found, NniSpace) or tasks is None:
+            model_space = found.model_space()
+        else:
+            model_space = found.model_space(Tasks.read(tasks, f"'{path}', header, tasks"))
     load_weights(model_space, path)
     return Supernet(space or found, model_space).eval()
 

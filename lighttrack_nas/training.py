@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.callbacks import Progress
     from lighttrack_nas.strategies.one_shot.images import ImageFolder
+    from lighttrack_nas.strategies.one_shot.lessons import Lessons
     from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotStrategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.trackers.losses import LossSettings
@@ -114,6 +115,7 @@ def train_supernet(
     losses: LossSettings | None = None,
     backbone: str | Path | None = None,
     start_from: str | Path | None = None,
+    held_out: PairSource | None = None,
     record: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Supernet:
@@ -133,6 +135,8 @@ def train_supernet(
             starts from random weights.
         start_from: A supernet of this or another space, by its file or folder, whose weights are taken where they fit;
             the report is written beside the result. See `lighttrack_nas.migration.migrate_supernet`.
+        held_out: Pairs on which a strategy with a teacher measures its table of places, ``places.json`` and
+            ``places.csv`` beside the result; None: training pairs that come after those of the training.
         record: JSON-able facts on the data, kept with the result.
         progress: Called after every step.
 
@@ -149,9 +153,12 @@ def train_supernet(
     from lighttrack_nas.migration import save_report, start_record, take_weights
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.differentiable import learnt_distribution, without_alphas
+    from lighttrack_nas.strategies.one_shot.first_weights import start_from_teacher
     from lighttrack_nas.strategies.one_shot.fit import CHECKPOINT, fit
     from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
     from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy, strategy_record
+    from lighttrack_nas.teachers import load_teacher
+    from lighttrack_nas.trackers.norms import fold_norms
 
     output = Path(output)
     if backbone is not None and start_from is not None:
@@ -166,14 +173,23 @@ def train_supernet(
         | {"strategy": strategy_record(strategy), "backbone": None if backbone is None else str(backbone)}
         | {"start_from": None if start_from is None else start_record(start_from, space, output)}
     )
-    plan = strategy.plan(OneShotProblem(space=space, settings=settings, macs=partial(_macs_paths, space)))
+    plan = strategy.plan(
+        OneShotProblem(space=space, settings=settings, macs=partial(_macs_paths, space), load_teacher=load_teacher)
+    )
+    lessons = plan.lessons
+    if lessons is not None:
+        about |= {"teacher": lessons.teacher.record()}
+        if start_from is not None or backbone is not None:
+            raise InputError("a supernet that learns from a teacher starts from it: leave out start_from and backbone")
     write_run_record(output, about)
     file = output / SUPERNET_FILE
     if file.exists():
-        return load_supernet(file, space)
+        return _taught(output, load_supernet(file, space), lessons, pairs if held_out is None else held_out, settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model = space.model_space()
+        model = space.model_space() if lessons is None else space.model_space(lessons.tasks)
+    if lessons is not None and not (output / CHECKPOINT).exists():
+        start_from_teacher(model, lessons)
     if backbone is not None:
         _start_from(model.network.backbone, Path(backbone), space)
     if start_from is not None and not (output / CHECKPOINT).exists():
@@ -184,8 +200,23 @@ def train_supernet(
         # Before the supernet's: where that is, this is.
         write_atomically(output / DISTRIBUTION_FILE, distribution.to_json() + "\n")
         model = without_alphas(model)
+    if lessons is not None:
+        fold_norms(model)
     save_supernet(Supernet(space, model), file, about | outcome(report))
-    return load_supernet(file, space)
+    return _taught(output, load_supernet(file, space), lessons, pairs if held_out is None else held_out, settings)
+
+
+def _taught(
+    output: Path, supernet: Supernet, lessons: Lessons | None, pairs: PairSource, settings: TrainingSettings
+) -> Supernet:
+    """See that a supernet that learnt from a teacher has its table of places beside it."""
+    from lighttrack_nas.benchmarks.place_scores import PLACES_FILE
+
+    if lessons is not None and not (output / PLACES_FILE).exists():
+        from lighttrack_nas.place_measuring import measure_places
+
+        measure_places(supernet, lessons, pairs, seed=settings.seed).save(output)
+    return supernet
 
 
 def retrain(

@@ -15,6 +15,7 @@ from lighttrack_nas.search_spaces.labels import OUTPUT, TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.nni_adapter import InputChoice, LayerChoice, ModelSpace, current_model
 from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.tasks import TaskBlock, Tasks, TaskTower, give_tasks
 from lighttrack_nas.trackers.network import ChosenOutput, SiameseNetwork
 
 
@@ -27,13 +28,19 @@ class TrackerModelSpace(ModelSpace):
 
     Args:
         space: What to build.
+        tasks: Where candidates have weights by task; None: nowhere.
+
+    Raises:
+        InputError: The tasks are of another space.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, tasks: Tasks | None = None) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.tasks = space, tasks
         chooser = _NniChooser(space)
         self.network: SiameseNetwork = build(space, chooser)
+        if tasks is not None:
+            give_tasks(self.network, space, tasks)
         sizes = space.description.all_template_sizes
         open_size = len(sizes) > 1 and chooser.decided(TEMPLATE_SIZE) is None
         self.sizes = chooser.layer(TEMPLATE_SIZE, {str(s): partial(_Size, s) for s in sizes}) if open_size else None
@@ -162,6 +169,13 @@ def _weights(module: nn.Module, prefix: str, sample: dict[str, Any]) -> Iterator
     """Yield parameters and buffers along a sample's path, under the plain network's names."""
     if isinstance(module, LayerChoice):
         yield from _weights(module[sample[module.label]], prefix, sample)
+        return
+    if isinstance(module, TaskBlock):
+        yield from _weights(module.last if module.is_last_of(sample) else module.inner, prefix, sample)
+        return
+    if isinstance(module, TaskTower):
+        for name, layer in module.weights(sample):
+            yield from _weights(layer, f"{prefix}{name}.", sample)
         return
     for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
         yield prefix + name, tensor.detach()

@@ -25,6 +25,7 @@ from lighttrack_nas.trackers.names import checked_name
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
     from lighttrack_nas.search_spaces.supernet import Supernet
+    from lighttrack_nas.search_spaces.tasks import Tasks
     from lighttrack_nas.search_spaces.values import SpaceKeys
     from lighttrack_nas.trackers.network import SiameseNetwork
 
@@ -228,11 +229,15 @@ class Space:
         self.require(architecture)
         return build_network(architecture)
 
-    def model_space(self) -> TrackerModelSpace:
-        """Build NNI's model space: LayerChoice for operations and widths, InputChoice for the output layer."""
+    def model_space(self, tasks: Tasks | None = None) -> TrackerModelSpace:
+        """Build NNI's model space: LayerChoice for operations and widths, InputChoice for the output layer.
+
+        Args:
+            tasks: Where candidates have weights by task; None: nowhere.
+        """
         from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
 
-        return TrackerModelSpace(self)
+        return TrackerModelSpace(self, tasks)
 
     def supernet(self) -> Supernet:
         """Build the weight-sharing network with fresh weights; torch's global generator initialises them."""

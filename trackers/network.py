@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lighttrack_nas.trackers.backbone import Backbone, LazySequence
 
 _LARGEST_EXPONENT = 5.0  # 148 units, beyond any search crop
+_SMALLEST_UNITS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -169,33 +170,49 @@ class SiameseNetwork(nn.Module):
         fused = LazySequence(
             len(self.exits),
             self.backbone.features(image),
-            lambda index, search: self._fuse(self.exits[index], template_features, search),
+            lambda index, search: self.fuse(self.exits[index], template_features, search),
         )
-        return self._predict(self.output(fused))
+        return self.predict(self.output(fused))
 
     def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
         """Predict from both images at once, as training does; the same as `track(self.template(template), search)`.
 
         Both images advance through the backbone in step, so every sampled path sees the same blocks.
         """
+        return self.predict(self.fused(template, search))
+
+    def fused(self, template: Tensor, search: Tensor) -> Tensor:
+        """What both towers read, from both images: ``(batch, fused channels, n, n)``."""
         both = zip(self.backbone.features(template), self.backbone.features(search), strict=True)
-        fused = LazySequence(len(self.exits), both, lambda index, pair: self._fuse(self.exits[index], *pair))
-        return self._predict(self.output(fused))
+        fused: Tensor = self.output(
+            LazySequence(len(self.exits), both, lambda index, pair: self.fuse(self.exits[index], *pair))
+        )
+        return fused
 
-    def _fuse(self, exit_: Exit, template: Tensor, search: Tensor) -> Tensor:
+    def fuse(self, exit_: Exit, template: Tensor, search: Tensor) -> Tensor:
+        """Compare the features of both images at an exit: neck and fusion."""
         template, search = self.necks[exit_.neck_key](template, search)
-        return self.fusions[exit_.fusion_key](template, search)
+        fused: Tensor = self.fusions[exit_.fusion_key](template, search)
+        return fused
 
-    def _predict(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the towers on what `fused` gives; logits and distances as of `track`."""
         activation: Callable[[Tensor], Tensor] = torch.relu if self.geometry.box_activation == "relu" else _bounded_exp
+        raw_scores, raw_boxes = self.raw(fused)
+        return raw_scores * self.geometry.score_scale, activation(raw_boxes) * self.geometry.box_scale
+
+    def raw(self, fused: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the towers alone: ``(B, 1, n, n)`` and ``(B, 4, n, n)`` as their last convolutions give them."""
         if self.cls_head is not None and self.reg_head is not None:
-            raw_scores, raw_boxes = self.cls_head(fused), self.reg_head(fused)
-        else:
-            assert self.heads is not None
-            both = self.heads(fused)
-            raw_scores, raw_boxes = both[:, :1], both[:, 1:]
-        scores = raw_scores * self.geometry.score_scale
-        return scores, activation(raw_boxes) * self.geometry.box_scale
+            return self.cls_head(fused), self.reg_head(fused)
+        assert self.heads is not None
+        both = self.heads(fused)
+        return both[:, :1], both[:, 1:]
+
+    def raw_boxes(self, distances: Tensor) -> Tensor:
+        """What the regression tower would have to give for distances, in search pixels, ``(B, 4, n, n)``."""
+        units = distances / self.geometry.box_scale
+        return units if self.geometry.box_activation == "relu" else units.clamp(min=_SMALLEST_UNITS).log()
 
 
 class TemplateBranch(nn.Module):

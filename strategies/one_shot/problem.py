@@ -16,6 +16,9 @@ from lighttrack_nas.trackers.errors import InputError
 if TYPE_CHECKING:
     from nni.nas.oneshot.pytorch.strategy import OneShotStrategy as NniStrategy
 
+    from lighttrack_nas.strategies.one_shot.lessons import Lessons
+    from lighttrack_nas.strategies.one_shot.teacher import Teacher
+
 
 @dataclass(frozen=True)
 class MacsPaths:
@@ -40,11 +43,13 @@ class OneShotProblem:
         space: Whose supernet.
         settings: How it is trained; its seed is that of the paths too.
         macs: Counts the space's MACs, which takes seconds, when a strategy asks; None where nobody knows them.
+        load_teacher: Reads the network that a strategy names as its teacher; None where nobody can.
     """
 
     space: Space
     settings: TrainingSettings
     macs: Callable[[], MacsPaths] | None = None
+    load_teacher: Callable[[str, str | None], Teacher] | None = None
 
     def known_macs(self, strategy: str) -> MacsPaths:
         """Ask for the MACs.
@@ -80,11 +85,13 @@ class TrainingPlan:
         nni: NNI's one-shot strategy, which turns a model space into a supernet and wraps the training step.
         passes: Forward and backward passes over each batch; their gradients are averaged into the same update.
         batches: The task's batches that go into one pass.
+        lessons: What the space learns from a teacher; None where it learns from labels.
     """
 
     nni: NniStrategy
     passes: int = 1
     batches: int = 1
+    lessons: Lessons | None = None
 
 
 class OneShotStrategy(Protocol):

@@ -12,6 +12,7 @@ from lighttrack_nas.strategies.registry import Registry
 
 ONE_SHOT_STRATEGIES: Mapping[str, str] = MappingProxyType(
     {
+        "blockwise": "blockwise.Blockwise",
         "spos": "uniform.SPOS",
         "fair": "fair.Fair",
         "macs-uniform": "uniform.MacsUniform",

@@ -1,0 +1,142 @@
+"""Which of a teacher's channels matter, where those who learn from it have room for fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lighttrack_nas.strategies.one_shot.correspondence import STEM, backbone_maps, live_blocks
+from lighttrack_nas.strategies.one_shot.starts import Channels
+from lighttrack_nas.strategies.one_shot.teacher import Teacher
+from lighttrack_nas.trackers.blocks import TowerConvolution
+from lighttrack_nas.trackers.heads import Tower
+
+
+def stage_channels(teacher: Teacher, name: str, width: int) -> Channels:
+    """The channels of a map of the teacher's backbone that a map of another width keeps.
+
+    All maps of a stage keep the same ones, since blocks add to what they are given.
+
+    Args:
+        teacher: Whose.
+        name: Of the map.
+        width: How many places there are.
+    """
+    backbone, live = teacher.network.backbone, live_blocks(teacher.architecture)
+    maps = backbone_maps(teacher.architecture.space.description, live)
+    stage = next(each.stage for each in maps if each.name == name)
+    here = [each.name for each in maps if each.stage == stage]
+    modules = {each.name: backbone.stem if each.name == STEM else backbone.blocks[each.name] for each in maps}
+    names = list(modules)
+    count = _outputs(modules[here[-1]])
+    if count == width or not count:
+        return Channels.all(width)
+    matters = torch.zeros(count)
+    for each in here:
+        following = names[names.index(each) + 1 :][:1]
+        matters += _made(modules[each], count) * (_read(modules[following[0]], count) if following else 1.0)
+    return Channels.best(matters, width)
+
+
+def fused_channels(teacher: Teacher, width: int) -> Channels:
+    """The channels of the teacher's fused map that towers of other inputs read."""
+    count = teacher.architecture.space.description.fused_channels
+    if count == width:
+        return Channels.all(width)
+    matters = torch.zeros(count)
+    for branch in teacher.architecture.space.description.towers.branches:
+        layers = tower_layers(teacher, branch)
+        matters += _read(layers[0], count) if layers else 0.0
+    return Channels.best(matters, width)
+
+
+def tower_layers(teacher: Teacher, branch: str) -> list[nn.Module]:
+    """The layers of a teacher's tower that are no skips; none where it has no such tower."""
+    head = getattr(teacher.network, f"{branch}_head")
+    return [layer for layer in head.layers if not isinstance(layer, nn.Identity)] if isinstance(head, Tower) else []
+
+
+def tower_channels(teacher: Teacher, branch: str, width: int, inputs: int) -> list[Channels]:
+    """The channels of a teacher's tower that one of another width keeps: of the fused map, then behind each layer.
+
+    Args:
+        teacher: Whose.
+        branch: "cls" or "reg".
+        width: Channels of the other tower.
+        inputs: Channels that it reads.
+    """
+    layers = tower_layers(teacher, branch)
+    head = getattr(teacher.network, f"{branch}_head")
+    found = [fused_channels(teacher, inputs)]
+    for layer, following in zip(layers, [*layers[1:], head.prediction], strict=True):
+        count = _outputs(layer)
+        found.append(Channels.best(_made(layer, count) * _read(following, count), width))
+    return found
+
+
+def joined(layers: Sequence[TowerConvolution]) -> TowerConvolution:
+    """One layer in place of several, as if nothing but the last were bent between them and kernels had one pixel.
+
+    It is where a layer starts that shall do the work of several: the first one's kernels, and the product of all that
+    is linear behind them.
+
+    Args:
+        layers: One or more, their norms folded.
+    """
+    first = layers[0]
+    scale = _scale(first)
+    product = scale[:, None] * first.pointwise.weight[:, :, 0, 0]
+    offset = first.norm.bias.clone()
+    for layer in layers[1:]:
+        scale = _scale(layer)
+        through = layer.pointwise.weight[:, :, 0, 0] * layer.depthwise.weight.sum(dim=(1, 2, 3))[None]
+        product = scale[:, None] * (through @ product)
+        offset = scale * (through @ offset) + layer.norm.bias
+    kernel = first.depthwise.kernel_size[0]
+    made = TowerConvolution(first.depthwise.in_channels, len(product), kernel).eval().requires_grad_(False)
+    made.to(product.device)
+    made.activation = layers[-1].activation
+    made.depthwise.weight.copy_(first.depthwise.weight)
+    made.pointwise.weight.copy_(product[:, :, None, None])
+    made.norm.bias.copy_(offset)
+    return made
+
+
+def _scale(layer: TowerConvolution) -> Tensor:
+    return layer.norm.weight / (1.0 + layer.norm.eps) ** 0.5
+
+
+def _outputs(module: nn.Module) -> int:
+    """Channels that a module gives; 0 where it has no convolution, and passes on what it gets."""
+    convolutions = [each for each in module.modules() if isinstance(each, nn.Conv2d)]
+    return convolutions[-1].out_channels if convolutions else 0
+
+
+def _made(module: nn.Module, count: int) -> Tensor:
+    """How strongly a module gives each of so many channels: what its last norm scales by, times what that scales."""
+    weight = torch.ones(count)
+    for kind, of in ((nn.BatchNorm2d, _norm_sizes), (nn.Conv2d, _row_sizes)):
+        fitting = [each for each in module.modules() if isinstance(each, kind) and len(each.weight) == count]
+        if fitting:
+            weight = weight * of(fitting[-1]).cpu()
+    return weight
+
+
+def _norm_sizes(norm: nn.BatchNorm2d) -> Tensor:
+    return norm.weight.detach().abs()
+
+
+def _row_sizes(convolution: nn.Conv2d) -> Tensor:
+    return convolution.weight.detach().abs().sum(dim=(1, 2, 3))
+
+
+def _read(module: nn.Module, count: int) -> Tensor:
+    """How strongly a module reads each of so many channels: by its first convolution, and the next if that is depthwise."""
+    weight = torch.ones(count)
+    for each in (m for m in module.modules() if isinstance(m, nn.Conv2d) and m.in_channels == count):
+        if each.groups == 1:
+            return weight * each.weight.detach().abs().sum(dim=(0, 2, 3)).cpu()
+        weight = weight * _row_sizes(each).cpu()
+    return weight
