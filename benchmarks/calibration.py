@@ -15,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from lighttrack_nas.trackers.batches import TensorBatch, fitted
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.norms import folded_norms
 
 
 @torch.no_grad()
@@ -30,10 +31,15 @@ def recalibrate(network: SiameseNetwork, batches: Iterable[TensorBatch]) -> None
         batches: On the network's device. The order does not matter but for rounding.
 
     Raises:
-        InputError: There is no batch.
+        InputError: There is no batch, or a norm is folded (`trackers.norms`): the network would be lost.
         TypeError: The network is a weight-sharing one.
     """
     _ = network.exit  # a weight-sharing network has none
+    if folded := len(folded_norms(network)):
+        raise InputError(
+            f"BatchNorm statistics of a network with folded norms ({folded}) cannot be estimated afresh: they were put "
+            "into its convolutions, and what is left are affine maps; score it as it is"
+        )
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     network.eval()

@@ -29,16 +29,16 @@ def fixed_pairs_loss(
     Args:
         network: A plain network; it is put into eval mode.
         batches: On the network's device. The balance between positive and negative positions is struck batch by batch,
-            so the same pairs in other batches give slightly other losses.
+            so the same pairs in other batches give slightly other losses. Pairs without labels are left out.
         targets: What the network should answer.
         losses: How errors are weighed.
 
     Returns:
-        "loss", its parts "classification" and "regression", each batch weighing as its number of pairs; "overlap", the
+        "loss", its parts "classification" and "regression", each batch weighing as its number of labelled pairs; "overlap", the
         mean overlap of the best-scored box over the positive pairs, a fraction (NaN without any).
 
     Raises:
-        InputError: There is no batch.
+        InputError: There is no pair with a label.
     """
     network.eval()
     sums = {"loss": 0.0, "classification": 0.0, "regression": 0.0}
@@ -53,15 +53,17 @@ def fixed_pairs_loss(
             search_size=batch.search.shape[-1],
             cells=logits.shape[-1],
             settings=targets,
+            labelled=batch.labelled,
         )
         lost = answer_loss(logits, distances, wanted, losses)
+        labelled = int(batch.labelled.sum())
         for name, part in zip(sums, (lost.total, lost.classification, lost.regression), strict=True):
-            sums[name] += float(part) * len(batch)
-        pairs += len(batch)
+            sums[name] += float(part) * labelled
+        pairs += labelled
         found = best_box_overlap(logits, distances, batch.boxes, batch.search.shape[-1])
-        overlaps.append(found[batch.positive].cpu())
+        overlaps.append(found[batch.positive & batch.labelled].cpu())
     if pairs == 0:
-        raise InputError("there are no pairs to score a network on")
+        raise InputError("there are no pairs with labels to score a network on: expected one or more")
     return {name: value / pairs for name, value in sums.items()} | {"overlap": float(torch.cat(overlaps).mean())}
 
 

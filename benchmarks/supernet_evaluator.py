@@ -26,6 +26,7 @@ from lighttrack_nas.trackers.hyper_parameters import HyperParameters
 from lighttrack_nas.trackers.losses import LossSettings
 from lighttrack_nas.trackers.names import checked_name
 from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.norms import has_folded_norms
 from lighttrack_nas.trackers.pairs.pair import PairSource
 from lighttrack_nas.trackers.sequence import Sequence as Video
 from lighttrack_nas.trackers.targets import TargetSettings
@@ -41,7 +42,8 @@ class SupernetEvaluator:
 
     A path's network is extracted, its BatchNorm statistics are estimated afresh, always on the same training pairs, and
     it is scored: by tracking ("ao"), or on fixed pairs, by the mean overlap of the best box ("overlap") and the mean
-    loss ("loss"). Everything but "latency_ms" is a function of the arguments and the architecture, in whatever order
+    loss ("loss"). A network with folded norms (`trackers.norms`) is scored with its statistics as they are: with others
+    it would be lost. Everything but "latency_ms" is a function of the arguments and the architecture, in whatever order
     and how often ever it is asked.
 
     Pairs and frames are read once, when first needed, and stay in memory: 4 bytes a pixel and channel of each pair, 1
@@ -70,6 +72,7 @@ class SupernetEvaluator:
         sequences: As given.
         scorer: What scores networks, also such as have weights of their own.
         measurements: Names that `measure` can give with these arguments.
+        keeps_folded: Whether some networks keep their statistics since the supernet has folded norms.
         inherits_weights: True: architectures of equal `path()` score alike, those of equal `canonical()` may not.
 
     Raises:
@@ -208,11 +211,11 @@ class SupernetEvaluator:
 
         Args:
             architecture: Of the supernet's space.
-            recalibrated: Whether to estimate the BatchNorm statistics afresh.
+            recalibrated: Whether to estimate the BatchNorm statistics afresh, unless norms of the network are folded.
         """
         self.space.require(architecture)
         network = self.supernet.extract(architecture).eval().to(self._device)
-        if recalibrated and self._calibration_source is not None:
+        if recalibrated and self._calibration_source is not None and not has_folded_norms(network):
             recalibrate(network, self._calibration)
         return network
 
@@ -230,6 +233,8 @@ class SupernetEvaluator:
             "seed": self._seed,
             **self._counts,
             **self._latency_settings(),
+            # Where it applies only, so that journals of earlier versions go on.
+            **({"recalibrated": "networks without folded norms"} if self.keeps_folded else {}),
             "hyper_parameters": self.scorer.hyper_parameters.to_dict(),
             "targets": asdict(self.scorer.targets),
             "losses": asdict(self.scorer.losses),
@@ -246,6 +251,11 @@ class SupernetEvaluator:
             return {"latency_threads": plain.threads}  # as journals of version 0.2 have it, which go on
         source = "measured" if self._latency_table is None else "table"
         return {"latency": {"source": source} | asdict(self._latency)}
+
+    @cached_property
+    def keeps_folded(self) -> bool:
+        """See the class's attributes."""
+        return self._calibration_source is not None and has_folded_norms(self.supernet)
 
     @cached_property
     def fingerprint(self) -> str:

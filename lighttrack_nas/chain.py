@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lighttrack_nas.architectures import find_architecture
 from lighttrack_nas.choosing import choose
 from lighttrack_nas.config import Config
-from lighttrack_nas.data import expanded, read_videos, training_pairs
+from lighttrack_nas.data import expanded, read_videos, require_labels, training_pairs
 from lighttrack_nas.evaluators import (
     Say,
     prepare_torch,
@@ -95,6 +95,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
 
     prepare_torch(config)
     space, strategy = load_space(config.space), config.supernet.one_shot_strategy()
+    require_labels(config, "the supernet's strategy", getattr(strategy, "needs_labels", True))
     backbone = None if config.supernet.backbone is None else Path(expanded(config.supernet.backbone))
     if config.pretraining is not None:
         backbone = config.folder("pretraining") / BACKBONE_FILE
@@ -169,6 +170,7 @@ def run_retraining(config: Config, say: Say) -> Retrained:
     """
     from lighttrack_nas.training import retrain
 
+    require_labels(config, "retraining without a teacher")
     prepare_torch(config)
     space, part = load_space(config.space), config.retrain
     if part.architecture is None:

@@ -69,7 +69,40 @@ class StillsSource(Part):
     weight: Weight = 1.0
 
 
-Source = Annotated[GeneratedSource | SequencesSource | StillsSource, Field(discriminator="kind")]
+class ImagesSource(Part):
+    """Pairs from pictures without labels, around random boxes, for learning from a teacher.
+
+    Attributes:
+        path: A folder, searched with its subfolders.
+        weight: Share of the mixture.
+    """
+
+    kind: Literal["images"]
+    path: str
+    weight: Weight = 1.0
+
+
+class VideosSource(Part):
+    """Pairs from videos without labels, around random boxes, for learning from a teacher.
+
+    Attributes:
+        path: A folder, searched with its subfolders, of video files and folders of frames; it may be one of these.
+        weight: Share of the mixture.
+        frame_range: Largest distance of the two frames.
+    """
+
+    kind: Literal["videos"]
+    path: str
+    weight: Weight = 1.0
+    frame_range: int = Field(default=40, ge=1)
+
+
+UNLABELLED = ("images", "videos")
+"""Kinds of sources whose pairs have no labels."""
+
+Source = Annotated[
+    GeneratedSource | SequencesSource | StillsSource | ImagesSource | VideosSource, Field(discriminator="kind")
+]
 
 
 class Data(Part):

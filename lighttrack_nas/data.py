@@ -12,7 +12,15 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.config import Config
-from lighttrack_nas.config_data import GeneratedSource, SequencesSource, StillsSource, Videos
+from lighttrack_nas.config_data import (
+    UNLABELLED,
+    GeneratedSource,
+    ImagesSource,
+    SequencesSource,
+    StillsSource,
+    Videos,
+    VideosSource,
+)
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.boxes import checked_box
 from lighttrack_nas.trackers.errors import InputError
@@ -20,11 +28,13 @@ from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
 from lighttrack_nas.trackers.generator.sets import GENERATED_SETS, generated_sequences
 from lighttrack_nas.trackers.generator.settings import SceneSettings
 from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.trackers.pairs.clips import read_clips, read_pictures
 from lighttrack_nas.trackers.pairs.mixture import Mixture
 from lighttrack_nas.trackers.pairs.pair import PairSource, draw_pair
 from lighttrack_nas.trackers.pairs.sequences import SequencePairs
 from lighttrack_nas.trackers.pairs.settings import PairSettings, pair_settings
 from lighttrack_nas.trackers.pairs.stills import StillPairs, read_stills
+from lighttrack_nas.trackers.pairs.unlabelled import UnlabelledPairs
 from lighttrack_nas.trackers.readers import read_sequences
 from lighttrack_nas.trackers.sequence import Sequence, read_image
 
@@ -79,10 +89,15 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
     settings = pair_settings(data.recipe, template_size, search_size, **data.pairs)
     mixed: list[tuple[float, PairSource]] = []
     shots: list[Shot] = []
+    unlabelled: list[UnlabelledPairs] = []
+    pairs: SequencePairs | StillPairs | UnlabelledPairs
     for source in data.sources:
-        if isinstance(source, SequencesSource):
+        if isinstance(source, ImagesSource | VideosSource):
+            pairs = _unlabelled(source, settings, say)
+            unlabelled.append(pairs)
+        elif isinstance(source, SequencesSource):
             videos = read_videos(source, config.folder("generated"))
-            pairs: SequencePairs | StillPairs = SequencePairs(videos, settings, frame_range=source.frame_range)
+            pairs = SequencePairs(videos, settings, frame_range=source.frame_range)
             shots += [(p, b) for v in videos for p, b in zip(v.frame_paths, v.boxes, strict=True)]
         elif isinstance(source, StillsSource):
             stills = read_stills(expanded(source.path))
@@ -98,8 +113,29 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
                 say(sentence)
     for source in data.sources:
         if isinstance(source, GeneratedSource):
-            mixed.append((source.weight, _generated(source, settings, shots if source.real else [], config.seed)))
+            real = (shots, unlabelled) if source.real else ([], [])
+            mixed.append((source.weight, _generated(source, settings, *real, config.seed)))
     return mixed[0][1] if len(mixed) == 1 else Mixture(mixed)
+
+
+def require_labels(config: Config, what: str, needs_labels: bool = True) -> None:
+    """Check that a training that learns from labels has them in all that it is given; nothing is read.
+
+    Args:
+        config: Whose `data`.
+        what: What learns, for the message: "retraining without a teacher".
+        needs_labels: Whether it learns from labels at all; if not, every source will do.
+
+    Raises:
+        InputError: It does, and a source has none.
+    """
+    without = [number for number, source in enumerate(config.data.sources) if source.kind in UNLABELLED]
+    if needs_labels and without:
+        places = ", ".join(f"data.sources.{number} (kind {config.data.sources[number].kind})" for number in without)
+        raise InputError(
+            f"{what} learns from labels, which {places} cannot give: leave out sources of the kinds "
+            f"{' and '.join(UNLABELLED)}, or learn from a teacher"
+        )
 
 
 def validation_pairs(space: Space, sequences: list[Sequence]) -> PairSource:
@@ -137,12 +173,26 @@ def expanded(path: str) -> str:
     return found
 
 
-def _generated(source: GeneratedSource, settings: PairSettings, shots: list[Shot], seed: int) -> GeneratedPairs:
+def _unlabelled(source: ImagesSource | VideosSource, settings: PairSettings, say: Say | None) -> UnlabelledPairs:
+    path = expanded(source.path)
+    if isinstance(source, ImagesSource):
+        return UnlabelledPairs(read_pictures(path), settings)
+    if say is not None:
+        say(f"video files in '{path}' are decoded once, which may take a while")
+    return UnlabelledPairs(read_clips(path, source.frame_range), settings, frame_range=source.frame_range)
+
+
+def _generated(
+    source: GeneratedSource, settings: PairSettings, shots: list[Shot], unlabelled: list[UnlabelledPairs], seed: int
+) -> GeneratedPairs:
     known = [field.name for field in fields(SceneSettings)]
     values: dict[str, Any] = {}
     for name, value in source.scenes.items():
         values[checked_name(name, known, "setting of scenes")] = tuple(value) if isinstance(value, list) else value
-    patches, backgrounds = _pictures(shots, np.random.default_rng([seed, _PICTURES]))
+    rng = np.random.default_rng([seed, _PICTURES])
+    patches, backgrounds = _pictures(shots, rng)
+    for pairs in unlabelled:
+        backgrounds += [_small(picture) for picture in pairs.pictures(_PICTURES // len(unlabelled), rng)]
     return GeneratedPairs(settings, SceneSettings(**values), patches=patches, backgrounds=backgrounds)
 
 
@@ -160,6 +210,10 @@ def _pictures(shots: list[Shot], rng: np.random.Generator) -> tuple[list[np.ndar
         patch = frame[low[1] : high[1], low[0] : high[0]]
         if min(patch.shape[:2]) >= _SMALLEST_PATCH:
             patches.append(patch.copy())
-        shrink = _LONGEST_SIDE / max(frame.shape[:2])
-        backgrounds.append(cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
+        backgrounds.append(_small(frame))
     return patches, backgrounds
+
+
+def _small(frame: np.ndarray) -> np.ndarray:
+    shrink = _LONGEST_SIDE / max(frame.shape[:2])
+    return np.asarray(cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))

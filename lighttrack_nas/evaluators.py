@@ -45,7 +45,7 @@ def supernet_evaluator(
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
 
     space = load_space(config.space)
-    return SupernetEvaluator(
+    evaluator = SupernetEvaluator(
         supernet or trained_supernet(config, space),
         calibration_pairs=training_pairs(config, space, say),
         calibration_batches=config.search.calibration_batches,
@@ -53,6 +53,12 @@ def supernet_evaluator(
         data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
         **_scoring(config, space),
     )
+    if evaluator.keeps_folded:
+        say(
+            "the supernet has folded norms, whose statistics stand in its convolutions: networks with such norms are "
+            "scored as they are, without statistics estimated afresh"
+        )
+    return evaluator
 
 
 def network_scorer(config: Config) -> NetworkScorer:

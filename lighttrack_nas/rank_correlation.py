@@ -13,7 +13,7 @@ from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.results import write_run_record
 from lighttrack_nas.config import Config
 from lighttrack_nas.cost_analysis import load_cost_table
-from lighttrack_nas.data import read_videos, training_pairs
+from lighttrack_nas.data import read_videos, require_labels, training_pairs
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.evaluators import targets_and_losses
 from lighttrack_nas.processes import Job, run_jobs
@@ -146,6 +146,7 @@ def _with_notes(result: RankingResult, notes: Sequence[str]) -> RankingResult:
 
 def _check_data(config: Config, say: Callable[[str], None]) -> None:
     """Read data once before processes do, so that mistakes are named once, and generated sets are made once."""
+    require_labels(config, "training networks alone")
     read_videos(config.validation, config.folder("generated"))
     training_pairs(config, load_space(config.space), say)
     targets_and_losses(config)

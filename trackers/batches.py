@@ -26,12 +26,19 @@ class TensorBatch:
         boxes: ``(B, 4)`` float32, x, y, w, h of the targets in search pixels; they may reach outside the crop.
         positive: ``(B,)`` bool; False where the search crop does not show the template's target and the box means
             nothing.
+        labelled: ``(B,)`` bool; False where boxes and `positive` are no truth, and nothing is to be learnt from them or
+            scored by them. None at first stands for all.
     """
 
     template: Tensor
     search: Tensor
     boxes: Tensor
     positive: Tensor
+    labelled: Tensor = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.labelled is None:
+            object.__setattr__(self, "labelled", torch.ones_like(self.positive))
 
     def __len__(self) -> int:
         return len(self.positive)
@@ -39,7 +46,11 @@ class TensorBatch:
     def to(self, device: torch.device | str) -> TensorBatch:
         """Move all tensors to a device; those that are there already are not copied."""
         return TensorBatch(
-            self.template.to(device), self.search.to(device), self.boxes.to(device), self.positive.to(device)
+            self.template.to(device),
+            self.search.to(device),
+            self.boxes.to(device),
+            self.positive.to(device),
+            self.labelled.to(device),
         )
 
 
@@ -63,6 +74,7 @@ def fitted(batch: TensorBatch, network: object) -> TensorBatch:
         resized(batch.search, round(batch.search.shape[-1] * scale)),
         batch.boxes * scale,
         batch.positive,
+        batch.labelled,
     )
 
 
@@ -83,6 +95,7 @@ def to_tensors(
         search=images_to_tensor(batch.searches, device, memory_format),
         boxes=torch.from_numpy(batch.boxes).to(device),
         positive=torch.from_numpy(batch.positives).to(device),
+        labelled=torch.from_numpy(batch.labelled).to(device),
     )
 
 

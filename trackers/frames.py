@@ -10,7 +10,7 @@ import numpy as np
 
 from lighttrack_nas.trackers.errors import InputError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 def checked_frame(frame: object, shape: tuple[int, ...] | None = None) -> None:

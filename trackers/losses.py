@@ -60,12 +60,12 @@ def tracking_loss(network: Answers, batch: TensorBatch, targets: TargetSettings,
 
     Args:
         network: Called once, with the templates and the search crops.
-        batch: On the network's device.
+        batch: On the network's device. Pairs without labels cost nothing and teach nothing.
         targets: What it should answer; the map's size sets the stride.
         losses: How errors are weighed.
 
     Returns:
-        The losses, in float32 also under autocast.
+        The losses, in float32 also under autocast; of a batch without labels exactly 0, with gradients of 0.
     """
     batch = fitted(batch, network)
     logits, distances = network(batch.template, batch.search)
@@ -75,6 +75,7 @@ def tracking_loss(network: Answers, batch: TensorBatch, targets: TargetSettings,
         search_size=batch.search.shape[-1],
         cells=logits.shape[-1],
         settings=targets,
+        labelled=batch.labelled,
     )
     return answer_loss(logits, distances, wanted, losses)
 

@@ -54,7 +54,15 @@ class Targets:
     weights: Tensor
 
 
-def make_targets(boxes: Tensor, positive: Tensor, *, search_size: int, cells: int, settings: TargetSettings) -> Targets:
+def make_targets(
+    boxes: Tensor,
+    positive: Tensor,
+    *,
+    search_size: int,
+    cells: int,
+    settings: TargetSettings,
+    labelled: Tensor | None = None,
+) -> Targets:
     """Say what a network should answer.
 
     Args:
@@ -64,6 +72,7 @@ def make_targets(boxes: Tensor, positive: Tensor, *, search_size: int, cells: in
         cells: Side of the network's output map. It sets the stride, so that the targets follow whichever output a
             weight-sharing network used.
         settings: Which positions are positive.
+        labelled: ``(B,)`` bool; False where nothing is known: all labels are then -1, and weights 0. None: all are.
 
     Returns:
         The targets, on the boxes' device.
@@ -78,11 +87,11 @@ def make_targets(boxes: Tensor, positive: Tensor, *, search_size: int, cells: in
     distances = torch.stack(sides, dim=1)
     labels = RULES[settings.rule](boxes, positions, round(search_size / cells), settings).unsqueeze(1)
     inside = distances.amin(dim=1, keepdim=True) > 0
-    return Targets(
-        labels=torch.where(shown, labels, torch.zeros_like(labels)),
-        distances=distances,
-        weights=(inside & shown).float(),
-    )
+    labels = torch.where(shown, labels, torch.zeros_like(labels))
+    if labelled is not None:
+        known = labelled.view(-1, 1, 1, 1)
+        labels, shown = torch.where(known, labels, -torch.ones_like(labels)), shown & known
+    return Targets(labels=labels, distances=distances, weights=(inside & shown).float())
 
 
 def map_positions(search_size: int, cells: int, device: torch.device | str = "cpu") -> Tensor:

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from lighttrack_nas.strategies.one_shot.schedule import rate_share
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.norms import folded_norms
 
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
@@ -52,6 +53,28 @@ class Schedule(pl.Callback):
             self._backbone.requires_grad_(not frozen)
             self._backbone.train(not frozen)
             self._frozen = frozen
+
+
+class FoldedNorms(pl.Callback):
+    """Keeps folded norms the affine maps that they are (see `trackers.norms`); their weights learn.
+
+    To be called after whatever puts parts of the model into training mode, and so after `Schedule`.
+
+    Args:
+        model: Whose.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._norms: tuple[nn.Module, ...] | None = None
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
+        """Put them into eval mode again."""
+        if self._norms is None:
+            # Once, as training folds no norm; and not before, when a resumed training has not its weights yet.
+            self._norms = folded_norms(self._model)
+        for norm in self._norms:
+            norm.eval()
 
 
 class BadSteps(pl.Callback):

@@ -23,6 +23,7 @@ from torch import nn
 from lighttrack_nas.strategies.one_shot.callbacks import (
     BadSteps,
     Checkpoints,
+    FoldedNorms,
     MovingAverage,
     PoliteKill,
     Progress,
@@ -81,7 +82,7 @@ def fit(
     """Train a model in place, or go on with a training that was stopped.
 
     On a CPU a training that was stopped at any moment and resumed gives the same weights, bit for bit, as one that was
-    not: batches, paths and rates are functions of the step's number.
+    not: batches, paths and rates are functions of the step's number. Folded norms stay affine maps, see `FoldedNorms`.
 
     On several devices Lightning runs the same command once more for each further device. Those processes end here; the
     first goes on alone with the trained model.
@@ -108,7 +109,7 @@ def fit(
     bad_steps = BadSteps(settings)
     average = MovingAverage(model, settings.average) if settings.average is not None else None
     module = TrainingModule(task, settings, backbone)
-    callbacks: list[pl.Callback] = [PoliteKill(), Schedule(settings, backbone), bad_steps]
+    callbacks: list[pl.Callback] = [PoliteKill(), Schedule(settings, backbone), FoldedNorms(model), bad_steps]
     callbacks += [average] if average is not None else []
     callbacks += [
         Checkpoints(checkpoint, settings.checkpoint_steps, bad_steps),

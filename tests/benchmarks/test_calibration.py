@@ -12,6 +12,7 @@ from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.trackers.batches import TensorBatch
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.norms import fold_norms
 
 TINY = load_space("lighttrack-tiny")
 
@@ -91,6 +92,16 @@ def test_momentum_and_mode_come_back_after_a_failure(batches: list[TensorBatch])
 def test_no_batch() -> None:
     with pytest.raises(InputError, match="no batch"):
         recalibrate(fresh(), [])
+
+
+def test_folded_norms_are_refused(batches: list[TensorBatch]) -> None:
+    network = fresh()
+    recalibrate(network, batches)
+    fold_norms(network.backbone.stem)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    with pytest.raises(InputError, match=r"with folded norms \(1\) cannot be estimated afresh: .*; score it as it is"):
+        recalibrate(network, batches)
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
 
 
 def test_a_supernet_is_refused(batches: list[TensorBatch]) -> None:

@@ -1,6 +1,7 @@
 """Scores of one network: loss on fixed pairs, tracking of videos."""
 
 import math
+from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
@@ -90,6 +91,17 @@ def test_batches_weigh_as_their_pairs_and_negatives_have_no_overlap() -> None:
 
 def test_overlap_of_no_positive_pair_is_nan() -> None:
     assert math.isnan(fixed_pairs_loss(fresh(), [make_batch(2, 0, shown=False)], *SETTINGS)["overlap"])
+
+
+def test_pairs_without_labels_are_not_scored() -> None:
+    network, batch, other = fresh().eval(), make_batch(5, 0), make_batch(3, 1)
+    nothing = replace(other, labelled=torch.zeros(3, dtype=torch.bool))
+    both = TensorBatch(*(torch.cat([getattr(b, f.name) for b in (batch, nothing)]) for f in fields(batch)))
+    wanted = fixed_pairs_loss(network, [batch], *SETTINGS)
+    for batches in ([both], [nothing, batch]):
+        assert fixed_pairs_loss(network, batches, *SETTINGS) == pytest.approx(wanted, rel=1e-5)
+    with pytest.raises(InputError, match="no pairs with labels"):
+        fixed_pairs_loss(network, [nothing], *SETTINGS)
 
 
 def test_scoring_is_in_eval_mode_and_changes_nothing() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.latency import LatencySettings
@@ -60,7 +61,7 @@ def make(supernet: Supernet, make_sequence: Callable[..., Sequence]) -> Callable
             "batch_size": 4,
             "quick_pairs_count": 6,
         }
-        return SupernetEvaluator(supernet, **{**usual, **settings})
+        return SupernetEvaluator(settings.pop("supernet", supernet), **{**usual, **settings})
 
     return evaluator
 
@@ -118,6 +119,25 @@ def test_calibration_replaces_the_supernets_statistics(make: Callable[..., Super
     assert int(network.backbone.stem.norm.num_batches_tracked) == 0
     assert int(make().extract(architecture).backbone.stem.norm.num_batches_tracked) == 4
     assert int(make().extract(architecture, recalibrated=False).backbone.stem.norm.num_batches_tracked) == 0
+
+
+def test_networks_with_folded_norms_keep_their_statistics(make: Callable[..., SupernetEvaluator]) -> None:
+    """Path by path: one candidate of a place is folded, and only networks that have it stay as they are."""
+    supernet = TINY.supernet().eval()
+    label = "stage2-block0"
+    place = supernet.model_space.network.backbone.blocks[label]
+    first, second = TINY.candidates[label][:2]
+    for norm in (module for module in place[first].modules() if isinstance(module, nn.BatchNorm2d)):
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+    evaluator = make(supernet=supernet)
+    assert evaluator.keeps_folded
+    assert evaluator.record()["recalibrated"] == "networks without folded norms"
+    for candidate, seen in ((first, 0), (second, 4)):
+        network = evaluator.extract(TINY.architecture({**samples(1)[0].choices, label: candidate}))
+        assert int(network.backbone.stem.norm.num_batches_tracked) == seen
+    assert evaluator.measure(TINY.architecture({**samples(1)[0].choices, label: first}), ["loss"])["loss"] > 0
+    assert not make(supernet=supernet, calibration_pairs=None).keeps_folded
+    assert "recalibrated" not in make().record()
 
 
 def test_pairs_and_frames_are_read_once(make: Callable[..., SupernetEvaluator]) -> None:

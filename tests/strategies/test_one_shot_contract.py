@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.strategies.one_shot.task import TrackingTask
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.losses import LossSettings
+from lighttrack_nas.trackers.norms import fold_norms, is_folded
 from lighttrack_nas.trackers.pairs.pair import Pair
 from lighttrack_nas.trackers.targets import TargetSettings
 
@@ -94,11 +96,19 @@ def task() -> TrackingTask:
 
 
 def train(
-    space: Space, output: Path, name: str, how: TrainingSettings, *, stop_after: int | None = None, **chosen: Any
+    space: Space,
+    output: Path,
+    name: str,
+    how: TrainingSettings,
+    *,
+    stop_after: int | None = None,
+    prepare: Callable[[Any], object] = lambda _: None,
+    **chosen: Any,
 ) -> tuple[Any, FitReport | None]:
     """Train from the same start; stop between two checkpoints if asked to."""
     torch.manual_seed(1)
     model = space.model_space()
+    prepare(model)
     # Whoever draws from torch's generator afterwards is found out.
     torch.manual_seed(stop_after or 0)
     done = 0
@@ -123,6 +133,38 @@ def different(one: Any, other: Any) -> list[str]:
     states = one.state_dict(), other.state_dict()
     assert states[0].keys() == states[1].keys()
     return [key for key in states[0] if not torch.equal(states[0][key], states[1][key])]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_folded_norms_stay_affine_maps_whose_weights_learn(space: Space, tmp_path: Path, name: str) -> None:
+    """Also where the backbone is frozen at first, and in a training that was stopped."""
+
+    def folded(model: Any) -> None:
+        with torch.no_grad():
+            for norm in model.modules():
+                if isinstance(norm, torch.nn.BatchNorm2d):
+                    norm.weight.uniform_(0.8, 1.2)
+                    norm.running_var.uniform_(0.5, 1.5)
+        fold_norms(model.network.backbone)
+        fold_norms(model.network.cls_head)
+
+    how = settings(backbone_frozen=0.25, average=0.9, learning_rate=0.01)
+    start = space.model_space()
+    folded(start)
+
+    def prepare(model: Any) -> None:
+        model.load_state_dict(start.state_dict())
+
+    train(space, tmp_path, name, how, stop_after=3, prepare=prepare)
+    model, _ = train(space, tmp_path, name, how, prepare=prepare)
+    before = dict(start.named_modules())
+    norms = {key: norm for key, norm in model.named_modules() if isinstance(norm, torch.nn.BatchNorm2d)}
+    kept = {key for key, norm in norms.items() if is_folded(norm)}
+    assert kept == {key for key in norms if ".backbone." in key or ".cls_head." in key}
+    for part in ("backbone", "cls_head"):
+        assert any(not torch.equal(norms[key].weight, before[key].weight) for key in kept if f".{part}." in key)
+    others = [key for key in norms if key not in kept]
+    assert any(not torch.equal(norms[key].running_mean, before[key].running_mean) for key in others)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

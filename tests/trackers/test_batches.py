@@ -1,10 +1,13 @@
 """Training pairs as tensors."""
 
+from dataclasses import fields, replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.trackers.batches import to_tensors
+from lighttrack_nas.trackers.batches import fitted, to_tensors
 from lighttrack_nas.trackers.crops import network_input
 from lighttrack_nas.trackers.pairs.pair import PairBatch
 
@@ -47,6 +50,16 @@ def test_boxes_and_flags_are_kept() -> None:
     assert tensors.positive.tolist() == [True, False, True]
 
 
+def test_pairs_are_labelled_unless_they_say_otherwise() -> None:
+    batch = pairs()
+    assert batch.labelled.tolist() == [True] * 3
+    assert to_tensors(batch).labelled.tolist() == [True] * 3
+    some = to_tensors(replace(batch, labelled=np.array([True, False, True])))
+    assert some.labelled.dtype == torch.bool
+    assert some.labelled.tolist() == [True, False, True]
+    assert fitted(some, SimpleNamespace(template_size=20)).labelled is some.labelled
+
+
 def test_the_arrays_stay_as_they_are() -> None:
     batch = pairs()
     before = batch.searches.copy()
@@ -58,5 +71,4 @@ def test_moving_to_another_device() -> None:
     tensors = to_tensors(pairs())
     assert tensors.to("cpu").search is tensors.search
     moved = tensors.to("meta")
-    devices = {tensor.device.type for tensor in (moved.template, moved.search, moved.boxes, moved.positive)}
-    assert devices == {"meta"}
+    assert {getattr(moved, field.name).device.type for field in fields(moved)} == {"meta"}

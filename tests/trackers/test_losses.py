@@ -1,6 +1,7 @@
 """Losses on numbers worked out by hand, and in the corners where they could become NaN."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,41 @@ def test_gradients_stay_finite(
         assert value.isfinite().all()
     if not any(positive):
         assert found.regression.item() == 0
+
+
+@pytest.mark.parametrize(("targets", "losses"), SETTINGS)
+def test_pairs_without_labels_cost_nothing(targets: TargetSettings, losses: LossSettings) -> None:
+    """The loss of a batch is that of its labelled pairs, and what stands in the others changes nothing."""
+    rng = torch.Generator().manual_seed(0)
+    logits, distances = torch.randn(3, 1, 8, 8, generator=rng), 20 * torch.rand(3, 4, 8, 8, generator=rng)
+    logits[1], distances[1] = 1e9, torch.inf
+    logits.requires_grad_()
+    distances.requires_grad_()
+    batch = batch_of([[10.0, 12.0, 30.0, 26.0], [20.0, 20.0, 9.0, 9.0], [0.0] * 4], [True, True, False])
+    batch = replace(batch, labelled=torch.tensor([True, False, True]))
+    found = tracking_loss(lambda *_: (logits, distances), batch, targets, losses)
+    kept = torch.tensor([0, 2])
+    alone = batch_of([[10.0, 12.0, 30.0, 26.0], [0.0] * 4], [True, False])
+    wanted = tracking_loss(lambda *_: (logits[kept], distances[kept]), alone, targets, losses)
+    for name in ("total", "classification", "regression"):
+        assert torch.equal(getattr(found, name), getattr(wanted, name))
+    found.total.backward()
+    assert logits.grad is not None
+    assert distances.grad is not None
+    assert not logits.grad[1].any()
+    assert not distances.grad[1].any()
+    assert logits.grad[0].any()
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_a_batch_without_labels_has_a_loss_of_nothing(positive: bool) -> None:
+    layer = torch.nn.Conv2d(3, 5, 3, padding=1)
+    batch = replace(batch_of([[10.0, 12.0, 30.0, 26.0]] * 2, [positive] * 2), labelled=torch.zeros(2, dtype=torch.bool))
+    found = tracking_loss(lambda _, search: (layer(search)[:, :1], layer(search)[:, 1:].exp()), batch, *SETTINGS[0])
+    assert (found.total.item(), found.classification.item(), found.regression.item()) == (0, 0, 0)
+    found.total.backward()
+    assert layer.weight.grad is not None
+    assert not layer.weight.grad.any()
 
 
 @given(st.integers(0, 2**32 - 1))

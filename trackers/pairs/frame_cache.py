@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ class FrameCache:
 
     Args:
         limit: Most bytes of decoded frames to keep; 0 keeps none.
+        decode: What reads an image; it raises `InputError` where it cannot.
 
     Raises:
         InputError: The limit is no whole number, or below 0.
@@ -27,18 +29,19 @@ class FrameCache:
         bad_images: Why an image could not be read, by path.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, decode: Callable[[Path], np.ndarray] = read_image) -> None:
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
             raise InputError(f"pairs: cache_bytes: expected a whole number, 0 or more, got {limit!r}")
         self.limit = limit
+        self._decode = decode
         self.held = 0
         self.bad_images: dict[Path, str] = {}
         self._frames: OrderedDict[Path, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __reduce__(self) -> tuple[type[FrameCache], tuple[int]]:
+    def __reduce__(self) -> tuple[type[FrameCache], tuple[int, Callable[[Path], np.ndarray]]]:
         # A worker process starts with an empty cache: a copy of the frames would cost more than decoding them.
-        return FrameCache, (self.limit,)
+        return FrameCache, (self.limit, self._decode)
 
     def read(self, path: Path) -> np.ndarray | None:
         """Read an image, BGR uint8 ``(height, width, 3)``, not to be written to; None if it cannot be read."""
@@ -49,7 +52,7 @@ class FrameCache:
                 self._frames.move_to_end(path)
                 return self._frames[path]
         try:
-            frame = read_image(path)
+            frame = self._decode(path)
         except InputError as error:
             with self._lock:
                 self.bad_images[path] = str(error)

@@ -18,12 +18,15 @@ class Pair:
         box: ``(4,)`` float32 x, y, w, h of the target in search pixels, 0-based: a box of 0, 0, S, S is the whole crop.
             It may reach outside the crop. Zeros in a negative pair.
         positive: Whether the search crop shows the template's target.
+        labelled: Whether box and `positive` are the truth. Without labels the box is where a random box lies, which
+            holds no target.
     """
 
     template: np.ndarray
     search: np.ndarray
     box: np.ndarray
     positive: bool
+    labelled: bool = True
 
 
 class PairSource(Protocol):
@@ -42,12 +45,18 @@ class PairBatch:
         searches: ``(B, S, S, 3)`` BGR uint8.
         boxes: ``(B, 4)`` float32 x, y, w, h in search pixels.
         positives: ``(B,)`` bool.
+        labelled: ``(B,)`` bool, see `Pair`; None at first stands for all.
     """
 
     templates: np.ndarray
     searches: np.ndarray
     boxes: np.ndarray
     positives: np.ndarray
+    labelled: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.labelled is None:
+            object.__setattr__(self, "labelled", np.ones(len(self.positives), bool))
 
     def __len__(self) -> int:
         return len(self.positives)
@@ -79,4 +88,5 @@ def draw_batch(source: PairSource, seed: int, first: int, size: int) -> PairBatc
         searches=np.stack([pair.search for pair in pairs]),
         boxes=np.stack([pair.box for pair in pairs]),
         positives=np.array([pair.positive for pair in pairs], bool),
+        labelled=np.array([pair.labelled for pair in pairs], bool),
     )

@@ -15,6 +15,7 @@ from lighttrack_nas.trackers.pairs.cropping import cut_pair, empty_place
 from lighttrack_nas.trackers.pairs.frame_cache import FrameCache
 from lighttrack_nas.trackers.pairs.pair import Pair
 from lighttrack_nas.trackers.pairs.settings import PairSettings
+from lighttrack_nas.trackers.sequence import read_image
 
 SMALLEST_SIDE = 1.0
 """Boxes with a side below this, pixels, are taken for annotations without a target."""
@@ -56,6 +57,7 @@ class ShotReader:
     Args:
         settings: How pairs are cut.
         cache_bytes: Most bytes of decoded frames to keep.
+        decode: What reads an image, see `FrameCache`.
 
     Raises:
         InputError: A negative limit.
@@ -66,9 +68,11 @@ class ShotReader:
         stray_boxes: Why a box did not fit its frame, by path and box.
     """
 
-    def __init__(self, settings: PairSettings, cache_bytes: int) -> None:
+    def __init__(
+        self, settings: PairSettings, cache_bytes: int, decode: Callable[[Path], np.ndarray] = read_image
+    ) -> None:
         self.settings = settings
-        self.cache = FrameCache(cache_bytes)
+        self.cache = FrameCache(cache_bytes, decode)
         self.stray_boxes: dict[tuple[Path, tuple[float, ...]], str] = {}
 
     def pair(self, draw: Callable[[np.random.Generator], Draw], rng: np.random.Generator) -> Pair:
