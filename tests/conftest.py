@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 # Read when torch's OpenMP starts: test workers share the cores between them, and threads that spin while they wait for
 # each other are many times slower beside another busy process.
@@ -18,6 +18,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores
+    from lighttrack_nas.search_spaces.space import Space
 
 DATA_VARIABLE = "LIGHTTRACK_NAS_DATA"
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
@@ -70,6 +74,35 @@ def write_sequences() -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def random_places() -> Callable[..., "PlaceScores"]:
+    """Makes a table of places of a space, of random scores: blocks, outputs, and layers by the width of their tower."""
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
+    from lighttrack_nas.places import backbone_places, towers
+    from lighttrack_nas.search_spaces.labels import OUTPUT, expansion_label, width_label
+
+    def make(space: "Space", seed: int = 0) -> "PlaceScores":
+        rng = np.random.default_rng(seed)
+
+        def place(part: str, label: str, *others: str) -> ScoredPlace:
+            needed = space.conditions.get(label, {})
+            used = {label, *others, *needed}
+            labels = tuple(each for each in space.labels if each in used)
+            scores = rng.exponential(0.03, [len(space.labels[each]) for each in labels])
+            for axis, each in enumerate(labels):
+                absent = [i for i, value in enumerate(space.labels[each]) if value not in needed.get(each, (value,))]
+                scores[(slice(None),) * axis + (absent,)] = 0
+            return ScoredPlace(part, label, labels, scores)
+
+        places = [place("backbone", block.label, expansion_label(block.label)) for block in backbone_places(space)]
+        places += [place("backbone", OUTPUT)] if OUTPUT in space.labels else []
+        for tower in towers(space):
+            places += [place(f"{tower.branch}_head", layer.label, width_label(tower.branch)) for layer in tower.places]
+        return PlaceScores(space, places, {"teacher": "random", "seed": seed})
+
+    return make
 
 
 def postgres_binary(name: str) -> str | None:
