@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency_build import build_latency_table
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
+    from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.benchmarks.table import BenchmarkTable, TableEvaluator
     from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.search.tpe import TPE
     from lighttrack_nas.supernets import load_supernet, save_supernet
     from lighttrack_nas.table_building import build_table
-    from lighttrack_nas.tables import load_table, table_names
+    from lighttrack_nas.tables import load_places, load_table, table_names
     from lighttrack_nas.trackers.errors import InputError
     from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
     from lighttrack_nas.trackers.generator.sets import generated_sequences
@@ -124,6 +125,7 @@ _HOMES = {
     "Neighbour": "search_spaces.neighbours",
     "OptunaAlgorithm": "strategies.search.optuna_algorithm",
     "PairSettings": "trackers.pairs.settings",
+    "PlacesEvaluator": "benchmarks.places_evaluator",
     "RandomSearch": "strategies.search.random_search",
     "RegularizedEvolution": "strategies.search.regularized_evolution",
     "Result": "results",
@@ -164,6 +166,7 @@ _HOMES = {
     "load_cost_table": "cost_analysis",
     "load_costing": "cost_analysis",
     "load_model": "models",
+    "load_places": "tables",
     "load_space": "search_spaces.loading",
     "load_supernet": "supernets",
     "load_table": "tables",
@@ -227,6 +230,7 @@ __all__ = [
     "NniSpace",
     "OptunaAlgorithm",
     "PairSettings",
+    "PlacesEvaluator",
     "RandomSearch",
     "RegularizedEvolution",
     "Result",
@@ -266,6 +270,7 @@ __all__ = [
     "load_cost_table",
     "load_costing",
     "load_model",
+    "load_places",
     "load_space",
     "load_supernet",
     "load_table",
