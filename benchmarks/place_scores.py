@@ -129,7 +129,10 @@ class PlaceScores:
         values = [self.space.labels[label] for label in place.labels]
         needed = self.space.conditions.get(place.label, {})
         for indices in product(*(range(len(each)) for each in values)):
-            chosen = {label: values[axis][index] for axis, (label, index) in enumerate(zip(place.labels, indices))}
+            chosen = {
+                label: values[axis][index]
+                for axis, (label, index) in enumerate(zip(place.labels, indices, strict=True))
+            }
             if all(chosen.get(label) in (None, *allowed) for label, allowed in needed.items()):
                 candidate = chosen.get(place.label, self.space.candidates[place.label][0])
                 beside = ", ".join(f"{label}={value}" for label, value in chosen.items() if label != place.label)
@@ -181,7 +184,9 @@ class PlaceScores:
         if not isinstance(content, dict) or not isinstance(content.get("places"), list):
             raise InputError(f"{where}: expected what a training with strategy 'blockwise' leaves as {PLACES_FILE}")
         if content.get("format") != _FORMAT:
-            raise InputError(f"{where}: format {content.get('format')} is not known to this version: it reads {_FORMAT}")
+            raise InputError(
+                f"{where}: format {content.get('format')} is not known to this version: it reads {_FORMAT}"
+            )
         if content.get("sha256") != _digest(content["places"]):
             raise InputError(f"{where}: its scores were changed after it was written, or the file is damaged")
         own = parse_space(content.get("space"), where=f"{where}, space")

@@ -16,9 +16,9 @@ Direction = Literal["maximize", "minimize"]
 Sense = Literal["<=", ">="]
 
 MEASUREMENTS = ("ao", "overlap", "loss", "nsr", "proxy", "macs", "params", "latency_ms")
-"""Average overlap of tracks (a fraction), mean overlap on fixed pairs (a fraction), loss on them, the sum over places of
-noise-to-signal ratios against a teacher (`benchmarks.place_scores`), a zero-cost proxy of
-quality, multiply-adds of a tracked frame, parameters, milliseconds of a tracked frame."""
+"""Average overlap of tracks (a fraction), mean overlap on fixed pairs (a fraction), loss on them, the sum over places
+of noise-to-signal ratios against a teacher (`benchmarks.place_scores`), a zero-cost proxy of quality, multiply-adds of
+a tracked frame, parameters, milliseconds of a tracked frame."""
 
 _NATURAL: Mapping[str, Direction] = MappingProxyType({"ao": "maximize", "overlap": "maximize", "proxy": "maximize"})
 _SCALES = {"K": 1e3, "M": 1e6, "G": 1e9}
