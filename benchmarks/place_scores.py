@@ -181,7 +181,9 @@ class PlaceScores:
         if not isinstance(content, dict) or not isinstance(content.get("places"), list):
             raise InputError(f"{where}: expected what a training with strategy 'blockwise' leaves as {PLACES_FILE}")
         if content.get("format") != _FORMAT:
-            raise InputError(f"{where}: format {content.get('format')} is not known to this version: it reads {_FORMAT}")
+            raise InputError(
+                f"{where}: format {content.get('format')} is not known to this version: it reads {_FORMAT}"
+            )
         if content.get("sha256") != _digest(content["places"]):
             raise InputError(f"{where}: its scores were changed after it was written, or the file is damaged")
         own = parse_space(content.get("space"), where=f"{where}, space")
