@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from lighttrack_nas.benchmarks.cost_parts import COLUMNS
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.elimination import Factor
 from lighttrack_nas.benchmarks.place_scores import PlaceScores
@@ -87,8 +86,7 @@ class PlacesEvaluator:
         """
         if checked_name(name, self.measurements, "measurement of this table of places") == _SCORE:
             return self.scores.factors
-        column = COLUMNS.index(name)
-        return [Factor(place.labels, place.costs[..., column]) for place in self.cost_table.places]
+        return self.cost_table.factors(name)
 
     def record(self) -> dict[str, Any]:
         """What the answers come from, JSON-able."""

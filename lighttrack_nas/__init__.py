@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.config_files import load_config
     from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, load_costing, space_costs
     from lighttrack_nas.drawings.architectures import draw_architecture
+    from lighttrack_nas.drawings.losses import draw_losses
     from lighttrack_nas.drawings.spaces import draw_space
     from lighttrack_nas.exporting import Export, export_model
     from lighttrack_nas.fronts import Front
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         load_tracker,
         save_model,
     )
+    from lighttrack_nas.place_losses import place_losses
     from lighttrack_nas.problems import TabularProblem
     from lighttrack_nas.results import Result
     from lighttrack_nas.samples import random_networks
@@ -152,6 +154,7 @@ _HOMES = {
     "compare": "comparing",
     "differences": "side_by_side",
     "draw_architecture": "drawings.architectures",
+    "draw_losses": "drawings.losses",
     "draw_space": "drawings.spaces",
     "evaluate": "benchmarks.evaluation",
     "export_model": "exporting",
@@ -178,6 +181,7 @@ _HOMES = {
     "one_shot_strategy": "strategies.one_shot.registry",
     "operation": "search_spaces.operation_registry",
     "pair_settings": "trackers.pairs.settings",
+    "place_losses": "place_losses",
     "preset_names": "search_spaces.loading",
     "pretrain_backbone": "training",
     "random_networks": "samples",
@@ -256,6 +260,7 @@ __all__ = [
     "compare",
     "differences",
     "draw_architecture",
+    "draw_losses",
     "draw_space",
     "evaluate",
     "export_model",
@@ -282,6 +287,7 @@ __all__ = [
     "one_shot_strategy",
     "operation",
     "pair_settings",
+    "place_losses",
     "preset_names",
     "pretrain_backbone",
     "random_networks",

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 # Read when torch's OpenMP starts: test workers share the cores between them, and threads that spin while they wait for
 # each other are many times slower beside another busy process.
@@ -88,9 +88,9 @@ def random_places() -> Callable[..., "PlaceScores"]:
 
         def place(part: str, label: str, *others: str) -> ScoredPlace:
             needed = space.conditions.get(label, {})
-            used = {label, *others, *needed}
-            labels = tuple(each for each in space.labels if each in used)
-            scores = rng.exponential(0.03, [len(space.labels[each]) for each in labels])
+            labels = tuple(each for each in space.labels if each in {label, *others, *needed})
+            own = [len(space.labels[each]) if each in (label, *others) else 1 for each in labels]
+            scores = rng.exponential(0.03, own) + np.zeros([len(space.labels[each]) for each in labels])
             for axis, each in enumerate(labels):
                 absent = [i for i, value in enumerate(space.labels[each]) if value not in needed.get(each, (value,))]
                 scores[(slice(None),) * axis + (absent,)] = 0
@@ -194,6 +194,28 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """An empty database's URL."""
     return postgres_server.url()
+
+
+@pytest.fixture(scope="session")
+def made_up_scores() -> Callable[..., Any]:
+    """Makes a table of places of a space: scores that fall with MACs, more or less."""
+    from lighttrack_nas.benchmarks.cost_table import CostTable
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
+
+    def make(table: CostTable, seed: int = 0) -> PlaceScores:
+        rng = np.random.default_rng(seed)
+        parts = {"backbone": "backbone", "cls_head": "cls_head", "reg_head": "reg_head", "fusion": "output"}
+        places = []
+        for place in table.places:
+            if place.part in parts and place.label in table.space.candidates:
+                macs = place.costs[..., 0]
+                drawn = 0.1 - 0.08 * macs / max(1, macs.max()) + rng.uniform(0, 0.04, macs.shape)
+                # Nothing where the network has no such place.
+                scores = np.where(place.costs.any(axis=-1), drawn.round(4), 0.0)
+                places.append(ScoredPlace(parts[place.part], place.label, place.labels, scores))
+        return PlaceScores(table.space, places, {"teacher": "made up"})
+
+    return make
 
 
 class Outcome(NamedTuple):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.place_scores import PlaceScores
 
 _GAP, _BETWEEN = 0.12, 0.45  # between the groups of a panel, and between panels
-_MOST_ROWS = 24  # with more, a row a candidate, in the circumstance where it loses least
+_MOST_ROWS = 24
 _Row = tuple[str, tuple[tuple[str, str], ...]]
 """A candidate, and what is chosen beside it."""
 
@@ -137,10 +137,7 @@ def _outputs(
     panel: _Panel, places: Sequence[float], left: float, top: float, output: PlaceLosses, scale: float
 ) -> list[Shape]:
     """A row of what the outputs lose, each behind its block."""
-    least = {
-        name: min(loss.nsr for loss in output.losses if loss.candidate == name)
-        for name in dict.fromkeys(loss.candidate for loss in output.losses)
-    }
+    least = {name: loss.nsr for (name, _), loss in _by_row(output, "none").items()}
     shapes: list[Shape] = [Text(left - 0.08, top - CELL / 2, "as output", 7, align="right")]
     behind = {place.label: x for x, place in zip(places, panel.places, strict=True)}
     shapes += [cell_of(behind[label], top - CELL, nsr, scale) for label, nsr in least.items() if label in behind]
@@ -171,33 +168,38 @@ def _headers(panel: _Panel, places: Sequence[float], y: float) -> list[Shape]:
 
 
 def _cells(panel: _Panel) -> tuple[list[_Row], list[list[Loss | None]]]:
-    """The rows of a panel, and by column the loss of each; None where a place has no such candidate."""
-    found = [{_row(place.label, loss): loss for loss in place.losses} for place in panel.places]
-    if len({row for column in found for row in column}) > _MOST_ROWS:
-        found = [{(name, ()): loss for name, loss in _least(place).items()} for place in panel.places]
-    order = list(
-        dict.fromkeys(name for names in (panel.names, *(_least(place) for place in panel.places)) for name in names)
+    """The rows of a panel, and by column the loss of each; None where a place has no such candidate.
+
+    Where rows get too many, what is chosen elsewhere has none, and then nothing that is chosen beside; where a
+    candidate loses least is shown.
+    """
+    for depth in ("all", "own", "none"):
+        found = [_by_row(place, depth) for place in panel.places]
+        rows = list(dict.fromkeys(row for column in found for row in column))
+        if len(rows) <= _MOST_ROWS:
+            break
+    candidates = list(
+        dict.fromkeys([*panel.names, *(loss.candidate for place in panel.places for loss in place.losses)])
     )
-    beside = list(dict.fromkeys(row[1] for column in found for row in column))
-    rows = sorted(
-        {row for column in found for row in column}, key=lambda row: (order.index(row[0]), beside.index(row[1]))
-    )
+    beside = list(dict.fromkeys(row[1] for row in rows))
+    rows.sort(key=lambda row: (candidates.index(row[0]), beside.index(row[1])))
     return rows, [[column.get(row) for row in rows] for column in found]
 
 
-def _least(place: PlaceLosses) -> dict[str, Loss]:
-    """By candidate, where it loses least."""
-    found: dict[str, Loss] = {}
-    for loss in sorted(place.losses, key=lambda loss: loss.nsr, reverse=True):
-        found[loss.candidate] = loss
+def _by_row(place: PlaceLosses, depth: str) -> dict[_Row, Loss]:
+    """The losses of a place by row, which names what is chosen beside without the name of the place or its group."""
+    found: dict[_Row, Loss] = {}
+    group = place.label.partition("-")[0]
+    for loss in place.losses:
+        beside = [
+            (label.removeprefix(f"{place.label}-").removeprefix(f"{group}-"), value)
+            for label, value in loss.beside
+            if depth == "all" or (depth == "own" and label.startswith(f"{group}-"))
+        ]
+        row = (loss.candidate, tuple(beside))
+        if row not in found or loss.nsr < found[row].nsr:
+            found[row] = loss
     return found
-
-
-def _row(label: str, loss: Loss) -> _Row:
-    """The row of a loss: what is chosen beside, without the name of the place or the group that it is of."""
-    group = label.partition("-")[0]
-    beside = tuple((each.removeprefix(f"{label}-").removeprefix(f"{group}-"), value) for each, value in loss.beside)
-    return loss.candidate, beside
 
 
 def _row_text(row: _Row, names: dict[str, str]) -> str:

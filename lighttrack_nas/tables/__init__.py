@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lighttrack_nas.benchmarks.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.table import BenchmarkTable
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.names import checked_name
 
 ROWS, PLACES = ".zip", ".json"
@@ -41,22 +42,23 @@ def load_table(source: str | Path) -> BenchmarkTable:
         return BenchmarkTable.load(path)
 
 
-def load_places(source: str | Path) -> PlaceScores:
+def load_places(source: str | Path, space: Space | None = None) -> PlaceScores:
     """Read a table of places.
 
     Args:
         source: The name of one that ships, such as "lighttrack-places"; a file that ends in .json; or the folder of a
             supernet's training, which holds one.
+        space: The space that it must be of; None takes the table's own.
 
     Raises:
-        InputError: No such table, or a file that is none; see `PlaceScores.load`.
+        InputError: No such table, a file that is none, or a table of another space; see `PlaceScores.load`.
     """
     if str(source) not in places_names() and (str(source).endswith(PLACES) or Path(source).is_dir()):
-        return PlaceScores.load(source)
+        return PlaceScores.load(source, space)
     otherwise = "or give a file that ends in .json, or the folder of a supernet's training"
     name = checked_name(str(source), places_names(), "table of places", otherwise)
     with _shipped(name + PLACES) as path:
-        return PlaceScores.load(path)
+        return PlaceScores.load(path, space)
 
 
 def find_table(source: str | Path) -> BenchmarkTable | PlaceScores:
