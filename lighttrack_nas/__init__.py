@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.benchmarks.table import BenchmarkTable, TableEvaluator
     from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
+    from lighttrack_nas.candidate_losses import place_losses
     from lighttrack_nas.comparing import compare
     from lighttrack_nas.comparison_config import ComparisonConfig, load_comparison
     from lighttrack_nas.comparisons import Comparison
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
         load_tracker,
         save_model,
     )
-    from lighttrack_nas.place_losses import place_losses
     from lighttrack_nas.problems import TabularProblem
     from lighttrack_nas.results import Result
     from lighttrack_nas.samples import random_networks
@@ -181,7 +181,7 @@ _HOMES = {
     "one_shot_strategy": "strategies.one_shot.registry",
     "operation": "search_spaces.operation_registry",
     "pair_settings": "trackers.pairs.settings",
-    "place_losses": "place_losses",
+    "place_losses": "candidate_losses",
     "preset_names": "search_spaces.loading",
     "pretrain_backbone": "training",
     "random_networks": "samples",

@@ -110,6 +110,19 @@ class TabularProblem:
     def reseed(self, seed: int) -> None:
         """Do nothing: a table answers the same whatever the seed."""
 
+    @property
+    def rows(self) -> BenchmarkTable:
+        """The tabular benchmark.
+
+        Raises:
+            InputError: It is a table of places, which has no rows.
+        """
+        if isinstance(self.table, BenchmarkTable):
+            return self.table
+        raise InputError(
+            f"the table of places of '{self.table.space.name}' has no rows: ask it for front() and evaluate()"
+        )
+
     @cached_property
     def feasible(self) -> np.ndarray:
         """``(rows,)`` bool: which rows of the table keep the constraints.
@@ -117,7 +130,7 @@ class TabularProblem:
         Raises:
             InputError: A table of places has no rows.
         """
-        table = self._rows
+        table = self.rows
         return np.array(
             [
                 total_violation(self.constraints, {name: table.columns[name][row] for name in table.measurements}) <= 0
@@ -132,7 +145,7 @@ class TabularProblem:
         Raises:
             InputError: A table of places has no rows.
         """
-        return np.stack([o.sign * self._rows.columns[o.name] for o in self.objectives], axis=1)
+        return np.stack([o.sign * self.rows.columns[o.name] for o in self.objectives], axis=1)
 
     @cached_property
     def front_rows(self) -> np.ndarray:
@@ -171,15 +184,7 @@ class TabularProblem:
     def _front(self) -> tuple[tuple[Architecture, ...], np.ndarray]:
         if isinstance(self.evaluator, PlacesEvaluator):
             return place_front(self.evaluator, self.objectives, self.constraints)
-        return tuple(self._rows.architectures[row] for row in self.front_rows), self.values[self.front_rows]
-
-    @property
-    def _rows(self) -> BenchmarkTable:
-        if isinstance(self.table, BenchmarkTable):
-            return self.table
-        raise InputError(
-            f"the table of places of '{self.table.space.name}' has no rows: ask it for front() and evaluate()"
-        )
+        return tuple(self.rows.architectures[row] for row in self.front_rows), self.values[self.front_rows]
 
     def _values(self, params: Mapping[str, Any]) -> dict[str, float]:
         architecture = self.table.space.architecture(dict(params))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lighttrack_nas.candidate_losses import Loss, PlaceLosses, nsr_text, place_losses, whole_losses
 from lighttrack_nas.cli.printing import print_table
 from lighttrack_nas.place_costs import PlaceCosts, place_costs, span_text, whole_costs
-from lighttrack_nas.place_losses import Loss, PlaceLosses, nsr_text, place_losses, whole_losses
 from lighttrack_nas.places import input_sizes
 
 if TYPE_CHECKING:

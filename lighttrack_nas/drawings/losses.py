@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from lighttrack_nas.candidate_losses import Loss, PlaceLosses, place_losses, whole_losses
 from lighttrack_nas.drawings.figures import figure_of
 from lighttrack_nas.drawings.loss_cells import CELL, WIDTH, cell_of, frame_of, scale_of, small_number
 from lighttrack_nas.drawings.shapes import FAINT_COLOUR, Drawing, Line, Shape, Text, text_width
 from lighttrack_nas.drawings.sheets import bounds, sheet
-from lighttrack_nas.place_losses import Loss, PlaceLosses, place_losses, whole_losses
 from lighttrack_nas.places import BRANCH_NAMES, backbone_places, names_at, towers
 from lighttrack_nas.search_spaces.labels import OUTPUT
 from lighttrack_nas.search_spaces.space import Space
@@ -81,7 +81,9 @@ def losses_drawing(scores: PlaceScores) -> Drawing:
     ]
     across, below = bounds(shapes)[:2]
     shapes += _legend(across, below - 0.3, scale)
-    return sheet(space.name, subtitles, shapes, set(), _notes(losses), fixed=False, output=False)
+    return sheet(
+        space.name, subtitles, shapes, set(), _notes(losses, [backbone, *heads, *others]), fixed=False, output=False
+    )
 
 
 def _panels(space: Space, losses: dict[str, PlaceLosses]) -> tuple[_Panel, list[_Panel], list[_Panel]]:
@@ -217,8 +219,11 @@ def _legend(x: float, y: float, scale: float) -> list[Shape]:
     return shapes
 
 
-def _notes(losses: dict[str, PlaceLosses]) -> list[str]:
+def _notes(losses: dict[str, PlaceLosses], panels: Sequence[_Panel]) -> list[str]:
     notes = ["0 is the teacher, 1 no better than the mean; spread: from the best candidate of a place to its worst."]
     if OUTPUT in losses:
         notes.append("As output: what the features lose that leave behind the block.")
+    rows = [{row for place in panel.places for row in _by_row(place, "all")} for panel in panels]
+    if any(len(each) > _MOST_ROWS for each in rows):
+        notes.append("A cell shows the least over what is chosen elsewhere.")
     return notes
