@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
@@ -12,10 +12,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 
 from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
 from lighttrack_nas.benchmarks.table import BenchmarkTable, TableEvaluator
-from lighttrack_nas.cost_analysis import load_cost_table
-from lighttrack_nas.place_fronts import place_front, worst_values
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.strategies.search.fronts import non_dominated
 from lighttrack_nas.strategies.search.objectives import (
@@ -28,6 +25,9 @@ from lighttrack_nas.strategies.search.objectives import (
 from lighttrack_nas.tables import find_table
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.names import checked_name
+
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
 
 
 class TabularProblem:
@@ -175,14 +175,18 @@ class TabularProblem:
 
         That of the rows that keep them; of a table of places, that of all networks, or the limit on it.
         """
-        if isinstance(self.evaluator, PlacesEvaluator):
+        if not isinstance(self.evaluator, TableEvaluator):
+            from lighttrack_nas.place_fronts import worst_values
+
             return worst_values(self.evaluator, self.objectives, self.constraints)
         values = self.values[self.feasible]
         return {o.name: o.sign * float(values[:, i].max()) for i, o in enumerate(self.objectives) if len(values)}
 
     @cached_property
     def _front(self) -> tuple[tuple[Architecture, ...], np.ndarray]:
-        if isinstance(self.evaluator, PlacesEvaluator):
+        if not isinstance(self.evaluator, TableEvaluator):
+            from lighttrack_nas.place_fronts import place_front
+
             return place_front(self.evaluator, self.objectives, self.constraints)
         return tuple(self.rows.architectures[row] for row in self.front_rows), self.values[self.front_rows]
 
@@ -201,5 +205,9 @@ def table_evaluator(table: BenchmarkTable | PlaceScores) -> TableEvaluator | Pla
         InputError: It is no table.
     """
     if isinstance(table, PlaceScores):
+        # Costs are counted on networks: only what asks for them waits for torch.
+        from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
+        from lighttrack_nas.cost_analysis import load_cost_table
+
         return PlacesEvaluator(table, load_cost_table(table.space))
     return TableEvaluator(table)

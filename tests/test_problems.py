@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +97,14 @@ def test_worst_values_are_those_of_feasible_rows(table: BenchmarkTable) -> None:
     assert found == {"ao": table.columns["ao"][kept].min(), "macs": table.columns["macs"][kept].max()}
     nothing = TabularProblem(table, constraints="macs <= 1M")
     assert (nothing.worst, nothing.front()) == ({}, [])
+
+
+def test_a_table_of_rows_needs_no_torch() -> None:
+    code = (
+        "import sys\nsys.modules['torch'] = None\nimport lighttrack_nas as ltn\n"
+        "assert ltn.TabularProblem('lighttrack-table', ['minimize macs']).front()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_mistakes(table: BenchmarkTable) -> None:
