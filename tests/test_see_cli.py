@@ -62,7 +62,31 @@ def test_describe_shows_the_losses_of_places(
     assert (tmp_path / "a-losses.svg").stat().st_size > 0
 
 
-def test_losses_that_do_not_fit(run: Run, tmp_path: Path, random_places: Callable[..., PlaceScores]) -> None:
+def test_describe_shows_what_an_architecture_loses(
+    run: Run, tmp_path: Path, random_places: Callable[..., PlaceScores]
+) -> None:
+    space = ltn.load_space("lighttrack-tiny")
+    random_places(space).save(tmp_path)
+    scores = ltn.load_places(tmp_path)
+    (tmp_path / "a.json").write_text(run("random", "lighttrack-tiny", "--number", 1, "--json").out)
+    architecture = ltn.find_architecture(str(tmp_path / "a.json"))
+    call = ("describe", "--architecture", "a.json", "--losses", "places.json")
+    found = json.loads(run(*call, "--json").out)["losses"]
+    assert found["nsr"] == scores.score(architecture)
+    assert sum(place["nsr"] for place in found["places"]) == pytest.approx(found["nsr"])
+    assert not {place["place"] for place in found["places"]} & space.dead_labels(architecture)
+    shown = run(*call).out.splitlines()
+    best = {place.label: place.best for place in ltn.place_losses(scores)}["stage1-block0"]
+    row = next(line for line in reversed(shown) if line.startswith("stage1-block0"))
+    (place,) = [place for place in found["places"] if place["place"] == "stage1-block0"]
+    lost = (place["candidate"], f"{place['nsr']:.4f}", best.name, f"{best.nsr:.4f}")
+    assert row.split() == ["stage1-block0", "backbone", *lost]
+    assert shown[-2].split()[:3] == ["the", "network", f"{found['nsr']:.4f}"]
+
+
+def test_losses_that_do_not_fit(
+    run: Run, tmp_path: Path, mobile_code: str, random_places: Callable[..., PlaceScores]
+) -> None:
     random_places(ltn.load_space("lighttrack-tiny")).save(tmp_path)
     for call, complaint in (
         (
@@ -70,7 +94,7 @@ def test_losses_that_do_not_fit(run: Run, tmp_path: Path, random_places: Callabl
             "is of space 'lighttrack-tiny' (9602ba161b1e), not of 'lighttrack'",
         ),
         (("--losses", "nothing"), "unknown table of places 'nothing'"),
-        (("--losses", "places.json", "--architecture", "lighttrack-tiny"), "--losses: tells of a space's places"),
+        (("--losses", "places.json", "--architecture", mobile_code), "is of space 'lighttrack-tiny'"),
     ):
         shown = run("describe", *call)
         assert shown.code == 1

@@ -28,14 +28,14 @@ def describe(
         str | None,
         typer.Option(
             metavar="PLACES",
-            help="Add what candidates lose against a teacher: of every place, best to worst. A table of places: a "
+            help="Add what is lost against a teacher: of every place, best to worst candidate. A table of places: a "
             "file, the folder of a supernet's training, or the name of one that ships.",
         ),
     ] = None,
     svg: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Draw it into this file, .svg or .png; with --losses, these beside it: NAME-losses."
+            metavar="FILE", help="Draw it into this file, .svg or .png; a space's --losses beside it: NAME-losses."
         ),
     ] = None,
     json: Json = False,

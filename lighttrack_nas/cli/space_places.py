@@ -1,4 +1,4 @@
-"""What `describe` says of a space's places: what candidates cost there, and what they lose."""
+"""What `describe` says of places: what the candidates of a space, or those of a network, cost and lose there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from lighttrack_nas.places import input_sizes
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.cost_table import CostTable
     from lighttrack_nas.benchmarks.place_scores import PlaceScores
+    from lighttrack_nas.search_spaces.architecture import Architecture
+
+
+_MEANING = "NSR: noise-to-signal ratio; 0 is the teacher, 1 no better than the mean"
 
 
 class _Row(NamedTuple):
@@ -52,7 +56,7 @@ def print_places(table: CostTable | None, scores: PlaceScores | None) -> None:
         sizes = dict.fromkeys(searched[0] for _, searched in input_sizes(table.space))
         print(f"MACs of a tracked frame at search {' or '.join(map(str, sizes))} pixels, cheapest to dearest candidate")
     if scores is not None:
-        print("NSR (noise-to-signal ratio) against the teacher, best to worst candidate: 0 is the teacher, 1 the mean")
+        print(_MEANING)
 
 
 def costs_record(table: CostTable) -> dict[str, Any]:
@@ -85,6 +89,45 @@ def losses_record(scores: PlaceScores) -> dict[str, Any]:
             for place in place_losses(scores)
         ],
     }
+
+
+def print_network_losses(architecture: Architecture, scores: PlaceScores) -> None:
+    """Print what a network loses at each of its places, beside the best candidate there; then the sum.
+
+    Args:
+        architecture: Of the table's space.
+        scores: The table of places.
+    """
+    known = {place.label: place for place in place_losses(scores)}
+    rows = [
+        (place, known[place].part, chosen, nsr_text(nsr), known[place].best.name, nsr_text(known[place].best.nsr))
+        for place, chosen, nsr in _network_losses(architecture, scores)
+    ]
+    rows.append(("the network", "", "", nsr_text(scores.score(architecture)), "", nsr_text(whole_losses(scores)[0])))
+    print_table(("place", "part", "chosen", "NSR", "best", "its NSR"), rows, right=(3, 5))
+    print(_MEANING)
+
+
+def network_losses_record(architecture: Architecture, scores: PlaceScores) -> dict[str, Any]:
+    """What a network loses at each of its places, JSON-able."""
+    return {
+        "table": scores.digest,
+        "nsr": scores.score(architecture),
+        "places": [
+            {"place": place, "candidate": chosen, "nsr": nsr}
+            for place, chosen, nsr in _network_losses(architecture, scores)
+        ],
+    }
+
+
+def _network_losses(architecture: Architecture, scores: PlaceScores) -> list[tuple[str, str, float]]:
+    """Place, candidate and loss, of the places that the network has."""
+    chosen, dead = scores.space.chosen(architecture), scores.space.dead_labels(architecture)
+    return [
+        (place.label, chosen[place.label], float(nsr))
+        for place, nsr in zip(scores.places, scores.by_place(architecture), strict=True)
+        if place.label not in dead
+    ]
 
 
 def _loss_record(loss: Loss) -> dict[str, Any]:

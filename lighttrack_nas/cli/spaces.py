@@ -27,7 +27,6 @@ from lighttrack_nas.search_spaces.labels import (
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.cost_table import CostTable
@@ -48,11 +47,9 @@ def describe(
 
         checked_figure_path(drawing)  # before the work
     if architecture is not None:
-        if losses is not None:
-            raise InputError("--losses: tells of a space's places, not of an --architecture; leave one of both out")
         from lighttrack_nas.cli.architectures import describe_architecture
 
-        describe_architecture(architecture, name, costs, drawing, as_json)
+        describe_architecture(architecture, name, costs, losses, drawing, as_json)
         return
     scores = None
     if losses is not None:
