@@ -59,7 +59,7 @@ def exact_front(space: Space, criteria: Sequence[Criterion], tolerance: float = 
     With a tolerance of 0 no network of the space is missing: whatever keeps the limits is equalled or beaten by a point
     of the front. With a tolerance every such network has a point that keeps the limits and is, in each objective, worse
     by less than this part of the range between the objective's least and greatest sum over the space; objectives that
-    have a limit are exact all the same. Three objectives or more want one in large spaces.
+    have a limit are exact all the same. Three objectives or more want one in large spaces: the front has fewer points.
 
     Args:
         space: The space.
@@ -82,9 +82,11 @@ def exact_front(space: Space, criteria: Sequence[Criterion], tolerance: float = 
     columns = [_counted(criterion.factors, part) for criterion, part in zip(ordered, parts, strict=True)]
     tables = _tables(space, columns)
     largest = [_limit(criterion.largest, part) for criterion, part in zip(ordered, parts, strict=True)]
-    front = _Elimination(tables, np.array(largest), objectives, tolerance).front()
+    elimination = _Elimination(tables, np.array(largest), objectives, tolerance)
+    front = elimination.front()
     vectors = front.vectors[:, :objectives]
-    kept = non_dominated_rows(vectors)  # within a tolerance, or of networks that differ in a limited sum
+    thinned = non_dominated_rows(vectors // elimination.last_cells[:objectives])
+    kept = thinned[non_dominated_rows(vectors[thinned])]
     order = kept[np.lexsort(vectors[kept].T[::-1])]
     chosen = front.choices(order)
     return ExactFront(_architectures(space, chosen, len(order)), vectors[order] / np.array(parts[:objectives]))
@@ -98,6 +100,10 @@ class _Elimination:
         largest: ``(columns,)`` Limits.
         objectives: How many of the columns, from the first, are objectives.
         tolerance: See `exact_front`.
+
+    Attributes:
+        last_cells: ``(columns,)`` Within which values of whole networks may count as equal: half of the tolerance. The
+            other half is shared by the steps before.
     """
 
     def __init__(
@@ -117,11 +123,12 @@ class _Elimination:
             least_elsewhere(self._tree, [Factor(each.labels, -each.values) for each in factors])
             for factors in by_column
         ]
-        cells = np.ones(self._count, np.int64)
-        steps = _steps(self._tree)
+        cells, self.last_cells = np.ones(self._count, np.int64), np.ones(self._count, np.int64)
         for column in range(objectives):
-            if tolerance and steps and largest[column] == _UNLIMITED:
-                cells[column] = max(1, math.floor(tolerance * _range(by_column[column]) / steps))
+            if tolerance and largest[column] == _UNLIMITED:
+                half = tolerance * _range(by_column[column]) / 2
+                cells[column] = max(1, math.floor(half / max(1, _steps(self._tree))))
+                self.last_cells[column] = max(1, math.floor(half))
         self._sieve = Sieve(largest, objectives, cells)
 
     def front(self) -> SumSet:

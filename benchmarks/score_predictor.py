@@ -53,7 +53,7 @@ class ScorePredictor:
         weights: By group of places: what is lost for each unit of their noise-to-signal ratios, 0 or more.
         intercept: What a network would reach that loses nothing anywhere.
         strength: Of the ridge; cross-validation chose it.
-        tau: Kendall's tau of measurements and predictions, each network predicted by the others, with the 95 % bootstrap
+        tau: Kendall's tau of measurements and predictions, each network predicted by others, with the 95 % bootstrap
             interval over networks.
         macs_tau: Kendall's tau of measurements and MACs alone; NaN where all cost alike.
         networks: How many were measured.
@@ -191,7 +191,8 @@ def fit_predictor(
         raise InputError(f"a predictor needs {LEAST_NETWORKS} measured networks or more, got {count}")
     if values.shape != (count,) or costs.shape != (count,) or not np.isfinite([values, costs]).all():
         raise InputError(
-            f"{count} architectures: as many finite measurements and MACs expected, got {values.shape} and {costs.shape}"
+            f"{count} architectures: as many finite measurements and MACs expected, got shapes {values.shape} and "
+            f"{costs.shape}"
         )
     if np.ptp(values) == 0:
         raise InputError(f"all {count} networks have the same {measurement}, {values[0]:.4g}: nothing can be learnt")

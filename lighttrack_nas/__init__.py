@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency_build import build_latency_table
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores
     from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
+    from lighttrack_nas.benchmarks.score_predictor import ScorePredictor, fit_predictor
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.benchmarks.table import BenchmarkTable, TableEvaluator
     from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         load_tracker,
         save_model,
     )
+    from lighttrack_nas.predicted_fronts import predicted_front
     from lighttrack_nas.problems import TabularProblem
     from lighttrack_nas.results import Result
     from lighttrack_nas.samples import random_networks
@@ -127,11 +130,13 @@ _HOMES = {
     "Neighbour": "search_spaces.neighbours",
     "OptunaAlgorithm": "strategies.search.optuna_algorithm",
     "PairSettings": "trackers.pairs.settings",
+    "PlaceScores": "benchmarks.place_scores",
     "PlacesEvaluator": "benchmarks.places_evaluator",
     "RandomSearch": "strategies.search.random_search",
     "RegularizedEvolution": "strategies.search.regularized_evolution",
     "Result": "results",
     "SceneSettings": "trackers.generator.settings",
+    "ScorePredictor": "benchmarks.score_predictor",
     "Screened": "strategies.search.screened",
     "SequencePairs": "trackers.pairs.sequences",
     "SiameseTracker": "trackers.tracker",
@@ -161,6 +166,7 @@ _HOMES = {
     "export_weights": "models",
     "find_architecture": "architectures",
     "fit_architecture": "search_spaces.fitting",
+    "fit_predictor": "benchmarks.score_predictor",
     "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",
@@ -182,6 +188,7 @@ _HOMES = {
     "operation": "search_spaces.operation_registry",
     "pair_settings": "trackers.pairs.settings",
     "place_losses": "candidate_losses",
+    "predicted_front": "predicted_fronts",
     "preset_names": "search_spaces.loading",
     "pretrain_backbone": "training",
     "random_networks": "samples",
@@ -234,11 +241,13 @@ __all__ = [
     "NniSpace",
     "OptunaAlgorithm",
     "PairSettings",
+    "PlaceScores",
     "PlacesEvaluator",
     "RandomSearch",
     "RegularizedEvolution",
     "Result",
     "SceneSettings",
+    "ScorePredictor",
     "Screened",
     "SequencePairs",
     "SiameseTracker",
@@ -267,6 +276,7 @@ __all__ = [
     "export_weights",
     "find_architecture",
     "fit_architecture",
+    "fit_predictor",
     "generated_sequences",
     "import_weights",
     "keep_freed_memory",
@@ -288,6 +298,7 @@ __all__ = [
     "operation",
     "pair_settings",
     "place_losses",
+    "predicted_front",
     "preset_names",
     "pretrain_backbone",
     "random_networks",

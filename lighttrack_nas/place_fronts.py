@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.elimination import Factor, minimum
-from lighttrack_nas.benchmarks.exact_fronts import Criterion, exact_front
+from lighttrack_nas.benchmarks.elimination import minimum
+from lighttrack_nas.benchmarks.exact_fronts import exact_front
 from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
+from lighttrack_nas.place_criteria import criteria, times
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.strategies.search.fronts import non_dominated
 from lighttrack_nas.strategies.search.objectives import Constraint, Objective
@@ -41,9 +41,10 @@ def place_front(
     Raises:
         InputError: A measurement that the evaluator has not.
     """
-    found = exact_front(evaluator.space, _criteria(evaluator, objectives, constraints)).architectures
-    architectures = [each.path() for each in found]
     names = [objective.name for objective in objectives]
+    sums = {name: evaluator.factors(name) for name in [*names, *(limit.name for limit in constraints)]}
+    found = exact_front(evaluator.space, criteria(sums, objectives, constraints))
+    architectures = [each.path() for each in found.architectures]
     measured = [evaluator.measure(each, names) for each in architectures]
     values = np.array([[o.sign * each[o.name] for o in objectives] for each in measured], float)
     values = values.reshape(-1, len(objectives))
@@ -68,7 +69,7 @@ def worst_values(
     found = {}
     for objective in objectives:
         name, sign = objective.name, int(objective.sign)
-        numbers = minimum([Factor(each.labels, -sign * each.values) for each in evaluator.factors(name)])
+        numbers = minimum(times(-sign, evaluator.factors(name)))
         worst = evaluator.space.architecture(
             {label: values[numbers.get(label, 0)] for label, values in evaluator.space.labels.items()}
         )
@@ -76,21 +77,3 @@ def worst_values(
         limits = [bound.limit for bound in constraints if (bound.name, bound.sense) == (name, sense)]
         found[name] = sign * min(sign * value for value in (evaluator.measure(worst, [name])[name], *limits))
     return found
-
-
-def _criteria(
-    evaluator: PlacesEvaluator, objectives: Sequence[Objective], constraints: Sequence[Constraint]
-) -> list[Criterion]:
-    """Sums that shall be small or have a limit: one for each measurement and direction, the objectives first."""
-    wanted = [(objective.name, int(objective.sign)) for objective in objectives]
-    limits = dict.fromkeys(wanted, math.inf)
-    for constraint in constraints:
-        sign = 1 if constraint.sense == "<=" else -1
-        limit = limits.get((constraint.name, sign), math.inf)
-        limits[constraint.name, sign] = min(limit, sign * constraint.limit)
-    return [
-        Criterion(
-            [Factor(each.labels, sign * each.values) for each in evaluator.factors(name)], limit, (name, sign) in wanted
-        )
-        for (name, sign), limit in limits.items()
-    ]
