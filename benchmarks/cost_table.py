@@ -226,9 +226,19 @@ class CostTable:
         Raises:
             InputError: Another name.
         """
-        column = COLUMNS.index(checked_name(name, COLUMNS, "cost"))
-        factors = self._factors(column)
+        factors = self.factors(name)
         return Extremes(self._least(factors), self._least([Factor(each.labels, -each.values) for each in factors]))
+
+    def factors(self, name: str) -> list[Factor]:
+        """A table a place, whose sum is an architecture's cost.
+
+        Args:
+            name: "macs", "params" or "macs_template".
+
+        Raises:
+            InputError: Another name.
+        """
+        return self._factors(COLUMNS.index(checked_name(name, COLUMNS, "cost")))
 
     def _least(self, factors: Sequence[Factor]) -> Architecture:
         numbers = minimum(factors)

@@ -129,6 +129,12 @@ class LatencyTable:
         # A sum in another order may differ in its last bits, and one network would have two latencies.
         return round(float(self._sums.of(architecture.values)) + self.correction.rest_ms, 9)
 
+    @property
+    def factors(self) -> list[Factor]:
+        """A table a place, milliseconds, whose sum is a network's latency."""
+        rest = Factor((), np.array(self.correction.rest_ms))
+        return [rest, *(self._factor(place) for place in self._pieces.places)]
+
     def checked(self, check: Check) -> LatencyTable:
         """The same table with a check of it."""
         return LatencyTable(self._pieces, self.fingerprint, self._times, self.correction, check, self._made)

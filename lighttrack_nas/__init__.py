@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency_build import build_latency_table
     from lighttrack_nas.benchmarks.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores
+    from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
+    from lighttrack_nas.benchmarks.score_predictor import ScorePredictor, fit_predictor
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.benchmarks.table import BenchmarkTable, TableEvaluator
     from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
+    from lighttrack_nas.candidate_losses import place_losses
     from lighttrack_nas.comparing import compare
     from lighttrack_nas.comparison_config import ComparisonConfig, load_comparison
     from lighttrack_nas.comparisons import Comparison
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.config_files import load_config
     from lighttrack_nas.cost_analysis import SpaceCosts, load_cost_table, load_costing, space_costs
     from lighttrack_nas.drawings.architectures import draw_architecture
+    from lighttrack_nas.drawings.losses import draw_losses
     from lighttrack_nas.drawings.spaces import draw_space
     from lighttrack_nas.exporting import Export, export_model
     from lighttrack_nas.fronts import Front
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
         load_tracker,
         save_model,
     )
+    from lighttrack_nas.predicted_fronts import predicted_front
     from lighttrack_nas.problems import TabularProblem
     from lighttrack_nas.results import Result
     from lighttrack_nas.samples import random_networks
@@ -70,7 +76,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.search.tpe import TPE
     from lighttrack_nas.supernets import load_supernet, save_supernet
     from lighttrack_nas.table_building import build_table
-    from lighttrack_nas.tables import load_table, table_names
+    from lighttrack_nas.tables import load_places, load_table, table_names
     from lighttrack_nas.trackers.errors import InputError
     from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
     from lighttrack_nas.trackers.generator.sets import generated_sequences
@@ -124,10 +130,13 @@ _HOMES = {
     "Neighbour": "search_spaces.neighbours",
     "OptunaAlgorithm": "strategies.search.optuna_algorithm",
     "PairSettings": "trackers.pairs.settings",
+    "PlaceScores": "benchmarks.place_scores",
+    "PlacesEvaluator": "benchmarks.places_evaluator",
     "RandomSearch": "strategies.search.random_search",
     "RegularizedEvolution": "strategies.search.regularized_evolution",
     "Result": "results",
     "SceneSettings": "trackers.generator.settings",
+    "ScorePredictor": "benchmarks.score_predictor",
     "Screened": "strategies.search.screened",
     "SequencePairs": "trackers.pairs.sequences",
     "SiameseTracker": "trackers.tracker",
@@ -150,12 +159,14 @@ _HOMES = {
     "compare": "comparing",
     "differences": "side_by_side",
     "draw_architecture": "drawings.architectures",
+    "draw_losses": "drawings.losses",
     "draw_space": "drawings.spaces",
     "evaluate": "benchmarks.evaluation",
     "export_model": "exporting",
     "export_weights": "models",
     "find_architecture": "architectures",
     "fit_architecture": "search_spaces.fitting",
+    "fit_predictor": "benchmarks.score_predictor",
     "generated_sequences": "trackers.generator.sets",
     "import_weights": "models",
     "keep_freed_memory": "memory",
@@ -164,6 +175,7 @@ _HOMES = {
     "load_cost_table": "cost_analysis",
     "load_costing": "cost_analysis",
     "load_model": "models",
+    "load_places": "tables",
     "load_space": "search_spaces.loading",
     "load_supernet": "supernets",
     "load_table": "tables",
@@ -175,6 +187,8 @@ _HOMES = {
     "one_shot_strategy": "strategies.one_shot.registry",
     "operation": "search_spaces.operation_registry",
     "pair_settings": "trackers.pairs.settings",
+    "place_losses": "candidate_losses",
+    "predicted_front": "predicted_fronts",
     "preset_names": "search_spaces.loading",
     "pretrain_backbone": "training",
     "random_networks": "samples",
@@ -227,10 +241,13 @@ __all__ = [
     "NniSpace",
     "OptunaAlgorithm",
     "PairSettings",
+    "PlaceScores",
+    "PlacesEvaluator",
     "RandomSearch",
     "RegularizedEvolution",
     "Result",
     "SceneSettings",
+    "ScorePredictor",
     "Screened",
     "SequencePairs",
     "SiameseTracker",
@@ -252,12 +269,14 @@ __all__ = [
     "compare",
     "differences",
     "draw_architecture",
+    "draw_losses",
     "draw_space",
     "evaluate",
     "export_model",
     "export_weights",
     "find_architecture",
     "fit_architecture",
+    "fit_predictor",
     "generated_sequences",
     "import_weights",
     "keep_freed_memory",
@@ -266,6 +285,7 @@ __all__ = [
     "load_cost_table",
     "load_costing",
     "load_model",
+    "load_places",
     "load_space",
     "load_supernet",
     "load_table",
@@ -277,6 +297,8 @@ __all__ = [
     "one_shot_strategy",
     "operation",
     "pair_settings",
+    "place_losses",
+    "predicted_front",
     "preset_names",
     "pretrain_backbone",
     "random_networks",

@@ -129,12 +129,14 @@ def run_search(config: Config, say: Say) -> Result:
         InputError: The supernet is not trained yet, or see there.
     """
     from lighttrack_nas.benchmarks.latency import LatencySettings
+    from lighttrack_nas.predicting import enqueued_predictions
     from lighttrack_nas.searching import search, with_judge
 
     prepare_torch(config)
     space, part = load_space(config.space), config.search
     likely = _likely(config, space)
     latency = search_latency(config, space, say) if part.wants_latency else None
+    likely += enqueued_predictions(config, space, None if isinstance(latency, LatencySettings) else latency, say)
     evaluator = supernet_evaluator(config, say, latency)
     if part.workers > 1 and isinstance(latency, LatencySettings):
         say("workers disturb each other's timings: take latencies from a table, search.latency.source=table")

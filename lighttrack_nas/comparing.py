@@ -12,6 +12,8 @@ import numpy as np
 import optuna
 import pandas as pd
 
+from lighttrack_nas.benchmarks.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
 from lighttrack_nas.benchmarks.results import to_json, write_run_record
 from lighttrack_nas.benchmarks.table import TableEvaluator
 from lighttrack_nas.comparison_config import ComparisonConfig
@@ -21,7 +23,7 @@ from lighttrack_nas.config import Config
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.evaluators import Say, prepare_torch, search_latency, supernet_evaluator
-from lighttrack_nas.problems import TabularProblem
+from lighttrack_nas.problems import TabularProblem, table_evaluator
 from lighttrack_nas.processes import in_processes
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.strategies.search.objectives import parse_constraints
@@ -30,7 +32,7 @@ from lighttrack_nas.strategies.search.registry import strategy_record
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.trials import completed_trials
 from lighttrack_nas.surrogate_table import SurrogateEvaluator
-from lighttrack_nas.tables import load_table
+from lighttrack_nas.tables import find_table
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import make_folder, write_atomically
 from lighttrack_nas.trackers.parsing import read_text
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
 
 Advance = Callable[[int, str], None]
-OnTable = TableEvaluator | SurrogateEvaluator
+OnTable = TableEvaluator | SurrogateEvaluator | PlacesEvaluator
 """What answers at once, and knows what measuring would take."""
 Measuring: TypeAlias = "OnTable | SupernetEvaluator"
 Run = tuple[str, int]
@@ -122,9 +124,9 @@ def save(comparison: Comparison, output: Path) -> None:
 
 def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
     if config.table is not None:
-        table = load_table(config.table)
-        if table.complete:
-            return TableEvaluator(table)
+        table = find_table(config.table)
+        if isinstance(table, PlaceScores) or table.complete:
+            return table_evaluator(table)
         surrogate = SurrogateEvaluator(table)
         say(surrogate.summary())
         return surrogate
@@ -224,12 +226,12 @@ def _read(path: Path, run: Run) -> pd.DataFrame:
 
 
 def _scale(config: ComparisonConfig, trials: pd.DataFrame) -> Scale:
-    """The scale of the true front where there is a complete table, else of what all runs found."""
-    table = load_table(config.table) if config.table is not None else None
-    if table is not None and table.complete:
+    """The scale of the true front where a table knows the whole space, else of what all runs found."""
+    table = find_table(config.table) if config.table is not None else None
+    if isinstance(table, PlaceScores) or (table is not None and table.complete):
         problem = TabularProblem(table, config.goals, config.bounds)
-        values = problem.values[problem.feasible]
-        return Scale.of(config.goals, values, known=True, reference=config.reference)
+        reference = problem.worst | config.reference
+        return Scale.of(config.goals, problem.front_values, known=True, reference=reference)
     signed = np.stack([goal.sign * trials[goal.name].to_numpy(float) for goal in config.goals], axis=1)
     feasible = trials["feasible"].to_numpy(bool)
     return Scale.of(config.goals, signed[feasible], known=False, reference=config.reference)

@@ -22,7 +22,7 @@ class ComparisonConfig(Part):
     """Strategies times seeds on one evaluator with one budget.
 
     Attributes:
-        table: What answers: a table that ships, or a file of `build-table`.
+        table: What answers: a table that ships, a file of `build-table`, or a table of places (.json).
         chain: In place of a table: the configuration of a chain, whose supernet and search settings measure.
         chain_set: Values to set otherwise in it, such as "output=runs/real".
         strategies: The name in tables and figures -> a search strategy, by name or as a mapping with settings.
@@ -32,7 +32,7 @@ class ComparisonConfig(Part):
         constraints: As of a search.
         under: A bound under which the best value of the first objective is shown, such as "macs <= 12M".
         reference: The worst value that counts in the hypervolume, by objective. Those left out are the worst of the
-            table, or of all runs.
+            table (or a limit on them), or of all runs.
         share: The share of the best known front's hypervolume that runs are timed to.
         workers: Processes, each with one torch thread.
         output: Folder for everything.
@@ -95,7 +95,7 @@ def load_comparison(path: str | Path, overrides: Sequence[str] = ()) -> Comparis
     content = read_with_overrides(path, overrides, where, "table, strategies, seeds, trials")
     for name in ("table", "chain"):
         value = content.get(name)
-        if isinstance(value, str) and value.endswith((".zip", ".yaml", ".yml")):
+        if isinstance(value, str) and value.endswith((".zip", ".json", ".yaml", ".yml")):
             content[name] = str(Path(path).parent / value)
     comparison: ComparisonConfig = checked(ComparisonConfig, content, where)
     try:

@@ -40,7 +40,10 @@ def comparison_figure(comparison: Comparison, axis: str = "evaluations") -> Figu
     for axes in (growth, distance):
         axes.set_xlabel(_X[axis])
         axes.grid(alpha=0.3)
-    growth.legend(fontsize=8, loc="lower right")
+    # Where curves end low, the corner above their beginning is free.
+    lowest = min(comparison.curve(name, "hypervolume", axis)["median"].iloc[-1] for name in comparison.strategies)
+    is_low = lowest < sum(growth.get_ylim()) / 2
+    growth.legend(fontsize=8, loc="upper left" if is_low else "lower right")
     final = comparison.final()
     values = [final[final["strategy"] == name]["hypervolume"].to_numpy(float) for name in comparison.strategies]
     boxes = ends.boxplot(values, orientation="horizontal", patch_artist=True, widths=0.6)

@@ -28,7 +28,7 @@ class Scale:
         ideal: ``(objectives,)`` Best known values, signed so that small is good.
         reference: ``(objectives,)`` The worst values that count, signed alike.
         front: ``(points, objectives)`` The best known front, scaled.
-        known: Whether that is the true front, of a space that was measured completely.
+        known: Whether that is the true front, of a space of which a table knows everything.
     """
 
     objectives: tuple[Objective, ...]
@@ -50,7 +50,7 @@ class Scale:
 
         Args:
             objectives: In the order of the columns.
-            values: ``(points, objectives)`` Of the whole table, or of all runs; signed so that small is good.
+            values: ``(points, objectives)`` Of the true front, or of all runs; signed so that small is good.
             known: Whether these are all there are.
             reference: Worst values that count, by objective, in its own sign; the others are the worst of `values`.
         """

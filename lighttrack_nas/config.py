@@ -10,7 +10,7 @@ from pydantic import Field
 
 from lighttrack_nas.config_data import Data, Videos
 from lighttrack_nas.config_parts import Named, Part, Training, checked
-from lighttrack_nas.config_search import RankingPart, SearchPart
+from lighttrack_nas.config_search import PredictorPart, RankingPart, SearchPart
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class Config(Part):
         validation: Sequences on which candidates are scored and hyper-parameters are tuned. Never the test sequences.
         pretraining: The backbone's training on images; None starts the supernet from random weights.
         supernet: The supernet's training.
+        predictor: What predicts whole networks from the table of places.
         search: The evolution.
         retrain: The chosen architecture's training.
         tuning: The tracker's hyper-parameters.
@@ -133,6 +134,7 @@ class Config(Part):
     validation: Videos = Videos(path="generated-val-v1")
     pretraining: Pretraining | None = None
     supernet: SupernetPart = SupernetPart()
+    predictor: PredictorPart = PredictorPart()
     search: SearchPart = SearchPart()
     retrain: RetrainPart = RetrainPart()
     tuning: TuningPart = TuningPart()
@@ -143,7 +145,7 @@ class Config(Part):
         """Where a step of the chain works.
 
         Args:
-            step: pretraining, supernet, search, retrain, tuning, table, ranking, or generated for videos.
+            step: pretraining, supernet, predictor, search, retrain, tuning, table, ranking, or generated for videos.
         """
         return Path(self.output) / step
 

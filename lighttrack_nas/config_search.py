@@ -50,6 +50,9 @@ class SearchPart(Part):
         enqueue: Architectures to try first: official codes or JSON files.
         enqueue_from_distribution: So many architectures to try after these: the most likely of the distribution that a
             differentiable one-shot strategy has learnt beside the supernet, then samples of it.
+        enqueue_predicted: So many architectures to try after these: spread evenly along the exact front that the table
+            of places beside the supernet predicts, and within `constraints` on costs; `train-supernet` with strategy
+            blockwise leaves the table.
         storage: Any Optuna storage's URL, such as postgresql://me@host/name; None: a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
         batch_size: Pairs a batch.
@@ -66,6 +69,7 @@ class SearchPart(Part):
     population: int = Field(default=48, ge=2)
     enqueue: tuple[str, ...] = ()
     enqueue_from_distribution: int = Field(default=0, ge=0)
+    enqueue_predicted: int = Field(default=0, ge=0)
     storage: str | None = None
     calibration_batches: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=1)
@@ -103,6 +107,18 @@ class SearchPart(Part):
         made = named_strategy(self.strategy, where="search.strategy", seed=seed, population_size=self.population)
         require_budget(made, self.trials)
         return made
+
+
+class PredictorPart(Part):
+    """What predicts whole networks from the table of places, and is fitted to some that are measured.
+
+    Attributes:
+        networks: How many are measured with the supernet's weights: half of them uniform over MACs, half over choices.
+        measurement: What is measured and predicted: "overlap" on fixed pairs, which is quick, or "ao" of whole tracks.
+    """
+
+    networks: int = Field(default=30, ge=10, le=1000)
+    measurement: Literal["overlap", "ao"] = "overlap"
 
 
 class RankedStrategy(Part):

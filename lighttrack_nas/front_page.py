@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.front_plots import FRONT_COLOUR, LIMIT_COLOUR, Axis, axis_of, front_label, front_title, spread
+from lighttrack_nas.front_plots import (
+    FRONT_COLOUR,
+    LIMIT_COLOUR,
+    Axis,
+    axis_label,
+    axis_of,
+    front_label,
+    front_title,
+    spread,
+)
 from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.networks import records
 from lighttrack_nas.published import CAUTION, HEADER, published_rows
@@ -95,14 +104,14 @@ def front_page(front: Front, x: str, y: str) -> str:
         template="simple_white",
         height=620,
         margin={"t": 30},
-        xaxis_title=across.label,
-        yaxis_title=up.label,
+        xaxis_title=axis_label(front, x),
+        yaxis_title=axis_label(front, y),
         hoverlabel={"align": "left", "font": {"family": "monospace", "size": 11}, "bgcolor": "white"},
         xaxis={"showgrid": True},
         yaxis={"showgrid": True},
     )
     plot = figure.to_html(full_html=False, include_plotlyjs=True, div_id="front", config={"displaylogo": False})
-    note = "".join(f"<p>{html.escape(text)}</p>" for text in (front.note, front.latency_note) if text)
+    note = "".join(f"<p>{html.escape(text)}</p>" for text in (front.note, front.predicted, front.latency_note) if text)
     header, rows = front_cells(front)
     header = [*header, "architecture"]
     rows = [[*row, ", ".join(architecture_lines(a))] for row, a in zip(rows, front.architectures, strict=True)]
@@ -122,13 +131,15 @@ def front_cells(front: Front) -> tuple[list[str], list[list[str]]]:
     names = [*front.measurements]
     if LATENCY_AGAIN_COLUMN in front.table:
         names.insert(names.index("latency_ms") + 1, LATENCY_AGAIN_COLUMN)
-    header = ["network", *(f"{name} (M)" if axis_of(name).divisor == 1e6 else name for name in names), "paths"]
+    header = ["network", *(f"{name} (M)" if axis_of(name).divisor == 1e6 else name for name in names)]
+    header += [] if front.predicted else ["paths"]
     coded = any(front.table.get("code", ()))
     header += ["code"] if coded else []
     rows = []
     for row in records(front.table):
         cells = [_text(row, name) for name in names]
-        rows.append([row["network"], *cells, str(row["paths"]), *([row["code"]] if coded else [])])
+        cells += [] if front.predicted else [str(row["paths"])]
+        rows.append([row["network"], *cells, *([row["code"]] if coded else [])])
     return header, rows
 
 
@@ -191,7 +202,8 @@ def _hover(front: Front, row: dict[str, Any]) -> str:
     for name in (*front.measurements, *({LATENCY_AGAIN_COLUMN} & row.keys())):
         unit = " M" if axis_of(name).divisor == 1e6 else ""
         lines.append(f"{name} {_text(row, name)}{unit}")
-    lines.append(f"paths measured: {row['paths']}; trials {html.escape(str(row['trials']))}")
+    if not front.predicted:
+        lines.append(f"paths measured: {row['paths']}; trials {html.escape(str(row['trials']))}")
     return "<br>".join([*lines, row["code"]] if row.get("code") else lines)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lighttrack_nas.networks import COSTS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -111,7 +113,7 @@ def front_figure(front: Front, x: str, y: str) -> Figure:
     )
     _draw_limits(axes, front, x, y)
     _name_points(axes, line, x, y, below=front.sign(y) > 0)
-    axes.set(title=front_title(front), xlabel=across.label, ylabel=up.label)
+    axes.set(title=front_title(front), xlabel=axis_label(front, x), ylabel=axis_label(front, y))
     axes.margins(0.1)  # room for a name left of the first point
     axes.grid(color="0.92")
     axes.set_axisbelow(True)
@@ -121,9 +123,18 @@ def front_figure(front: Front, x: str, y: str) -> Figure:
     return figure
 
 
+def axis_label(front: Front, name: str) -> str:
+    """What an axis of a front is called, with the unit; costs are known and no prediction."""
+    label = axis_of(name).label
+    return f"predicted {label}" if front.predicted and name not in (*COSTS, "nsr") else label
+
+
 def front_title(front: Front) -> str:
     """What a plot of a front is called: the space, how many networks, and the constraints."""
     limits = ", ".join(map(str, front.constraints))
+    if front.predicted:
+        count = f"{len(front.table)} of {front.space.size.networks:.2g} networks"
+        return f"Predicted front of {front.space.name}: {count}" + (f", {limits}" if limits else "")
     if not front.table["feasible"].all():
         return f"{front.space.name}: none of {len(front.networks)} networks keeps {limits}"
     count = f"{len(front.table)} of {len(front.networks)} networks"

@@ -74,6 +74,9 @@ class Front:
         note: What a reader must know of this front; "" for nothing.
         latency_problem: Why there are no latencies, where the runs' cannot be compared; else "".
         latency_note: How the front's latencies agree with those measured again; "" where there are none.
+        predicted: What the values come from where nothing was measured (`predicted_fronts.py`); else "". Such a front
+            has no columns `paths` and `trials`, its `networks` are those of the front alone, and its architectures are
+            the very paths that are predicted.
     """
 
     space: Space
@@ -85,10 +88,11 @@ class Front:
     note: str
     latency_problem: str = ""
     latency_note: str = ""
+    predicted: str = ""
 
     @property
     def measurements(self) -> tuple[str, ...]:
-        """Names of what was measured."""
+        """Names of what was measured, or predicted."""
         return tuple(name for name in MEASUREMENTS if name in self.networks)
 
     def sign(self, name: str) -> float:
@@ -226,6 +230,8 @@ class Front:
         Raises:
             InputError: It was not, or cannot.
         """
+        if self.predicted and name not in self.measurements:
+            raise InputError(f"'{name}' is not predicted here; there are {', '.join(self.measurements)}")
         require_measured(name, self.measurements, self.latency_problem)
 
     def axes(self, x: str | None, y: str | None) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 # Read when torch's OpenMP starts: test workers share the cores between them, and threads that spin while they wait for
 # each other are many times slower beside another busy process.
@@ -18,6 +18,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores
+    from lighttrack_nas.search_spaces.space import Space
 
 DATA_VARIABLE = "LIGHTTRACK_NAS_DATA"
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
@@ -70,6 +74,35 @@ def write_sequences() -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def random_places() -> Callable[..., "PlaceScores"]:
+    """Makes a table of places of a space, of random scores: blocks, outputs, and layers by the width of their tower."""
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
+    from lighttrack_nas.places import backbone_places, towers
+    from lighttrack_nas.search_spaces.labels import OUTPUT, expansion_label, width_label
+
+    def make(space: "Space", seed: int = 0) -> "PlaceScores":
+        rng = np.random.default_rng(seed)
+
+        def place(part: str, label: str, *others: str) -> ScoredPlace:
+            needed = space.conditions.get(label, {})
+            labels = tuple(each for each in space.labels if each in {label, *others, *needed})
+            own = [len(space.labels[each]) if each in (label, *others) else 1 for each in labels]
+            scores = rng.exponential(0.03, own) + np.zeros([len(space.labels[each]) for each in labels])
+            for axis, each in enumerate(labels):
+                absent = [i for i, value in enumerate(space.labels[each]) if value not in needed.get(each, (value,))]
+                scores[(slice(None),) * axis + (absent,)] = 0
+            return ScoredPlace(part, label, labels, scores)
+
+        places = [place("backbone", block.label, expansion_label(block.label)) for block in backbone_places(space)]
+        places += [place("backbone", OUTPUT)] if OUTPUT in space.labels else []
+        for tower in towers(space):
+            places += [place(f"{tower.branch}_head", layer.label, width_label(tower.branch)) for layer in tower.places]
+        return PlaceScores(space, places, {"teacher": "random", "seed": seed})
+
+    return make
 
 
 def postgres_binary(name: str) -> str | None:
@@ -161,6 +194,28 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """An empty database's URL."""
     return postgres_server.url()
+
+
+@pytest.fixture(scope="session")
+def made_up_scores() -> Callable[..., Any]:
+    """Makes a table of places of a space: scores that fall with MACs, more or less."""
+    from lighttrack_nas.benchmarks.cost_table import CostTable
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
+
+    def make(table: CostTable, seed: int = 0) -> PlaceScores:
+        rng = np.random.default_rng(seed)
+        parts = {"backbone": "backbone", "cls_head": "cls_head", "reg_head": "reg_head", "fusion": "output"}
+        places = []
+        for place in table.places:
+            if place.part in parts and place.label in table.space.candidates:
+                macs = place.costs[..., 0]
+                drawn = 0.1 - 0.08 * macs / max(1, macs.max()) + rng.uniform(0, 0.04, macs.shape)
+                # Nothing where the network has no such place.
+                scores = np.where(place.costs.any(axis=-1), drawn.round(4), 0.0)
+                places.append(ScoredPlace(parts[place.part], place.label, place.labels, scores))
+        return PlaceScores(table.space, places, {"teacher": "made up"})
+
+    return make
 
 
 class Outcome(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from lighttrack_nas.benchmarks.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.table import BenchmarkTable
+from lighttrack_nas.problems import TabularProblem
 from lighttrack_nas.search_spaces.enumeration import paths
 from lighttrack_nas.search_spaces.loading import load_space
 
@@ -92,6 +95,37 @@ def test_compare(folder: Path) -> None:
     torn = call(folder, "compare", "compare.yaml")
     assert torn.returncode == 1
     assert "is no run of a comparison" in torn.stderr
+
+
+@pytest.mark.slow
+def test_compare_on_a_table_of_places(folder: Path, random_places: Callable[..., PlaceScores]) -> None:
+    scores = random_places(load_space("lighttrack"))
+    scores.save(folder / "supernet")
+    words = ("objectives=[minimize nsr, minimize macs]", "table=supernet/places.json", "output=places")
+    words += ("under=macs <= 400M", "constraints=[params <= 3M]", "share=0.5")
+    done = call(folder, "compare", "compare.yaml", *(each for word in words for each in ("--set", word)))
+    assert done.returncode == 0, done.stderr
+    assert "as a share of the true front's" in done.stdout
+    run = folder / "places"
+    raw = pd.read_csv(run / "raw.csv")
+    assert len(raw) == 2 * 2 * 24
+    assert (raw["hypervolume"] <= 1).all()
+    assert raw["hypervolume"].max() > 0.4
+    assert (raw["distance"] > 0).all()
+    scale = json.loads((run / "scale.json").read_text())
+    assert scale["best_known_front_is_true"]
+    problem = TabularProblem(str(folder / "supernet/places.json"), ["nsr", "macs"], "params <= 3M")
+    assert scale["best_known_front_points"] == len(problem.front())
+    assert scale["reference"] == pytest.approx(problem.worst)
+    record = json.loads((run / "run.json").read_text())["evaluator"]
+    assert (record["evaluator"], record["table"]) == ("table of places", problem.table.digest)
+
+    lacking = call(
+        folder, "compare", "compare.yaml", "--set", "table=supernet/places.json", "--set", "output=places2"
+    )  # fmt: skip
+    assert lacking.returncode == 1
+    assert "objective 'maximize ao': the evaluator measures nsr, macs, params only" in lacking.stderr
+    assert "Traceback" not in lacking.stderr
 
 
 @pytest.mark.slow

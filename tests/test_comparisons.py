@@ -14,7 +14,9 @@ from scipy.stats import false_discovery_control, mannwhitneyu
 
 from lighttrack_nas.comparison_config import load_comparison
 from lighttrack_nas.comparisons import Comparison, Scale, holm
+from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.strategies.search.objectives import Constraint, parse_objectives
+from lighttrack_nas.strategies.search.problem import SearchProblem
 from lighttrack_nas.trackers.errors import InputError
 
 GOALS = parse_objectives(["maximize ao", "minimize macs"])
@@ -176,3 +178,24 @@ def test_values_set_otherwise(tmp_path: Path) -> None:
     assert config.seeds == 3
     assert config.table == str(tmp_path / "mine.zip")
     assert config.strategy("n", 7).seed == 7
+
+
+@pytest.mark.parametrize("name", ["compare", "full_space"])
+def test_examples_are_configurations(name: str) -> None:
+    config = load_comparison(Path(__file__).parent.parent / f"examples/comparison/{name}.yaml")
+    assert len(config.strategies) == 8
+    for strategy in config.strategies:
+        problem = SearchProblem(
+            space=load_space("lighttrack"), objectives=config.goals, constraints=config.bounds, trials=config.trials
+        )
+        config.strategy(strategy, 0).sampler(problem)
+
+
+def test_files_are_found_beside_the_comparison(tmp_path: Path) -> None:
+    path = tmp_path / "compare.yaml"
+    for written, table in (
+        ("supernet/places.json", str(tmp_path / "supernet/places.json")),
+        ("lighttrack-places", "lighttrack-places"),
+    ):
+        path.write_text(f"table: {written}\nstrategies: {{r: random}}\n")
+        assert load_comparison(path).table == table

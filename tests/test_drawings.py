@@ -1,5 +1,6 @@
 """Drawings: what they show, and that no text runs into another or out of its box."""
 
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
@@ -9,8 +10,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import lighttrack_nas as ltn
+from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
 from lighttrack_nas.drawings.architectures import architecture_drawing
 from lighttrack_nas.drawings.figures import figure_of
+from lighttrack_nas.drawings.losses import losses_drawing
 from lighttrack_nas.drawings.shapes import OUTPUT_COLOUR, Box, Drawing, Text
 from lighttrack_nas.drawings.spaces import space_drawing
 from lighttrack_nas.front_plots import FRONT_COLOUR
@@ -170,3 +173,42 @@ def test_operations_of_one_name_are_told_apart() -> None:
     assert rows["stages.stage4.channels"].first == "-"
     assert rows["operations.k3e6"].second == "mbconv kernel 3 expansion 6 squeeze 0.25"
     assert "operations.k3e4" not in rows
+
+
+@pytest.mark.parametrize("name", ["lighttrack", "lighttrack-12", "lighttrack-tiny", "lighttrack-table"])
+def test_losses_are_legible(name: str, random_places: Callable[..., PlaceScores]) -> None:
+    assert_legible(losses_drawing(random_places(ltn.load_space(name))))
+
+
+def test_losses_show_every_candidate(random_places: Callable[..., PlaceScores]) -> None:
+    scores = random_places(ltn.load_space("lighttrack"))
+    drawing = losses_drawing(scores)
+    # 13 blocks of 6 candidates, a fixed one, 8 outputs; two towers of 8 layers, the first without a skip, by 3 widths.
+    cells = [box for box in boxes(drawing) if box.text]
+    assert len(cells) == 14 * 6 + 1 + 8 + 2 * 3 * (2 + 7 * 3) + 8  # and the legend's
+    assert {"MB6 7x7", "DS 3x3, width 128", "skip, width 256", "as output", "stage4"} <= set(texts(drawing))
+    frames = [box for box in boxes(drawing) if box.fill == "none"]
+    assert len(frames) == len(scores.places) + 1
+    bold = [shape.text for shape in drawing.shapes if isinstance(shape, Text) and shape.bold]
+    assert bold == ["backbone", "classification", "regression", "lighttrack"]
+
+
+def test_losses_that_depend_on_much_or_are_of_other_choices_are_legible() -> None:
+    space = ltn.load_space("lighttrack-table")
+    sizes = {label: len(values) for label, values in space.labels.items()}
+    rng = np.random.default_rng(0)
+
+    def place(part: str, label: str, *others: str) -> ScoredPlace:
+        labels = tuple(each for each in space.labels if each in (label, *others))
+        return ScoredPlace(part, label, labels, rng.uniform(0, 3, [sizes[each] for each in labels]))
+
+    crowded = place("reg_head", "reg-layer1", "output", "reg-width", "cls-width", "stage1-block0")
+    drawing = losses_drawing(PlaceScores(space, [crowded, place("cls_head", "cls-width")], {}))
+    assert_legible(drawing)
+    shown = texts(drawing)
+    assert {"regression", "DS 3x3, width 32", "cls-width", "64"} <= set(shown)
+    assert "against the teacher" in " ".join(shown)
+    assert "A cell shows the least over what is chosen elsewhere." in " ".join(shown)
+    # Nothing lost: one colour.
+    nothing = crowded._replace(scores=np.zeros(crowded.scores.shape))
+    assert_legible(losses_drawing(PlaceScores(space, [nothing], {})))

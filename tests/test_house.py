@@ -123,6 +123,7 @@ def test_help_needs_nothing_heavy() -> None:
             "tune-tracker",
             "quickstart",
             "front",
+            "predict",
             "findings",
             "rank-correlation",
             "migrate",

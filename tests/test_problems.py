@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import optuna
 import pytest
 from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 
+from lighttrack_nas.benchmarks.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.table import BenchmarkTable
 from lighttrack_nas.problems import TabularProblem
 from lighttrack_nas.search_spaces.enumeration import paths
@@ -59,6 +65,46 @@ def test_optunas_samplers_run_on_it(table: BenchmarkTable, sampler: type) -> Non
         assert trial.values == problem.evaluate(trial.params)
         assert problem.evaluate_constraints(trial.params) == [max(0.0, trial.values[1] / 10e6 - 1)]
     assert all(trial.values[1] <= 10e6 for trial in study.best_trials)
+
+
+def test_a_table_of_places_is_a_problem(random_places: Callable[..., PlaceScores], tmp_path: Path) -> None:
+    places = random_places(SPACE)
+    places.save(tmp_path)
+    problem = TabularProblem(str(tmp_path / "places.json"), ["minimize nsr", "minimize macs"], "macs <= 15M")
+    assert {name: found.choices for name, found in problem.search_space.items()} == dict(SPACE.labels)
+    assert problem.directions == [StudyDirection.MINIMIZE, StudyDirection.MINIMIZE]
+    assert problem.evaluate(ALL[5].choices)[0] == pytest.approx(places.score(ALL[5]), rel=1e-4)
+    front = problem.front()
+    assert len(front) > 1
+    for architecture, found in front:
+        assert problem.evaluate(architecture.choices) == found
+        assert problem.evaluate_constraints(architecture.choices) == [0.0]
+    assert [macs for _, (_, macs) in front] == sorted(macs for _, (_, macs) in front)
+    assert problem.worst["macs"] == 15e6
+    study = optuna.create_study(directions=problem.directions, sampler=RandomSampler(seed=0))
+    study.optimize(problem, n_trials=5)
+    assert all(trial.values == problem.evaluate(trial.params) for trial in study.trials)
+    for name in ("values", "feasible", "front_rows"):
+        with pytest.raises(InputError, match="the table of places of 'lighttrack-table' has no rows"):
+            getattr(problem, name)
+    with pytest.raises(InputError, match="unknown measurement of this table 'ao'; known: nsr, macs, params"):
+        TabularProblem(places)
+
+
+def test_worst_values_are_those_of_feasible_rows(table: BenchmarkTable) -> None:
+    kept = table.columns["macs"] <= 10e6
+    found = TabularProblem(table, constraints="macs <= 10M").worst
+    assert found == {"ao": table.columns["ao"][kept].min(), "macs": table.columns["macs"][kept].max()}
+    nothing = TabularProblem(table, constraints="macs <= 1M")
+    assert (nothing.worst, nothing.front()) == ({}, [])
+
+
+def test_a_table_of_rows_needs_no_torch() -> None:
+    code = (
+        "import sys\nsys.modules['torch'] = None\nimport lighttrack_nas as ltn\n"
+        "assert ltn.TabularProblem('lighttrack-table', ['minimize macs']).front()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_mistakes(table: BenchmarkTable) -> None:

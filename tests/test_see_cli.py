@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import lighttrack_nas as ltn
+from lighttrack_nas.benchmarks.place_scores import PlaceScores
 
 Run = Callable[..., Any]
 
@@ -23,6 +24,82 @@ def test_describe_shows_the_costs_of_places(run: Run) -> None:
     assert found["network"] == {"macs": [16716544, 78041344], "params": [35749, 295789]}
     assert [place["place"] for place in found["places"]][:2] == ["stem", "stage0-block0"]
     assert "costs" not in json.loads(run("describe", "lighttrack-tiny", "--json").out)
+
+
+def test_describe_shows_the_losses_of_places(
+    run: Run, tmp_path: Path, random_places: Callable[..., PlaceScores]
+) -> None:
+    space = ltn.load_space("lighttrack-tiny")
+    scores = random_places(space)
+    scores.save(tmp_path / "supernet")
+    losses = {place.label: place for place in ltn.place_losses(scores)}
+    shown = run("describe", "lighttrack-tiny", "--losses", "supernet").out
+    lines = {line.split()[0]: line for line in shown.splitlines() if line and line[0] != "-"}
+    best, worst = losses["cls-layer1"].best, losses["cls-layer1"].worst
+    for part in ("cls_head", f"{best.nsr:.4f} to {worst.nsr:.4f}", best.name, worst.name):
+        assert part in lines["cls-layer1"]
+    assert "MACs (M)" not in shown
+    # The table alone says of which space it is, and costs stand beside.
+    both = run("describe", "--losses", "supernet/places.json", "--costs").out
+    rows = [line.split() for line in both.splitlines()]
+    header = next(row for row in rows if row[:2] == ["place", "part"])
+    assert header[2:] == ["MACs", "(M)", "parameters", "(K)", "NSR", "best", "worst"]
+    names = [row[0] for row in rows[rows.index(header) + 2 :] if row]
+    assert names[:3] == ["stem", "stage0-block0", "stage1-block0"]
+    assert names.index("output") + 1 == names.index("neck")
+    whole = next(line for line in both.splitlines() if line.startswith("a whole network"))
+    assert "16.7 to 78.0" in whole
+    found = json.loads(run("describe", "--losses", "supernet", "--json").out)
+    assert "costs" not in found
+    assert found["losses"]["table"] == ltn.load_places(tmp_path / "supernet").digest
+    least, greatest = found["losses"]["network"]["nsr"]
+    assert f"{least:.4f} to {greatest:.4f}" in whole
+    (place,) = [place for place in found["losses"]["places"] if place["place"] == "cls-layer1"]
+    assert (place["part"], place["best"]["candidate"]) == ("cls_head", best.candidate)
+    assert place["nsr"] == [place["best"]["nsr"], place["worst"]["nsr"]]
+    drawn = run("describe", "--losses", "supernet", "--svg", "a.svg")
+    assert drawn.out.splitlines()[-2:] == ["a.svg", "a-losses.svg"]
+    assert (tmp_path / "a-losses.svg").stat().st_size > 0
+
+
+def test_describe_shows_what_an_architecture_loses(
+    run: Run, tmp_path: Path, random_places: Callable[..., PlaceScores]
+) -> None:
+    space = ltn.load_space("lighttrack-tiny")
+    random_places(space).save(tmp_path)
+    scores = ltn.load_places(tmp_path)
+    (tmp_path / "a.json").write_text(run("random", "lighttrack-tiny", "--number", 1, "--json").out)
+    architecture = ltn.find_architecture(str(tmp_path / "a.json"))
+    call = ("describe", "--architecture", "a.json", "--losses", "places.json")
+    found = json.loads(run(*call, "--json").out)["losses"]
+    assert found["nsr"] == scores.score(architecture)
+    assert sum(place["nsr"] for place in found["places"]) == pytest.approx(found["nsr"])
+    assert not {place["place"] for place in found["places"]} & space.dead_labels(architecture)
+    shown = run(*call).out.splitlines()
+    best = {place.label: place.best for place in ltn.place_losses(scores)}["stage1-block0"]
+    row = next(line for line in reversed(shown) if line.startswith("stage1-block0"))
+    (place,) = [place for place in found["places"] if place["place"] == "stage1-block0"]
+    lost = (place["candidate"], f"{place['nsr']:.4f}", best.name, f"{best.nsr:.4f}")
+    assert row.split() == ["stage1-block0", "backbone", *lost]
+    assert shown[-2].split()[:3] == ["the", "network", f"{found['nsr']:.4f}"]
+
+
+def test_losses_that_do_not_fit(
+    run: Run, tmp_path: Path, mobile_code: str, random_places: Callable[..., PlaceScores]
+) -> None:
+    random_places(ltn.load_space("lighttrack-tiny")).save(tmp_path)
+    for call, complaint in (
+        (
+            ("lighttrack", "--losses", "places.json"),
+            "is of space 'lighttrack-tiny' (9602ba161b1e), not of 'lighttrack'",
+        ),
+        (("--losses", "nothing"), "unknown table of places 'nothing'"),
+        (("--losses", "places.json", "--architecture", mobile_code), "is of space 'lighttrack-tiny'"),
+    ):
+        shown = run("describe", *call)
+        assert shown.code == 1
+        assert complaint in shown.err
+        assert len(shown.err.strip().splitlines()) == 1
 
 
 def test_describe_says_what_it_counts(run: Run, tmp_path: Path) -> None:

@@ -36,15 +36,15 @@ def ours(problem: TabularProblem, name: str, seed: int, population: int, budget:
     """Rows of the table in the order in which one of our strategies evaluates them."""
     settings = {"population_size": population} if name.startswith("nsga2") else {}
     study = run_search(
-        problem.table.space,
-        evaluator=TableEvaluator(problem.table),
+        problem.rows.space,
+        evaluator=TableEvaluator(problem.rows),
         strategy=search_strategy(name, seed=seed, **settings),
         objectives=problem.objectives,
         constraints=problem.constraints,
         n_trials=budget,
         storage=optuna.storages.InMemoryStorage(),
     )
-    return [problem.table.row(t.architecture) for t in completed_trials(study) if t.copied_from is None]
+    return [problem.rows.row(t.architecture) for t in completed_trials(study) if t.copied_from is None]
 
 
 def plain_optuna(problem: TabularProblem, seed: int, population: int, budget: int) -> list[int]:
@@ -60,7 +60,7 @@ def plain_random(problem: TabularProblem, seed: int, population: int, budget: in
 def _asked(problem: TabularProblem, sampler: optuna.samplers.BaseSampler, budget: int) -> list[int]:
     study = optuna.create_study(directions=problem.directions, sampler=sampler)
     study.optimize(problem, n_trials=budget)
-    return [problem.table.row(problem.table.space.architecture(trial.params)) for trial in study.trials]
+    return [problem.rows.row(problem.rows.space.architecture(trial.params)) for trial in study.trials]
 
 
 def pymoo(problem: TabularProblem, seed: int, population: int, budget: int) -> list[int]:
@@ -72,14 +72,14 @@ def pymoo(problem: TabularProblem, seed: int, population: int, budget: int) -> l
     from pymoo.operators.sampling.rnd import IntegerRandomSampling
     from pymoo.optimize import minimize
 
-    labels = problem.table.space.labels
+    labels = problem.rows.space.labels
     counts = np.array([len(values) for values in labels.values()])
     rows: list[int] = []
 
     class Rows(ElementwiseProblem):
         def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
             choices = {label: values[int(i)] for (label, values), i in zip(labels.items(), x, strict=True)}
-            row = problem.table.row(problem.table.space.architecture(choices))
+            row = problem.rows.row(problem.rows.space.architecture(choices))
             rows.append(row)
             out["F"] = problem.values[row]
             out["G"] = problem.evaluate_constraints(choices)

@@ -12,10 +12,8 @@ import numpy as np
 from lighttrack_nas.architectures import find_architecture
 from lighttrack_nas.cli.nni_spaces import describe_nni_architecture
 from lighttrack_nas.cli.printing import print_json, print_table
-from lighttrack_nas.places import (
-    map_side,
-    other_choices,
-)
+from lighttrack_nas.cli.space_places import network_losses_record, print_network_losses
+from lighttrack_nas.places import map_side, other_choices
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.neighbours import neighbours
@@ -27,9 +25,16 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs import Costs
 
 
-def describe_architecture(source: str, space: str | None, costs: bool, drawing: Path | None, as_json: bool) -> None:
+def describe_architecture(
+    source: str, space: str | None, costs: bool, losses: str | None, drawing: Path | None, as_json: bool
+) -> None:
     """Print an architecture's network as a table; draw it."""
     architecture = find_architecture(source, space)
+    scores = None
+    if losses is not None:
+        from lighttrack_nas.tables import load_places
+
+        scores = load_places(losses, architecture.space)
     measured = None
     if costs:
         from lighttrack_nas.benchmarks.costs import measure_costs
@@ -39,9 +44,13 @@ def describe_architecture(source: str, space: str | None, costs: bool, drawing: 
     if isinstance(architecture.space, NniSpace):
         describe_nni_architecture(architecture, measured, as_json)
     elif as_json:
-        print_json(_record(architecture) | ({"code": code} if code else {}) | _cost_record(measured))
+        lost = {"losses": network_losses_record(architecture, scores)} if scores else {}
+        print_json(_record(architecture) | ({"code": code} if code else {}) | _cost_record(measured) | lost)
     else:
         _print_architecture(architecture, code, measured)
+        if scores is not None:
+            print()
+            print_network_losses(architecture, scores)
     if drawing is not None:
         from lighttrack_nas.drawings.architectures import architecture_drawing
         from lighttrack_nas.drawings.figures import figure_of, save_figure

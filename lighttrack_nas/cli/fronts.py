@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 
 def front(
-    runs: list[Path], where: list[str], x: str | None, nearest: list[str], output: Path | None, as_json: bool
+    runs: list[Path],
+    where: list[str],
+    x: str | None,
+    nearest: list[str],
+    output: Path | None,
+    as_json: bool,
+    objectives: Sequence[str] = (),
 ) -> None:
     """Show the front of one or several runs.
 
@@ -37,11 +43,12 @@ def front(
         nearest: Wishes such as "macs=530M"; the network nearest to each is shown.
         output: Folder for the tables, plots and architectures; None writes nothing.
         as_json: Print JSON alone.
+        objectives: Such as "minimize params", instead of the runs' own.
     """
     result = Result.load(runs)
-    found = result.front(where)
+    found = result.front(where, list(objectives) or None)
     x, _ = found.axes(x, None)
-    wishes = {text: found.nearest(**_wish(text)) for text in nearest}
+    wishes = {text: found.nearest(**read_wish(text)) for text in nearest}
     covered = found.hypervolume()
     files = [result.save(output), *found.save(output, x)] if output else []
     if as_json:
@@ -88,7 +95,12 @@ def findings(run: Path, as_json: bool) -> None:
         print(f"{claim.text}: {claim.answer} ({claim.reason})")
 
 
-def _wish(text: str) -> dict[str, float]:
+def read_wish(text: str) -> dict[str, float]:
+    """Read a wish such as "macs=530M": a measurement and the value to be near to.
+
+    Raises:
+        InputError: Malformed, or no measurement.
+    """
     name, _, value = text.partition("=")
     try:
         wanted = Constraint.parse(f"{name.strip()} <= {value}")
@@ -111,13 +123,14 @@ def print_front(result: Result, found: Front, wishes: Mapping[str, FrontPoint] =
     if found.latency_note:
         print(f"\n{found.latency_note}")
     for text, point in wishes.items():
-        print(f"\nnearest to {text}: network {point.network}, {_measured(point)}")
+        print(f"\nnearest to {text}: network {point.network}, {measured_text(point)}")
         print("\n".join(f"  {line}" for line in architecture_lines(point.architecture)))
     if found.networks["feasible"].any():
         print(f"\nhypervolume {_hypervolume(found.hypervolume())}")
 
 
-def _measured(point: FrontPoint) -> str:
+def measured_text(point: FrontPoint) -> str:
+    """The measurements of a point in a line."""
     return ", ".join(
         f"{name} {short_number(value) if axis_of(name).divisor > 1 else f'{value:.4f}'}"
         for name, value in point.measurements.items()
@@ -141,7 +154,7 @@ def _record(
     result: Result, found: Front, wishes: dict[str, FrontPoint], covered: Hypervolume, files: list[Path]
 ) -> dict[str, Any]:
     """Everything that is printed, JSON-able; None for what was not measured."""
-    points = {row["network"]: _json_row(row) for row in records(found.table)}
+    points = {row["network"]: json_row(row) for row in records(found.table)}
     has_volume = bool(found.networks["feasible"].any())
     return {
         "space": found.space.name,
@@ -160,6 +173,8 @@ def _record(
     }
 
 
-def _json_row(row: dict[str, Any]) -> dict[str, Any]:
+def json_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a front's table, JSON-able; None for what was not measured."""
     clean = {name: None if pd.isna(value) else value for name, value in row.items()}
-    return clean | {"trials": row["trials"].split(", "), "choices": json.loads(row["choices"])}
+    trials = {"trials": row["trials"].split(", ")} if "trials" in row else {}
+    return clean | trials | {"choices": json.loads(row["choices"])}

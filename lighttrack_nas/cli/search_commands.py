@@ -46,6 +46,17 @@ def migrate(
 
 
 @commands.command()
+def predict(config: Config, set_: Set = None, json: Json = False) -> None:
+    """Fit what predicts any network's overlap from the supernet's table of places; say how well it ranks.
+
+    Some thirty networks are measured with the supernet's weights; a stopped fit goes on.
+    """
+    from lighttrack_nas.cli.predicted import predict as run
+
+    run(config, set_ or [], json)
+
+
+@commands.command()
 def search(
     config: Config,
     set_: Set = None,
@@ -135,7 +146,13 @@ def quickstart(
 
 @commands.command()
 def front(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of searches; several count as one.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folders of searches; several count as one. With --predicted: a chain's folder, or a places.json.",
+        ),
+    ],
     where: Annotated[
         list[str] | None,
         typer.Option(help="A bound such as 'macs<=600M', or Mobile, LargeA, LargeB; in place of the run's own."),
@@ -147,12 +164,49 @@ def front(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for table and figures. Default: print only.")
     ] = None,
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OBJECTIVE", help="Such as 'minimize params', in place of the run's own; may be repeated."
+        ),
+    ] = None,
+    predicted: Annotated[
+        bool, typer.Option("--predicted", help="The exact front of the whole space by the supernet's table of places.")
+    ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="nsr", help="With --predicted: nsr takes the plain sum over places, not the predictor."),
+    ] = None,
+    latency_table: Annotated[
+        Path | None, typer.Option(help="With --predicted: a latency table of the space, for latency_ms.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="With --predicted: how much worse than the exact front, a part of each objective's range. Default: 0, "
+            "with three objectives or more 0.01.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Show the front of one or several searches: table, CSV, hypervolume, figures, each point's architecture."""
-    from lighttrack_nas.cli.fronts import front as run
+    """Show the front of one or several searches: table, CSV, hypervolume, figures, each point's architecture.
 
-    run(runs, where or [], x, nearest or [], output, json)
+    With --predicted no search is needed: scores of places add up, and so the front of the whole space is known.
+    """
+    if predicted:
+        from lighttrack_nas.cli.predicted import front as predict_front
+
+        predict_front(runs, objectives or [], where or [], by, latency_table, tolerance, x, nearest or [], output, json)
+        return
+    from lighttrack_nas.cli.fronts import front as run
+    from lighttrack_nas.trackers.errors import InputError
+
+    for option, value in {"--by": by, "--latency-table": latency_table, "--tolerance": tolerance}.items():
+        if value is not None:
+            raise InputError(f"{option} goes with --predicted")
+    run(runs, where or [], x, nearest or [], output, json, objectives or [])
 
 
 @commands.command()

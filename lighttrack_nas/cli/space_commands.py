@@ -15,7 +15,7 @@ def describe(
     space: Annotated[
         str | None,
         typer.Argument(
-            help="A preset's name, a YAML file, or FILE.py:CLASS. Default: lighttrack, or the architecture's."
+            help="A preset's name, a YAML file, or FILE.py:CLASS. Default: lighttrack, or that of the other options."
         ),
     ] = None,
     architecture: Annotated[
@@ -24,13 +24,26 @@ def describe(
     costs: Annotated[
         bool, typer.Option("--costs", help="Add MACs and parameters: of every place, cheapest to dearest candidate.")
     ] = False,
-    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this file, .svg or .png.")] = None,
+    losses: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACES",
+            help="Add what is lost against a teacher: of every place, best to worst candidate. A table of places: a "
+            "file, the folder of a supernet's training, or the name of one that ships.",
+        ),
+    ] = None,
+    svg: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw it into this file, .svg or .png; a space's --losses beside it: NAME-losses."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Print a space as a table: stages, choices, label names, sizes; or an architecture; draw it."""
     from lighttrack_nas.cli.spaces import describe as run
 
-    run(space, architecture, costs, svg, json)
+    run(space, architecture, costs, losses, svg, json)
 
 
 @commands.command()

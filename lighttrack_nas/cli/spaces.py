@@ -30,9 +30,17 @@ from lighttrack_nas.search_spaces.space import Space
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.cost_table import CostTable
+    from lighttrack_nas.benchmarks.place_scores import PlaceScores
 
 
-def describe(name: str | None, architecture: str | None, costs: bool, drawing: Path | None, as_json: bool) -> None:
+def describe(
+    name: str | None,
+    architecture: str | None,
+    costs: bool,
+    losses: str | None,
+    drawing: Path | None,
+    as_json: bool,
+) -> None:
     """Print a space, or one architecture; draw it."""
     if drawing is not None:
         from lighttrack_nas.drawings.figures import checked_figure_path
@@ -41,9 +49,14 @@ def describe(name: str | None, architecture: str | None, costs: bool, drawing: P
     if architecture is not None:
         from lighttrack_nas.cli.architectures import describe_architecture
 
-        describe_architecture(architecture, name, costs, drawing, as_json)
+        describe_architecture(architecture, name, costs, losses, drawing, as_json)
         return
-    space = load_space(name or "lighttrack")
+    scores = None
+    if losses is not None:
+        from lighttrack_nas.tables import load_places
+
+        scores = load_places(losses, load_space(name) if name else None)
+    space = scores.space if scores is not None else load_space(name or "lighttrack")
     table = None
     if costs and not isinstance(space, NniSpace):
         from lighttrack_nas.cost_analysis import load_cost_table
@@ -52,19 +65,29 @@ def describe(name: str | None, architecture: str | None, costs: bool, drawing: P
     if isinstance(space, NniSpace):
         describe_nni_space(space, costs, as_json)
     elif as_json:
-        print_json(_space_record(space, table))
+        print_json(_space_record(space, table, scores))
     else:
-        _print_space(space, table)
+        _print_space(space, table, scores)
     if drawing is not None:
-        from lighttrack_nas.drawings.figures import save_figure
-        from lighttrack_nas.drawings.spaces import draw_space
-
-        save_figure(draw_space(space, table), drawing)
-        if not as_json:
-            print(drawing)
+        for path in _draw(space, table, scores, drawing):
+            if not as_json:
+                print(path)
 
 
-def _print_space(space: Space, table: CostTable | None) -> None:
+def _draw(space: Space, table: CostTable | None, scores: PlaceScores | None, path: Path) -> list[Path]:
+    """Draw a space; its losses in a figure of their own beside it."""
+    from lighttrack_nas.drawings.figures import save_figure
+    from lighttrack_nas.drawings.spaces import draw_space
+
+    paths = [save_figure(draw_space(space, table), path)]
+    if scores is not None:
+        from lighttrack_nas.drawings.losses import draw_losses
+
+        paths.append(save_figure(draw_losses(scores), path.with_stem(f"{path.stem}-losses")))
+    return paths
+
+
+def _print_space(space: Space, table: CostTable | None, scores: PlaceScores | None) -> None:
     description = space.description
     print(f"{space.name} ({space.hash})")
     if description.summary:
@@ -77,9 +100,11 @@ def _print_space(space: Space, table: CostTable | None) -> None:
     if conditional:
         print()
         print_table(("choice", "has a say where"), conditional)
-    if table is not None:
+    if table is not None or scores is not None:
+        from lighttrack_nas.cli.space_places import print_places
+
         print()
-        _print_costs(table)
+        print_places(table, scores)
     print()
     for name, count, meaning in _counts(space):
         print(f"{name:<19} {count:,} ({count:.3g}): {meaning}")
@@ -98,22 +123,6 @@ def _counts(space: Space) -> list[tuple[str, int, str]]:
             "alike but for labels without a say and for where skips stand count once",
         ),
     ]
-
-
-def _print_costs(table: CostTable) -> None:
-    """A row a place, neighbours of one cost together, then whole networks."""
-    from lighttrack_nas.place_costs import place_costs, span_text, whole_costs
-
-    rows = []
-    for (part, macs, params), places in groupby(place_costs(table), key=lambda place: (place.part, *place[2:])):
-        names = [place.name for place in places]
-        each = f"{part}, each of {len(names)}" if len(names) > 1 else part
-        rows.append((_span(names), each, span_text(macs, 1e6), span_text(params, 1e3)))
-    whole = whole_costs(table)
-    rows.append(("a whole network", "", span_text(whole["macs"], 1e6), span_text(whole["params"], 1e3)))
-    print_table(("place", "part", "MACs (M)", "parameters (K)"), rows, right=(2, 3))
-    sizes = dict.fromkeys(searched[0] for _, searched in input_sizes(table.space))
-    print(f"MACs of a tracked frame at search {' or '.join(map(str, sizes))} pixels, cheapest to dearest candidate")
 
 
 def _rows(space: Space) -> list[tuple[str, ...]]:
@@ -216,7 +225,7 @@ def _span(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
 
 
-def _space_record(space: Space, table: CostTable | None) -> dict[str, Any]:
+def _space_record(space: Space, table: CostTable | None, scores: PlaceScores | None) -> dict[str, Any]:
     record: dict[str, Any] = {
         "name": space.name,
         "hash": space.hash,
@@ -236,14 +245,11 @@ def _space_record(space: Space, table: CostTable | None) -> dict[str, Any]:
         "description": space.description.model_dump(mode="json"),
     }
     if table is not None:
-        from lighttrack_nas.place_costs import place_costs, whole_costs
+        from lighttrack_nas.cli.space_places import costs_record
 
-        record["costs"] = {
-            "search_size": table.search_size,
-            "network": {name: list(span) for name, span in whole_costs(table).items()},
-            "places": [
-                {"place": place.name, "part": place.part, "macs": list(place.macs), "params": list(place.params)}
-                for place in place_costs(table)
-            ],
-        }
+        record["costs"] = costs_record(table)
+    if scores is not None:
+        from lighttrack_nas.cli.space_places import losses_record
+
+        record["losses"] = losses_record(scores)
     return record

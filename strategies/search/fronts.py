@@ -22,10 +22,9 @@ def non_dominated(values: np.ndarray) -> np.ndarray:
         (points,) bool.
     """
     values = np.asarray(values, float)
-    kept = np.ones(len(values), bool)
-    for index, point in enumerate(values):
-        kept[index] = not np.any(np.all(values <= point, axis=1) & np.any(values < point, axis=1))
-    return kept
+    if values.shape[1] == 1:  # moocore wants two objectives or more
+        return values[:, 0] == values.min(initial=np.inf)
+    return np.asarray(moocore.is_nondominated(values, keep_weakly=True), bool) if len(values) else np.ones(0, bool)
 
 
 def hypervolume(values: np.ndarray, reference: np.ndarray) -> float:
