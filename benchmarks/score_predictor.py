@@ -19,10 +19,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 from lighttrack_nas.benchmarks.elimination import Factor
-from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
+from lighttrack_nas.benchmarks.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.rank_correlation import Estimate, Resamples, correlation, estimate
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.names import checked_name
@@ -90,8 +89,8 @@ class ScorePredictor:
         return [
             Factor((), np.array(-self.intercept)),
             *(
-                Factor(place.labels, self.weights[group_of(self.scores.space, place)] * place.scores)
-                for place in self.scores.places
+                Factor(place.labels, self.weights[group] * place.scores)
+                for place, group in zip(self.scores.places, place_groups(self.scores), strict=True)
             ),
         ]
 
@@ -217,20 +216,22 @@ def fit_predictor(
     )
 
 
-def group_of(space: Space, place: ScoredPlace) -> str:
-    """The group whose places count alike: a stage of the backbone, "output", or a tower."""
-    stages = {block.name: block.stage for block in space.description.blocks}
-    return stages.get(place.label, place.part) if place.part == "backbone" else place.part
+def place_groups(scores: PlaceScores) -> tuple[str, ...]:
+    """By place, the group in which all count alike: a stage of the backbone, "output", or a tower."""
+    stages = {block.name: block.stage for block in scores.space.description.blocks}
+    return tuple(
+        stages.get(place.label, place.part) if place.part == "backbone" else place.part for place in scores.places
+    )
 
 
 def groups_of(scores: PlaceScores) -> tuple[str, ...]:
     """The groups of a table's places, in their order."""
-    return tuple(dict.fromkeys(group_of(scores.space, place) for place in scores.places))
+    return tuple(dict.fromkeys(place_groups(scores)))
 
 
 def _features(scores: PlaceScores, architectures: Sequence[Architecture], groups: Sequence[str]) -> np.ndarray:
     """``(N, groups)`` What architectures lose in each group."""
-    of_place = [groups.index(group_of(scores.space, place)) for place in scores.places]
+    of_place = [groups.index(group) for group in place_groups(scores)]
     members = np.zeros((len(of_place), len(groups)))
     members[np.arange(len(of_place)), of_place] = 1.0
     return np.stack([scores.by_place(architecture) for architecture in architectures]) @ members

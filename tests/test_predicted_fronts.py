@@ -9,6 +9,9 @@ import pytest
 
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.cost_table import CostTable
+from lighttrack_nas.benchmarks.fingerprint import take_fingerprint
+from lighttrack_nas.benchmarks.latency_pieces import PARTS, find_pieces
+from lighttrack_nas.benchmarks.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.benchmarks.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.score_predictor import ScorePredictor, fit_predictor
 from lighttrack_nas.front_page import front_cells
@@ -17,6 +20,7 @@ from lighttrack_nas.predicted_fronts import TOLERANCE, evenly_along, predicted_f
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.strategies.search.trials import digest
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.runtimes.program import Options
 
 TINY = load_space("lighttrack-tiny")
 TABLE = CostTable(TINY)
@@ -112,6 +116,32 @@ def test_other_objectives_and_tolerances(scores: PlaceScores) -> None:
     both = predicted_front(scores, objectives="nsr", constraints=["macs >= 20M", "macs <= 30M", "params <= 80K"])
     assert 20e6 <= both.table["macs"][0] <= 30e6
     assert both.table["params"][0] <= 8e4
+
+
+def test_latencies_of_a_table(scores: PlaceScores) -> None:
+    pieces = find_pieces(TINY)
+    times = {name: 0.01 * (1 + index % 7) for index, name in enumerate(pieces.pieces)}
+    correction = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(PARTS, 0.01))
+    check = Check(10, 0.01, 0.02, 0.95, 0.01, 0.96, (1.0, 1.5))
+    latency = LatencyTable(pieces, take_fingerprint("torch", Options()), times, correction, check, {})
+    found = predicted_front(scores, None, ["nsr", "latency_ms"], "params <= 80K", latency)
+    assert found.table["latency_ms"].tolist() == latency.predict(found.architectures).tolist()
+    assert found.table["params"].max() <= 80e3
+    assert axis_label(found, "latency_ms") == "predicted latency of a tracked frame (ms)"
+    assert "median error 1.0%" in found.predicted
+    values = found.table[["nsr", "latency_ms"]].to_numpy(float)
+    rng = np.random.default_rng(0)
+    drawn = [each for each in (TINY.sample(rng) for _ in range(500)) if TABLE.costs(each)["params"] <= 80e3]
+    assert len(drawn) > 50
+    for each in drawn:
+        own = [scores.score(each), latency.latency_ms(each)]
+        assert (values <= np.add(own, 1e-7)).all(axis=1).any()
+    limited = predicted_front(scores, None, "nsr", f"latency_ms <= {np.median(values[:, 1])}", latency)
+    assert limited.table["latency_ms"][0] <= np.median(values[:, 1]) + 1e-7
+    others = find_pieces(load_space("lighttrack-table"))
+    other = LatencyTable(others, latency.fingerprint, dict.fromkeys(others.pieces, 0.0), correction, check, {})
+    with pytest.raises(InputError, match="the latency table is of space 'lighttrack-table'"):
+        predicted_front(scores, latency_table=other)
 
 
 def test_a_predictor_that_is_no_guide(scores: PlaceScores) -> None:
