@@ -34,8 +34,8 @@ def fixed_pairs_loss(
         losses: How errors are weighed.
 
     Returns:
-        "loss", its parts "classification" and "regression", each batch weighing as its number of labelled pairs; "overlap", the
-        mean overlap of the best-scored box over the positive pairs, a fraction (NaN without any).
+        "loss", its parts "classification" and "regression", each batch weighing as its number of labelled pairs;
+        "overlap", the mean overlap of the best-scored box over the positive pairs, a fraction (NaN without any).
 
     Raises:
         InputError: There is no pair with a label.

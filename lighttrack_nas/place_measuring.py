@@ -57,8 +57,8 @@ def measure_places(
 ) -> PlaceScores:
     """Measure every candidate of a supernet that learnt from a teacher, each at its own place.
 
-    Candidates of segments of several blocks, and layers of towers, are measured together in draws, and what each adds is
-    fitted; all others are measured one by one.
+    Candidates of segments of several blocks, and layers of towers, are measured together in draws, and what each adds
+    is fitted; all others are measured one by one.
 
     Args:
         supernet: Trained by the strategy `blockwise`, in eval mode.

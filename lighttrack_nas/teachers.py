@@ -64,7 +64,8 @@ def _original(folder: Path) -> Path:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         raise InputError(
-            f"teacher '{folder}': it is an exported folder, and its original, '{path}', cannot be read: name the model file"
+            f"teacher '{folder}': it is an exported folder, and its original, '{path}', cannot be read: name the model "
+            "file itself"
         ) from None
     if found != source["sha256"]:
         raise InputError(f"teacher '{folder}': its original, '{path}', is another by now: name the model file itself")

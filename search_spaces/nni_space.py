@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.description import SpaceDescription
     from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
     from lighttrack_nas.search_spaces.nni_choices import Choice
+    from lighttrack_nas.search_spaces.tasks import Tasks
     from lighttrack_nas.trackers.network import SiameseNetwork
 
 SMALLEST_CROP, LARGEST_CROP = 16, 2048
@@ -230,7 +231,7 @@ class NniSpace(Space):
             network: Any = self.network(self.architecture({label: names[0] for label, names in self.labels.items()}))
         return getattr(network.own, name, None)
 
-    def model_space(self) -> TrackerModelSpace:
+    def model_space(self, tasks: Tasks | None = None) -> TrackerModelSpace:
         """Build the class, wrapped so that NNI's strategies, `freeze` and the supernet find the network in it."""
         from lighttrack_nas.search_spaces.nni_model_space import NniModelSpace
 

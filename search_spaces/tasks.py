@@ -1,9 +1,9 @@
 """Weights by task: what a candidate learns where the rest of the path decides what it is for.
 
-A supernet that learns from a teacher asks the same candidate for different work. A block behind which the features leave
-shall give what the teacher's last block gives; with blocks behind it, what the teacher has at its place. A tower of four
-layers does with each what a tower of eight does with two. Weights that served all of it would serve none, so each task
-has its own (`Tasks`). A plain network has one task a place: nothing of this is left in it.
+A supernet that learns from a teacher asks the same candidate for different work. A block behind which the features
+leave shall give what the teacher's last block gives; with blocks behind it, what the teacher has at its place. A tower
+of four layers does with each what a tower of eight does with two. Weights that served all of it would serve none, so
+each task has its own (`Tasks`). A plain network has one task a place: nothing of this is left in it.
 """
 
 from __future__ import annotations
@@ -142,9 +142,14 @@ class TaskTower(nn.Module):
 
     def modules_of(self, word: Sequence[str]) -> list[nn.Module]:
         """The layers of a word, in order."""
-        return [
-            self.library[name][tower_task(number, len(word), self.teacher_layers)] for number, name in enumerate(word)
-        ]
+        tasks = [tower_task(number, len(word), self.teacher_layers) for number in range(len(word))]
+        return [self.library.get_submodule(f"{name}.{task}") for name, task in zip(word, tasks, strict=True)]
+
+    def tasks(self) -> Iterator[tuple[str, nn.Module]]:
+        """Every layer of the library, with its task."""
+        for name, layer in self.library.named_modules():
+            if name.count(".") == 1:
+                yield name.partition(".")[2], layer
 
     def forward(self, features: Tensor) -> Tensor:
         """Map the fused ``(batch, channels, h, w)`` to ``(batch, outputs, h, w)``."""

@@ -1,4 +1,4 @@
-"""Learning from a teacher, block by block: every candidate learns, at its own place, what a finished network does there."""
+"""Learning from a teacher, block by block: every candidate learns, at its place, what a finished network does there."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Blockwise:
     """Blocks that learn from a teacher's (DNA, CVPR 2020; DONNA, ICCV 2021), then whole paths that do.
 
     An update draws one random path. At first each of its places learns by itself: blocks from the teacher's features
-    before and behind them, towers from the teacher's fused map to its answers. Then the path runs as a whole, and learns
-    the teacher's maps, its fused map and its answers, so that errors of single places do not add up. No label is needed.
-    Norms are affine maps all along: nothing is estimated afresh when networks are taken out.
+    before and behind them, towers from the teacher's fused map to its answers. Then the path runs as a whole, and
+    learns the teacher's maps, its fused map and its answers, so that errors of single places do not add up. No label is
+    needed. Norms are affine maps all along: nothing is estimated afresh when networks are taken out.
 
     Attributes:
-        teacher: A model file, a model that ships, by its name, a folder of `export`, or a released checkpoint. None: the
-            chain trains one.
+        teacher: A model file, a model that ships, by its name, a folder of `export`, or a released checkpoint. None:
+            the chain trains one.
         code: Of a released checkpoint: its official code.
         blocks: Share of the steps in which places learn by themselves, 0 to 1.
         part: Side of the piece of each search crop that blocks learn from by themselves, as a share of the crop's.
@@ -70,8 +70,8 @@ class Blockwise:
         space, settings = problem.space, problem.settings
         if isinstance(space, NniSpace):
             space.refuse(
-                "is NNI's, and does not say which of its parts stand for which of a teacher's, so that one-shot strategy "
-                "'blockwise' cannot teach them: take 'spos'"
+                "is NNI's, and does not say which of its parts stand for which of a teacher's, so that one-shot "
+                "strategy 'blockwise' cannot teach them: take 'spos'"
             )
         if self.teacher is None or problem.load_teacher is None:
             raise InputError(
@@ -130,7 +130,7 @@ class _Learning(PathSampling):
 
 
 def _keep_statistics(norm: nn.Module, inputs: Any) -> None:
-    """Let a norm be an affine map, whatever mode the network is in: one that is fresh once takes a batch's statistics."""
+    """Let a norm be an affine map, whatever mode the network is in; a fresh one takes its first batch's statistics."""
     assert isinstance(norm, _BatchNorm)
     assert norm.num_batches_tracked is not None
     norm.train(int(norm.num_batches_tracked) == 0)

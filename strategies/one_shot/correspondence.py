@@ -64,8 +64,8 @@ def segments(space: Space, teacher: Architecture) -> tuple[Segment, ...]:
     pairs = _corresponding(ours, theirs)
     if not pairs:
         raise InputError(
-            f"the teacher, of space '{teacher.space.name}', has nothing in common with space '{space.name}': its maps have "
-            f"the strides {_strides(theirs)}, the space's {_strides(ours)}"
+            f"the teacher, of space '{teacher.space.name}', has nothing in common with space '{space.name}': its maps "
+            f"have the strides {_strides(theirs)}, the space's {_strides(ours)}"
         )
     found, first, source = [], 0, None
     names = [each.name for each in ours]

@@ -13,9 +13,9 @@ from lighttrack_nas.search_spaces.nni_adapter import LayerChoice
 from lighttrack_nas.search_spaces.tasks import TaskBlock, TaskTower, task_ends
 from lighttrack_nas.strategies.one_shot.correspondence import STEM
 from lighttrack_nas.strategies.one_shot.lessons import Chosen, Lessons
-from lighttrack_nas.strategies.one_shot.starts import Channels, settle, start
-from lighttrack_nas.strategies.one_shot.teacher_channels import fused_channels, joined, tower_channels, tower_layers
-from lighttrack_nas.trackers.blocks import InvertedResidual, SeparableConvolution, TowerConvolution
+from lighttrack_nas.strategies.one_shot.starts import Channels, settle, start, start_silent
+from lighttrack_nas.strategies.one_shot.teacher_channels import joined, tower_channels, tower_layers
+from lighttrack_nas.trackers.blocks import TowerConvolution
 from lighttrack_nas.trackers.heads import Tower
 from lighttrack_nas.trackers.network import SiameseNetwork
 
@@ -50,7 +50,8 @@ def _start_backbone(network: SiameseNetwork, lessons: Lessons) -> None:
     exit_name = lessons.teacher.exit
     for segment in lessons.segments:
         if segment.source is not None and segment.source[1] == exit_name:
-            _pass_on(backbone.blocks[segment.blocks[0]])
+            for _, candidate in leaves(backbone.blocks[segment.blocks[0]]):
+                start_silent(candidate)
             continue
         if len(segment.blocks) > 1 or (segment.source is None) != (segment.blocks[0] == STEM):
             continue
@@ -62,15 +63,6 @@ def _start_backbone(network: SiameseNetwork, lessons: Lessons) -> None:
                 chosen = _chosen(lessons, given)
                 inputs = Channels.all(3) if segment.source is None else lessons.channels(*segment.source, chosen)
                 start(candidate, old, inputs, lessons.channels(*target, chosen))
-
-
-def _pass_on(block: nn.Module) -> None:
-    """Let candidates that add to what they are given add nothing at first."""
-    for _, candidate in leaves(block):
-        if isinstance(candidate, InvertedResidual) and candidate.residual:
-            candidate.project_norm.weight.zero_()
-        elif isinstance(candidate, SeparableConvolution) and candidate.residual:
-            candidate.pointwise_norm.weight.zero_()
 
 
 def _start_fusions(network: SiameseNetwork, lessons: Lessons) -> None:
@@ -101,20 +93,22 @@ def _start_tower(network: SiameseNetwork, lessons: Lessons, branch: str) -> None
         if not isinstance(tower, TaskTower):
             continue
         layers, channels = tower_layers(lessons.teacher, branch), tower_channels(lessons.teacher, branch, width, inputs)
-        for tasks in tower.library.values():
-            for task, layer in tasks.items():
-                first, last = task_ends(task)
-                if first == last:
-                    _start_identity(layer)
-                elif all(isinstance(each, TowerConvolution) for each in layers):
-                    start(layer, joined(layers[first:last]), channels[first], channels[last])
-                elif last == first + 1:
-                    start(layer, layers[first], channels[first], channels[last])
-        start_prediction(tower.prediction, old.prediction, channels[-1])
+        for task, layer in tower.tasks():
+            first, last = task_ends(task)
+            convolutions = [each for each in layers[first:last] if isinstance(each, TowerConvolution)]
+            if first == last:
+                _start_identity(layer)
+            elif len(convolutions) == last - first:
+                start(layer, joined(convolutions), channels[first], channels[last])
+            elif last == first + 1:
+                start(layer, layers[first], channels[first], channels[last])
+        _start_prediction(tower.prediction, old.prediction, channels[-1])
 
 
-def start_prediction(new: nn.Conv2d, old: nn.Conv2d, channels: Channels) -> None:
+def _start_prediction(new: nn.Module, old: nn.Module, channels: Channels) -> None:
     """Start a tower's last convolution; it listens to no channel that the teacher has not."""
+    assert isinstance(new, nn.Conv2d)
+    assert isinstance(old, nn.Conv2d)
     new.weight.copy_(channels.of(old.weight))
     assert new.bias is not None
     assert old.bias is not None
@@ -135,6 +129,3 @@ def _start_identity(layer: nn.Module) -> None:
 def _chosen(lessons: Lessons, given: Mapping[str, str]) -> Chosen:
     """A value at every place, of which some are given."""
     return {label: values[0] for label, values in lessons.space.candidates.items()} | dict(given)
-
-
-__all__ = ["fused_channels", "leaves", "start_from_teacher"]

@@ -56,8 +56,8 @@ class Lessons:
         exit_name = teacher.exit
         if before[-1].target[1] != exit_name:
             raise InputError(
-                f"teacher '{teacher.name}': no output of space '{space.name}' corresponds to its own, '{exit_name}': give "
-                f"the space a block of that name or stride among its outputs"
+                f"teacher '{teacher.name}': no output of space '{space.name}' corresponds to its own, '{exit_name}': "
+                "give the space a block of that name or stride among its outputs"
             )
         reached = before[-1].target[0]
         order = list(blocks)
@@ -217,7 +217,7 @@ def answers_loss(network: SiameseNetwork, raw: tuple[Tensor, Tensor], teacher: A
 
 
 def _shares(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """How much each position counts: half in all where the target is, half elsewhere; and the first half alone, as 1."""
+    """How much each position counts: half where the target is, half elsewhere; and the first half alone, as 1."""
     positive = torch.sigmoid(logits)
     here, elsewhere = positive / positive.sum(), (1 - positive) / (1 - positive).sum()
     return 0.5 * here + 0.5 * elsewhere, here

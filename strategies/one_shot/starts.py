@@ -7,7 +7,9 @@ one of a larger kernel and a larger expansion, starts as that block.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,39 +104,30 @@ def start(candidate: nn.Module, block: nn.Module, inputs: Channels, outputs: Cha
         Whether it could; else the candidate is as it was.
     """
     with torch.no_grad():
-        for kind, begin in _STARTS.items():
-            if type(candidate) is kind and type(block) is kind:
-                if getattr(candidate, "residual", None) != getattr(block, "residual", None):
-                    return False
-                begin(candidate, block, inputs, outputs)
-                return True
-        if isinstance(candidate, InvertedResidual | SeparableConvolution) and isinstance(block, nn.Identity):
-            # The teacher passes on what it gets: the block adds nothing to it.
-            (
-                candidate.project_norm if isinstance(candidate, InvertedResidual) else candidate.pointwise_norm
-            ).weight.zero_()
-            return candidate.residual
-        return _same(candidate, block, inputs, outputs)
+        if isinstance(block, nn.Identity):
+            return start_silent(candidate)
+        begin = _STARTS.get(type(candidate)) if type(candidate) is type(block) else None
+        if begin is None:
+            return _same(candidate, block, inputs, outputs)
+        if getattr(candidate, "residual", None) != getattr(block, "residual", None):
+            return False
+        begin(candidate, block, inputs, outputs)
+        return True
 
 
-def importance(norm: nn.Module, convolution: nn.Conv2d, readers: list[nn.Conv2d]) -> Tensor:
-    """How much each channel matters: what it is scaled by, times what makes it, times what reads it.
-
-    Args:
-        norm: Behind the convolution.
-        convolution: That gives the channels.
-        readers: Convolutions that read them, full or depthwise.
+@torch.no_grad()
+def start_silent(candidate: nn.Module) -> bool:
+    """Let a candidate that adds to what it is given add nothing at first.
 
     Returns:
-        ``(channels,)``.
+        Whether it is one.
     """
-    made = norm.weight.detach().abs() * convolution.weight.detach().abs().sum(dim=(1, 2, 3))
-    return made * sum(_read(reader) for reader in readers)
-
-
-def _read(reader: nn.Conv2d) -> Tensor:
-    weights = reader.weight.detach().abs()
-    return weights.sum(dim=(1, 2, 3)) if reader.groups > 1 else weights.sum(dim=(0, 2, 3))
+    if not isinstance(candidate, InvertedResidual | SeparableConvolution) or not candidate.residual:
+        return False
+    last = candidate.project_norm if isinstance(candidate, InvertedResidual) else candidate.pointwise_norm
+    last.weight.zero_()
+    last.bias.zero_()
+    return True
 
 
 def _inverted_residual(new: InvertedResidual, old: InvertedResidual, inputs: Channels, outputs: Channels) -> None:
@@ -173,7 +166,7 @@ def _stem(new: Stem, old: Stem, inputs: Channels, outputs: Channels) -> None:
     _put_norm(new.norm, old.norm, outputs.index)
 
 
-_STARTS = {
+_STARTS: dict[type[nn.Module], Callable[[Any, Any, Channels, Channels], None]] = {
     InvertedResidual: _inverted_residual,
     SeparableConvolution: _separable,
     TowerConvolution: _tower_convolution,

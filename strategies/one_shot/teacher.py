@@ -121,6 +121,6 @@ class Teacher:
         unlike = [exit_.name for exit_ in wanted.exits if exit_.total_stride != stride]
         if unlike:
             raise InputError(
-                f"space '{space.name}', output '{unlike[0]}': its stride is not {stride}, that of teacher '{self.name}': "
-                f"leave out {', '.join(unlike)}, or take a teacher of that stride"
+                f"space '{space.name}', output '{unlike[0]}': its stride is not {stride}, as that of teacher "
+                f"'{self.name}': leave out {', '.join(unlike)}, or take a teacher of that stride"
             )

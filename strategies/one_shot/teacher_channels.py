@@ -117,23 +117,21 @@ def _outputs(module: nn.Module) -> int:
 def _made(module: nn.Module, count: int) -> Tensor:
     """How strongly a module gives each of so many channels: what its last norm scales by, times what that scales."""
     weight = torch.ones(count)
-    for kind, of in ((nn.BatchNorm2d, _norm_sizes), (nn.Conv2d, _row_sizes)):
+    for kind in (nn.BatchNorm2d, nn.Conv2d):
         fitting = [each for each in module.modules() if isinstance(each, kind) and len(each.weight) == count]
         if fitting:
-            weight = weight * of(fitting[-1]).cpu()
+            weight = weight * _row_sizes(fitting[-1]).cpu()
     return weight
 
 
-def _norm_sizes(norm: nn.BatchNorm2d) -> Tensor:
-    return norm.weight.detach().abs()
-
-
-def _row_sizes(convolution: nn.Conv2d) -> Tensor:
-    return convolution.weight.detach().abs().sum(dim=(1, 2, 3))
+def _row_sizes(module: nn.BatchNorm2d | nn.Conv2d) -> Tensor:
+    return (
+        module.weight.detach().abs().flatten(1).sum(dim=1) if module.weight.ndim > 1 else module.weight.detach().abs()
+    )
 
 
 def _read(module: nn.Module, count: int) -> Tensor:
-    """How strongly a module reads each of so many channels: by its first convolution, and the next if that is depthwise."""
+    """How strongly a module reads each of so many channels: by its first convolutions, up to one that is full."""
     weight = torch.ones(count)
     for each in (m for m in module.modules() if isinstance(m, nn.Conv2d) and m.in_channels == count):
         if each.groups == 1:
