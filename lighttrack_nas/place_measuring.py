@@ -233,7 +233,7 @@ class _Measuring:
         from lighttrack_nas.strategies.one_shot.lessons import answers_ratios
 
         space, tasks = self.space, self.lessons.tasks
-        paths = [lesson_path(space, tasks, self.rng) for _ in range(_TOWERS)]
+        paths = [lesson_path(self.lessons, self.rng) for _ in range(_TOWERS)]
         ratios = []
         for path in paths:
             self._pinned(path.choices)

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 BACKBONE_FILE = "backbone.safetensors"
 DISTRIBUTION_FILE = "distribution.json"
 MODEL_FILE = "model.safetensors"
+_FITTED_PAIRS = 32
+"""Pairs on which a supernet's first weights are fitted to its teacher."""
 
 
 def pretrain_backbone(
@@ -158,7 +160,9 @@ def train_supernet(
     from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
     from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy, strategy_record
     from lighttrack_nas.teachers import load_teacher
+    from lighttrack_nas.trackers.batches import to_tensors
     from lighttrack_nas.trackers.norms import fold_norms
+    from lighttrack_nas.trackers.pairs.pair import draw_batch
 
     output = Path(output)
     if backbone is not None and start_from is not None:
@@ -189,7 +193,7 @@ def train_supernet(
         torch.manual_seed(settings.seed)
         model = space.model_space() if lessons is None else space.model_space(lessons.tasks)
     if lessons is not None and not (output / CHECKPOINT).exists():
-        start_from_teacher(model, lessons)
+        start_from_teacher(model, lessons, to_tensors(draw_batch(pairs, settings.seed, 0, _FITTED_PAIRS)))
     if backbone is not None:
         _start_from(model.network.backbone, Path(backbone), space)
     if start_from is not None and not (output / CHECKPOINT).exists():

@@ -14,8 +14,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label
 from lighttrack_nas.search_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.tasks import Tasks
 from lighttrack_nas.strategies.one_shot.lessons import Lessons, answers_loss, recorded
 from lighttrack_nas.strategies.one_shot.paths import PATHS, Model, PathSampling, PathTraining
 from lighttrack_nas.strategies.one_shot.problem import OneShotProblem, TrainingPlan
@@ -26,6 +24,9 @@ from lighttrack_nas.trackers.network import SiameseNetwork
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from nni.nas.oneshot.pytorch.sampling import RandomSamplingLightningModule
+
+_TEACHERS_EXIT = 0.5
+"""Share of the paths whose features leave where the teacher's do."""
 
 
 @dataclass(frozen=True)
@@ -83,22 +84,26 @@ class Blockwise:
         alone = round(self.blocks * settings.steps)
 
         def paths(step: int, rank: int) -> list[Architecture]:
-            return [lesson_path(space, lessons.tasks, np.random.default_rng([settings.seed, step, rank, PATHS]))]
+            return [lesson_path(lessons, np.random.default_rng([settings.seed, step, rank, PATHS]))]
 
         return TrainingPlan(_Learning(paths, lessons, self, alone, settings.channels_last), lessons=lessons)
 
 
-def lesson_path(space: Space, tasks: Tasks, rng: np.random.Generator) -> Architecture:
-    """Draw a path: uniform, but for towers with weights by task, whose numbers of layers are equally likely.
+def lesson_path(lessons: Lessons, rng: np.random.Generator) -> Architecture:
+    """Draw a path: uniform, but for the output and for towers with weights by task.
+
+    Half of the paths leave where the teacher does, since the others share most of what they need with those. All
+    numbers of layers of a tower are equally likely.
 
     Args:
-        space: The space.
-        tasks: Which towers those are.
+        lessons: What the paths are for.
         rng: The draw's.
     """
-    chosen = dict(space.sample(rng).choices)
-    skips = space.description.skips
-    for branch in tasks.towers:
+    space = lessons.space
+    chosen, skips = dict(space.sample(rng).choices), space.description.skips
+    if OUTPUT in chosen and rng.random() < _TEACHERS_EXIT:
+        chosen[OUTPUT] = lessons.exit
+    for branch in lessons.tasks.towers:
         candidates = space.tower(branch).candidates
         free = [index for index, names in enumerate(candidates) if skips & set(names) and set(names) - skips]
         left_out = set(rng.choice(free, rng.integers(len(free) + 1), replace=False).tolist()) if free else set()

@@ -5,34 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.labels import width_label
 from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
 from lighttrack_nas.search_spaces.nni_adapter import LayerChoice
 from lighttrack_nas.search_spaces.tasks import TaskBlock, TaskTower, task_ends
 from lighttrack_nas.strategies.one_shot.correspondence import STEM
+from lighttrack_nas.strategies.one_shot.fitting import fit_last
 from lighttrack_nas.strategies.one_shot.lessons import Chosen, Lessons
-from lighttrack_nas.strategies.one_shot.starts import Channels, settle, start, start_silent
-from lighttrack_nas.strategies.one_shot.teacher_channels import joined, tower_channels, tower_layers
+from lighttrack_nas.strategies.one_shot.starts import Channels, settle, start
+from lighttrack_nas.strategies.one_shot.teacher_channels import tower_channels, tower_layers
+from lighttrack_nas.trackers.batches import TensorBatch
 from lighttrack_nas.trackers.blocks import TowerConvolution
 from lighttrack_nas.trackers.heads import Tower
 from lighttrack_nas.trackers.network import SiameseNetwork
 
 
 @torch.no_grad()
-def start_from_teacher(model_space: TrackerModelSpace, lessons: Lessons) -> None:
+def start_from_teacher(model_space: TrackerModelSpace, lessons: Lessons, batch: TensorBatch) -> None:
     """Give a fresh model space its first weights; what corresponds to nothing stays as it is.
 
     Args:
         model_space: With the lessons' tasks, not a supernet yet.
         lessons: Say what corresponds.
+        batch: Pairs on which layers that shall do the work of several are fitted; some thousands of positions.
     """
     network = model_space.network
-    _start_backbone(network, lessons)
+    _start_backbone(network, lessons, batch.search)
     _start_fusions(network, lessons)
+    fused = lessons.teacher.answers(batch.template, batch.search).fused
     for branch in lessons.space.description.towers.branches:
-        _start_tower(network, lessons, branch)
+        _start_tower(network, lessons, branch, fused)
 
 
 def leaves(module: nn.Module, given: Chosen | None = None) -> Iterator[tuple[Chosen, nn.Module]]:
@@ -45,24 +49,28 @@ def leaves(module: nn.Module, given: Chosen | None = None) -> Iterator[tuple[Cho
         yield given, module
 
 
-def _start_backbone(network: SiameseNetwork, lessons: Lessons) -> None:
+def _start_backbone(network: SiameseNetwork, lessons: Lessons, search: Tensor) -> None:
     backbone, theirs = network.backbone, lessons.teacher.network.backbone
-    exit_name = lessons.teacher.exit
+    exit_name, maps = lessons.teacher.exit, lessons.teacher.maps(search)
     for segment in lessons.segments:
-        if segment.source is not None and segment.source[1] == exit_name:
-            for _, candidate in leaves(backbone.blocks[segment.blocks[0]]):
-                start_silent(candidate)
-            continue
         if len(segment.blocks) > 1 or (segment.source is None) != (segment.blocks[0] == STEM):
             continue
         name, target = segment.blocks[0], segment.target
-        old = theirs.stem if target[1] == STEM else theirs.blocks[target[1]]
+        is_behind = segment.source is not None and segment.source[1] == exit_name
+        old = theirs.stem if target[1] == STEM else nn.Identity() if is_behind else theirs.blocks[target[1]]
         new = backbone.stem if name == STEM else backbone.blocks[name]
-        for module in (new.inner, new.last) if isinstance(new, TaskBlock) else (new,):
+        goals = {new.inner: target[1], new.last: exit_name} if isinstance(new, TaskBlock) else {new: target[1]}
+        for module, goal in goals.items():
             for given, candidate in leaves(module):
                 chosen = _chosen(lessons, given)
-                inputs = Channels.all(3) if segment.source is None else lessons.channels(*segment.source, chosen)
+                outputs = lessons.channels(name, goal, chosen)
+                if segment.source is None:
+                    inputs, features = Channels.all(3), search
+                else:
+                    inputs = lessons.channels(*segment.source, chosen)
+                    features = inputs.of(maps[segment.source[1]])
                 start(candidate, old, inputs, lessons.channels(*target, chosen))
+                fit_last(candidate, features, outputs, maps[goal])
 
 
 def _start_fusions(network: SiameseNetwork, lessons: Lessons) -> None:
@@ -82,26 +90,27 @@ def _start_fusions(network: SiameseNetwork, lessons: Lessons) -> None:
             start(fusion, old_fusion, Channels.all(1), Channels.all(1))
 
 
-def _start_tower(network: SiameseNetwork, lessons: Lessons, branch: str) -> None:
+def _start_tower(network: SiameseNetwork, lessons: Lessons, branch: str, fused: Tensor) -> None:
     head = getattr(network, f"{branch}_head")
     old = getattr(lessons.teacher.network, f"{branch}_head")
     if head is None or not isinstance(old, Tower):
         return
     inputs = lessons.space.description.fused_channels
+    layers = tower_layers(lessons.teacher, branch)
+    states = [fused]
+    for layer in layers:
+        states.append(layer(states[-1]))
     for given, tower in leaves(head):
         width = int(given.get(width_label(branch), lessons.space.tower(branch).widths[0]))
         if not isinstance(tower, TaskTower):
             continue
-        layers, channels = tower_layers(lessons.teacher, branch), tower_channels(lessons.teacher, branch, width, inputs)
+        channels = tower_channels(lessons.teacher, branch, width, inputs)
         for task, layer in tower.tasks():
             first, last = task_ends(task)
-            convolutions = [each for each in layers[first:last] if isinstance(each, TowerConvolution)]
             if first == last:
                 _start_identity(layer)
-            elif len(convolutions) == last - first:
-                start(layer, joined(convolutions), channels[first], channels[last])
-            elif last == first + 1:
-                start(layer, layers[first], channels[first], channels[last])
+            elif start(layer, layers[first], channels[first], channels[first + 1]) and last > first + 1:
+                fit_last(layer, channels[first].of(states[first]), channels[last], states[last])
         _start_prediction(tower.prediction, old.prediction, channels[-1])
 
 

@@ -42,6 +42,7 @@ class Lessons:
         teacher: As given.
         segments: The parts of the backbone that learn together, those behind the teacher's exit among them.
         tasks: Where the supernet needs weights by task.
+        exit: The output that corresponds to the teacher's.
 
     Raises:
         InputError: They have nothing in common, or see other crops; see `Teacher.require_for`.
@@ -59,7 +60,7 @@ class Lessons:
                 f"teacher '{teacher.name}': no output of space '{space.name}' corresponds to its own, '{exit_name}': "
                 "give the space a block of that name or stride among its outputs"
             )
-        reached = before[-1].target[0]
+        reached = self.exit = before[-1].target[0]
         order = list(blocks)
         later = [
             name

@@ -142,9 +142,10 @@ def _inverted_residual(new: InvertedResidual, old: InvertedResidual, inputs: Cha
     project[:, copies] = 0
     _put(new.project.weight, project, outputs.index)
     _put_norm(new.project_norm, old.project_norm, outputs.index)
-    noise = new.depthwise.weight[copies]
-    noise += _APART * noise.std() * torch.randn(noise.shape, generator=torch.Generator().manual_seed(0))
-    new.depthwise.weight[copies] = noise
+    if bool(copies.any()):
+        kernels = new.depthwise.weight[copies]
+        noise = torch.randn(kernels.shape, generator=torch.Generator().manual_seed(0))
+        new.depthwise.weight[copies] = kernels + _APART * kernels.std() * noise
 
 
 def _separable(new: SeparableConvolution, old: SeparableConvolution, inputs: Channels, outputs: Channels) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.strategies.one_shot.correspondence import STEM, backbone_maps, live_blocks
 from lighttrack_nas.strategies.one_shot.starts import Channels
 from lighttrack_nas.strategies.one_shot.teacher import Teacher
-from lighttrack_nas.trackers.blocks import TowerConvolution
 from lighttrack_nas.trackers.heads import Tower
 
 
@@ -74,38 +71,6 @@ def tower_channels(teacher: Teacher, branch: str, width: int, inputs: int) -> li
         count = _outputs(layer)
         found.append(Channels.best(_made(layer, count) * _read(following, count), width))
     return found
-
-
-def joined(layers: Sequence[TowerConvolution]) -> TowerConvolution:
-    """One layer in place of several, as if nothing but the last were bent between them and kernels had one pixel.
-
-    It is where a layer starts that shall do the work of several: the first one's kernels, and the product of all that
-    is linear behind them.
-
-    Args:
-        layers: One or more, their norms folded.
-    """
-    first = layers[0]
-    scale = _scale(first)
-    product = scale[:, None] * first.pointwise.weight[:, :, 0, 0]
-    offset = first.norm.bias.clone()
-    for layer in layers[1:]:
-        scale = _scale(layer)
-        through = layer.pointwise.weight[:, :, 0, 0] * layer.depthwise.weight.sum(dim=(1, 2, 3))[None]
-        product = scale[:, None] * (through @ product)
-        offset = scale * (through @ offset) + layer.norm.bias
-    kernel = first.depthwise.kernel_size[0]
-    made = TowerConvolution(first.depthwise.in_channels, len(product), kernel).eval().requires_grad_(False)
-    made.to(product.device)
-    made.activation = layers[-1].activation
-    made.depthwise.weight.copy_(first.depthwise.weight)
-    made.pointwise.weight.copy_(product[:, :, None, None])
-    made.norm.bias.copy_(offset)
-    return made
-
-
-def _scale(layer: TowerConvolution) -> Tensor:
-    return layer.norm.weight / (1.0 + layer.norm.eps) ** 0.5
 
 
 def _outputs(module: nn.Module) -> int:
