@@ -14,9 +14,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label
 from lighttrack_nas.search_spaces.nni_space import NniSpace
-from lighttrack_nas.strategies.one_shot.lessons import Lessons, answers_loss, recorded
+from lighttrack_nas.strategies.one_shot.lessons import Lessons, answers_loss
 from lighttrack_nas.strategies.one_shot.paths import PATHS, Model, PathSampling, PathTraining
 from lighttrack_nas.strategies.one_shot.problem import OneShotProblem, TrainingPlan
+from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
 from lighttrack_nas.trackers.batches import TensorBatch, to_tensors
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
@@ -101,7 +102,7 @@ def lesson_path(lessons: Lessons, rng: np.random.Generator) -> Architecture:
     """
     space = lessons.space
     chosen, skips = dict(space.sample(rng).choices), space.description.skips
-    if OUTPUT in chosen and rng.random() < _TEACHERS_EXIT:
+    if OUTPUT in chosen and lessons.exit is not None and rng.random() < _TEACHERS_EXIT:
         chosen[OUTPUT] = lessons.exit
     for branch in lessons.tasks.towers:
         candidates = space.tower(branch).candidates
@@ -162,7 +163,7 @@ class _LessonTraining(PathTraining):
         if self._step < self._alone:
             losses = self._alone_losses(network, chosen, tensors)
         else:
-            losses = self._whole_losses(network, chosen, tensors)
+            losses = whole_losses(lessons, network, chosen, tensors, self._strategy.answers)
         inner.latest = {name: value.detach() for name, value in losses.items()}
         return losses["loss"]
 
@@ -185,36 +186,6 @@ class _LessonTraining(PathTraining):
             "loss": blocks + fusion + self._strategy.answers * of_answers,
             "blocks": blocks / max(len(ratios), 1),
             "fusion": fusion,
-            "answers": of_answers,
-        }
-
-    def _whole_losses(self, network: SiameseNetwork, chosen: dict[str, str], batch: TensorBatch) -> dict[str, Tensor]:
-        lessons, teacher = self._lessons, self._lessons.teacher
-        targets = {
-            segment.target[0]: segment.target
-            for segment in lessons.segments
-            if lessons.learning(segment, chosen) and segment.blocks != ("",)
-        }
-        output = chosen[OUTPUT]
-        if output in lessons.tasks.exits:
-            targets[output] = (output, teacher.exit)
-        crops = batch.template, batch.search
-        wanted = [teacher.maps(crop) for crop in crops]
-        answers = teacher.answers_from(*(maps[teacher.exit] for maps in wanted))
-        with recorded(network, list(targets)) as kept:
-            fused = network.fused(*crops)
-        ratios = [
-            lessons.channels(*target, chosen).ratio(features, maps[target[1]])
-            for name, target in targets.items()
-            for features, maps in zip(kept[name], wanted, strict=False)
-        ]
-        of_answers = answers_loss(network, network.raw(fused), answers)
-        of_fused = lessons.fused_ratio(fused, answers.fused)
-        blocks = torch.stack(ratios).mean() if ratios else of_fused.detach() * 0
-        return {
-            "loss": blocks + of_fused + self._strategy.answers * of_answers,
-            "blocks": blocks,
-            "fusion": of_fused,
             "answers": of_answers,
         }
 

@@ -82,7 +82,7 @@ def _rows(features: Tensor) -> Tensor:
 
 
 def _last(candidate: nn.Module) -> tuple[nn.Conv2d, nn.BatchNorm2d] | None:
-    """The last convolution, 1x1, and the norm behind it; that a tower's layer is bent behind it is left out of sight."""
+    """The last convolution, 1x1, and the norm behind it; the activation behind a tower's is left out of sight."""
     if isinstance(candidate, InvertedResidual):
         return candidate.project, candidate.project_norm
     if isinstance(candidate, SeparableConvolution):

@@ -8,8 +8,6 @@ teacher's fused map to give its answers (DNA, CVPR 2020; DONNA, ICCV 2021, secti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +40,7 @@ class Lessons:
         teacher: As given.
         segments: The parts of the backbone that learn together, those behind the teacher's exit among them.
         tasks: Where the supernet needs weights by task.
-        exit: The output that corresponds to the teacher's.
+        exit: The output that corresponds to the teacher's; None where features cannot leave there.
 
     Raises:
         InputError: They have nothing in common, or see other crops; see `Teacher.require_for`.
@@ -60,7 +58,8 @@ class Lessons:
                 f"teacher '{teacher.name}': no output of space '{space.name}' corresponds to its own, '{exit_name}': "
                 "give the space a block of that name or stride among its outputs"
             )
-        reached = self.exit = before[-1].target[0]
+        reached = before[-1].target[0]
+        self.exit = reached if reached in space.candidates[OUTPUT] else None
         order = list(blocks)
         later = [
             name
@@ -228,28 +227,3 @@ def _weighted(found: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
     mean = (weights * wanted).sum(dim=(0, 2, 3), keepdim=True) / weights.sum(dim=(0, 2, 3), keepdim=True)
     signal = (weights * (wanted - mean).square()).sum()
     return (weights * (found - wanted).square()).sum() / signal.clamp(min=1e-12)
-
-
-@contextmanager
-def recorded(network: SiameseNetwork, names: list[str]) -> Iterator[dict[str, list[Tensor]]]:
-    """Keep what blocks give while a network runs.
-
-    Args:
-        network: Plain or of choices.
-        names: Of the blocks; `STEM` for the stem.
-
-    Yields:
-        By name, an output a call: of the template's crop, then of the search crop's.
-    """
-    kept: dict[str, list[Tensor]] = {name: [] for name in names}
-
-    def keep(name: str) -> Any:
-        return lambda module, inputs, output: kept[name].append(output)
-
-    modules = {name: network.backbone.stem if name == STEM else network.backbone.blocks[name] for name in names}
-    handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
-    try:
-        yield kept
-    finally:
-        for handle in handles:
-            handle.remove()
