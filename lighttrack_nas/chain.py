@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lighttrack_nas.architectures import find_architecture
 from lighttrack_nas.choosing import choose
 from lighttrack_nas.config import Config
-from lighttrack_nas.data import expanded, read_videos, require_labels, training_pairs
+from lighttrack_nas.data import expanded, read_videos, require_labels, training_pairs, validation_pairs
 from lighttrack_nas.evaluators import (
     Say,
     prepare_torch,
@@ -86,15 +86,23 @@ def run_pretraining(config: Config, say: Say) -> Path:
 def run_supernet(config: Config, say: Say) -> Supernet:
     """Train the supernet, from the pre-trained backbone or the other supernet that the configuration names, if any.
 
-    See `train_supernet`.
+    Where its strategy learns from a teacher and none is named, one of the chain's own is trained first. See
+    `train_supernet` and `taught_by_own`.
 
     Raises:
         InputError: The backbone is not trained yet, or see there.
     """
+    from lighttrack_nas.own_teacher import (
+        lacks_teacher,
+        learns_from_teacher,
+        taught_by_own,
+        teacher_settings,
+        with_expanded_teacher,
+    )
     from lighttrack_nas.training import train_supernet
 
     prepare_torch(config)
-    space, strategy = load_space(config.space), config.supernet.one_shot_strategy()
+    space, strategy = load_space(config.space), with_expanded_teacher(config.supernet.one_shot_strategy())
     require_labels(config, "the supernet's strategy", getattr(strategy, "needs_labels", True))
     backbone = None if config.supernet.backbone is None else Path(expanded(config.supernet.backbone))
     if config.pretraining is not None:
@@ -103,7 +111,12 @@ def run_supernet(config: Config, say: Say) -> Supernet:
     start_from = None if config.supernet.start_from is None else expanded(config.supernet.start_from)
     settings = config.training(config.supernet.training, "supernet.training")
     targets, losses = targets_and_losses(config)
-    pairs = training_pairs(config, space, say)
+    pairs, held_out = training_pairs(config, space, say), None
+    if learns_from_teacher(strategy):
+        held_out = validation_pairs(space, read_videos(config.validation, config.folder("generated")))
+    if lacks_teacher(strategy):
+        with _steps("teacher", teacher_settings(config)) as told:
+            strategy = taught_by_own(config, strategy, settings, config.folder("teacher"), say, told)
     if start_from is not None:
         say(f"the supernet starts from '{start_from}': '{config.folder('supernet') / TABLE_FILE}' says what is taken")
     with _steps("supernet", settings) as told:
@@ -117,6 +130,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
             losses=losses,
             backbone=backbone,
             start_from=start_from,
+            held_out=held_out,
             record=config.data.model_dump(mode="json"),
             progress=told,
         )

@@ -43,12 +43,18 @@ class SupernetPart(Part):
         backbone: Weights of the network of torchvision or timm that the space's backbone is made of, under the names of
             its `state_dict`, as safetensors or .pth. $NAME as above. None starts from random ones. For
             `train-supernet`, likewise.
+        teacher_architecture: Of the teacher that the chain trains itself where strategy blockwise names none: an
+            official code, a JSON file or a model file. None takes the network of the most multiply-adds that keeps the
+            limits of `search.constraints` on macs and params, at the space's last output.
+        teacher_training: Fields of `TrainingSettings` for it.
     """
 
     strategy: Named = "spos"
     training: Training = {"steps": 2000}
     start_from: str | None = None
     backbone: str | None = None
+    teacher_architecture: str | None = None
+    teacher_training: Training = {"steps": 2000, "average": 0.99}
 
     def one_shot_strategy(self) -> OneShotStrategy:
         """Make the strategy.
@@ -155,7 +161,8 @@ class Config(Part):
         """Where a step of the chain works.
 
         Args:
-            step: pretraining, supernet, predictor, search, retrain, tuning, table, ranking, or generated for videos.
+            step: pretraining, teacher, supernet, predictor, search, retrain, tuning, table, ranking, or generated for
+                videos.
         """
         return Path(self.output) / step
 

@@ -41,6 +41,7 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
         part = getattr(config, name)
         if part is not None:
             config.training(part.training, f"{where}: {name}.training")
+    config.training(config.supernet.teacher_training, f"{where}: supernet.teacher_training")
     _check_later_steps(config, where)
     return config
 

@@ -91,8 +91,8 @@ def _train(jobs: Sequence[SupernetJob | AloneJob], workers: int) -> dict[str, st
     left = [job for job in jobs if not job.done()]
     if not left:
         return {}
-    total = sum(job.settings.steps for job in jobs)
-    untold = {job.name: job.settings.steps for job in left}
+    total = sum(job.steps for job in jobs)
+    untold = {job.name: job.steps for job in left}
     with progress("rank correlation", total, "steps") as advance:
         advance(total - sum(untold.values()), "")
 

@@ -16,6 +16,13 @@ from lighttrack_nas.config import Config
 from lighttrack_nas.config_search import RankedStrategy
 from lighttrack_nas.data import training_pairs
 from lighttrack_nas.evaluators import network_scorer, prepare_torch, supernet_evaluator, targets_and_losses
+from lighttrack_nas.own_teacher import (
+    lacks_teacher,
+    taught_by_own,
+    teacher_record,
+    teacher_settings,
+    with_expanded_teacher,
+)
 from lighttrack_nas.processes import Told
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.strategies.one_shot.callbacks import Progress
+    from lighttrack_nas.strategies.one_shot.problem import OneShotStrategy
     from lighttrack_nas.trackers.network import SiameseNetwork
 
 INHERITED, RECALIBRATED = "inherited", "recalibrated"
@@ -69,9 +77,21 @@ class SupernetJob:
         training = self.config.supernet.training | self.ranked.training
         return self.config.training(training, f"ranking.strategies, {self.ranked.name}: training")
 
+    @property
+    def strategy(self) -> OneShotStrategy:
+        """As the configuration names it."""
+        named = self.config.supernet.model_copy(update={"strategy": self.ranked.strategy})
+        return with_expanded_teacher(named.one_shot_strategy())
+
+    @property
+    def steps(self) -> int:
+        """Of all its trainings; a teacher of its own is one of them."""
+        return self.settings.steps + (teacher_settings(self.config).steps if lacks_teacher(self.strategy) else 0)
+
     def record(self) -> dict[str, Any]:
         """What decides its scores beside what all supernets share, JSON-able."""
-        return {"strategy": self.ranked.strategy, "training": settings_record(self.settings)}
+        teacher = {"teacher": teacher_record(self.config)} if lacks_teacher(self.strategy) else {}
+        return {"strategy": self.ranked.strategy, "training": settings_record(self.settings)} | teacher
 
     def scores(self) -> dict[str, list[Scores]]:
         """What was scored so far: by `INHERITED` and `RECALIBRATED`, a network each, in order."""
@@ -90,12 +110,17 @@ class SupernetJob:
         space = load_space(config.space)
         targets, losses = targets_and_losses(config)
         backbone = config.folder("pretraining") / BACKBONE_FILE if config.pretraining is not None else None
+        strategy = self.strategy
+        if lacks_teacher(strategy):
+            told_of_teacher = _steps(f"{self.name}, its teacher", told)
+            folder = self.folder / "teacher"
+            strategy = taught_by_own(config, strategy, self.settings, folder, lambda _: None, told_of_teacher)
         supernet = train_supernet(
             space,
             training_pairs(config, space),
             settings=self.settings,
             output=self.folder / "training",
-            strategy=config.supernet.model_copy(update={"strategy": self.ranked.strategy}).one_shot_strategy(),
+            strategy=strategy,
             targets=targets,
             losses=losses,
             backbone=backbone,
@@ -146,6 +171,11 @@ class AloneJob:
     def folder(self) -> Path:
         """Where it works."""
         return self.config.folder("ranking") / "alone" / f"{self.number + 1:03d}-seed{self.settings.seed}"
+
+    @property
+    def steps(self) -> int:
+        """Of its training."""
+        return self.settings.steps
 
     @property
     def settings(self) -> TrainingSettings:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lighttrack_nas.models import SHIPPED, load_model, model_file
+from lighttrack_nas.models import SHIPPED, Model, load_model, model_file
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.exported import read_manifest
@@ -47,9 +47,29 @@ def load_teacher(source: str, code: str | None = None) -> Teacher:
             raise InputError(
                 f"teacher '{source}': only a released checkpoint (.pth) has a code beside it: leave it out"
             )
-        model = load_model(path)
+        model = _model(source, path)
         network, architecture = model.network, model.architecture
     return Teacher.of(network, architecture, source, fingerprint(network))
+
+
+def _model(source: str, path: Path) -> Model:
+    """The model of a file, or of a name that ships.
+
+    Raises:
+        InputError: See `load_model`; it says what a teacher may be.
+    """
+    from lighttrack_nas.trackers.weights import read_header
+
+    try:
+        kind = read_header(model_file(path)).get("kind")
+        if kind is not None:
+            raise InputError(f"teacher '{source}' holds a {kind}, not one network")
+        return load_model(path)
+    except InputError as error:
+        raise InputError(
+            f"{error}; a teacher is a model file, as `lighttrack-nas retrain` leaves it (model.safetensors), a folder "
+            f"of `lighttrack-nas export`, a released checkpoint (.pth), or a model that ships ({', '.join(SHIPPED)})"
+        ) from None
 
 
 def _original(folder: Path) -> Path:

@@ -200,6 +200,17 @@ def test_a_model_remembers_its_teachers(teacher: Path, supernet: Path, pupil: lt
     assert alone.provenance["supernet_teacher"] == about
 
 
+def test_a_teacher_with_short_towers_teaches_deeper_ones(tmp_path: Path) -> None:
+    skips = {label: "skip" for label, names in TABLE.labels.items() if "skip" in names}
+    architecture = TABLE.architecture(dict(TABLE.sample(np.random.default_rng(0)).choices) | skips)
+    how = settings(steps=4, batch_size=4)
+    ltn.retrain(architecture, Squares(), settings=how, output=tmp_path / "teacher")
+    strategy = ltn.one_shot_strategy("blockwise", teacher=str(tmp_path / "teacher" / "model.safetensors"))
+    how = settings(steps=12)
+    ltn.train_supernet(TABLE, Squares(False), settings=how, output=tmp_path / "supernet", strategy=strategy)
+    assert (tmp_path / "supernet" / "places.csv").exists()
+
+
 def test_a_folder_keeps_one_teacher(teacher: Path, pupil: ltn.Architecture, tmp_path: Path) -> None:
     how = settings(steps=1)
     ltn.retrain(pupil, Squares(), settings=how, output=tmp_path / "run", teacher=teacher)

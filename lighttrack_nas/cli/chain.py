@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lighttrack_nas import chain
+from lighttrack_nas.benchmarks.place_scores import PLACES_CSV
 from lighttrack_nas.cli.fronts import print_front
 from lighttrack_nas.config import Config
 from lighttrack_nas.config_files import load_config
@@ -28,6 +29,8 @@ def train_supernet(path: Path, overrides: Sequence[str]) -> None:
     with resumable():
         chain.run_supernet(config, say)
     print(config.folder("supernet") / SUPERNET_FILE)
+    if (table := config.folder("supernet") / PLACES_CSV).exists():
+        print(f"what each candidate loses at its place: {table}")
 
 
 def search(path: Path, overrides: Sequence[str]) -> None:
