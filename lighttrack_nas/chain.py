@@ -170,11 +170,13 @@ def run_retraining(config: Config, say: Say) -> Retrained:
     Raises:
         InputError: There is no search to choose from, or see there.
     """
+    from lighttrack_nas.trackers.norms import has_folded_norms
     from lighttrack_nas.training import retrain
 
-    require_labels(config, "retraining without a teacher")
+    part = config.retrain
+    require_labels(config, "retraining without a teacher", part.teacher is None)
     prepare_torch(config)
-    space, part = load_space(config.space), config.retrain
+    space = load_space(config.space)
     if part.architecture is None:
         architecture, measured = choose(config, part.choose)
     else:
@@ -182,6 +184,9 @@ def run_retraining(config: Config, say: Say) -> Retrained:
     settings = config.training(part.training, "retrain.training")
     targets, losses = targets_and_losses(config)
     pairs = training_pairs(config, space, say)
+    supernet = trained_supernet(config, space) if part.inherit else None
+    if supernet is not None and has_folded_norms(supernet.extract(architecture)):
+        say("the network has folded norms, whose statistics stand in its weights: they stay affine maps, which learn")
     with _steps("retraining", settings) as told:
         model = retrain(
             architecture,
@@ -190,8 +195,12 @@ def run_retraining(config: Config, say: Say) -> Retrained:
             output=config.folder("retrain"),
             targets=targets,
             losses=losses,
-            supernet=trained_supernet(config, space) if part.inherit else None,
+            supernet=supernet,
             hyper_parameters=load_hyper_parameters(config.search.hyper_parameters),
+            teacher=None if part.teacher is None else expanded(part.teacher),
+            teacher_code=part.code,
+            teacher_weight=part.teacher_weight,
+            label_weight=part.label_weight,
             record=config.data.model_dump(mode="json"),
             progress=told,
         )

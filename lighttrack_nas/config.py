@@ -69,12 +69,22 @@ class RetrainPart(Part):
         choose: Which point of the front: "best" (the first objective's), or "macs=30M" (the nearest), also
             "params=..." and "latency_ms=...".
         inherit: Start from the supernet's weights rather than from random ones.
+        teacher: A network that it learns from: a model file, a model that ships, by its name, a folder of `export`, or
+            a released checkpoint. $NAME takes an environment variable's value. None learns from labels alone; with one,
+            sources without labels will do.
+        code: Of a released checkpoint: its official code.
+        teacher_weight: Factor on what the teacher's lessons cost.
+        label_weight: Factor on what labels cost beside a teacher's lessons; 0 looks at none.
         training: Fields of `TrainingSettings`.
     """
 
     architecture: str | None = None
     choose: str = "best"
     inherit: bool = True
+    teacher: str | None = None
+    code: str | None = None
+    teacher_weight: float = Field(default=1.0, gt=0, le=100)
+    label_weight: float = Field(default=1.0, ge=0, le=100)
     training: Training = {"steps": 2000, "average": 0.99}
 
 

@@ -75,7 +75,8 @@ def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
 
     path = Path(path)
     found = shared_weights_space(path, KIND)
-    tasks = read_header(path).get("tasks")
+    header = read_header(path)
+    tasks, provenance = header.get("tasks"), header.get("provenance")
     if space is not None and found != space:
         raise InputError(
             f"supernet '{path}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
@@ -86,7 +87,8 @@ def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
         else:
             model_space = found.model_space(Tasks.read(tasks, f"'{path}', header, tasks"))
     load_weights(model_space, path)
-    return Supernet(space or found, model_space).eval()
+    teacher = provenance.get("teacher") if isinstance(provenance, dict) else None
+    return Supernet(space or found, model_space, teacher if isinstance(teacher, dict) else None).eval()
 
 
 def supernet_file(source: str | Path) -> Path:

@@ -15,7 +15,6 @@ from lighttrack_nas.backbones import backbone_of, require_backbone
 from lighttrack_nas.benchmarks.results import write_run_record
 from lighttrack_nas.models import load_model, save_model
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.supernets import (
     BACKBONE_KIND,
@@ -23,13 +22,13 @@ from lighttrack_nas.supernets import (
     load_supernet,
     save_shared_weights,
     save_supernet,
-    shared_weights_space,
     supernet_file,
 )
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.hyper_parameters import HyperParameters
 from lighttrack_nas.training_records import outcome, task_record, training_record
+from lighttrack_nas.training_starts import macs_paths, start_backbone
 
 if TYPE_CHECKING:
     from lighttrack_nas.models import Model
@@ -37,10 +36,9 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.callbacks import Progress
     from lighttrack_nas.strategies.one_shot.images import ImageFolder
     from lighttrack_nas.strategies.one_shot.lessons import Lessons
-    from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotStrategy
+    from lighttrack_nas.strategies.one_shot.problem import OneShotStrategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
     from lighttrack_nas.trackers.losses import LossSettings
-    from lighttrack_nas.trackers.network import Backbone
     from lighttrack_nas.trackers.pairs.pair import PairSource
     from lighttrack_nas.trackers.targets import TargetSettings
 
@@ -178,7 +176,7 @@ def train_supernet(
         | {"start_from": None if start_from is None else start_record(start_from, space, output)}
     )
     plan = strategy.plan(
-        OneShotProblem(space=space, settings=settings, macs=partial(_macs_paths, space), load_teacher=load_teacher)
+        OneShotProblem(space=space, settings=settings, macs=partial(macs_paths, space), load_teacher=load_teacher)
     )
     lessons = plan.lessons
     if lessons is not None:
@@ -195,7 +193,7 @@ def train_supernet(
     if lessons is not None and not (output / CHECKPOINT).exists():
         start_from_teacher(model, lessons, to_tensors(draw_batch(pairs, settings.seed, 0, _FITTED_PAIRS)))
     if backbone is not None:
-        _start_from(model.network.backbone, Path(backbone), space)
+        start_backbone(model.network.backbone, Path(backbone), space)
     if start_from is not None and not (output / CHECKPOINT).exists():
         save_report(take_weights(model, load_supernet(supernet_file(start_from)).model_space), output)
     report = fit(model, backbone_of(model.network), task, settings, output, plan=plan, progress=progress)
@@ -233,14 +231,20 @@ def retrain(
     losses: LossSettings | None = None,
     supernet: Supernet | None = None,
     hyper_parameters: HyperParameters | None = None,
+    teacher: str | Path | None = None,
+    teacher_code: str | None = None,
+    teacher_weight: float = 1.0,
+    label_weight: float = 1.0,
     record: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Train one architecture's plain network, from random weights or from those it inherits.
 
+    With a teacher it learns the teacher's maps and answers, and labels beside them where there are any.
+
     Args:
         architecture: What to train.
-        pairs: The training pairs.
+        pairs: The training pairs; with a teacher they need no labels.
         settings: How to train.
         output: The run's folder; the result is its ``model.safetensors``.
         targets: How labels are made; None: the default.
@@ -248,16 +252,24 @@ def retrain(
         supernet: Whose weights to start from; None starts from random ones.
         hyper_parameters: To store with the network; None: the published defaults, with exact crops, since pairs are
             cut without the released tracker's half pixel.
+        teacher: A model file, a model that ships, by its name, a folder of `export`, or a released checkpoint, which
+            sees crops and has a stride like the space's; None learns from labels alone.
+        teacher_code: Of a released checkpoint: its official code.
+        teacher_weight: Factor on what the teacher's lessons cost, above 0.
+        label_weight: Factor on what labels cost beside a teacher; 0 looks at none.
         record: JSON-able facts on the data, kept with the result.
         progress: Called after every step.
 
     Raises:
-        InputError: See `lighttrack_nas.strategies.one_shot.fit.fit`; or the folder holds another training, or the
-            supernet is of another space.
+        InputError: See `lighttrack_nas.strategies.one_shot.fit.fit`; or the folder holds another training, the supernet
+            is of another space, the teacher cannot be read or has nothing in common with the space, or a weight is
+            impossible.
     """
     import torch
 
     from lighttrack_nas.strategies.one_shot.fit import fit
+    from lighttrack_nas.strategies.one_shot.taught_task import TeacherWeights, taught
+    from lighttrack_nas.teachers import load_teacher
 
     output = Path(output)
     require_backbone(architecture.space, settings)
@@ -270,6 +282,16 @@ def retrain(
             "inherited": supernet is not None,
         }
     )
+    if supernet is not None and supernet.teacher is not None:
+        about |= {"supernet_teacher": dict(supernet.teacher)}
+    if teacher is not None:
+        weights = TeacherWeights(teacher=teacher_weight, labels=label_weight)
+        task = taught(task, architecture, load_teacher(str(teacher), teacher_code), weights, settings.channels_last)
+        about |= {"teacher": task.lessons.teacher.record() | {"weight": teacher_weight, "label_weight": label_weight}}
+    elif teacher_code is not None:
+        raise InputError(
+            f"code '{teacher_code}' is a teacher's, and no teacher was given: name its checkpoint, or leave it out"
+        )
     write_run_record(output, about)
     file = output / MODEL_FILE
     if not file.exists():
@@ -296,38 +318,3 @@ def _tracking_task(
     return TrackingTask(
         pairs, settings.batch_size, settings.seed, targets or TargetSettings(), losses or LossSettings()
     )
-
-
-def _macs_paths(space: Space) -> MacsPaths:
-    """What strategies may ask of MACs, from the space's cost table.
-
-    Raises:
-        InputError: The space has none.
-    """
-    if isinstance(space, NniSpace):
-        space.refuse(
-            "is NNI's, whose networks' MACs are known one by one only, so that one-shot strategies 'macs-uniform' and "
-            "'sandwich' cannot draw by them: take 'spos'"
-        )
-    from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
-    from lighttrack_nas.cost_analysis import load_cost_table
-    from lighttrack_nas.strategies.one_shot.problem import MacsPaths
-
-    table = load_cost_table(space)
-    ends = table.extremes("macs")
-    return MacsPaths(MacsSampler(table).sample, ends.cheapest, ends.dearest)
-
-
-def _start_from(backbone: Backbone, file: Path, space: Space) -> None:
-    from lighttrack_nas.search_spaces.backbone_weights import take_package_weights
-    from lighttrack_nas.trackers.weights import is_foreign, load_weights
-
-    if is_foreign(file):
-        take_package_weights(backbone, space, file)
-        return
-    found = shared_weights_space(file, BACKBONE_KIND)
-    if found != space:
-        raise InputError(
-            f"backbone '{file}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
-        )
-    load_weights(backbone, file)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -20,11 +23,17 @@ class Supernet(nn.Module):
     Args:
         space: The space.
         model_space: A model space of that space, mutated by a one-shot strategy or fresh; None builds a fresh one.
+        teacher: What is known of the teacher that it learnt from; None where it learnt from labels.
     """
 
-    def __init__(self, space: Space, model_space: TrackerModelSpace | None = None) -> None:
+    def __init__(
+        self,
+        space: Space,
+        model_space: TrackerModelSpace | None = None,
+        teacher: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.teacher = space, teacher
         fresh = model_space or space.model_space()
         self.model_space: TrackerModelSpace = fresh if is_supernet(fresh) else RandomOneShot().mutate_model(fresh)
         self._pinned: Architecture | None = None

@@ -68,7 +68,21 @@ def tracking_loss(network: Answers, batch: TensorBatch, targets: TargetSettings,
         The losses, in float32 also under autocast; of a batch without labels exactly 0, with gradients of 0.
     """
     batch = fitted(batch, network)
-    logits, distances = network(batch.template, batch.search)
+    return label_loss(network(batch.template, batch.search), batch, targets, losses)
+
+
+def label_loss(
+    answers: tuple[Tensor, Tensor], batch: TensorBatch, targets: TargetSettings, losses: LossSettings
+) -> Losses:
+    """Say how far answers are from a batch's labels; see `tracking_loss`.
+
+    Args:
+        answers: Logits ``(B, 1, n, n)`` and distances ``(B, 4, n, n)``, of the very crops of `batch`.
+        batch: The pairs.
+        targets: What the answers should be.
+        losses: How errors are weighed.
+    """
+    logits, distances = answers
     wanted = make_targets(
         batch.boxes,
         batch.positive,

@@ -197,8 +197,11 @@ class SiameseNetwork(nn.Module):
 
     def predict(self, fused: Tensor) -> tuple[Tensor, Tensor]:
         """Run the towers on what `fused` gives; logits and distances as of `track`."""
+        return self.answers(*self.raw(fused))
+
+    def answers(self, raw_scores: Tensor, raw_boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and distances, as of `track`, from what `raw` gives."""
         activation: Callable[[Tensor], Tensor] = torch.relu if self.geometry.box_activation == "relu" else _bounded_exp
-        raw_scores, raw_boxes = self.raw(fused)
         return raw_scores * self.geometry.score_scale, activation(raw_boxes) * self.geometry.box_scale
 
     def raw(self, fused: Tensor) -> tuple[Tensor, Tensor]:

@@ -70,9 +70,9 @@ class Teacher:
         """What it is, JSON-able."""
         return {"name": self.name, "digest": self.digest, "space": self.architecture.space.name}
 
-    def to(self, device: torch.device) -> None:
-        """Move the network to a device."""
-        self.network.to(device)
+    def to(self, device: torch.device, memory_format: torch.memory_format = torch.preserve_format) -> None:
+        """Move the network to a device, and its weights into a format; nothing happens where they are there."""
+        self.network.to(device).to(memory_format=memory_format)
 
     @torch.no_grad()
     def maps(self, image: Tensor) -> dict[str, Tensor]:

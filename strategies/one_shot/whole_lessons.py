@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,9 +16,28 @@ from lighttrack_nas.trackers.batches import TensorBatch
 from lighttrack_nas.trackers.network import SiameseNetwork
 
 
+class WholeRun(NamedTuple):
+    """A network's run beside its teacher's.
+
+    Attributes:
+        losses: Scalars: "loss", what to descend, and its parts "blocks" (mean over the maps), "fusion" and "answers".
+        raw: What the network's `raw` gave.
+    """
+
+    losses: dict[str, Tensor]
+    raw: tuple[Tensor, Tensor]
+
+
 def whole_losses(
     lessons: Lessons, network: SiameseNetwork, chosen: Chosen, batch: TensorBatch, answers_weight: float
 ) -> dict[str, Tensor]:
+    """The losses of `whole_run`."""
+    return whole_run(lessons, network, chosen, batch, answers_weight).losses
+
+
+def whole_run(
+    lessons: Lessons, network: SiameseNetwork, chosen: Chosen, batch: TensorBatch, answers_weight: float
+) -> WholeRun:
     """Run a network on pairs and say how far it is from the teacher, at every map that corresponds to one of its own.
 
     Args:
@@ -27,9 +46,6 @@ def whole_losses(
         chosen: Its architecture: a value at every place.
         batch: The pairs; labels are not looked at.
         answers_weight: Of the answers beside the maps.
-
-    Returns:
-        Scalars: "loss", what to descend, and its parts "blocks" (mean over the maps), "fusion" and "answers".
     """
     teacher = lessons.teacher
     targets = {
@@ -49,15 +65,17 @@ def whole_losses(
         for name, target in targets.items()
         for features, maps in zip(kept[name], wanted, strict=False)
     ]
-    of_answers = answers_loss(network, network.raw(fused), answers)
+    raw = network.raw(fused)
+    of_answers = answers_loss(network, raw, answers)
     of_fused = lessons.fused_ratio(fused, answers.fused)
     blocks = torch.stack(ratios).mean() if ratios else of_fused.detach() * 0
-    return {
+    losses = {
         "loss": blocks + of_fused + answers_weight * of_answers,
         "blocks": blocks,
         "fusion": of_fused,
         "answers": of_answers,
     }
+    return WholeRun(losses, raw)
 
 
 @contextmanager

@@ -1,0 +1,63 @@
+"""What trainings look at before they start: a space's MACs, and the weights that a backbone starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lighttrack_nas.search_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.supernets import BACKBONE_KIND, shared_weights_space
+from lighttrack_nas.trackers.errors import InputError
+
+if TYPE_CHECKING:
+    from lighttrack_nas.strategies.one_shot.problem import MacsPaths
+    from lighttrack_nas.trackers.network import Backbone
+
+
+def macs_paths(space: Space) -> MacsPaths:
+    """What strategies may ask of MACs, from the space's cost table.
+
+    Args:
+        space: Whose.
+
+    Raises:
+        InputError: The space has none.
+    """
+    if isinstance(space, NniSpace):
+        space.refuse(
+            "is NNI's, whose networks' MACs are known one by one only, so that one-shot strategies 'macs-uniform' and "
+            "'sandwich' cannot draw by them: take 'spos'"
+        )
+    from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
+    from lighttrack_nas.cost_analysis import load_cost_table
+    from lighttrack_nas.strategies.one_shot.problem import MacsPaths
+
+    table = load_cost_table(space)
+    ends = table.extremes("macs")
+    return MacsPaths(MacsSampler(table).sample, ends.cheapest, ends.dearest)
+
+
+def start_backbone(backbone: Backbone, file: Path, space: Space) -> None:
+    """Give a supernet's backbone its first weights.
+
+    Args:
+        backbone: Of choices, or made of a package's network.
+        file: What `pretrain_backbone` wrote, or the weights of a package's network.
+        space: The supernet's.
+
+    Raises:
+        InputError: Unreadable, or of another space.
+    """
+    from lighttrack_nas.search_spaces.backbone_weights import take_package_weights
+    from lighttrack_nas.trackers.weights import is_foreign, load_weights
+
+    if is_foreign(file):
+        take_package_weights(backbone, space, file)
+        return
+    found = shared_weights_space(file, BACKBONE_KIND)
+    if found != space:
+        raise InputError(
+            f"backbone '{file}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
+        )
+    load_weights(backbone, file)
