@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.training import pretrain_backbone, retrain, train_supernet
     from lighttrack_nas.tuning import tune_tracker
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 _HOMES = {
     "Architecture": "search_spaces.architecture",
