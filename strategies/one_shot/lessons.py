@@ -76,6 +76,7 @@ class Lessons:
             if can_have_tasks(space, branch) and tower_layers(teacher, branch)
         }
         self.tasks = Tasks(tuple(name for name in early if name in single), towers)
+        self._channels: dict[tuple[str, int], Channels] = {}
         self._fused_channels = fused_channels(teacher, space.description.fused_channels)
         self._starts = {segment.blocks[-1]: segment for segment in before if segment.blocks[-1] in self.tasks.exits}
 
@@ -87,7 +88,10 @@ class Lessons:
             theirs: Its name in the teacher.
             chosen: The path.
         """
-        return stage_channels(self.teacher, theirs, self.width(ours, chosen))
+        key = theirs, self.width(ours, chosen)
+        if key not in self._channels:
+            self._channels[key] = stage_channels(self.teacher, *key)
+        return self._channels[key]
 
     def width(self, name: str, chosen: Chosen) -> int:
         """Channels of a map on a path."""
