@@ -15,6 +15,7 @@ import argparse
 import json
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,9 @@ from lighttrack_nas.data import validation_pairs
 from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.memory import keep_freed_memory
 from lighttrack_nas.predicting import networks_to_measure
+from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.blockwise import Blockwise
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.trackers.files import write_atomically
@@ -55,9 +58,10 @@ def main() -> None:
     held_out = validation_pairs(space, videos)
     table = load_cost_table(space)
     networks = networks_to_measure(table, options.networks, 1)
-    common = {"batch_size": 16, "average": 0.99, "workers": 1}
+    common: dict[str, Any] = {"batch_size": 16, "average": 0.99, "workers": 1}
 
-    supernets, seconds = {}, 0.0
+    supernets: dict[str, SupernetEvaluator] = {}
+    seconds = 0.0
     for name, strategy in (("blockwise", Blockwise(teacher=options.teacher)), ("spos", "spos")):
         rate = 0.002 if name == "blockwise" else 0.005
         steps = options.supernet if name == "blockwise" else _steps_in(seconds, space, pairs, common)
@@ -92,7 +96,7 @@ def main() -> None:
             alone[seed, number] = scorer.score(model.network, ["overlap"])["overlap"]
             print(f"alone, seed {seed}, network {number}: {alone[seed, number]:.3f}", flush=True)
 
-    def shared(name: str, architectures: list) -> np.ndarray:
+    def shared(name: str, architectures: list[Architecture]) -> np.ndarray:
         return np.array([supernets[name].measure(each, ["overlap"])["overlap"] for each in architectures])
 
     places = PlaceScores.load(output / "blockwise", space)
@@ -112,7 +116,7 @@ def main() -> None:
     taus["predictor of assembled networks"] = agreement(
         "kendall", [(scores["predictor"], scores["blockwise"])], resamples
     )
-    rows = {name: of.estimate()._asdict() for name, of in taus.items()}
+    rows = {name: of.estimate._asdict() for name, of in taus.items()}
     for name, row in rows.items():
         print(f"{name:34s} {row}")
     for name in ("predictor", "blockwise"):
@@ -128,7 +132,7 @@ def main() -> None:
     write_atomically(output / "ranking.json", json.dumps(record, indent=1) + "\n")
 
 
-def _steps_in(seconds: float, space: object, pairs: GeneratedPairs, common: dict) -> int:
+def _steps_in(seconds: float, space: Space, pairs: GeneratedPairs, common: dict[str, Any]) -> int:
     """How many updates of spos fit into so many seconds, from the time of some."""
     import tempfile
 
@@ -136,7 +140,7 @@ def _steps_in(seconds: float, space: object, pairs: GeneratedPairs, common: dict
         start = perf_counter()
         times: list[float] = []
         train_supernet(
-            space,  # type: ignore[arg-type]
+            space,
             pairs,
             settings=TrainingSettings(steps=40, **common),
             output=folder,
