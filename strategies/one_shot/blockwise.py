@@ -21,6 +21,7 @@ from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
 from lighttrack_nas.trackers.batches import TensorBatch, to_tensors
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.norms import is_folded
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -139,7 +140,7 @@ def _keep_statistics(norm: nn.Module, inputs: Any) -> None:
     """Let a norm be an affine map, whatever mode the network is in; a fresh one takes its first batch's statistics."""
     assert isinstance(norm, _BatchNorm)
     assert norm.num_batches_tracked is not None
-    norm.train(int(norm.num_batches_tracked) == 0)
+    norm.train(int(norm.num_batches_tracked) == 0 and not is_folded(norm))
 
 
 class _LessonTraining(PathTraining):
