@@ -172,7 +172,7 @@ class _LessonTraining(PathTraining):
         lessons, teacher = self._lessons, self._lessons.teacher
         piece = self._piece(batch.search)
         maps = teacher.maps(piece)
-        running = [segment for segment in lessons.segments if lessons.learning(segment, chosen)]
+        running = [segment for segment in lessons.segments if lessons.running(segment, chosen)]
         ratios = [lessons.segment_ratio(network, segment, chosen, maps, piece) for segment in running]
         output = chosen[OUTPUT]
         if output in lessons.tasks.exits:
