@@ -44,7 +44,8 @@ class ScoredPlace(NamedTuple):
         part: "backbone", "output", "cls_head", "reg_head" or "shared_head".
         label: Its label in `Space.candidates`.
         labels: The choices on which the score depends, in the space's order, its own among them.
-        scores: Noise-to-signal ratios, an axis for each of `labels`; 0 where the network has no such place.
+        scores: Noise-to-signal ratios, an axis for each of `labels`; 0 where the network has no such place, and where
+            a stage of free depth leaves a block out, what it loses by that.
     """
 
     part: str

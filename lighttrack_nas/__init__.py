@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         load_tracker,
         save_model,
     )
+    from lighttrack_nas.place_measuring import measure_places
     from lighttrack_nas.predicted_fronts import predicted_front
     from lighttrack_nas.problems import TabularProblem
     from lighttrack_nas.results import Result
@@ -61,9 +62,11 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.values import Choice, Layer, Stage, Tower
     from lighttrack_nas.searching import search
     from lighttrack_nas.side_by_side import Difference, differences
+    from lighttrack_nas.strategies.one_shot.blockwise import Blockwise
     from lighttrack_nas.strategies.one_shot.images import read_image_folder
     from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
     from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
+    from lighttrack_nas.strategies.one_shot.teacher import Teacher
     from lighttrack_nas.strategies.search.evaluator import Evaluator
     from lighttrack_nas.strategies.search.lighttrack import LightTrack
     from lighttrack_nas.strategies.search.local_search import LocalSearch
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.supernets import load_supernet, save_supernet
     from lighttrack_nas.table_building import build_table
     from lighttrack_nas.tables import load_places, load_table, table_names
+    from lighttrack_nas.teachers import load_teacher
     from lighttrack_nas.trackers.errors import InputError
     from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
     from lighttrack_nas.trackers.generator.sets import generated_sequences
@@ -93,12 +97,13 @@ if TYPE_CHECKING:
     from lighttrack_nas.training import pretrain_backbone, retrain, train_supernet
     from lighttrack_nas.tuning import tune_tracker
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 _HOMES = {
     "Architecture": "search_spaces.architecture",
     "ArrayNetwork": "trackers.tracker",
     "BenchmarkTable": "benchmarks.table",
+    "Blockwise": "strategies.one_shot.blockwise",
     "Choice": "search_spaces.values",
     "Comparison": "comparisons",
     "ComparisonConfig": "comparison_config",
@@ -150,6 +155,7 @@ _HOMES = {
     "TableEvaluator": "benchmarks.table",
     "TabularProblem": "problems",
     "TargetSettings": "trackers.targets",
+    "Teacher": "strategies.one_shot.teacher",
     "Tower": "search_spaces.values",
     "TrainingSettings": "strategies.one_shot.settings",
     "ZeroCostEvaluator": "benchmarks.zero_cost",
@@ -179,9 +185,11 @@ _HOMES = {
     "load_space": "search_spaces.loading",
     "load_supernet": "supernets",
     "load_table": "tables",
+    "load_teacher": "teachers",
     "load_tracker": "models",
     "measure_costs": "benchmarks.costs",
     "measure_latency": "benchmarks.latency",
+    "measure_places": "place_measuring",
     "migrate_supernet": "migration",
     "neighbours": "search_spaces.neighbours",
     "one_shot_strategy": "strategies.one_shot.registry",
@@ -212,6 +220,7 @@ __all__ = [
     "Architecture",
     "ArrayNetwork",
     "BenchmarkTable",
+    "Blockwise",
     "Choice",
     "Comparison",
     "ComparisonConfig",
@@ -260,6 +269,7 @@ __all__ = [
     "TableEvaluator",
     "TabularProblem",
     "TargetSettings",
+    "Teacher",
     "Tower",
     "TrainingSettings",
     "ZeroCostEvaluator",
@@ -289,9 +299,11 @@ __all__ = [
     "load_space",
     "load_supernet",
     "load_table",
+    "load_teacher",
     "load_tracker",
     "measure_costs",
     "measure_latency",
+    "measure_places",
     "migrate_supernet",
     "neighbours",
     "one_shot_strategy",

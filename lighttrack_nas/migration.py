@@ -95,11 +95,15 @@ def start_record(source: str | Path, space: Space, output: Path) -> dict[str, An
     Raises:
         InputError: See `migrate_supernet`.
     """
+    from lighttrack_nas.trackers.weights import read_header
+
     file = supernet_file(source)
     begun = read_run_record(output).get("start_from") if (output / RECORD_NAME).is_file() else None
     if isinstance(begun, dict) and begun.get("path") == str(source) and not file.exists():
         return begun
     found = shared_weights_space(file, KIND)
+    if read_header(file).get("tasks") is not None:
+        raise _taught(found)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     return {
@@ -130,13 +134,23 @@ def take_weights(model_space: TrackerModelSpace, source: TrackerModelSpace) -> M
     """Put another space's weights into a model space, in place, where they fit; the rest stays as it is.
 
     Raises:
-        InputError: The spaces have nothing in common.
+        InputError: The spaces have nothing in common, or one of them has weights by task.
     """
+    for each in (source, model_space):
+        if getattr(each, "tasks", None) is not None:
+            raise _taught(each.space)
     report = compare_supernets(source.space, model_space.space)
     own, other = model_space.state_dict(), source.state_dict()
     for key, source_key in report.taken.items():
         own[key].copy_(other[source_key])
     return report
+
+
+def _taught(space: Space) -> InputError:
+    return InputError(
+        f"the supernet of space '{space.name}' learnt from a teacher and has weights by task, which have no place in "
+        "another: train one of the other space from the same teacher (strategy blockwise)"
+    )
 
 
 def save_report(report: MigrationReport, folder: Path) -> None:

@@ -15,13 +15,12 @@ from lighttrack_nas.environment import versions
 from lighttrack_nas.search_spaces.labels import (
     CORRELATION,
     OUTPUT,
+    depth_label,
     expansion_label,
-    layer_label,
     stage_width_label,
-    width_label,
 )
-from lighttrack_nas.search_spaces.tower_tasks import tower_task, tower_tasks
 from lighttrack_nas.strategies.one_shot.correspondence import STEM
+from lighttrack_nas.tower_measuring import by_choice, by_task, ridge
 from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,7 +113,8 @@ class _Measuring:
         self.supernet, self.lessons, self.seen = supernet, lessons, seen
         self.space: Space = supernet.space
         self.rng = np.random.default_rng([seed, _HELD_OUT])
-        self._first = {label: values[0] for label, values in self.space.labels.items()}
+        # At the last output every block runs.
+        self._first = {label: values[-1 if label == OUTPUT else 0] for label, values in self.space.labels.items()}
 
     def _pinned(self, given: Mapping[str, str]) -> dict[str, str]:
         architecture = self.space.architecture(self._first | dict(given))
@@ -128,6 +128,8 @@ class _Measuring:
             return None
         own = self._labels_of(segment)
         needed = {label for block in segment.blocks for label in space.conditions.get(block, {})}
+        if name in self.lessons.tasks.exits:
+            needed.add(OUTPUT)
         labels = tuple(label for label in space.labels if label in own | needed)
         beside = [label for label in labels if label not in own]
 
@@ -146,14 +148,14 @@ class _Measuring:
         usual = self._table(inner, lambda given: ratio(given, False), name)
         last = self._table(inner, lambda given: ratio(given, True), name) if name in self.lessons.tasks.exits else usual
         scores = np.zeros([len(space.labels[label]) for label in labels])
-        axes = [labels.index(label) for label in inner]
         for values in product(*(range(len(space.labels[label])) for label in beside)):
             given = {label: space.labels[label][index] for label, index in zip(beside, values, strict=True)}
             chosen = {label: each[0] for label, each in space.candidates.items()} | given
             alive = [
                 all(
-                    given.get(label, next(iter(allowed))) in allowed
+                    given[label] in allowed
                     for label, allowed in space.conditions.get(block, {}).items()
+                    if label in beside
                 )
                 for block in segment.blocks
             ]
@@ -162,7 +164,6 @@ class _Measuring:
                 for label, index in zip(beside, values, strict=True):
                     cells[labels.index(label)] = index
                 scores[tuple(cells)] = last if chosen.get(OUTPUT) == name and OUTPUT in given else usual
-        assert sorted(axes) == axes
         return ScoredPlace("backbone", name, labels, scores) if labels or scores.any() else None
 
     def _labels_of(self, segment: Segment) -> set[str]:
@@ -173,6 +174,7 @@ class _Measuring:
             if name != STEM:
                 block = blocks[name]
                 found |= {name, expansion_label(name), stage_width_label(block.stage), stage_width_label(block.before)}
+                found.add(depth_label(block.stage))  # a block that is left out passes on what it gets
         return found & self.space.labels.keys()
 
     def _table(self, labels: Sequence[str], ratio: Callable[[Mapping[str, str]], float], name: str) -> np.ndarray:
@@ -246,77 +248,13 @@ class _Measuring:
         measured = np.array(ratios)
         branches = space.description.towers.branches
         chosen = [space.chosen(path) for path in paths]
+        if space.description.towers.sharing != ("separate",):
+            # One tower may give both answers.
+            return [by_choice(space, branches, chosen, measured.sum(axis=1))]
         found_towers: list[TowerScores | list[ScoredPlace]] = []
-        for column, branch in enumerate(("cls", "reg")):
-            if branch not in branches:
-                continue
+        for column, branch in enumerate(branches):
             if branch in tasks.towers:
-                found_towers.append(_by_task(space, branch, tasks.towers[branch], chosen, measured[:, column]))
+                found_towers.append(by_task(space, branch, tasks.towers[branch], chosen, measured[:, column]))
             else:
-                found_towers.append(_by_layer(space, branch, chosen, measured[:, column]))
+                found_towers.append(by_choice(space, (branch,), chosen, measured[:, column]))
         return found_towers
-
-
-def ridge(design: np.ndarray, values: np.ndarray, strength: float = 0.1) -> np.ndarray:
-    """Weights, none below 0, whose sums come near to values (ridge regression).
-
-    Args:
-        design: ``(n, weights)`` How often each counts.
-        values: ``(n,)``.
-        strength: Of the ridge.
-    """
-    from scipy.optimize import nnls
-
-    count = design.shape[1]
-    augmented = np.vstack([design, np.sqrt(strength) * np.eye(count)])
-    found, _ = nnls(augmented, np.concatenate([values, np.zeros(count)]))
-    return np.asarray(found)
-
-
-def _by_task(
-    space: Space, branch: str, layers: int, chosen: Sequence[Mapping[str, str]], measured: np.ndarray
-) -> TowerScores:
-    candidates, skips = space.tower(branch).candidates, space.description.skips
-    names = [name for name in dict.fromkeys(n for each in candidates for n in each) if name not in skips]
-    tasks = tower_tasks(len(candidates), layers)
-    widths = space.candidates[width_label(branch)]
-    # A layer's score adds up from what its task loses whatever does it, and what a width and an operation add: what was
-    # in no tower that was measured has the score of its kind.
-    kinds = [
-        {(task,), (width, task), (name, task), (width, name, task)}
-        for width, name, task in product(widths, names, tasks)
-    ]
-    layers_of = dict(zip(product(widths, names, tasks), kinds, strict=True))
-    columns = {key: index for index, key in enumerate(sorted(set().union(*kinds)))}
-    design = np.zeros((len(chosen), len(columns)))
-    for row, path in zip(design, chosen, strict=True):
-        word = [path[layer_label(branch, index)] for index in range(len(candidates))]
-        word = [name for name in word if name not in skips]
-        for number, name in enumerate(word):
-            for key in layers_of[path[width_label(branch)], name, tower_task(number, len(word), layers)]:
-                row[columns[key]] += 1
-    weights = ridge(design, measured)
-
-    def score(width: str, name: str, task: str) -> float:
-        return float(f"{sum(weights[columns[key]] for key in layers_of[width, name, task]):.4g}")
-
-    return TowerScores(
-        branch,
-        layers,
-        {width: {name: {task: score(width, name, task) for task in tasks} for name in names} for width in widths},
-    )
-
-
-def _by_layer(
-    space: Space, branch: str, chosen: Sequence[Mapping[str, str]], measured: np.ndarray
-) -> list[ScoredPlace]:
-    """Towers without weights by task: a place a choice, what each of its values adds."""
-    start = f"{branch}-"
-    labels = [label for label in space.labels if label.startswith(start)]
-    columns = [(label, value) for label in labels for value in space.labels[label]]
-    design = np.array([[float(path[label] == value) for label, value in columns] for path in chosen])
-    weights = dict(zip(columns, ridge(design, measured), strict=True)) if columns else {}
-    return [
-        ScoredPlace(f"{branch}_head", label, (label,), np.array([weights[label, v] for v in space.labels[label]]))
-        for label in labels
-    ]

@@ -8,6 +8,7 @@ each task has its own (`Tasks`). A plain network has one task a place: nothing o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
@@ -22,6 +23,9 @@ from lighttrack_nas.search_spaces.tower_tasks import task_ends, tower_task, towe
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.heads import Tower
 from lighttrack_nas.trackers.network import SiameseNetwork
+
+# Of a tower, in all of its widths.
+_MOST_WORDS = 200_000
 
 
 @dataclass(frozen=True)
@@ -207,18 +211,23 @@ def give_tasks(network: SiameseNetwork, space: Space, tasks: Tasks) -> None:
         head = f"{branch}_head"
         if not can_have_tasks(space, branch):
             raise InputError(
-                f"space '{space.name}': the tower '{branch}' chooses widths by layer, and can have no tasks"
+                f"space '{space.name}': the tower '{branch}' is shared, chooses widths by layer, has candidates of its "
+                "first layer alone, or too many layers, and can have no tasks"
             )
         setattr(network, head, _tower_by_task(getattr(network, head), space, branch, layers))
 
 
 def can_have_tasks(space: Space, branch: str) -> bool:
-    """Whether a tower may have weights by task: its layers share a width, and its branch has a tower of its own."""
+    """Whether a tower may have weights by task: its layers share a width, and its branch has a tower of its own.
+
+    Not where it has more words than a table of places can hold.
+    """
     tower = space.tower(branch)
+    words = len(tower.widths) * math.prod(len(names) for names in tower.candidates)
     # A candidate of the first layer alone has no shapes for the layers behind it.
     later = {name for names in tower.candidates[1:] for name in names}
     fits = len(tower.candidates) == 1 or set(tower.candidates[0]) <= later
-    return tower.tied and space.description.towers.sharing == ("separate",) and fits
+    return tower.tied and space.description.towers.sharing == ("separate",) and fits and words <= _MOST_WORDS
 
 
 def _tower_by_task(head: nn.Module, space: Space, branch: str, layers: int) -> nn.Module:

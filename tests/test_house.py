@@ -176,7 +176,10 @@ def test_wheel_has_one_name_and_every_module(tmp_path: Path) -> None:
             assert inside.as_posix() in names
     presets = {path.name for path in (ROOT / "search_spaces/presets").glob("*.yaml")}
     assert presets
-    assert {name.rsplit("/", 1)[1] for name in names if name.endswith(".yaml")} == presets | {"quickstart.yaml"}
+    assert {name.rsplit("/", 1)[1] for name in names if name.endswith(".yaml")} == presets | {
+        "quickstart.yaml",
+        "quickstart-without-teacher.yaml",
+    }
     assert "lighttrack_nas/pretrained/lighttrack-tiny.safetensors" in names
 
 

@@ -19,7 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = ("python3 -m venv", "pip install", "lighttrack-nas quickstart")
 # These configurations are run with other numbers in place of their own.
 SMALLER = {
-    "chain.yaml": {r"steps: \d+": "steps: 2, batch_size: 4", r"trials: \d+": "trials: 3\n  population: 2"},
+    "chain.yaml": {
+        r"steps: \d+": "steps: 2, batch_size: 4",
+        r"trials: \d+": "trials: 3\n  population: 2",
+        r"networks: \d+": "networks: 10",
+    },
+    "taught.yaml": {r"steps: \d+": "steps: 2, batch_size: 4"},
     "compare.yaml": {r"seeds: \d+": "seeds: 2", r"trials: \d+": "trials: 30"},
 }
 
@@ -81,7 +86,7 @@ def test_readme(folder: Path) -> None:
     assert ran == {
         *("doctor", "describe", "costs", "import-weights", "track", "evaluate", "export-weights"),
         *("train-supernet", "search", "retrain", "tune-tracker", "front", "findings", "export", "latency", "compare"),
-        *("rank-correlation", "diff", "random", "mutate", "migrate"),
+        *("rank-correlation", "diff", "random", "mutate", "migrate", "predict"),
     }
     for run in ("mobile", "mil", "never-moves"):
         assert (folder / "runs" / run / "summary.json").is_file()

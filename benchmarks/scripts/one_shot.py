@@ -11,7 +11,8 @@ takes a step of the architecture too, unless it is joint.
 
 Memory is what an update needs beside weights and moments: gradients and what the backward pass keeps, at the fullest
 moment, as torch's allocator counts it in a fresh process. Of strategies that train one path it is that of the fullest
-of three updates, each from another seed. Looking takes minutes; --only time leaves it out.
+of three updates, each from another seed. Looking takes minutes; --only time leaves it out. What learns from a teacher
+does so from the network that ships.
 """
 
 import argparse
@@ -32,11 +33,14 @@ from lighttrack_nas.environment import cpu_name, versions
 from lighttrack_nas.memory import keep_freed_memory
 from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.strategies.one_shot.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.fit import fit
 from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotProblem, TrainingPlan
 from lighttrack_nas.strategies.one_shot.registry import ONE_SHOT_STRATEGIES, one_shot_strategy
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.strategies.one_shot.task import TrackingTask
+from lighttrack_nas.teachers import load_teacher
+from lighttrack_nas.trackers.batches import to_tensors
 from lighttrack_nas.trackers.losses import LossSettings
 from lighttrack_nas.trackers.pairs.pair import Pair, PairBatch, draw_batch
 from lighttrack_nas.trackers.targets import TargetSettings
@@ -44,7 +48,8 @@ from lighttrack_nas.trackers.targets import TargetSettings
 MIB = 2**20
 WARM_UP = 2
 PATHS_WEIGHED = 3
-ONE_PATH = ("spos", "macs-uniform")
+ONE_PATH = ("spos", "macs-uniform", "blockwise, places", "blockwise, paths")
+TEACHER = "lighttrack-tiny"
 JOINT = ("darts", "gumbel-darts", "proxyless")
 
 
@@ -118,10 +123,13 @@ def train(space: Space, macs: MacsPaths, title: str, batch: int, steps: int, *, 
     settings = TrainingSettings(
         steps=steps, batch_size=batch, workers=0, checkpoint_steps=10**6, log_steps=10**6, seed=seed
     )
-    plan = one_shot_strategy(name, **chosen).plan(OneShotProblem(space=space, settings=settings, macs=lambda: macs))
+    problem = OneShotProblem(space=space, settings=settings, macs=lambda: macs, load_teacher=load_teacher)
+    plan = one_shot_strategy(name, **chosen).plan(problem)
     torch.manual_seed(0)
-    model = space.model_space()
+    model = space.model_space(None if plan.lessons is None else plan.lessons.tasks)
     task = OneBatch(Noise(space), batch, 0, TargetSettings(), LossSettings())
+    if plan.lessons is not None:
+        start_from_teacher(model, plan.lessons, to_tensors(task.batch(0)))
     looks: Any = Scale(model) if weigh else Watch()
     with tempfile.TemporaryDirectory() as folder:
         fit(model, model.network.backbone, task, settings, Path(folder), plan=plan, progress=looks)
@@ -130,7 +138,10 @@ def train(space: Space, macs: MacsPaths, title: str, batch: int, steps: int, *, 
 
 def cases() -> dict[str, tuple[str, dict[str, Any]]]:
     """What is measured, by its title: every strategy, and the joint form of those that have one."""
-    found: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in ONE_SHOT_STRATEGIES}
+    from_labels = [name for name in ONE_SHOT_STRATEGIES if name != "blockwise"]
+    found: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in from_labels}
+    for title, share in (("places", 1.0), ("paths", 0.0)):
+        found[f"blockwise, {title}"] = ("blockwise", {"teacher": TEACHER, "blocks": share})
     return found | {f"{name}, joint": (name, {"joint": True}) for name in JOINT}
 
 

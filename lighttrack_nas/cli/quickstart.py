@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from importlib import resources
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 from lighttrack_nas import chain
 from lighttrack_nas.cli.chain import resumable, say, show_retrained
@@ -17,30 +19,45 @@ from lighttrack_nas.cli.tracking import resolve_tracker, track
 from lighttrack_nas.config import Config
 from lighttrack_nas.config_files import load_config
 from lighttrack_nas.environment import cpu_name, versions
+from lighttrack_nas.models import load_model
+from lighttrack_nas.predicting import run_predictor
 from lighttrack_nas.trackers.files import write_atomically
 
 TEST_SET = "generated-test-v1"
 """Sequences that nothing was trained, chosen or tuned on."""
 _BASELINES = {"never-moves": "box that never moves", "opencv-mil": "OpenCV's MIL"}
+_ROUNDS = 30  # of timing; the least counts
 
 
-def quickstart(output: Path, seed: int) -> None:
+class _Costs(NamedTuple):
+    """What a tracked frame costs."""
+
+    macs: int
+    latency_ms: float
+
+
+def quickstart(output: Path, seed: int, without_teacher: bool = False) -> None:
     """Run the chain and show what came out; a stopped run goes on when it is called again."""
     with resumable():
-        _quickstart(output, seed)
+        _quickstart(output, seed, without_teacher)
 
 
-def _quickstart(output: Path, seed: int) -> None:
+def _quickstart(output: Path, seed: int, without_teacher: bool) -> None:
     start = perf_counter()
-    config = quickstart_config(output, seed)
+    config = quickstart_config(output, seed, without_teacher)
+    teacher = config.retrain.teacher
     test = config.folder("generated") / TEST_SET
     _step("generated sequences for validation and test")
     _make_sets(config)
     # The baselines need one core, and no training.
-    with ProcessPoolExecutor(len(_BASELINES), mp_context=get_context("spawn")) as pool:
-        baselines = {name: pool.submit(average_overlap, name, test, output / "test" / name) for name in _BASELINES}
+    trackers = dict(_BASELINES) | ({} if teacher is None else {teacher: "teacher"})
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        others = {name: pool.submit(average_overlap, name, test, output / "test" / name) for name in trackers}
         _step("supernet: one network that holds all others")
         chain.run_supernet(config, say)
+        if teacher is not None:
+            _step("predictor: what the places of a network say of it")
+            run_predictor(config, say)
         _step("search: which of them are worth their multiply-adds")
         result = chain.run_search(config, say)
         _step("retraining: the chosen one alone")
@@ -49,7 +66,8 @@ def _quickstart(output: Path, seed: int) -> None:
         chain.run_tuning(config, say)
         _step(f"test: {TEST_SET}, unseen so far")
         ao = {"found tracker": average_overlap(str(found.file), test, output / "test" / "found")}
-        ao |= {_BASELINES[name]: future.result() for name, future in baselines.items()}
+        ao |= {trackers[name]: future.result() for name, future in others.items()}
+    costs = _costs({"found tracker": str(found.file)} | ({} if teacher is None else {"teacher": teacher}))
     track(
         str(found.file),
         str(test / _first_sequence(test)),
@@ -61,22 +79,53 @@ def _quickstart(output: Path, seed: int) -> None:
         device="cpu",
         threads=None,
     )
+    front = result.front()
     print("\nthe front\n")
-    print_front(result, result.front())
+    print_front(result, front)
     print("\naverage overlap on 20 unseen generated sequences\n")
-    print_table(("tracker", "AO"), [(name, f"{value:.3f}") for name, value in ao.items()], right=(1,))
+    rows = [
+        (
+            name,
+            f"{value:.3f}",
+            *((f"{of.macs / 1e6:.1f}", f"{of.latency_ms:.2f}") if (of := costs.get(name)) else ("", "")),
+        )
+        for name, value in ao.items()
+    ]
+    print_table(("tracker", "AO", "MACs (M)", "ms a frame"), rows, right=(1, 2, 3))
     print(f"\nfront: {config.folder('search') / 'front.png'}")
     print(f"model: {found.file}")
     print(f"video: {output / 'video' / 'video.mp4'}")
     seconds = perf_counter() - start
     print(f"{seconds:.0f} s in all")
-    summary = {"ao": ao, "test": TEST_SET, "seed": seed, "seconds": round(seconds, 1), "versions": versions()}
+    summary = {
+        "ao": ao,
+        "costs": {name: of._asdict() for name, of in costs.items()},
+        "front": {"points": len(front.table), "best_ao": float(front.table["ao"].max())},
+        "test": TEST_SET,
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "versions": versions(),
+    }
     write_atomically(output / "summary.json", json.dumps(summary | {"processor": cpu_name()}, indent=2) + "\n")
 
 
-def quickstart_config(output: Path, seed: int) -> Config:
+def _costs(models: Mapping[str, str]) -> dict[str, _Costs]:
+    """MACs, and the least time of a frame's network on one thread, all timed in turns."""
+    from lighttrack_nas.benchmarks.costs import measure_costs
+    from lighttrack_nas.benchmarks.latency import measure_in_turns
+
+    architectures = {name: load_model(source).architecture for name, source in models.items()}
+    timed = measure_in_turns(list(architectures.values()), rounds=_ROUNDS)
+    return {
+        name: _Costs(measure_costs(architecture).macs, latency.least_ms)
+        for (name, architecture), latency in zip(architectures.items(), timed, strict=True)
+    }
+
+
+def quickstart_config(output: Path, seed: int, without_teacher: bool = False) -> Config:
     """The configuration that ships with the package, for a folder and a seed."""
-    path = resources.files("lighttrack_nas").joinpath("quickstart.yaml")
+    name = "quickstart-without-teacher.yaml" if without_teacher else "quickstart.yaml"
+    path = resources.files("lighttrack_nas").joinpath(name)
     with resources.as_file(path) as file:
         return load_config(file, [f"output={output}", f"seed={seed}"])
 

@@ -137,11 +137,18 @@ def tune_tracker(config: Config, set_: Set = None) -> None:
 def quickstart(
     output: Output = Path("runs/quickstart"),
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is random.")] = 0,
+    without_teacher: Annotated[
+        bool,
+        typer.Option("--without-teacher", help="Train supernet and network from labels alone, by random single paths."),
+    ] = False,
 ) -> None:
-    """Run the whole chain on generated video: supernet, search, retraining, tuning, test, a video."""
+    """Run the whole chain on generated video: supernet, search, retraining, tuning, test, a video.
+
+    The supernet learns from the network that ships with the package, and so does the network that is found.
+    """
     from lighttrack_nas.cli.quickstart import quickstart as run
 
-    run(output, seed)
+    run(output, seed, without_teacher)
 
 
 @commands.command()

@@ -12,7 +12,7 @@ from lighttrack_nas.drawings.loss_cells import CELL, WIDTH, cell_of, frame_of, s
 from lighttrack_nas.drawings.shapes import FAINT_COLOUR, Drawing, Line, Shape, Text, text_width
 from lighttrack_nas.drawings.sheets import bounds, sheet
 from lighttrack_nas.places import BRANCH_NAMES, backbone_places, names_at, towers
-from lighttrack_nas.search_spaces.labels import OUTPUT
+from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.space import Space
 
 if TYPE_CHECKING:
@@ -60,8 +60,11 @@ def losses_drawing(scores: PlaceScores) -> Drawing:
     """Lay out a table of places."""
     space = scores.space
     losses = {place.label: place for place in place_losses(scores)}
-    scale = scale_of([loss.nsr for place in losses.values() for loss in place.losses])
+    whole = [_whole_tower(space, losses.pop(width_label(tower.branch)), tower.branch) for tower in scores.towers]
     backbone, heads, others = _panels(space, losses)
+    heads += whole
+    shown = [*losses.values(), *(place for panel in whole for place in panel.places)]
+    scale = scale_of([loss.nsr for place in shown for loss in place.losses])
     shapes: list[Shape] = []
     bottom = 0.0
     if backbone.places:
@@ -74,9 +77,10 @@ def losses_drawing(scores: PlaceScores) -> Drawing:
         left = bounds(drawn)[2] + _BETWEEN
     least, greatest = whole_losses(scores)
     teacher = scores.provenance.get("teacher")
+    name = teacher.get("name") if isinstance(teacher, dict) else teacher
     subtitles = [
         "What every candidate loses at its place"
-        + (f" against {teacher}" if isinstance(teacher, str) else " against the teacher"),
+        + (f" against {name}" if isinstance(name, str) else " against the teacher"),
         f"Noise-to-signal ratio; the sum over the places of a network is {least:.3f} to {greatest:.3f}",
     ]
     across, below = bounds(shapes)[:2]
@@ -106,6 +110,27 @@ def _panels(space: Space, losses: dict[str, PlaceLosses]) -> tuple[_Panel, list[
             heads.append(_Panel(BRANCH_NAMES[tower.name], columns, found, names))
     others = [_Panel(label, (("", ""),), (place,), {}) for label, place in losses.items() if label not in drawn]
     return backbone, heads, others
+
+
+def _whole_tower(space: Space, place: PlaceLosses, branch: str) -> _Panel:
+    """A tower whose layers have weights by task: of each number of layers, the least that a width loses."""
+    skips = space.description.skips
+    layers = [layer_label(branch, index) for index in range(len(space.tower(branch).candidates))]
+    fixed = {label: space.candidates[label][0] for label in layers}
+    least: dict[int, dict[str, Loss]] = {}
+    for loss in place.losses:
+        names = fixed | dict(loss.beside)
+        depth = sum(names[label] not in skips for label in layers)
+        best = least.setdefault(depth, {}).get(loss.candidate)
+        if best is None or loss.nsr < best.nsr:
+            least[depth][loss.candidate] = Loss(loss.candidate, (), loss.nsr)
+    depths = sorted(least)
+    return _Panel(
+        BRANCH_NAMES[branch],
+        tuple(("layers", str(depth)) for depth in depths),
+        tuple(PlaceLosses(place.part, place.label, tuple(least[depth].values())) for depth in depths),
+        {},
+    )
 
 
 def _drawn(panel: _Panel, x: float, top: float, scale: float, output: PlaceLosses | None = None) -> list[Shape]:
@@ -224,6 +249,6 @@ def _notes(losses: dict[str, PlaceLosses], panels: Sequence[_Panel]) -> list[str
     if OUTPUT in losses:
         notes.append("As output: what the features lose that leave behind the block.")
     rows = [{row for place in panel.places for row in _by_row(place, "all")} for panel in panels]
-    if any(len(each) > _MOST_ROWS for each in rows):
+    if any(len(each) > _MOST_ROWS for each in rows) or any(("layers", "1") in panel.columns for panel in panels):
         notes.append("A cell shows the least over what is chosen elsewhere.")
     return notes

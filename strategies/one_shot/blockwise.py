@@ -21,6 +21,7 @@ from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
 from lighttrack_nas.trackers.batches import TensorBatch, to_tensors
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.trackers.norms import is_folded
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -139,7 +140,7 @@ def _keep_statistics(norm: nn.Module, inputs: Any) -> None:
     """Let a norm be an affine map, whatever mode the network is in; a fresh one takes its first batch's statistics."""
     assert isinstance(norm, _BatchNorm)
     assert norm.num_batches_tracked is not None
-    norm.train(int(norm.num_batches_tracked) == 0)
+    norm.train(int(norm.num_batches_tracked) == 0 and not is_folded(norm))
 
 
 class _LessonTraining(PathTraining):
@@ -171,7 +172,7 @@ class _LessonTraining(PathTraining):
         lessons, teacher = self._lessons, self._lessons.teacher
         piece = self._piece(batch.search)
         maps = teacher.maps(piece)
-        running = [segment for segment in lessons.segments if lessons.learning(segment, chosen)]
+        running = [segment for segment in lessons.segments if lessons.running(segment, chosen)]
         ratios = [lessons.segment_ratio(network, segment, chosen, maps, piece) for segment in running]
         output = chosen[OUTPUT]
         if output in lessons.tasks.exits:

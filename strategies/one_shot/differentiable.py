@@ -292,7 +292,7 @@ def learnt_distribution(space: Space, model: nn.Module) -> Distribution | None:
 def without_alphas(model: TrackerModelSpace) -> TrackerModelSpace:
     """A fresh model space with the weights of a trained one, and without its architecture parameters."""
     with torch.device("meta"):
-        fresh = model.space.model_space()
+        fresh = model.space.model_space() if model.tasks is None else model.space.model_space(model.tasks)
     weights = {key: tensor for key, tensor in model.state_dict().items() if key.rpartition(".")[2] != ALPHA}
     fresh.load_state_dict(weights, assign=True)
     return fresh

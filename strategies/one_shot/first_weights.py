@@ -52,12 +52,18 @@ def leaves(module: nn.Module, given: Chosen | None = None) -> Iterator[tuple[Cho
 def _start_backbone(network: SiameseNetwork, lessons: Lessons, search: Tensor) -> None:
     backbone, theirs = network.backbone, lessons.teacher.network.backbone
     exit_name, maps = lessons.teacher.exit, lessons.teacher.maps(search)
+    before = dict(zip(maps, [None, *maps], strict=False))
     for segment in lessons.segments:
         if len(segment.blocks) > 1 or (segment.source is None) != (segment.blocks[0] == STEM):
             continue
         name, target = segment.blocks[0], segment.target
         is_behind = segment.source is not None and segment.source[1] == exit_name
-        old = theirs.stem if target[1] == STEM else nn.Identity() if is_behind else theirs.blocks[target[1]]
+        old: nn.Module | None = None
+        if is_behind:
+            old = nn.Identity()
+        elif before[target[1]] == (None if segment.source is None else segment.source[1]):
+            # Else several of the teacher's blocks do what this one shall.
+            old = theirs.stem if target[1] == STEM else theirs.blocks[target[1]]
         new = backbone.stem if name == STEM else backbone.blocks[name]
         goals = {new.inner: target[1], new.last: exit_name} if isinstance(new, TaskBlock) else {new: target[1]}
         for module, goal in goals.items():
@@ -69,7 +75,8 @@ def _start_backbone(network: SiameseNetwork, lessons: Lessons, search: Tensor) -
                 else:
                     inputs = lessons.channels(*segment.source, chosen)
                     features = inputs.of(maps[segment.source[1]])
-                start(candidate, old, inputs, lessons.channels(*target, chosen))
+                if old is not None:
+                    start(candidate, old, inputs, lessons.channels(*target, chosen))
                 fit_last(candidate, features, outputs, maps[goal])
 
 

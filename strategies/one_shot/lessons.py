@@ -75,7 +75,11 @@ class Lessons:
             for branch in space.description.towers.branches
             if can_have_tasks(space, branch) and tower_layers(teacher, branch)
         }
-        self.tasks = Tasks(tuple(name for name in early if name in single), towers)
+        # Behind a stage of free depth the last block is another one, path by path.
+        free = {stage.name for stage in space.description.stages if stage.depths}
+        exits = tuple(name for name in early if name in single and blocks[name].stage not in free)
+        self.tasks = Tasks(exits, towers)
+        self._channels: dict[tuple[str, int], Channels] = {}
         self._fused_channels = fused_channels(teacher, space.description.fused_channels)
         self._starts = {segment.blocks[-1]: segment for segment in before if segment.blocks[-1] in self.tasks.exits}
 
@@ -87,7 +91,10 @@ class Lessons:
             theirs: Its name in the teacher.
             chosen: The path.
         """
-        return stage_channels(self.teacher, theirs, self.width(ours, chosen))
+        key = theirs, self.width(ours, chosen)
+        if key not in self._channels:
+            self._channels[key] = stage_channels(self.teacher, *key)
+        return self._channels[key]
 
     def width(self, name: str, chosen: Chosen) -> int:
         """Channels of a map on a path."""
@@ -96,10 +103,16 @@ class Lessons:
         block = self._blocks[name]
         return int(chosen.get(stage_width_label(block.stage), block.outputs))
 
-    def learning(self, segment: Segment, chosen: Chosen) -> bool:
-        """Whether a path runs a segment for its usual task."""
+    def running(self, segment: Segment, chosen: Chosen) -> tuple[str, ...]:
+        """The blocks of a segment that a path runs; none where its features leave before the segment's end.
+
+        Blocks that a stage of free depth leaves out pass on what they get.
+        """
+        last = segment.blocks[-1]
+        if last != STEM and last not in self.space.blocks_up_to(chosen[OUTPUT]):
+            return ()
         dead = self.space.labels_without_say(chosen)
-        return not any(name in dead for name in segment.blocks)
+        return tuple(name for name in segment.blocks if name not in dead)
 
     def segment_ratio(
         self, network: SiameseNetwork, segment: Segment, chosen: Chosen, maps: Mapping[str, Tensor], image: Tensor
@@ -117,7 +130,7 @@ class Lessons:
             A scalar, see `starts.noise_to_signal`.
         """
         features = self._source(segment, chosen, maps, image)
-        for name in segment.blocks:
+        for name in self.running(segment, chosen):
             features = self._module(network, name)(features)
         return self.channels(*segment.target, chosen).ratio(features, maps[segment.target[1]])
 

@@ -12,7 +12,6 @@ from lighttrack_nas.strategies.registry import Registry
 
 ONE_SHOT_STRATEGIES: Mapping[str, str] = MappingProxyType(
     {
-        "blockwise": "blockwise.Blockwise",
         "spos": "uniform.SPOS",
         "fair": "fair.Fair",
         "macs-uniform": "uniform.MacsUniform",
@@ -20,6 +19,7 @@ ONE_SHOT_STRATEGIES: Mapping[str, str] = MappingProxyType(
         "darts": "darts.Darts",
         "gumbel-darts": "darts.GumbelDarts",
         "proxyless": "proxyless.Proxyless",
+        "blockwise": "blockwise.Blockwise",
     }
 )
 """Name in configurations -> module and class in this folder."""

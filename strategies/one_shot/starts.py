@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -53,18 +54,24 @@ class Channels:
     def __len__(self) -> int:
         return len(self.index)
 
-    @property
+    @cached_property
     def is_all(self) -> bool:
         """Whether they are the teacher's as they are, as far as these alone tell."""
         return bool((self.index == torch.arange(len(self.index))).all())
 
+    @cached_property
+    def _known(self) -> Tensor:
+        return self.index >= 0
+
     def of(self, features: Tensor) -> Tensor:
         """Pick from a teacher's features ``(batch, channels, h, w)``; zeros where it has none."""
-        return _picked(features, self.index, 1)
+        if self.is_all and len(self.index) == features.shape[1]:
+            return features
+        return _picked(features, self.index.to(features.device), 1)
 
     def known(self, features: Tensor) -> Tensor:
         """Of features ``(batch, width, h, w)`` those channels that the teacher has."""
-        return features if bool((self.index >= 0).all()) else features[:, self.index >= 0]
+        return features if bool(self._known.all()) else features[:, self._known]
 
     def ratio(self, found: Tensor, teacher: Tensor) -> Tensor:
         """How far features are from a teacher's; see `noise_to_signal`. What it has none of is left out.

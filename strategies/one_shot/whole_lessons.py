@@ -51,7 +51,7 @@ def whole_run(
     targets = {
         segment.target[0]: segment.target
         for segment in lessons.segments
-        if lessons.learning(segment, chosen) and segment.blocks != (STEM,)
+        if segment.target[0] in lessons.running(segment, chosen) and segment.blocks != (STEM,)
     }
     if chosen[OUTPUT] in lessons.tasks.exits:
         targets[chosen[OUTPUT]] = (chosen[OUTPUT], teacher.exit)

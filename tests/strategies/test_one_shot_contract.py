@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from lighttrack_nas.search_spaces.loading import parse_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.search_spaces.supernet import Supernet
 from lighttrack_nas.strategies.one_shot.differentiable import without_alphas
+from lighttrack_nas.strategies.one_shot.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.fit import FitReport, fit
-from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotProblem
+from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotProblem, TrainingPlan
 from lighttrack_nas.strategies.one_shot.registry import ONE_SHOT_STRATEGIES, one_shot_strategy, strategy_record
 from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
 from lighttrack_nas.strategies.one_shot.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.teacher import Teacher
+from lighttrack_nas.trackers.batches import to_tensors
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.losses import LossSettings
 from lighttrack_nas.trackers.norms import fold_norms, is_folded
@@ -86,6 +90,39 @@ def macs(space: Space) -> MacsPaths:
     return MacsPaths(space.sample, low, high)
 
 
+@cache
+def teacher(space: Space) -> Teacher:
+    """A network of the same space, for strategies that learn from one."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        architecture = space.sample(np.random.default_rng(0))
+        network = space.network(architecture).train()
+        crops = to_tensors(task().batch(0))
+        for norm in network.modules():
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                norm.momentum = None  # the first batch gives its statistics
+        network(crops.template, crops.search)
+        return Teacher.of(network, architecture, "plain", "0" * 16)
+
+
+def planned(space: Space, name: str, how: TrainingSettings, **chosen: Any) -> TrainingPlan:
+    problem = OneShotProblem(
+        space=space, settings=how, macs=lambda: macs(space), load_teacher=lambda source, code: teacher(space)
+    )
+    more = {"teacher": "plain"} if name == "blockwise" else {}
+    return one_shot_strategy(name, **more, **chosen).plan(problem)
+
+
+def fresh(space: Space, plan: TrainingPlan) -> Any:
+    """A model space as the strategy wants it, the same each time."""
+    torch.manual_seed(1)
+    if plan.lessons is None:
+        return space.model_space()
+    model = space.model_space(plan.lessons.tasks)
+    start_from_teacher(model, plan.lessons, to_tensors(task().batch(0)))
+    return model
+
+
 def settings(**changes: Any) -> TrainingSettings:
     given = {"steps": 4, "batch_size": 2, "workers": 0, "checkpoint_steps": 2, "warmup_steps": 1, "log_steps": 2}
     return TrainingSettings(**(given | changes))
@@ -106,8 +143,8 @@ def train(
     **chosen: Any,
 ) -> tuple[Any, FitReport | None]:
     """Train from the same start; stop between two checkpoints if asked to."""
-    torch.manual_seed(1)
-    model = space.model_space()
+    plan = planned(space, name, how, **chosen)
+    model = fresh(space, plan)
     prepare(model)
     # Whoever draws from torch's generator afterwards is found out.
     torch.manual_seed(stop_after or 0)
@@ -120,8 +157,6 @@ def train(
         if done == stop_after:
             raise StoppedError
 
-    problem = OneShotProblem(space=space, settings=how, macs=lambda: macs(space))
-    plan = one_shot_strategy(name, **chosen).plan(problem)
     try:
         report = fit(model, model.network.backbone, task(), how, output, plan=plan, progress=progress)
     except StoppedError:
@@ -149,7 +184,7 @@ def test_folded_norms_stay_affine_maps_whose_weights_learn(space: Space, tmp_pat
         fold_norms(model.network.cls_head)
 
     how = settings(backbone_frozen=0.25, average=0.9, learning_rate=0.01)
-    start = space.model_space()
+    start = fresh(space, planned(space, name, how))
     folded(start)
 
     def prepare(model: Any) -> None:
@@ -163,8 +198,9 @@ def test_folded_norms_stay_affine_maps_whose_weights_learn(space: Space, tmp_pat
     assert kept == {key for key in norms if ".backbone." in key or ".cls_head." in key}
     for part in ("backbone", "cls_head"):
         assert any(not torch.equal(norms[key].weight, before[key].weight) for key in kept if f".{part}." in key)
-    others = [key for key in norms if key not in kept]
-    assert any(not torch.equal(norms[key].running_mean, before[key].running_mean) for key in others)
+    moved = [not torch.equal(norms[key].running_mean, before[key].running_mean) for key in norms if key not in kept]
+    # Those that started from a teacher's are affine maps too.
+    assert any(moved) == (name != "blockwise")
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -223,7 +259,7 @@ def test_settings_are_a_record(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "chosen", "message"),
     [
-        ("sposs", {}, "unknown one-shot strategy 'sposs'; did you mean 'spos'? known: spos, fair"),
+        ("sposs", {}, "unknown one-shot strategy 'sposs'; did you mean 'spos'? known: blockwise, spos, fair"),
         ("fair", {"paths": 3}, "one-shot strategy 'fair' has no settings, got 'paths'"),
     ],
 )

@@ -48,7 +48,8 @@ def test_objective(text: str, name: str, direction: str) -> None:
     [
         (
             "aoo",
-            "unknown objective 'aoo'; did you mean 'ao'? known: ao, overlap, loss, proxy, macs, params, latency_ms",
+            "unknown objective 'aoo'; did you mean 'ao'? known: ao, overlap, loss, nsr, proxy, macs, params, "
+            "latency_ms",
         ),
         ("latency", "did you mean 'latency_ms'?"),
         ("maximise ao", "unknown direction in objective 'maximise ao': 'maximise'; did you mean 'maximize'?"),
