@@ -32,5 +32,5 @@ def tower_tasks(most: int, layers: int) -> tuple[str, ...]:
 
 
 def _state(layer: int, depth: int, layers: int) -> int:
-    # Half up: `round` would go to even numbers.
-    return (2 * layer * layers + depth) // (2 * depth)
+    # Half up: `round` would go to even numbers. The first layer, which alone reads the fused map, does something.
+    return max((2 * layer * layers + depth) // (2 * depth), min(layer, 1))
