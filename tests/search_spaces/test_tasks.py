@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_tasks_follow_each_other_from_the_fused_map_to_the_last_layer(depth: int
     assert [first for first, _ in ends].count(0) == 1
     assert ends[0][0] == 0
     assert ends[-1][1] == layers
-    assert all(one[1] == other[0] for one, other in zip(ends, ends[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in pairwise(ends))
     # An even share: none has two layers more than another.
     lengths = [last - first for first, last in ends]
     assert max(lengths) - min(lengths) <= 1
