@@ -56,10 +56,11 @@ class Tasks:
         Raises:
             InputError: It is something else.
         """
-        towers = content.get("towers", {}) if isinstance(content, dict) else None
-        if not isinstance(towers, dict) or not all(isinstance(count, int) for count in towers.values()):
+        exits, towers = (content.get("exits", []), content.get("towers", {})) if isinstance(content, dict) else ("", "")
+        is_right = isinstance(exits, list) and isinstance(towers, dict)
+        if not is_right or not all(isinstance(count, int) for count in towers.values()):
             raise InputError(f"{where}: expected exits, a list, and towers, numbers of layers")
-        return Tasks(tuple(map(str, content.get("exits", ()))), dict(towers))
+        return Tasks(tuple(map(str, exits)), dict(towers))
 
 
 class TaskBlock(nn.Module):
