@@ -56,9 +56,13 @@ class Tasks:
         Raises:
             InputError: It is something else.
         """
-        exits, towers = (content.get("exits", []), content.get("towers", {})) if isinstance(content, dict) else ("", "")
-        is_right = isinstance(exits, list) and isinstance(towers, dict)
-        if not is_right or not all(isinstance(count, int) for count in towers.values()):
+        given = content if isinstance(content, dict) else {"exits": None}
+        exits, towers = given.get("exits", []), given.get("towers", {})
+        if (
+            not isinstance(exits, list)
+            or not isinstance(towers, dict)
+            or not all(isinstance(count, int) for count in towers.values())
+        ):
             raise InputError(f"{where}: expected exits, a list, and towers, numbers of layers")
         return Tasks(tuple(map(str, exits)), dict(towers))
 
