@@ -260,8 +260,8 @@ class PlaceScores:
 
 
 def _rounded(scores: np.ndarray) -> np.ndarray:
-    """Scores to so many significant digits, which keeps the file small."""
-    return np.array([float(f"{value:.{_DIGITS}g}") for value in scores.ravel()]).reshape(scores.shape)
+    """Scores to so many significant digits, which keeps the file small; what is less than rounding errors is 0."""
+    return np.array([round(float(f"{value:.{_DIGITS}g}"), 8) for value in scores.ravel()]).reshape(scores.shape)
 
 
 def _digest(content: Any) -> str:

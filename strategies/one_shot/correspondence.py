@@ -1,8 +1,8 @@
 """Which parts of a space's networks do what a teacher does: between maps of the same stride, the same work.
 
 A teacher's backbone is cut behind its stem and its blocks. Where a space has a block of the same name whose output has
-the same stride, both maps correspond; of strides at which no name does, the last maps do. What lies between two
-corresponding maps learns together.
+the same stride, both maps correspond; of strides at which no name does, the last maps do, and so does the last of the
+teacher's, where its features leave. What lies between two corresponding maps learns together.
 """
 
 from __future__ import annotations
@@ -101,8 +101,11 @@ def _corresponding(ours: list[Map], theirs: list[Map]) -> list[tuple[str, str]]:
     strides = {each.stride for each in ours if each.name in named}
     for stride in sorted({each.stride for each in ours} & {each.stride for each in theirs} - strides):
         here = [each.name for each in ours if each.stride == stride]
-        there = [each.name for each in theirs if each.stride == stride]
-        named[here[-1]] = there[-1]
+        named[here[-1]] = [each.name for each in theirs if each.stride == stride][-1]
+    leaving = theirs[-1]
+    alike = [each.name for each in ours if each.stride == leaving.stride]
+    if alike and leaving.name not in named.values():
+        named[alike[-1]] = leaving.name
     order = {each.name: index for index, each in enumerate(theirs)}
     kept: list[tuple[str, str]] = []
     for each in ours:

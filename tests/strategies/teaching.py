@@ -47,6 +47,12 @@ def small(**changes: Any) -> Space:
     return parse_space(copy.deepcopy(CONTENT) | changes, where="test")
 
 
+def without(*keys: str, **changes: Any) -> Space:
+    """The small space without some of its keys, and with others."""
+    kept = {key: value for key, value in copy.deepcopy(CONTENT).items() if key not in keys}
+    return parse_space(kept | changes, where="test")
+
+
 def stages(*changes: dict[str, Any]) -> list[dict[str, Any]]:
     """The small space's stages, each with other keys."""
     return [copy.deepcopy(stage) | more for stage, more in zip(CONTENT["stages"], changes, strict=True)]

@@ -15,7 +15,7 @@ from lighttrack_nas.strategies.one_shot.teacher import Teacher
 from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
 from lighttrack_nas.trackers.errors import InputError
 
-from .teaching import crops, middle, small, stages, started, teacher_of
+from .teaching import crops, middle, small, stages, started, teacher_of, without
 
 SMALL = small()
 
@@ -135,6 +135,9 @@ OTHERS: dict[str, Space] = {
     "depthwise": small(correlation="depthwise"),
     "either correlation": small(correlation=["pixelwise", "depthwise"]),
     "neck attention": small(neck_attention=4),
+    "torchvision": without(
+        "stem", "stages", backbone={"torchvision": "mobilenet_v3_small", "parts": 3}, outputs={"last": 1}
+    ),
 }
 
 
