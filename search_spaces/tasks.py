@@ -135,9 +135,17 @@ class TaskTower(nn.Module):
             _choice(names, self.names, label) for names, label in zip(operations, labels, strict=True)
         )
         tasks = tower_tasks(len(operations), layers)
+        # Where the first layer may be left out, any other reads the fused map.
+        first = set(self.names if skips & set(operations[0]) else operations[0])
         self.library = nn.ModuleDict(
             {
-                name: nn.ModuleDict({task: deepcopy(_layer(tower, operations, name, task)) for task in tasks})
+                name: nn.ModuleDict(
+                    {
+                        task: deepcopy(_layer(tower, operations, name, task))
+                        for task in tasks
+                        if name in first or task_ends(task)[0] > 0
+                    }
+                )
                 for name in self.names
                 if name not in skips
             }

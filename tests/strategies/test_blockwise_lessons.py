@@ -132,6 +132,9 @@ OTHERS: dict[str, Space] = {
         towers={"both": {"widths": [8, 12], "layers": 2, "operations": {"dsconv": {"kernel": [3, 5]}}, "tied": False}}
     ),
     "deep towers": small(towers={"both": {"widths": [12], "layers": 7, "operations": {"dsconv": {"kernel": [3]}}}}),
+    "later operations": small(
+        towers={"both": {"widths": [12], "layers": [{"operations": {"dsconv": {"kernel": k}}} for k in (3, [3, 5])]}}
+    ),
     "depthwise": small(correlation="depthwise"),
     "either correlation": small(correlation=["pixelwise", "depthwise"]),
     "neck attention": small(neck_attention=4),
