@@ -150,21 +150,21 @@ class _Measuring:
         scores = np.zeros([len(space.labels[label]) for label in labels])
         for values in product(*(range(len(space.labels[label])) for label in beside)):
             given = {label: space.labels[label][index] for label, index in zip(beside, values, strict=True)}
-            chosen = {label: each[0] for label, each in space.candidates.items()} | given
-            alive = [
-                all(
-                    given[label] in allowed
-                    for label, allowed in space.conditions.get(block, {}).items()
-                    if label in beside
-                )
-                for block in segment.blocks
-            ]
-            if any(alive):
+            if any(self._may_run(block, given) for block in segment.blocks):
+                table = last if given.get(OUTPUT) == name else usual
+                for axis, label in enumerate(inner):
+                    if not self._may_run(label, given):  # the features leave before it
+                        table = np.broadcast_to(table.take([0], axis), table.shape)
                 cells: list[int | slice] = [slice(None)] * len(labels)
                 for label, index in zip(beside, values, strict=True):
                     cells[labels.index(label)] = index
-                scores[tuple(cells)] = last if chosen.get(OUTPUT) == name and OUTPUT in given else usual
+                scores[tuple(cells)] = table
         return ScoredPlace("backbone", name, labels, scores) if labels or scores.any() else None
+
+    def _may_run(self, label: str, given: Mapping[str, str]) -> bool:
+        """Whether a label may have a say beside what is given."""
+        needed = self.space.conditions.get(label, {})
+        return all(given[each] in allowed for each, allowed in needed.items() if each in given)
 
     def _labels_of(self, segment: Segment) -> set[str]:
         """The choices by which a segment's candidates, and the maps around it, differ."""
@@ -197,15 +197,27 @@ class _Measuring:
                 for indices in drawn
             ]
         )
+        # A label adds something where it has a say.
+        says = [np.broadcast_to(self._has_say(label, labels), shape) for label in labels]
         columns = [(axis, index) for axis, size in enumerate(shape) for index in range(size)]
-        design = np.array([[float(indices[axis] == index) for axis, index in columns] for indices in drawn])
-        weights = ridge(design, measured)
+        design = np.array(
+            [[float(each[axis] == index and says[axis][each]) for axis, index in columns] for each in drawn]
+        )
+        weights = dict(zip(columns, ridge(design, measured), strict=True))
         table = np.zeros(shape)
-        for (axis, index), weight in zip(columns, weights, strict=True):
-            along: list[int | slice] = [slice(None)] * len(shape)
-            along[axis] = index
-            table[tuple(along)] += weight
+        for axis, size in enumerate(shape):
+            own = np.array([weights[axis, index] for index in range(size)])
+            table += _along(own, axis, len(shape)) * says[axis]
         return table.clip(min=0)
+
+    def _has_say(self, label: str, labels: Sequence[str]) -> np.ndarray:
+        """Where among all combinations of values of some labels one of them has a say."""
+        says = np.ones([1] * len(labels), bool)
+        for given, allowed in self.space.conditions.get(label, {}).items():
+            if given in labels:
+                fits = np.array([value in allowed for value in self.space.labels[given]])
+                says = says & _along(fits, labels.index(given), len(labels))
+        return says
 
     def fusion(self) -> list[ScoredPlace]:
         """What necks and fusions lose, by output."""
@@ -258,3 +270,8 @@ class _Measuring:
             else:
                 found_towers.append(by_choice(space, (branch,), chosen, measured[:, column]))
         return found_towers
+
+
+def _along(values: np.ndarray, axis: int, axes: int) -> np.ndarray:
+    """Values along one of so many axes."""
+    return values.reshape([-1 if each == axis else 1 for each in range(axes)])
