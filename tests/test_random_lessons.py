@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from lighttrack_nas import place_measuring
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.loading import parse_space
@@ -22,6 +24,7 @@ from lighttrack_nas.strategies.one_shot.teacher import Teacher
 from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
 from lighttrack_nas.trackers.batches import TensorBatch
 from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.pairs.pair import Pair
 
 from .search_spaces.spaces import descriptions
 
@@ -90,6 +93,33 @@ def test_a_space_learns_from_one_of_its_own_networks(content: dict[str, Any], se
     refused = refusal(space, teacher, batch, seed)
     assert ("its stride is not" in refused) == (len(strides) > 1)
     assert bool(refused) == (len(strides) > 1)
+
+
+class Noise:
+    """Pairs of noise."""
+
+    def pair(self, rng: np.random.Generator) -> Pair:
+        template, search = (rng.integers(0, 255, (side, side, 3), dtype=np.uint8) for side in (32, 64))
+        return Pair(template, search, np.array([3, 3, 16, 16], np.float32), True)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
+@given(content=descriptions(), seed=st.integers(0, 99))
+def test_what_has_no_say_changes_nothing_in_a_table_of_places(content: dict[str, Any], seed: int) -> None:
+    space = parse_space(content | {"template_size": 32, "search_sizes": [64]}, where="drawn")
+    if len({block.total_stride for block in space.description.exits}) > 1:
+        return
+    teacher, batch = random_teacher(space, seed)
+    lessons = Lessons(space, teacher)
+    model_space = space.model_space(lessons.tasks)
+    start_from_teacher(model_space, lessons, batch)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("_PAIRS", 2), ("_BATCH", 2), ("_TOWERS", 30), ("_MOST_MEASURED", 32)):
+            patch.setattr(place_measuring, name, value)
+        scores = place_measuring.measure_places(Supernet(space, model_space).eval(), lessons, Noise())
+    rng = np.random.default_rng(seed)
+    for path in (space.sample(rng) for _ in range(5)):
+        np.testing.assert_allclose(scores.by_place(path), scores.by_place(path.path()), rtol=1e-4, atol=1e-5)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
