@@ -1,96 +1,147 @@
-"""Teachers by their names, and what they may not be."""
+"""Reading teachers: what may be one, and what is said of what may not."""
 
-from __future__ import annotations
-
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.torch
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.models import SHIPPED
+from lighttrack_nas.search_spaces.description import SpaceDescription
+from lighttrack_nas.strategies.one_shot.lessons import Lessons
+from lighttrack_nas.teachers import load_teacher
+from lighttrack_nas.trackers.pairs.pair import Pair
 
-TINY = ltn.load_space("lighttrack-tiny")
+TABLE, TINY = ltn.load_space("lighttrack-table"), ltn.load_space("lighttrack-tiny")
+EXPECTED = r"; a teacher is a model file, .*model\.safetensors.*, a folder .*, a released checkpoint .*lighttrack-tiny"
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    architecture = TINY.sample(np.random.default_rng(0))
-    file = tmp_path_factory.mktemp("teacher") / "model.safetensors"
-    ltn.save_model(TINY.network(architecture), architecture, file)
+class Nothing:
+    """Never asked for a pair: what is refused is refused before."""
+
+    def pair(self, rng: np.random.Generator) -> Pair:
+        raise AssertionError
+
+
+def saved(space: ltn.Space, file: Path, change: Callable[[torch.Tensor], object] | None = None) -> Path:
+    """A model file of random weights, its largest one changed by hand, as `save_model` would refuse nothing."""
+    architecture = space.sample(np.random.default_rng(0))
+    ltn.save_model(space.network(architecture), architecture, file)
+    if change is not None:
+        with safetensors.safe_open(str(file), framework="pt") as content:
+            header = content.metadata()
+        state = safetensors.torch.load_file(str(file))
+        for name, tensor in state.items():
+            if name.endswith("weight"):
+                change(tensor)
+        safetensors.torch.save_file(state, str(file), header)
     return file
 
 
-def test_a_model_file(model: Path) -> None:
-    teacher, found = ltn.load_teacher(str(model)), ltn.load_model(model)
-    assert isinstance(teacher, ltn.Teacher)
-    assert teacher.architecture == found.architecture
-    assert teacher.name == str(model)
-    assert teacher.digest == ltn.load_teacher(str(model)).digest
-    crops = torch.randn(1, 3, 64, 64), torch.randn(1, 3, 128, 128)
-    with torch.no_grad():
-        answers = found.network.eval()(*crops)
-    for one, other in zip(teacher.answers(*crops)[1:], answers, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)  # folded norms round otherwise
+def test_a_shipped_model_is_a_teacher() -> None:
+    teacher = load_teacher("lighttrack-tiny")
+    assert teacher.record() == {"name": "lighttrack-tiny", "digest": teacher.digest, "space": "lighttrack-tiny"}
+    assert len(teacher.digest) == 16
+    assert not any(parameter.requires_grad for parameter in teacher.network.parameters())
 
 
-def test_a_model_that_ships() -> None:
-    name = next(iter(SHIPPED))
-    teacher = ltn.load_teacher(name)
-    assert teacher.name == name
-    assert teacher.architecture == ltn.load_model(name).architecture
-
-
-def test_an_exported_folder_stands_for_its_original(model: Path, tmp_path: Path) -> None:
-    original = tmp_path / "model.safetensors"
-    shutil.copy(model, original)
-    ltn.export_model(original, tmp_path / "exported")
-    teacher = ltn.load_teacher(str(tmp_path / "exported"))
-    assert teacher.digest == ltn.load_teacher(str(model)).digest
-    torch.manual_seed(1)
-    architecture = TINY.sample(np.random.default_rng(0))
-    ltn.save_model(TINY.network(architecture), architecture, original)
-    with pytest.raises(ltn.InputError, match=r"its original, .*, is another by now: name the model file itself"):
-        ltn.load_teacher(str(tmp_path / "exported"))
-    original.unlink()
-    with pytest.raises(ltn.InputError, match=r"its original, .*, cannot be read: name the model file itself"):
-        ltn.load_teacher(str(tmp_path / "exported"))
-
-
-def test_a_released_checkpoint_comes_with_its_code(mobile_code: str, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    space = ltn.load_space("lighttrack")
-    architecture = space.decode(mobile_code)
-    network = space.network(architecture)
-    ltn.save_model(network, architecture, tmp_path / "model.safetensors")
-    file = tmp_path / "checkpoint.pth"
-    ltn.export_weights(tmp_path / "model.safetensors", file)
-    teacher = ltn.load_teacher(str(file), mobile_code)
-    assert teacher.architecture == architecture
-    with pytest.raises(ltn.InputError, match="is a released checkpoint: give its official code beside it"):
-        ltn.load_teacher(str(file))
-    with pytest.raises(ltn.InputError):
-        ltn.load_teacher(str(file), "back_0+cls_1+reg_2")
-    with pytest.raises(ltn.InputError, match=r"only a released checkpoint \(.pth\) has a code beside it: leave it out"):
-        ltn.load_teacher(str(tmp_path / "model.safetensors"), mobile_code)
-
-
-Make = Callable[[Path], str]
+def test_an_exported_folder_stands_for_its_original(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    shutil.copy(ltn.models.model_file("lighttrack-tiny"), file)
+    folder = tmp_path / "exported"
+    ltn.export_model(file, folder, format="torch-export")
+    assert load_teacher(str(folder)).digest == load_teacher("lighttrack-tiny").digest
+    saved(TINY, file)
+    with pytest.raises(ltn.InputError, match=r"teacher '.*exported': its original, '.*', is another by now: name the"):
+        load_teacher(str(folder))
+    file.unlink()
+    with pytest.raises(
+        ltn.InputError,
+        match=r"teacher '.*exported': it is an exported folder, and its original, .*cannot be read: name the",
+    ):
+        load_teacher(str(folder))
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("name", "message"),
     [
-        (lambda folder: str(folder / "nothing.safetensors"), "does not exist"),
-        (lambda folder: str(folder), "manifest"),
-        (lambda folder: str(folder / "nothing.pth"), "give its official code"),
+        ("none.safetensors", "none.safetensors' does not exist" + EXPECTED),
+        ("lighttrack-tinny", "lighttrack-tinny' does not exist" + EXPECTED),
+        ("supernet.safetensors", "supernet.safetensors' holds a supernet, not one network" + EXPECTED),
+        ("places.json", "places.json' is no whole safetensors file: .*" + EXPECTED),
+        ("half.safetensors", "half.safetensors' is no whole safetensors file: .*" + EXPECTED),
+        ("nan.safetensors", "nan.safetensors': '.*weight' holds values that are not finite" + EXPECTED),
+        ("huge.safetensors", "teacher '.*huge.safetensors': its answers are no finite numbers"),
+        ("folder", "folder' is no exported tracker: it has no manifest.json"),
+        ("released.pth", "released.pth' is a released checkpoint: give its official code beside it"),
     ],
-    ids=["no file", "no export", "no checkpoint"],
 )
-def test_what_is_no_teacher(make: Make, message: str, tmp_path: Path) -> None:
+def test_what_is_no_teacher_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    file = tmp_path / name
+    if name == "supernet.safetensors":
+        ltn.save_supernet(TABLE.supernet(), file)
+    elif name == "places.json":
+        file.write_text(json.dumps({"places": []}))
+    elif name == "half.safetensors":
+        file.write_bytes(saved(TABLE, file).read_bytes()[:5000])
+    elif name == "nan.safetensors":
+        saved(TABLE, file, lambda tensor: tensor.view(-1)[:1].fill_(float("nan")))
+    elif name == "huge.safetensors":
+        saved(TABLE, file, lambda tensor: tensor.mul_(1e30))
+    elif name == "folder":
+        file.mkdir()
     with pytest.raises(ltn.InputError, match=message):
-        ltn.load_teacher(make(tmp_path))
+        load_teacher(str(file))
+
+
+def test_only_a_checkpoint_has_a_code(tmp_path: Path) -> None:
+    with pytest.raises(ltn.InputError, match=r"only a released checkpoint \(.pth\) has a code beside it: leave it out"):
+        load_teacher(str(saved(TABLE, tmp_path / "model.safetensors")), "back_0")
+
+
+def other_stride() -> ltn.Space:
+    """Like lighttrack-table, but for the stride of its only output."""
+    content = TABLE.description.model_dump(mode="json") | {"name": "other"}
+    content["outputs"] = content["outputs"][-1:]
+    content["stages"][-1]["stride"] = 2
+    return ltn.Space(SpaceDescription.model_validate(content))
+
+
+def test_teachers_that_see_something_else_are_refused(tmp_path: Path) -> None:
+    architecture = TABLE.sample(np.random.default_rng(1))
+    file = saved(other_stride(), tmp_path / "other.safetensors")
+    how = ltn.TrainingSettings(steps=1, workers=0)
+    for teacher, message in (
+        (
+            "lighttrack-tiny",
+            "sees template and search crops of 64 and 128 pixels, space 'lighttrack-table' those of 48",
+        ),
+        (
+            str(file),
+            "output 'stage2-block0': its stride is not 16, as that of teacher '.*other.safetensors': leave out",
+        ),
+    ):
+        with pytest.raises(ltn.InputError, match=message):
+            Lessons(TABLE, load_teacher(teacher))
+        with pytest.raises(ltn.InputError, match=message):
+            ltn.retrain(architecture, Nothing(), settings=how, output=tmp_path / "run", teacher=teacher)
+    assert not (tmp_path / "run").exists()
+
+
+def test_spaces_of_nni_cannot_be_taught(tmp_path: Path) -> None:
+    space = ltn.load_space(str(Path(__file__).parent / "model_spaces" / "layers.py") + ":Layers")
+    architecture = space.sample(np.random.default_rng(0))
+    how = ltn.TrainingSettings(steps=1, workers=0)
+    with pytest.raises(ltn.InputError, match=r"model space '.*Layers' is NNI's, .*leave out the teacher"):
+        ltn.retrain(architecture, Nothing(), settings=how, output=tmp_path, teacher="lighttrack-tiny")
+
+
+def test_a_strategy_without_a_teacher_is_refused_in_python(tmp_path: Path) -> None:
+    how = ltn.TrainingSettings(steps=1, workers=0)
+    with pytest.raises(ltn.InputError, match="'blockwise' learns from a teacher, and was given none: name a model"):
+        ltn.train_supernet(TABLE, Nothing(), settings=how, output=tmp_path, strategy="blockwise")
