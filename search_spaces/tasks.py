@@ -56,10 +56,15 @@ class Tasks:
         Raises:
             InputError: It is something else.
         """
-        towers = content.get("towers", {}) if isinstance(content, dict) else None
-        if not isinstance(towers, dict) or not all(isinstance(count, int) for count in towers.values()):
+        given = content if isinstance(content, dict) else {"exits": None}
+        exits, towers = given.get("exits", []), given.get("towers", {})
+        if (
+            not isinstance(exits, list)
+            or not isinstance(towers, dict)
+            or not all(isinstance(count, int) for count in towers.values())
+        ):
             raise InputError(f"{where}: expected exits, a list, and towers, numbers of layers")
-        return Tasks(tuple(map(str, content.get("exits", ()))), dict(towers))
+        return Tasks(tuple(map(str, exits)), dict(towers))
 
 
 class TaskBlock(nn.Module):

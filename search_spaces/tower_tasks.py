@@ -32,8 +32,5 @@ def tower_tasks(most: int, layers: int) -> tuple[str, ...]:
 
 
 def _state(layer: int, depth: int, layers: int) -> int:
-    if layer == 0:
-        return 0
-    # Half up: `round` would go to even numbers. A path's first layer reads the fused map, which no other can, and does
-    # what the teacher's first does at least; later ones of a tower much deeper than the teacher's have nothing left.
-    return max(1, (2 * layer * layers + depth) // (2 * depth))
+    # Half up: `round` would go to even numbers. The first layer, which alone reads the fused map, does something.
+    return max((2 * layer * layers + depth) // (2 * depth), min(layer, 1))

@@ -95,7 +95,7 @@ def noise_to_signal(found: Tensor, wanted: Tensor) -> Tensor:
     """
     error = (found - wanted).square().mean(dim=(0, 2, 3))
     variance = wanted.var(dim=(0, 2, 3), unbiased=False)
-    return (error / variance.clamp(min=_LEAST_VARIANCE * float(variance.mean()) + 1e-12)).mean()
+    return (error / variance.clamp(min=_LEAST_VARIANCE * float(variance.detach().mean()) + 1e-12)).mean()
 
 
 def start(candidate: nn.Module, block: nn.Module, inputs: Channels, outputs: Channels) -> bool:

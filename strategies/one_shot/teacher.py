@@ -99,8 +99,8 @@ class Teacher:
 
     @property
     def exit(self) -> str:
-        """The block behind which its features leave."""
-        return self.network.exit.block
+        """The block behind which its features leave: the last that runs, where a stage of free depth is left."""
+        return live_blocks(self.architecture)[-1]
 
     def require_for(self, space: Space) -> None:
         """Check that it sees what the networks of a space see.
