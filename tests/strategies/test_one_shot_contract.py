@@ -259,7 +259,7 @@ def test_settings_are_a_record(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "chosen", "message"),
     [
-        ("sposs", {}, "unknown one-shot strategy 'sposs'; did you mean 'spos'? known: blockwise, spos, fair"),
+        ("sposs", {}, "unknown one-shot strategy 'sposs'; did you mean 'spos'? known: spos, fair"),
         ("fair", {"paths": 3}, "one-shot strategy 'fair' has no settings, got 'paths'"),
     ],
 )
