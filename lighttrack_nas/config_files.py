@@ -84,6 +84,10 @@ def _check_later_steps(config: Config, where: str) -> None:
             part = config.search.latency
             Options(part.threads, precision=part.precision)
             checked_runtime(part.runtime, writing=True)
+        if config.retrain.code is not None and config.retrain.teacher is None:
+            raise InputError(
+                f"retrain.code: '{config.retrain.code}' is a teacher's: give retrain.teacher, its checkpoint"
+            )
         if config.retrain.choose != "best":
             parse_point(config.retrain.choose)
         for videos in (config.validation, *(s for s in config.data.sources if isinstance(s, Videos))):

@@ -98,6 +98,7 @@ def _see(lessons: Lessons, pairs: PairSource, seed: int) -> list[_Seen]:
     from lighttrack_nas.trackers.pairs.pair import draw_batch
 
     teacher, seen = lessons.teacher, []
+    teacher.to(torch.device("cpu"))  # from wherever the training was; supernets are read to the CPU
     for first in range(0, _PAIRS, _BATCH):
         batch = to_tensors(draw_batch(pairs, seed + _HELD_OUT, first, _BATCH))
         maps = teacher.maps(batch.search)

@@ -231,6 +231,13 @@ def test_a_folder_keeps_one_teacher(teacher: Path, pupil: ltn.Architecture, tmp_
         teacher.write_bytes(here)
 
 
+def test_a_supernet_s_folder_keeps_one_teacher(supernet: Path, tmp_path: Path) -> None:
+    other = model_of(TABLE, tmp_path / "other.safetensors", seed=1)
+    strategy = ltn.one_shot_strategy("blockwise", teacher=str(other))
+    with pytest.raises(ltn.InputError, match=r"another run: strategy\.teacher was .*model.* and is now .*other"):
+        ltn.train_supernet(TABLE, Squares(False), settings=settings(), output=supernet, strategy=strategy)
+
+
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
@@ -301,6 +308,7 @@ def test_the_chain_retrains_on_pictures_alone(
         ({"teacher_weight": 0}, "retrain.teacher_weight: .*greater than 0"),
         ({"label_weight": -1}, "retrain.label_weight: .*greater than or equal to 0"),
         ({"teacher": 3}, "retrain.teacher: .*string"),
+        ({"code": "back_0"}, "retrain.code: 'back_0' is a teacher's: give retrain.teacher, its checkpoint"),
     ],
 )
 def test_mistakes_of_a_configuration_are_named(tmp_path: Path, part: dict[str, object], message: str) -> None:
