@@ -7,6 +7,7 @@ The figures come from `benchmarks/RESULTS.md`, which has the commands that made 
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -14,7 +15,7 @@ import pandas as pd
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "from the teacher": {"color": "#1f6fb4", "marker": "o", "linestyle": "-"},
     "teacher": {"color": "#c0392b", "marker": "*", "linestyle": "", "markersize": 14},
     "others": {"color": "#555555", "marker": "s", "linestyle": ""},
