@@ -32,7 +32,7 @@ def save_supernet(supernet: Supernet, path: str | Path, provenance: Mapping[str,
         path: The file, replaced whole or not at all.
         provenance: JSON-able facts on where the weights come from.
     """
-    tasks = getattr(supernet.model_space, "tasks", None)
+    tasks = supernet.model_space.tasks
     header = {} if tasks is None else {"tasks": tasks.record()}
     save_shared_weights(supernet.model_space, supernet.space, KIND, Path(path), provenance or {}, header)
 

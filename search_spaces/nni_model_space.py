@@ -36,6 +36,7 @@ class NniModelSpace(TrackerModelSpace):
     def __init__(self, space: NniSpace) -> None:
         ModelSpace.__init__(self)
         self.space = self.own_space = space
+        self.tasks = None
         own = _built(space)
         self.value_choices = value_choices(own)
         """Labels of `nni.choice` and Repeat, which only path sampling trains."""
