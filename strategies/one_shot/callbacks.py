@@ -66,15 +66,30 @@ class FoldedNorms(pl.Callback):
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._norms: tuple[nn.Module, ...] | None = None
+        self._names: list[str] | None = None
+        self._norms: list[nn.Module] | None = None
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
         """Put them into eval mode again."""
         if self._norms is None:
-            # Once, as training folds no norm; and not before, when a resumed training has not its weights yet.
-            self._norms = folded_norms(self._model)
+            modules = dict(self._model.named_modules())
+            if self._names is None:
+                folded = set(folded_norms(self._model))
+                self._names = [name for name, module in modules.items() if module in folded]
+            self._norms = [modules[name] for name in self._names]
         for norm in self._norms:
             norm.eval()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which they are. In the middle of a training on several devices others may look like them.
+
+        The weights of a norm that another device's path has run are trained, while its statistics here are fresh.
+        """
+        return {"names": self._names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up which they are."""
+        self._names = state_dict["names"]
 
 
 class BadSteps(pl.Callback):
