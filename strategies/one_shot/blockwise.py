@@ -83,12 +83,15 @@ class Blockwise:
             )
         problem.require_one_device("blockwise")
         lessons = Lessons(space, problem.load_teacher(self.teacher, self.code))
+        if settings.channels_last:
+            # Before the supernet starts from it, so that every start rounds alike.
+            lessons.teacher.network.to(memory_format=torch.channels_last)
         alone = round(self.blocks * settings.steps)
 
         def paths(step: int, rank: int) -> list[Architecture]:
             return [lesson_path(lessons, np.random.default_rng([settings.seed, step, rank, PATHS]))]
 
-        return TrainingPlan(_Learning(paths, lessons, self, alone, settings.channels_last), lessons=lessons)
+        return TrainingPlan(_Learning(paths, lessons, self, alone), lessons=lessons)
 
 
 def lesson_path(lessons: Lessons, rng: np.random.Generator) -> Architecture:
@@ -118,9 +121,9 @@ def lesson_path(lessons: Lessons, rng: np.random.Generator) -> Architecture:
 class _Learning(PathSampling):
     """Path sampling whose paths learn from a teacher."""
 
-    def __init__(self, paths: Any, lessons: Lessons, strategy: Blockwise, alone: int, channels_last: bool) -> None:
+    def __init__(self, paths: Any, lessons: Lessons, strategy: Blockwise, alone: int) -> None:
         super().__init__(paths)
-        self._lessons, self._strategy, self._alone, self._channels_last = lessons, strategy, alone, channels_last
+        self._lessons, self._strategy, self._alone = lessons, strategy, alone
 
     def mutate_model(self, model: Model) -> Model:
         made = super().mutate_model(model)
@@ -131,8 +134,6 @@ class _Learning(PathSampling):
         return made
 
     def configure_oneshot_module(self, training_module: Any) -> RandomSamplingLightningModule:
-        if self._channels_last:
-            self._lessons.teacher.network.to(memory_format=torch.channels_last)
         return _LessonTraining(training_module, self._paths, self._lessons, self._strategy, self._alone)
 
 
