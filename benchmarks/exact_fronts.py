@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lighttrack_nas.benchmarks.bucket_tree import Bucket, BucketTree, bucket_tree, least_elsewhere
-from lighttrack_nas.benchmarks.elimination import Factor, minimum
+from lighttrack_nas.benchmarks.elimination import Factor, aligned, minimum
+from lighttrack_nas.benchmarks.joint_choices import joined
 from lighttrack_nas.benchmarks.sum_sets import Sieve, SumSet, non_dominated_rows
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
@@ -80,7 +81,7 @@ def exact_front(space: Space, criteria: Sequence[Criterion], tolerance: float = 
         raise InputError("a front needs one objective or more")
     parts = [1.0 if _is_whole(criterion.factors) else _PARTS for criterion in ordered]
     columns = [_counted(criterion.factors, part) for criterion, part in zip(ordered, parts, strict=True)]
-    tables = _tables(space, columns)
+    tables, joint = joined(_tables(space, columns))
     largest = [_limit(criterion.largest, part) for criterion, part in zip(ordered, parts, strict=True)]
     elimination = _Elimination(tables, np.array(largest), objectives, tolerance)
     front = elimination.front()
@@ -89,6 +90,8 @@ def exact_front(space: Space, criteria: Sequence[Criterion], tolerance: float = 
     kept = thinned[non_dominated_rows(vectors[thinned])]
     order = kept[np.lexsort(vectors[kept].T[::-1])]
     chosen = front.choices(order)
+    for choice in joint:
+        chosen |= choice.apart(chosen.pop(choice.label, np.zeros(len(order), np.int64)))
     return ExactFront(_architectures(space, chosen, len(order)), vectors[order] / np.array(parts[:objectives]))
 
 
@@ -146,6 +149,8 @@ class _Elimination:
         self, number: int, bucket: Bucket, below: Mapping[int, Mapping[tuple[int, ...], SumSet]]
     ) -> dict[tuple[int, ...], SumSet]:
         """The sets that are left of a bucket, by the values of the choices beside it."""
+        if not below:
+            return self._leaf(number, bucket)
         found = {}
         for values in product(*(range(self._sizes[label]) for label in bucket.beside)):
             chosen = dict(zip(bucket.beside, values, strict=True))
@@ -164,8 +169,32 @@ class _Elimination:
                     for from_, each in below.items()
                 ]
                 sets.append(self._total(offset, parts, least, greatest))
-            found[values] = self._sieve.united(bucket.label, sets, least, greatest, exact=not bucket.below)
+            found[values] = self._sieve.united(bucket.label, sets, least, greatest)
         return found
+
+    def _leaf(self, number: int, bucket: Bucket) -> dict[tuple[int, ...], SumSet]:
+        """The same of a bucket with none below it: all of its values are met at once."""
+        labels = (*bucket.beside, bucket.label)
+        tables = [self._tables[each] for each in bucket.tables]
+        whole = np.stack(
+            [
+                np.broadcast_to(
+                    sum(aligned(Factor(each.labels, each.values[..., column]), labels) for each in tables),
+                    [self._sizes[label] for label in labels],
+                )
+                for column in range(self._count)
+            ],
+            axis=-1,
+        )
+        return {
+            values: self._sieve.sifted(
+                bucket.label,
+                whole[values],
+                np.array([column[number][values] for column in self._least]),
+                np.array([-column[number][values] for column in self._greatest]),
+            )
+            for values in np.ndindex(whole.shape[:-2])
+        }
 
     def _total(self, offset: np.ndarray, parts: Sequence[SumSet], least: np.ndarray, greatest: np.ndarray) -> SumSet:
         """Add up sets, the largest first: adding a small set to a large one takes the least work."""
@@ -218,13 +247,26 @@ def _tables(space: Space, columns: Sequence[Sequence[Factor]]) -> dict[tuple[str
     order = list(space.labels)
     found: dict[tuple[str, ...], np.ndarray] = {}
     for column, factors in enumerate(columns):
-        for factor in factors:
+        for factor in map(_varying, factors):
             axes = sorted(range(len(factor.labels)), key=lambda axis: order.index(factor.labels[axis]))
             labels = tuple(factor.labels[axis] for axis in axes)
             shape = (*(len(space.labels[label]) for label in labels), len(columns))
             table = found.setdefault(labels, np.zeros(shape, np.int64))
             table[..., column] += factor.values.transpose(axes)
     return found
+
+
+def _varying(factor: Factor) -> Factor:
+    """A table without the choices that change nothing in it, such as the output where all have one stride."""
+    kept: list[str] = []
+    values = factor.values
+    for label in factor.labels:
+        axis = len(kept)
+        if (values == values.take([0], axis)).all():
+            values = values.take(0, axis)
+        else:
+            kept.append(label)
+    return Factor(tuple(kept), values)
 
 
 def _range(factors: Sequence[Factor]) -> int:

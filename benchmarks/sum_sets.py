@@ -75,7 +75,7 @@ class Sieve:
     objectives: int
     cells: np.ndarray
 
-    def added(self, one: SumSet, other: SumSet, least: np.ndarray, greatest: np.ndarray, exact: bool = False) -> SumSet:
+    def added(self, one: SumSet, other: SumSet, least: np.ndarray, greatest: np.ndarray) -> SumSet:
         """All sums of a sum of one set and a sum of another, as far as they are worth keeping.
 
         Args:
@@ -83,7 +83,6 @@ class Sieve:
             other: Another.
             least: ``(columns,)`` What is still to be added at least.
             greatest: ``(columns,)`` And at most.
-            exact: Whether to overlook `cells`.
         """
         vectors, indices = np.zeros((0, len(self.largest)), np.int64), np.zeros((0, 2), np.int64)
         step = max(1, _MOST_ROWS // max(1, len(one)))
@@ -92,21 +91,26 @@ class Sieve:
             pairs = np.indices((len(block), len(one))).reshape(2, -1).T[:, ::-1] + (0, start)
             sums = (block[:, None] + one.vectors[None]).reshape(-1, len(self.largest))
             vectors, indices = np.concatenate([vectors, sums]), np.concatenate([indices, pairs])
-            vectors, indices = self._sifted(vectors, indices, least, greatest, exact)
+            vectors, indices = self._sifted(vectors, indices, least, greatest)
         return SumSet(vectors, (one, other), indices)
 
-    def united(
-        self, label: str, sets: Sequence[SumSet], least: np.ndarray, greatest: np.ndarray, exact: bool = False
-    ) -> SumSet:
+    def sifted(self, label: str, vectors: np.ndarray, least: np.ndarray, greatest: np.ndarray) -> SumSet:
+        """What is worth keeping of a sum for each value of a choice, ``(values, columns)``, exactly; see `added`."""
+        starts = (SumSet(vectors[:1]),) * len(vectors)
+        indices = np.stack([np.arange(len(vectors)), np.zeros(len(vectors), np.int64)], axis=1)
+        vectors, indices = self._sifted(vectors, indices, least, greatest, exact=True)
+        return SumSet(vectors, starts, indices, label)
+
+    def united(self, label: str, sets: Sequence[SumSet], least: np.ndarray, greatest: np.ndarray) -> SumSet:
         """What is worth keeping of the sets that the values of a choice lead to; see `added`."""
         vectors = np.concatenate([each.vectors for each in sets])
         values = np.repeat(np.arange(len(sets)), [len(each) for each in sets])
         indices = np.stack([values, np.concatenate([np.arange(len(each)) for each in sets])], axis=1)
-        vectors, indices = self._sifted(vectors, indices, least, greatest, exact)
+        vectors, indices = self._sifted(vectors, indices, least, greatest)
         return SumSet(vectors, tuple(sets), indices, label)
 
     def _sifted(
-        self, vectors: np.ndarray, indices: np.ndarray, least: np.ndarray, greatest: np.ndarray, exact: bool
+        self, vectors: np.ndarray, indices: np.ndarray, least: np.ndarray, greatest: np.ndarray, exact: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         vectors = _settled(vectors)
         possible = np.flatnonzero((vectors + least <= self.largest).all(axis=1))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lighttrack_nas.benchmarks.cost_table import CostTable
 from lighttrack_nas.benchmarks.elimination import Factor
 from lighttrack_nas.benchmarks.exact_fronts import Criterion, exact_front
+from lighttrack_nas.benchmarks.joint_choices import joined
 from lighttrack_nas.benchmarks.place_scores import PlaceScores
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space
@@ -152,3 +153,20 @@ def test_limits_that_nobody_keeps(few: Space) -> None:
 def test_impossible_questions_are_refused(few: Space, wanted: list[Criterion], tolerance: float, said: str) -> None:
     with pytest.raises(InputError, match=said):
         exact_front(few, wanted, tolerance)
+
+
+def test_choices_that_stand_together_are_one() -> None:
+    rng = np.random.default_rng(0)
+    tables = {
+        ("a", "b", "c"): rng.integers(9, size=(2, 3, 4, 2)),
+        ("a", "c"): rng.integers(9, size=(2, 4, 2)),
+        ("b",): rng.integers(9, size=(3, 2)),
+        ("a", "d"): rng.integers(9, size=(2, 5, 2)),
+    }
+    left, (choice,) = joined(tables)
+    assert set(left) == {("a", "b and c"), ("a", "d")}
+    for a, b, c in np.ndindex(2, 3, 4):
+        index = np.ravel_multi_index((b, c), (3, 4))
+        whole = tables["a", "b", "c"][a, b, c] + tables["a", "c"][a, c] + tables["b",][b]
+        assert (left["a", "b and c"][a, index] == whole).all()
+        assert {label: int(value) for label, value in choice.apart(np.array(index)).items()} == {"b": b, "c": c}
