@@ -250,11 +250,14 @@ class PlaceScores:
             raise InputError(f"{where}: was made by a version that reads its space otherwise, or with other operations")
         if space is not None and own != space:
             raise InputError(f"{where} is of space '{own.name}' ({own.hash}), not of '{space.name}' ({space.hash})")
-        places = [
-            ScoredPlace(each["part"], each["label"], tuple(each["labels"]), np.array(each["scores"], float))
-            for each in content["places"]
-        ]
-        towers = [TowerScores(**each) for each in content["towers"]]
+        try:
+            places = [
+                ScoredPlace(each["part"], each["label"], tuple(each["labels"]), np.array(each["scores"], float))
+                for each in content["places"]
+            ]
+            towers = [TowerScores(**each) for each in content["towers"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{where}: places and towers as this version writes them expected ({error})") from None
         provenance = content.get("provenance")
         return cls(space or own, places, provenance if isinstance(provenance, dict) else {}, towers)
 

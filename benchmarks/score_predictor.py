@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from scipy.optimize import nnls
@@ -148,7 +148,7 @@ class ScorePredictor:
                 raise ValueError
             return cls(
                 scores,
-                checked_name(content["measurement"], get_args(Measurement), "measurement"),  # type: ignore[arg-type]
+                cast(Measurement, checked_name(content["measurement"], get_args(Measurement), "measurement")),
                 weights,
                 float(content["intercept"]),
                 float(content["strength"]),

@@ -31,7 +31,6 @@ def fit_last(candidate: nn.Module, given: Tensor, channels: Channels, wanted: Te
         return
     convolution, norm = last
     was_training = candidate.training
-    candidate.train()  # a fresh norm takes its statistics from what it sees
     _settle_fresh(candidate, given, norm)
     candidate.eval()
     read: list[Tensor] = []
@@ -92,22 +91,17 @@ def _last(candidate: nn.Module) -> tuple[nn.Conv2d, nn.BatchNorm2d] | None:
 
 def _settle_fresh(candidate: nn.Module, given: Tensor, last: nn.BatchNorm2d) -> None:
     """Give norms that have seen nothing the statistics of these features; the last one's do not matter."""
-    fresh = [
-        module
-        for module in candidate.modules()
-        if isinstance(module, nn.BatchNorm2d) and module is not last and _is_fresh(module)
-    ]
-    for module in candidate.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.train(module in fresh)
-    if not fresh:
-        return
-    momenta = [module.momentum for module in fresh]
-    for module in fresh:
-        module.momentum = None
-    candidate(given)
-    for module, momentum in zip(fresh, momenta, strict=True):
-        module.momentum = momentum
+    norms = [module for module in candidate.modules() if isinstance(module, nn.BatchNorm2d)]
+    fresh = [norm for norm in norms if norm is not last and _is_fresh(norm)]
+    for norm in norms:
+        norm.train(norm in fresh)
+    if fresh:
+        momenta = [norm.momentum for norm in fresh]
+        for norm in fresh:
+            norm.momentum = None
+        candidate(given)
+        for norm, momentum in zip(fresh, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def _is_fresh(norm: nn.BatchNorm2d) -> bool:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from lighttrack_nas.search_spaces.description import BlockPlace
 from lighttrack_nas.search_spaces.labels import OUTPUT, stage_width_label
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.tasks import Tasks, can_have_tasks
+from lighttrack_nas.search_spaces.tasks import TaskBlock, Tasks, can_have_tasks
 from lighttrack_nas.strategies.one_shot.correspondence import STEM, Segment, segments
 from lighttrack_nas.strategies.one_shot.starts import Channels
 from lighttrack_nas.strategies.one_shot.teacher import Answers, Teacher
@@ -158,7 +158,7 @@ class Lessons:
         if name == STEM:
             return network.backbone.stem
         block = network.backbone.blocks[name]
-        return getattr(block, "inner", block)
+        return block.inner if isinstance(block, TaskBlock) else block
 
     def tower_input(self, answers: Answers) -> Tensor:
         """The teacher's fused map as the space's towers read it."""

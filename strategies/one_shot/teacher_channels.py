@@ -90,9 +90,7 @@ def _made(module: nn.Module, count: int) -> Tensor:
 
 
 def _row_sizes(module: nn.BatchNorm2d | nn.Conv2d) -> Tensor:
-    return (
-        module.weight.detach().abs().flatten(1).sum(dim=1) if module.weight.ndim > 1 else module.weight.detach().abs()
-    )
+    return module.weight.detach().abs().reshape(len(module.weight), -1).sum(dim=1)
 
 
 def _read(module: nn.Module, count: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,15 @@ BLOCK = "stage1-block0"
 def test_impossible_places_are_refused(place: ScoredPlace, message: str) -> None:
     with pytest.raises(InputError, match=message):
         PlaceScores(SPACE, [place], {})
+
+
+@pytest.mark.parametrize("lacking", ["places", "towers"])
+def test_whole_files_without_their_parts_are_refused(scores: PlaceScores, tmp_path: Path, lacking: str) -> None:
+    path, _ = scores.save(tmp_path)
+    content = json.loads(path.read_text())
+    content[lacking] = [{"part": "backbone"}]
+    parts = {key: content[key] for key in ("places", "towers")}
+    content["sha256"] = sha256(json.dumps(parts).encode()).hexdigest()
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="as this version writes them expected"):
+        PlaceScores.load(path)

@@ -63,7 +63,7 @@ def test_it_can_be_sent_to_another_process(name: str, random_places: Make, few: 
     before = PlacesEvaluator(random_places(space))
     architecture = space.sample(np.random.default_rng(2))
     found = before.measure(architecture, before.measurements)
-    assert pickle.loads(pickle.dumps(before)).measure(architecture, before.measurements) == found  # noqa: S301
+    assert pickle.loads(pickle.dumps(before)).measure(architecture, before.measurements) == found  # noqa: S301 - made here
 
 
 def test_mistakes(evaluator: PlacesEvaluator, few: Space) -> None:
