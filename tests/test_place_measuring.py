@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lighttrack_nas import place_measuring
 from lighttrack_nas.search_spaces.labels import OUTPUT, TOWERS
 from lighttrack_nas.strategies.one_shot.lessons import Lessons
 from lighttrack_nas.tower_measuring import ridge
+from lighttrack_nas.trackers.pairs.pair import Pair, draw_batch
 
 from .strategies.teaching import Squares, middle, small, stages, started, teacher_of
 
@@ -146,3 +148,19 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     lessons = Lessons(SMALL, teacher_of(middle(SMALL)))
     ltn.measure_places(started(lessons), lessons, Squares(), progress=lambda amount, what: told.append((amount, what)))
     assert told == [(1, segment.blocks[-1] or "stem") for segment in lessons.segments]
+
+
+def test_pairs_are_not_those_of_a_training() -> None:
+    class Heard(Squares):
+        def __init__(self) -> None:
+            self.draws: list[int] = []
+
+        def pair(self, rng: np.random.Generator) -> Pair:
+            self.draws.append(int(copy.deepcopy(rng).integers(2**62)))
+            return super().pair(rng)
+
+    lessons, measuring, training = Lessons(SMALL, teacher_of(OWN)), Heard(), Heard()
+    ltn.measure_places(started(lessons), lessons, measuring, seed=3)
+    draw_batch(training, 3, 0, 100)
+    assert len(measuring.draws) == 8
+    assert not set(measuring.draws) & set(training.draws)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.tasks import TaskBlock
 from lighttrack_nas.strategies.one_shot.correspondence import STEM, segments
 from lighttrack_nas.strategies.one_shot.lessons import Lessons, answers_loss, answers_ratios
 from lighttrack_nas.strategies.one_shot.teacher import Teacher
@@ -64,6 +65,30 @@ def test_the_teacher_s_own_path_gives_its_very_answers(lessons: Lessons) -> None
     assert losses["fusion"] < 1e-6
     assert losses["loss"] == pytest.approx(float(least), abs=1e-4)
     assert all(torch.equal(losses[key], plain[key]) for key in losses)
+
+
+@torch.no_grad()
+def test_whole_paths_of_an_early_output_learn_what_the_teacher_s_exit_gives(lessons: Lessons) -> None:
+    """With a last block that gives just that, every map of the teacher's own path is right."""
+    supernet = started(lessons)
+    early = SMALL.architecture(dict(lessons.teacher.architecture.choices) | {"output": "stage2-block0"})
+    supernet.pin(early)
+    crops_by_side = {crop.shape[-1]: crop for crop in (crops().template, crops().search)}
+    exits = {
+        maps[lessons.teacher.exit].shape[-1]: maps[lessons.teacher.exit]
+        for maps in map(lessons.teacher.maps, crops_by_side.values())
+    }
+
+    class Exit(torch.nn.Module):
+        def forward(self, features: torch.Tensor) -> torch.Tensor:
+            return exits[features.shape[-1] // 2]
+
+    network = supernet.network
+    assert isinstance(network.backbone.blocks["stage2-block0"], TaskBlock)
+    before = whole_losses(lessons, network, SMALL.chosen(early), crops(), 1.0)["blocks"]
+    network.backbone.blocks["stage2-block0"].last = Exit()
+    after = whole_losses(lessons, network, SMALL.chosen(early), crops(), 1.0)["blocks"]
+    assert float(after) < 1e-6 < float(before)
 
 
 def test_blocks_behind_the_teacher_s_exit_pass_on_what_it_gives(lessons: Lessons) -> None:
