@@ -64,7 +64,7 @@ def main() -> None:
     seconds = 0.0
     for name, strategy in (("blockwise", Blockwise(teacher=options.teacher)), ("spos", "spos")):
         rate = 0.002 if name == "blockwise" else 0.005
-        steps = options.supernet if name == "blockwise" else _steps_in(seconds, space, pairs, common)
+        steps = options.supernet if name == "blockwise" else _steps_of_spos(output, seconds, space, pairs, common)
         note = output / name / "seconds.json"
         start = perf_counter()
         supernet = train_supernet(
@@ -130,6 +130,14 @@ def main() -> None:
         "versions": versions(),
     }
     write_atomically(output / "ranking.json", json.dumps(record, indent=1) + "\n")
+
+
+def _steps_of_spos(output: Path, seconds: float, space: Space, pairs: GeneratedPairs, common: dict[str, Any]) -> int:
+    """How many updates spos trains: decided once, for a stopped run to go on with."""
+    note = output / "spos_steps.json"
+    if not note.exists():
+        write_atomically(note, json.dumps(_steps_in(seconds, space, pairs, common)))
+    return int(json.loads(note.read_text()))
 
 
 def _steps_in(seconds: float, space: Space, pairs: GeneratedPairs, common: dict[str, Any]) -> int:
