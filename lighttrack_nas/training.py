@@ -28,7 +28,7 @@ from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.files import write_atomically
 from lighttrack_nas.trackers.hyper_parameters import HyperParameters
 from lighttrack_nas.training_records import outcome, task_record, training_record
-from lighttrack_nas.training_starts import macs_paths, start_backbone
+from lighttrack_nas.training_starts import FITTED_PAIRS, first_network, macs_paths, start_backbone
 
 if TYPE_CHECKING:
     from lighttrack_nas.models import Model
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 BACKBONE_FILE = "backbone.safetensors"
 DISTRIBUTION_FILE = "distribution.json"
 MODEL_FILE = "model.safetensors"
-_FITTED_PAIRS = 32
-"""Pairs on which a supernet's first weights are fitted to its teacher."""
 
 
 def pretrain_backbone(
@@ -191,7 +189,7 @@ def train_supernet(
         torch.manual_seed(settings.seed)
         model = space.model_space() if lessons is None else space.model_space(lessons.tasks)
     if lessons is not None and not (output / CHECKPOINT).exists():
-        start_from_teacher(model, lessons, to_tensors(draw_batch(pairs, settings.seed, 0, _FITTED_PAIRS)))
+        start_from_teacher(model, lessons, to_tensors(draw_batch(pairs, settings.seed, 0, FITTED_PAIRS)))
     if backbone is not None:
         start_backbone(model.network.backbone, Path(backbone), space)
     if start_from is not None and not (output / CHECKPOINT).exists():
@@ -240,7 +238,8 @@ def retrain(
 ) -> Model:
     """Train one architecture's plain network, from random weights or from those it inherits.
 
-    With a teacher it learns the teacher's maps and answers, and labels beside them where there are any.
+    With a teacher it learns the teacher's maps and answers, and labels beside them where there are any. It then starts
+    from the teacher's blocks, or from those it inherits from a supernet that had a teacher, fitted in closed form.
 
     Args:
         architecture: What to train.
@@ -249,7 +248,7 @@ def retrain(
         output: The run's folder; the result is its ``model.safetensors``.
         targets: How labels are made; None: the default.
         losses: How they are compared with; None: the default.
-        supernet: Whose weights to start from; None starts from random ones.
+        supernet: Whose weights to start from; None starts from the teacher's, and without one from random ones.
         hyper_parameters: To store with the network; None: the published defaults, with exact crops, since pairs are
             cut without the released tracker's half pixel.
         teacher: A model file, a model that ships, by its name, a folder of `export`, or a released checkpoint, which
@@ -265,9 +264,7 @@ def retrain(
             is of another space, the teacher cannot be read or has nothing in common with the space, or a weight is
             impossible.
     """
-    import torch
-
-    from lighttrack_nas.strategies.one_shot.fit import fit
+    from lighttrack_nas.strategies.one_shot.fit import CHECKPOINT, fit
     from lighttrack_nas.strategies.one_shot.taught_task import TeacherWeights, taught
     from lighttrack_nas.teachers import load_teacher
 
@@ -295,13 +292,7 @@ def retrain(
     write_run_record(output, about)
     file = output / MODEL_FILE
     if not file.exists():
-        if supernet is not None:
-            supernet.space.require(architecture)
-            network = supernet.extract(architecture).train()
-        else:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(settings.seed)
-                network = architecture.space.network(architecture)
+        network = first_network(architecture, task, settings.seed, supernet, (output / CHECKPOINT).exists())
         report = fit(network, backbone_of(network), task, settings, output, progress=progress)
         stored = hyper_parameters or HyperParameters(exact_crops=True)
         save_model(network, architecture, file, hyper_parameters=stored, provenance=about | outcome(report))

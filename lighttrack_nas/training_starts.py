@@ -11,8 +11,15 @@ from lighttrack_nas.supernets import BACKBONE_KIND, shared_weights_space
 from lighttrack_nas.trackers.errors import InputError
 
 if TYPE_CHECKING:
+    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.problem import MacsPaths
-    from lighttrack_nas.trackers.network import Backbone
+    from lighttrack_nas.strategies.one_shot.task import TrackingTask
+    from lighttrack_nas.strategies.one_shot.taught_task import TaughtTask
+    from lighttrack_nas.trackers.network import Backbone, SiameseNetwork
+
+FITTED_PAIRS = 32
+"""Pairs on which first weights are fitted to a teacher's maps: some thousands of positions."""
 
 
 def macs_paths(space: Space) -> MacsPaths:
@@ -61,3 +68,47 @@ def start_backbone(backbone: Backbone, file: Path, space: Space) -> None:
             f"backbone '{file}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
         )
     load_weights(backbone, file)
+
+
+def first_network(
+    architecture: Architecture,
+    task: TrackingTask | TaughtTask,
+    seed: int,
+    supernet: Supernet | None,
+    resumes: bool,
+) -> SiameseNetwork:
+    """Build the network that a training of one architecture starts from, in training mode.
+
+    Args:
+        architecture: What is trained.
+        task: What it learns; with a teacher its blocks are fitted to the teacher's.
+        seed: Of random weights, and of the pairs that are fitted on.
+        supernet: Whose weights it inherits, if any.
+        resumes: Whether a checkpoint's weights replace these anyway.
+
+    Raises:
+        InputError: The architecture is not of the supernet's space.
+    """
+    import torch
+
+    from lighttrack_nas.strategies.one_shot.network_start import network_from_teacher, refit_backbone
+    from lighttrack_nas.strategies.one_shot.taught_task import TaughtTask
+    from lighttrack_nas.trackers.batches import to_tensors
+    from lighttrack_nas.trackers.pairs.pair import draw_batch
+
+    lessons, batch = None, None
+    if isinstance(task, TaughtTask) and not resumes:
+        lessons, batch = task.lessons, to_tensors(draw_batch(task.task.pairs, seed, 0, FITTED_PAIRS))
+    if supernet is not None:
+        supernet.space.require(architecture)
+        network = supernet.extract(architecture)
+        if lessons is not None and batch is not None and supernet.teacher is not None:
+            refit_backbone(network, lessons, architecture.space.chosen(architecture), batch)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if lessons is not None and batch is not None:
+                network = network_from_teacher(architecture, lessons, batch)
+            else:
+                network = architecture.space.network(architecture)
+    return network.train()
