@@ -53,10 +53,11 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.fitting import fit_architecture
-    from lighttrack_nas.search_spaces.loading import load_space, preset_names
+    from lighttrack_nas.search_spaces.loading import load_space
     from lighttrack_nas.search_spaces.neighbours import Neighbour, neighbours
     from lighttrack_nas.search_spaces.nni_space import NniSpace
     from lighttrack_nas.search_spaces.operation_registry import operation
+    from lighttrack_nas.search_spaces.presets import preset_names
     from lighttrack_nas.search_spaces.space import Space
     from lighttrack_nas.search_spaces.supernet import Supernet
     from lighttrack_nas.search_spaces.values import Choice, Layer, Stage, Tower
@@ -197,7 +198,7 @@ _HOMES = {
     "pair_settings": "trackers.pairs.settings",
     "place_losses": "candidate_losses",
     "predicted_front": "predicted_fronts",
-    "preset_names": "search_spaces.loading",
+    "preset_names": "search_spaces.presets",
     "pretrain_backbone": "training",
     "random_networks": "samples",
     "read_image_folder": "strategies.one_shot.images",

@@ -8,7 +8,8 @@ from pathlib import Path
 from lighttrack_nas.models import SHIPPED, load_model
 from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
 from lighttrack_nas.search_spaces.fitting import fit_architecture, other_sizes
-from lighttrack_nas.search_spaces.loading import load_space, preset_names
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.errors import InputError
 from lighttrack_nas.trackers.parsing import read_text

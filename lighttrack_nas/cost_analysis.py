@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lighttrack_nas.architecture_texts import official_codes
 from lighttrack_nas.benchmarks.cost_table import CostTable, Extremes
 from lighttrack_nas.benchmarks.costs import CONVENTION, COUNTER
 from lighttrack_nas.benchmarks.measured_costs import Costing, MeasuredCosts
 from lighttrack_nas.environment import versions
-from lighttrack_nas.findings import wilson
+from lighttrack_nas.intervals import share_interval
 from lighttrack_nas.progress import progress
-from lighttrack_nas.results import official_codes
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
@@ -92,7 +92,7 @@ class SpaceCosts:
         kept = {str(constraint): _keeps(self.samples, constraint) for constraint in self.constraints}
         if len(kept) > 1:
             kept["all of them"] = np.logical_and.reduce(list(kept.values()))
-        return [Share(text, float(k.mean()), *wilson(int(k.sum()), len(k))) for text, k in kept.items()]
+        return [Share(text, float(k.mean()), *share_interval(int(k.sum()), len(k))) for text, k in kept.items()]
 
     def limits(self, name: str) -> tuple[float, float]:
         """The range of a measurement: the space's own where it is known, else the sample's."""

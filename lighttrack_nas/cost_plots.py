@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lighttrack_nas.front_plots import FRONT_COLOUR, LIMIT_COLOUR, axis_of
+from lighttrack_nas.plot_style import FRONT_COLOUR, LIMIT_COLOUR, axis_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

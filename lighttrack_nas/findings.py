@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lighttrack_nas.intervals import share_interval
 from lighttrack_nas.network_features import (
     BLOCK_FIGURES,
     Features,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 FEWEST_NETWORKS = 6
 """With fewer, not even unanimous networks decide at 95 %: 2 / 2^5 is more than 0.05, 2 / 2^6 less."""
 _RESAMPLES = 2_000
-_Z = 1.959964  # 97.5 % of the normal distribution
 _ORDINALS = {1: "last", 2: "second-last", 3: "third-last"}
 
 
@@ -155,19 +155,6 @@ def count_architectures(architectures: Sequence[Architecture], seed: int = 0) ->
     return Findings(len(architectures), pd.DataFrame(counter.rows), _claims(counter, space))
 
 
-def wilson(successes: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share; never of zero width.
-
-    Args:
-        successes: How many.
-        total: Of how many, at least 1.
-    """
-    share, z2 = successes / total, _Z**2 / total
-    centre = (share + z2 / 2) / (1 + z2)
-    half = _Z * np.sqrt(share * (1 - share) / total + z2 / (4 * total)) / (1 + z2)
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
-
-
 def _exit_name(space: Space, output: str) -> str:
     """What an exit is called: a stage of free depth is left at its end, which is no certain block."""
     stage = next(exit_.stage for exit_ in space.description.exits if exit_.name == output)
@@ -234,7 +221,7 @@ class _Counter:
         answers = [answer for answer in map(test, self._front) if answer is not None]
         if answers:
             hits, total = sum(answers), len(answers)
-            self._add(name, value, "share of networks", hits / total, *wilson(hits, total), prior, total)
+            self._add(name, value, "share of networks", hits / total, *share_interval(hits, total), prior, total)
 
     def mean(self, name: str, value: str, number: Callable[[Features], float | None], prior: float) -> None:
         """Mean of a number over the networks that have it."""

@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.front_plots import (
-    FRONT_COLOUR,
-    LIMIT_COLOUR,
-    Axis,
-    axis_label,
-    axis_of,
-    front_label,
-    front_title,
-    spread,
-)
+from lighttrack_nas.front_plots import axis_label, front_label, front_title, spread
 from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.networks import records
+from lighttrack_nas.plot_style import FRONT_COLOUR, LIMIT_COLOUR, Axis, axis_of
 from lighttrack_nas.published import CAUTION, HEADER, published_rows
 from lighttrack_nas.search_spaces.labels import CORRELATION, TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.nni_space import NniSpace

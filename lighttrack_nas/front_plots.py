@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from lighttrack_nas.networks import COSTS
+from lighttrack_nas.plot_style import FRONT_COLOUR, LIMIT_COLOUR, Axis, axis_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,40 +16,9 @@ if TYPE_CHECKING:
 
     from lighttrack_nas.fronts import Front
 
-FRONT_COLOUR, LIMIT_COLOUR, _REST_COLOUR = "#0072B2", "#D55E00", "0.72"
+_REST_COLOUR = "0.72"
 _MOST_NAMES = 8
 _LEAST_DISTANCE = 0.11  # between two named points, as a share of the line's length along x
-
-
-class Axis(NamedTuple):
-    """How a measurement is shown.
-
-    Attributes:
-        label: With the unit.
-        divisor: What a value is divided by to be in that unit.
-        digits: Decimals in text.
-    """
-
-    label: str
-    divisor: float
-    digits: int
-
-
-_AXES = {
-    "ao": Axis("average overlap (AO)", 1, 4),
-    "overlap": Axis("overlap on fixed pairs", 1, 4),
-    "loss": Axis("loss", 1, 4),
-    "nsr": Axis("noise-to-signal ratio, sum over places", 1, 4),
-    "macs": Axis("MACs of a tracked frame (M)", 1e6, 1),
-    "params": Axis("parameters (M)", 1e6, 3),
-    "latency_ms": Axis("latency of a tracked frame (ms)", 1, 2),
-    "latency_ms_again": Axis("latency of a tracked frame, measured again (ms)", 1, 2),
-}
-
-
-def axis_of(name: str) -> Axis:
-    """How a measurement is shown, by its name; unknown ones as they are."""
-    return _AXES.get(name, Axis(name, 1, 4))
 
 
 def front_figure(front: Front, x: str, y: str) -> Figure:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lighttrack_nas.architecture_texts import choices_json, official_codes
 from lighttrack_nas.benchmarks.elimination import Factor
 from lighttrack_nas.benchmarks.exact_fronts import Criterion, ExactFront, exact_front
 from lighttrack_nas.cost_analysis import load_cost_table
 from lighttrack_nas.fronts import Front
 from lighttrack_nas.networks import COSTS
 from lighttrack_nas.place_criteria import criteria, times
-from lighttrack_nas.results import choices_json, official_codes
 from lighttrack_nas.strategies.search.objectives import (
     MEASUREMENTS,
     Constraint,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lighttrack_nas.benchmarks.rank_correlation import STATISTICS
-from lighttrack_nas.front_plots import FRONT_COLOUR, LIMIT_COLOUR, axis_of
+from lighttrack_nas.plot_style import FRONT_COLOUR, LIMIT_COLOUR, axis_of
 from lighttrack_nas.ranking_jobs import INHERITED, RECALIBRATED
 from lighttrack_nas.ranking_result import CEILING, MACS, Column, ranking_name
 

@@ -5,7 +5,6 @@ A run's journal is only read, so a search may still be writing it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lighttrack_nas.architecture_texts import choices_json, official_codes
 from lighttrack_nas.benchmarks.latency_fit import rank_correlation
 from lighttrack_nas.fronts import LATENCY_AGAIN_COLUMN, Front
 from lighttrack_nas.networks import front_rows, judge, network_table, require_measured
@@ -243,16 +243,3 @@ def _trial_table(runs: Sequence[Run], constraints: Sequence[Constraint]) -> pd.D
     absent = [name for name in MEASUREMENTS if table[name].isna().all() and name not in wanted]
     types = {"copied_from": "Int64"} | {name: float for name in MEASUREMENTS}
     return table.drop(columns=absent).astype({k: v for k, v in types.items() if k not in absent})
-
-
-def official_codes(architectures: Sequence[Architecture]) -> list[str]:
-    """The official codes of architectures of one space; "" for each where the space has none."""
-    try:
-        return [architecture.space.encode(architecture) for architecture in architectures]
-    except InputError:
-        return [""] * len(architectures)
-
-
-def choices_json(architecture: Architecture) -> str:
-    """The choices of an architecture, as one line of JSON."""
-    return json.dumps(dict(architecture.choices))

@@ -15,6 +15,7 @@ from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
 from lighttrack_nas.search_spaces.mistakes import Mistake, at_their_causes, listed_mistakes, mistakes_of
 from lighttrack_nas.search_spaces.nni_files import is_nni_source, known_space, load_nni_space
 from lighttrack_nas.search_spaces.plugins import load_plugins
+from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.resolving import resolved
 from lighttrack_nas.search_spaces.several import written_key
 from lighttrack_nas.search_spaces.space import Space
@@ -26,12 +27,6 @@ from lighttrack_nas.trackers.parsing import read_text, short
 GROUP = "lighttrack_nas.spaces"
 _MAX_EXTENDS = 8
 _PRESETS = "lighttrack_nas.search_spaces.presets"
-
-
-def preset_names() -> tuple[str, ...]:
-    """Names of the spaces that ship with the package."""
-    folder = resources.files(_PRESETS)
-    return tuple(sorted(path.name[: -len(".yaml")] for path in folder.iterdir() if path.name.endswith(".yaml")))
 
 
 def load_space(source: str | Path) -> Space:

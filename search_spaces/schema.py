@@ -21,8 +21,8 @@ from lighttrack_nas.search_spaces.description import (
     TowerDescription,
     TowersDescription,
 )
-from lighttrack_nas.search_spaces.loading import preset_names
 from lighttrack_nas.search_spaces.operation_registry import known_operations
+from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.resolving import STYLES
 from lighttrack_nas.search_spaces.schema_operations import Schema, operation_definitions, properties, see, summary
 from lighttrack_nas.search_spaces.several import MOST_MULTIPLIED, MULTIPLIERS

@@ -16,9 +16,9 @@ from lighttrack_nas.drawings.figures import figure_of
 from lighttrack_nas.drawings.losses import losses_drawing
 from lighttrack_nas.drawings.shapes import OUTPUT_COLOUR, Box, Drawing, Text
 from lighttrack_nas.drawings.spaces import space_drawing
-from lighttrack_nas.front_plots import FRONT_COLOUR
 from lighttrack_nas.place_costs import PlaceCosts, Span
 from lighttrack_nas.places import operation_names, other_choices
+from lighttrack_nas.plot_style import FRONT_COLOUR
 from lighttrack_nas.search_spaces.labels import OUTPUT
 from lighttrack_nas.search_spaces.space import Space
 

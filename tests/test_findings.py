@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
-from lighttrack_nas.findings import Findings, count_architectures, wilson
+from lighttrack_nas.findings import Findings, count_architectures
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
@@ -66,12 +65,6 @@ def test_the_spaces_own_figures() -> None:
     assert figures(found, "reg depth - cls depth")["space"] == 0
     for row in found.table.to_dict("records"):
         assert row["front"] == pytest.approx(row["space"], abs=0.05 if row["measure"] != "mean layers" else 0.2), row
-
-
-@pytest.mark.parametrize(("successes", "total"), [(0, 5), (5, 5), (3, 10), (50, 80)])
-def test_wilson_is_scipys(successes: int, total: int) -> None:
-    interval = binomtest(successes, total).proportion_ci(0.95, method="wilson")
-    assert wilson(successes, total) == pytest.approx((interval.low, interval.high), abs=1e-6)
 
 
 def test_claims_denied_and_undecided() -> None:

@@ -6,8 +6,9 @@
 Networks spread over MACs, distinct, are each trained alone from random weights, with the teacher, all for the same few
 steps, once a seed; what they reach, the overlap on 400 pairs of the validation videos, is to be foretold. A supernet by
 `blockwise` and one by `spos`, which trains as many steps as it can in the same seconds, score the same networks with
-shared weights; the predictor is fitted to 24 other networks of the first, and asked for 40 more. Printed are Kendall's taus with bootstrap
-intervals over the networks, beside MACs alone and the ceiling: how one seed's training alone foretells the other's.
+shared weights; the predictor is fitted to 24 other networks of the first, and asked for 40 more. Printed are Kendall's
+taus with bootstrap intervals over the networks, beside MACs alone and the ceiling: how one seed's training alone
+foretells the other's.
 A stopped run goes on.
 """
 

@@ -108,7 +108,7 @@ def _print_costs(architecture: Architecture, measured: Costs) -> None:
 
 def _print_space(found: SpaceCosts) -> None:
     from lighttrack_nas.cost_analysis import QUANTILES
-    from lighttrack_nas.front_plots import axis_of
+    from lighttrack_nas.plot_style import axis_of
 
     space = found.table.space
     print(f"space {space.name} ({space.hash}), search {' or '.join(map(str, found.table.searched))} pixels")
@@ -148,8 +148,8 @@ def _print_histogram(found: SpaceCosts, name: str) -> None:
 
 
 def _print_extremes(found: SpaceCosts) -> None:
+    from lighttrack_nas.architecture_texts import official_codes
     from lighttrack_nas.front_page import architecture_lines
-    from lighttrack_nas.results import official_codes
 
     if found.extremes:
         print("\nexactly, of the whole space:")
@@ -163,7 +163,7 @@ def _print_extremes(found: SpaceCosts) -> None:
 
 
 def _number(name: str, value: float) -> str:
-    from lighttrack_nas.front_plots import axis_of
+    from lighttrack_nas.plot_style import axis_of
 
     axis = axis_of(name)
     return f"{value / axis.divisor:,.{axis.digits}f}"

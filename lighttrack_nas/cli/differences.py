@@ -10,8 +10,9 @@ from lighttrack_nas.architectures import find_architecture
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.models import SHIPPED
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space, preset_names
+from lighttrack_nas.search_spaces.loading import load_space
 from lighttrack_nas.search_spaces.nni_files import is_nni_source
+from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.side_by_side import differences
 from lighttrack_nas.trackers.errors import InputError

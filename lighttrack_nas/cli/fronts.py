@@ -14,8 +14,8 @@ import pandas as pd
 from lighttrack_nas.cli.printing import print_json, print_table
 from lighttrack_nas.findings import findings as count_findings
 from lighttrack_nas.front_page import architecture_lines, front_cells
-from lighttrack_nas.front_plots import axis_of
 from lighttrack_nas.networks import records
+from lighttrack_nas.plot_style import axis_of
 from lighttrack_nas.published import CAUTION, HEADER, PUBLISHED, published_rows
 from lighttrack_nas.results import Result
 from lighttrack_nas.strategies.search.objectives import Constraint, short_number

@@ -1,1 +1,9 @@
-"""Spaces that ship with the package, one YAML file each."""
+"""The spaces that ship with the package, a YAML file each."""
+
+from importlib import resources
+
+
+def preset_names() -> tuple[str, ...]:
+    """Their names."""
+    folder = resources.files(__name__)
+    return tuple(sorted(path.name[: -len(".yaml")] for path in folder.iterdir() if path.name.endswith(".yaml")))

@@ -17,7 +17,8 @@ import pytest
 from optuna.samplers import BaseSampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase
 
-from lighttrack_nas.search_spaces.loading import load_space, preset_names
+from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.objectives import parse_objectives
 from lighttrack_nas.strategies.search.problem import SearchProblem, require_budget

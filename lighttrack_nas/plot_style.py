@@ -1,0 +1,38 @@
+"""What figures have in common: colours, and how a measurement is shown on an axis."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FRONT_COLOUR, LIMIT_COLOUR = "#0072B2", "#D55E00"
+
+
+class Axis(NamedTuple):
+    """How a measurement is shown.
+
+    Attributes:
+        label: With the unit.
+        divisor: What a value is divided by to be in that unit.
+        digits: Decimals in text.
+    """
+
+    label: str
+    divisor: float
+    digits: int
+
+
+_AXES = {
+    "ao": Axis("average overlap (AO)", 1, 4),
+    "overlap": Axis("overlap on fixed pairs", 1, 4),
+    "loss": Axis("loss", 1, 4),
+    "nsr": Axis("noise-to-signal ratio, sum over places", 1, 4),
+    "macs": Axis("MACs of a tracked frame (M)", 1e6, 1),
+    "params": Axis("parameters (M)", 1e6, 3),
+    "latency_ms": Axis("latency of a tracked frame (ms)", 1, 2),
+    "latency_ms_again": Axis("latency of a tracked frame, measured again (ms)", 1, 2),
+}
+
+
+def axis_of(name: str) -> Axis:
+    """How a measurement is shown, by its name; unknown ones as they are."""
+    return _AXES.get(name, Axis(name, 1, 4))
