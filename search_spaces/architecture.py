@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.parsing import parse_json
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import parse_json
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.space import Space

@@ -16,11 +16,11 @@ from functools import cache
 from typing import Any
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription
-from lighttrack_nas.search_spaces.labels import OUTPUT, layer_label, width_label
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.base.labels import OUTPUT, layer_label, width_label
+from lighttrack_nas.search_spaces.description.description import BRANCHES, SpaceDescription
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 _EXAMPLE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 # The underscore after `reg` digits is followed by `ops` directly; some listings write a plus sign there.

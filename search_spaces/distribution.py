@@ -11,8 +11,8 @@ import numpy as np
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.parsing import parse_json, short
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import parse_json, short
 
 _LARGEST_ERROR = 1e-4
 

@@ -11,23 +11,29 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
-from lighttrack_nas.search_spaces.candidates import candidates_of
-from lighttrack_nas.search_spaces.canonical import moved_skips
-from lighttrack_nas.search_spaces.conditions import conditions_of
-from lighttrack_nas.search_spaces.counting import SpaceSize, count_networks
-from lighttrack_nas.search_spaces.description import BRANCHES, SpaceDescription, TowerDescription
-from lighttrack_nas.search_spaces.labels import OUTPUT, TEMPLATE_SIZE, depth_label, layer_width_label, stage_width_label
-from lighttrack_nas.search_spaces.operation_registry import plugin_files
-from lighttrack_nas.search_spaces.plugins import load_all
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.search_spaces.base.labels import (
+    OUTPUT,
+    TEMPLATE_SIZE,
+    depth_label,
+    layer_width_label,
+    stage_width_label,
+)
+from lighttrack_nas.search_spaces.base.plugins import load_all
+from lighttrack_nas.search_spaces.description.candidates import candidates_of
+from lighttrack_nas.search_spaces.description.canonical import moved_skips
+from lighttrack_nas.search_spaces.description.conditions import conditions_of
+from lighttrack_nas.search_spaces.description.counting import SpaceSize, count_networks
+from lighttrack_nas.search_spaces.description.description import BRANCHES, SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.operations.operation_registry import plugin_files
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.names import checked_name
 
 if TYPE_CHECKING:
-    from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
-    from lighttrack_nas.search_spaces.supernet import Supernet
-    from lighttrack_nas.search_spaces.tasks import Tasks
-    from lighttrack_nas.search_spaces.values import SpaceKeys
-    from lighttrack_nas.trackers.network import SiameseNetwork
+    from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace
+    from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.search_spaces.building.tasks import Tasks
+    from lighttrack_nas.search_spaces.loading.values import SpaceKeys
+    from lighttrack_nas.trackers.network.network import SiameseNetwork
 
 
 class Space:
@@ -65,20 +71,20 @@ class Space:
 
     @staticmethod
     def define(**keys: Unpack[SpaceKeys]) -> Space:
-        """Make a space of Python values, the keys of a space file as keywords; see `search_spaces.values`."""
-        from lighttrack_nas.search_spaces.values import define
+        """Make a space of Python values, the keys of a space file as keywords; see `search_spaces.loading.values`."""
+        from lighttrack_nas.search_spaces.loading.values import define
 
         return define(keys)
 
     def to_yaml(self) -> str:
         """Write a space file that loads as an equal space, in the short forms where they fit."""
-        from lighttrack_nas.search_spaces.writing import space_text
+        from lighttrack_nas.search_spaces.files.writing import space_text
 
         return space_text(self.description)
 
     def to_python(self) -> str:
         """Write the expression that makes this space, with `Space`, `Stage`, `Tower`, `Layer` and `Choice`."""
-        from lighttrack_nas.search_spaces.values import space_expression
+        from lighttrack_nas.search_spaces.loading.values import space_expression
 
         return space_expression(self)
 
@@ -101,7 +107,7 @@ class Space:
         return plugin_files(self.description.operations.values())
 
     def record(self) -> dict[str, Any]:
-        """The whole space, JSON-able; `lighttrack_nas.search_spaces.loading.parse_space` reads it."""
+        """The whole space, JSON-able; `lighttrack_nas.search_spaces.loading.loading.parse_space` reads it."""
         return self.description.model_dump(mode="json")
 
     @property
@@ -224,7 +230,7 @@ class Space:
         Raises:
             InputError: The architecture is of another space.
         """
-        from lighttrack_nas.search_spaces.builder import build_network
+        from lighttrack_nas.search_spaces.building.builder import build_network
 
         self.require(architecture)
         return build_network(architecture)
@@ -235,13 +241,13 @@ class Space:
         Args:
             tasks: Where candidates have weights by task; None: nowhere.
         """
-        from lighttrack_nas.search_spaces.model_space import TrackerModelSpace
+        from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace
 
         return TrackerModelSpace(self, tasks)
 
     def supernet(self) -> Supernet:
         """Build the weight-sharing network with fresh weights; torch's global generator initialises them."""
-        from lighttrack_nas.search_spaces.supernet import Supernet
+        from lighttrack_nas.search_spaces.building.supernet import Supernet
 
         return Supernet(self)
 

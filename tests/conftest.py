@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from lighttrack_nas.benchmarks.place_scores import PlaceScores
+    from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
     from lighttrack_nas.search_spaces.space import Space
 
 DATA_VARIABLE = "LIGHTTRACK_NAS_DATA"
@@ -79,9 +79,9 @@ def write_sequences() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def random_places() -> Callable[..., "PlaceScores"]:
     """Makes a table of places of a space, of random scores: blocks, outputs, and layers by the width of their tower."""
-    from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
-    from lighttrack_nas.places import backbone_places, towers
-    from lighttrack_nas.search_spaces.labels import OUTPUT, expansion_label, width_label
+    from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace
+    from lighttrack_nas.places.places import backbone_places, towers
+    from lighttrack_nas.search_spaces.base.labels import OUTPUT, expansion_label, width_label
 
     def make(space: "Space", seed: int = 0) -> "PlaceScores":
         rng = np.random.default_rng(seed)
@@ -199,8 +199,8 @@ def postgres_url(postgres_server: PostgresServer) -> str:
 @pytest.fixture(scope="session")
 def made_up_scores() -> Callable[..., Any]:
     """Makes a table of places of a space: scores that fall with MACs, more or less."""
-    from lighttrack_nas.benchmarks.cost_table import CostTable
-    from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
+    from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+    from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace
 
     def make(table: CostTable, seed: int = 0) -> PlaceScores:
         rng = np.random.default_rng(seed)

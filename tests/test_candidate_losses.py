@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import lighttrack_nas as ltn
-from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
-from lighttrack_nas.candidate_losses import whole_losses
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace
+from lighttrack_nas.places.candidate_losses import whole_losses
 from lighttrack_nas.search_spaces.enumeration import paths
 
 SPACE = ltn.load_space("lighttrack-table")

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 import lighttrack_nas as ltn
-from lighttrack_nas.choosing import choose
-from lighttrack_nas.cli import chain as commands
-from lighttrack_nas.config_files import load_config
+from lighttrack_nas.chain.choosing import choose
+from lighttrack_nas.cli.search import run_chain as commands
+from lighttrack_nas.config.config_files import load_config
 
 TRAINING = {"batch_size": 2, "workers": 0, "warmup_steps": 0, "checkpoint_steps": 2, "log_steps": 2}
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas import environment
-from lighttrack_nas.cli.video import draw_box
+from lighttrack_nas.cli.tracker.draw_video import draw_box
+from lighttrack_nas.reporting import environment
 
 Run = Callable[..., Any]
 
@@ -407,7 +407,7 @@ def test_filelock_trap(version: str, trapped: bool) -> None:
 
 def test_commands_keep_freed_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[bool] = []
-    monkeypatch.setattr("lighttrack_nas.memory.keep_freed_memory", lambda: called.append(True))
+    monkeypatch.setattr("lighttrack_nas.workers.memory.keep_freed_memory", lambda: called.append(True))
     run("describe")
     assert called == [True]
 

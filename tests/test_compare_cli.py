@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.table import BenchmarkTable
-from lighttrack_nas.problems import TabularProblem
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.tabular_benchmark import BenchmarkTable
+from lighttrack_nas.comparisons.problems import TabularProblem
 from lighttrack_nas.search_spaces.enumeration import paths
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 
 SPACE = load_space("lighttrack-table")
 

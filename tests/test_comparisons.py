@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, mannwhitneyu
 
-from lighttrack_nas.comparison_config import load_comparison
-from lighttrack_nas.comparisons import Comparison, Scale, holm
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.strategies.search.objectives import Constraint, parse_objectives
-from lighttrack_nas.strategies.search.problem import SearchProblem
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.comparisons.comparisons import Comparison, Scale, holm
+from lighttrack_nas.config.comparison_config import load_comparison
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_objectives
+from lighttrack_nas.strategies.search.search_problem import SearchProblem
+from lighttrack_nas.trackers.base.errors import InputError
 
 GOALS = parse_objectives(["maximize ao", "minimize macs"])
 # The whole space: a front of three, and a network that is worst in both.

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lighttrack_nas.config import Config
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.data import expanded, read_videos
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.strategies.one_shot.registry import strategy_record
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.chain.data import expanded, read_videos
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import strategy_record
+from lighttrack_nas.trackers.base.errors import InputError
 
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").rglob("chain*.yaml"))
 

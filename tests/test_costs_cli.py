@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 import lighttrack_nas as ltn
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.fingerprint import take_fingerprint
-from lighttrack_nas.benchmarks.latency_pieces import PARTS, find_pieces
-from lighttrack_nas.benchmarks.latency_table import Check, Correction, LatencyTable
-from lighttrack_nas.cost_analysis import space_costs
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
+from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
+from lighttrack_nas.costing.cost_analysis import space_costs
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
 Run = Callable[..., Any]

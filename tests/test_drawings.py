@@ -10,16 +10,16 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import lighttrack_nas as ltn
-from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace
-from lighttrack_nas.drawings.architectures import architecture_drawing
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace
+from lighttrack_nas.drawings.architecture_drawing import architecture_drawing
 from lighttrack_nas.drawings.figures import figure_of
-from lighttrack_nas.drawings.losses import losses_drawing
+from lighttrack_nas.drawings.loss_drawing import losses_drawing
 from lighttrack_nas.drawings.shapes import OUTPUT_COLOUR, Box, Drawing, Text
-from lighttrack_nas.drawings.spaces import space_drawing
-from lighttrack_nas.place_costs import PlaceCosts, Span
-from lighttrack_nas.places import operation_names, other_choices
-from lighttrack_nas.plot_style import FRONT_COLOUR
-from lighttrack_nas.search_spaces.labels import OUTPUT
+from lighttrack_nas.drawings.space_drawing import space_drawing
+from lighttrack_nas.places.place_costs import PlaceCosts, Span
+from lighttrack_nas.places.places import operation_names, other_choices
+from lighttrack_nas.reporting.plot_style import FRONT_COLOUR
+from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.space import Space
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lighttrack_nas as ltn
-from lighttrack_nas.export_checks import generated_videos
+from lighttrack_nas.export.export_checks import generated_videos
 
 Run = Callable[..., Any]
 
@@ -112,7 +112,7 @@ def test_mistakes_get_one_sentence(run: Run, sequences: Path, tmp_path: Path, ca
 def test_python_and_the_command_line_agree_on_their_defaults() -> None:
     import inspect
 
-    from lighttrack_nas.cli.tracker_commands import export
+    from lighttrack_nas.cli.tracker.tracker_commands import export
 
     python, command = (inspect.signature(function).parameters for function in (ltn.export_model, export))
     for name in ("dynamic", "correlation", "precision", "raw", "template_size"):

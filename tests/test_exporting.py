@@ -16,21 +16,21 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas import export_checks, export_graphs, exporting
-from lighttrack_nas.architectures import find_architecture
-from lighttrack_nas.benchmarks import metrics
-from lighttrack_nas.benchmarks.evaluation import run_sequence
-from lighttrack_nas.export_checks import collect_examples, compare, generated_videos
-from lighttrack_nas.export_graphs import Plan, build_graphs
-from lighttrack_nas.trackers.boxes import overlap
-from lighttrack_nas.trackers.crops import network_input
-from lighttrack_nas.trackers.exported import manifest_text, read_manifest
-from lighttrack_nas.trackers.lockstep import Video
-from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.benchmarks.evaluation import metrics
+from lighttrack_nas.benchmarks.evaluation.one_pass import run_sequence
+from lighttrack_nas.export import export_checks, export_graphs, exporting
+from lighttrack_nas.export.export_checks import collect_examples, compare, generated_videos
+from lighttrack_nas.export.export_graphs import Plan, build_graphs
+from lighttrack_nas.models.architecture_files import find_architecture
+from lighttrack_nas.trackers.base.boxes import overlap
+from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.network.network import SiameseNetwork
+from lighttrack_nas.trackers.runtimes.exported import manifest_text, read_manifest
 from lighttrack_nas.trackers.runtimes.graphs import Graph
 from lighttrack_nas.trackers.runtimes.program import write_graph
-from lighttrack_nas.trackers.sequence import Sequence
-from lighttrack_nas.trackers.torch_network import TorchNetwork
+from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+from lighttrack_nas.trackers.tracking.crops import network_input
+from lighttrack_nas.trackers.tracking.lockstep import Video
 
 # The ONNX exporter of torch uses what torch calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:onnxscript")
@@ -281,7 +281,7 @@ def test_anything_else_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc takes no files from anybody")
 def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lighttrack_nas.exporting.build_graphs", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr("lighttrack_nas.export.exporting.build_graphs", lambda *_: pytest.fail("the work began"))
     with pytest.raises(ltn.InputError, match=r"^'/proc/zz' cannot be written: folder '/proc' takes no files: "):
         ltn.export_model("lighttrack-tiny", "/proc/zz", format="torch-export")
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from lighttrack_nas.findings import Findings, count_architectures
+from lighttrack_nas.results.findings import Findings, count_architectures
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space, parse_space
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 FULL = load_space("lighttrack")
 

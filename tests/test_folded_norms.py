@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 import lighttrack_nas as ltn
-from lighttrack_nas.config import Config
-from lighttrack_nas.evaluators import supernet_evaluator
-from lighttrack_nas.trackers.norms import fold_norms, folded_norms, has_folded_norms, is_folded
-from lighttrack_nas.trackers.pairs.pair import Pair
+from lighttrack_nas.chain.evaluators import supernet_evaluator
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.trackers.network.norms import fold_norms, folded_norms, has_folded_norms, is_folded
+from lighttrack_nas.trackers.training.pairs.pair import Pair
 
 TABLE = ltn.load_space("lighttrack-table")
 
@@ -124,10 +124,10 @@ def test_a_search_says_once_that_nothing_is_recalibrated(
 @pytest.mark.data
 def test_the_published_network_is_folded_and_stays_so(data: Path, mobile_code: str, tmp_path: Path) -> None:
     """But for the neck; what trains it leaves mean 0 and variance 1, and its weights learn."""
-    from lighttrack_nas.strategies.one_shot.fit import fit
-    from lighttrack_nas.strategies.one_shot.task import TrackingTask
-    from lighttrack_nas.trackers.losses import LossSettings
-    from lighttrack_nas.trackers.targets import TargetSettings
+    from lighttrack_nas.strategies.one_shot.training.fit import fit
+    from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+    from lighttrack_nas.trackers.training.losses import LossSettings
+    from lighttrack_nas.trackers.training.targets import TargetSettings
 
     architecture = ltn.load_space("lighttrack").decode(mobile_code)
     file = tmp_path / "mobile.safetensors"

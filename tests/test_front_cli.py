@@ -11,10 +11,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import create_trial
 
-from lighttrack_nas.cli.fronts import findings, front
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.strategies.search.trials import digest
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.cli.search.show_fronts import findings, front
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.storage.trials import digest
+from lighttrack_nas.trackers.base.errors import InputError
 
 
 @pytest.fixture

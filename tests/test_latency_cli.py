@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 import lighttrack_nas as ltn
-from lighttrack_nas import latency_tables
-from lighttrack_nas.benchmarks.latency import LatencySettings
-from lighttrack_nas.benchmarks.latency_build import table_file
+from lighttrack_nas.benchmarks.latency.latency_build import table_file
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.cli.app import app
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.latency_tables import machines_table, new_table
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.costing import latency_tables
+from lighttrack_nas.costing.latency_tables import machines_table, new_table
 from lighttrack_nas.trackers.runtimes.program import RUNTIMES
 
 TINY = ltn.load_space("lighttrack-tiny")
@@ -63,7 +63,9 @@ def test_help_names_every_runtime(command: str) -> None:
 
 def test_every_runtime_is_known_before_one_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     timed: list[object] = []
-    monkeypatch.setattr("lighttrack_nas.benchmarks.latency.measure_apart", lambda *_, **__: timed.append(1) or [])
+    monkeypatch.setattr(
+        "lighttrack_nas.benchmarks.latency.latency_measuring.measure_apart", lambda *_, **__: timed.append(1) or []
+    )
     chosen = ["--runtime", "torch", "--runtime", "tensorrt"]
     result = CliRunner().invoke(app, ["latency", "lighttrack-tiny", *chosen])
     assert "unknown runtime 'tensorrt'" in str(result.exception)

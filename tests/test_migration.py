@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lighttrack_nas as ltn
-from lighttrack_nas.architectures import find_architecture
-from lighttrack_nas.chain import run_supernet
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.migration import compare_supernets
-from lighttrack_nas.migration_report import OUTCOMES
-from lighttrack_nas.search_spaces.fitting import fit_architecture, other_sizes
-from lighttrack_nas.search_spaces.loading import parse_space
-from lighttrack_nas.trackers.pairs.pair import Pair
-from lighttrack_nas.trackers.weights import read_header
+from lighttrack_nas.chain.chain import run_supernet
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.models.architecture_files import find_architecture
+from lighttrack_nas.models.migration import compare_supernets
+from lighttrack_nas.models.migration_report import OUTCOMES
+from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
+from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.weights.weights import read_header
 
 TABLE = "lighttrack-table"
 OPERATIONS = {
@@ -399,7 +399,7 @@ def test_a_resumed_training_does_not_migrate_again(
     assert (tmp_path / "run" / "last.ckpt").exists()
     # Neither its weights nor its file are needed any more.
     (copy / "supernet.safetensors").unlink()
-    monkeypatch.setattr("lighttrack_nas.migration.take_weights", None)
+    monkeypatch.setattr("lighttrack_nas.models.migration.take_weights", None)
     resumed = ltn.train_supernet(larger, Noise(), settings=how, output=tmp_path / "run", start_from=copy)
     assert all(
         torch.equal(a, b) for a, b in zip(resumed.state_dict().values(), whole.state_dict().values(), strict=True)

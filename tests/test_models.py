@@ -11,10 +11,10 @@ import safetensors.torch
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.architectures import find_architecture
+from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import parse_space
-from lighttrack_nas.trackers.weights import save_weights
+from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.trackers.weights.weights import save_weights
 
 TINY = ltn.load_space("lighttrack-tiny")
 
@@ -94,7 +94,7 @@ def test_a_hostile_header_costs_no_memory(tmp_path: Path) -> None:
     save_weights(torch.nn.BatchNorm2d(1), tmp_path / "m.safetensors", header)
     code = (
         "import resource, sys; import torch; import lighttrack_nas as ltn\n"
-        "import lighttrack_nas.models, lighttrack_nas.trackers.network, safetensors.torch\n"
+        "import lighttrack_nas.models.models, lighttrack_nas.trackers.network.network, safetensors.torch\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: ltn.load_model(sys.argv[1])\n"
         "except ltn.InputError as error: print(error)\n"
@@ -196,9 +196,9 @@ def test_finding_architectures(tmp_path: Path, mobile_code: str) -> None:
 
 def test_the_shipped_tracker_is_small_and_tracks(tmp_path: Path) -> None:
     """On three generated videos that it was neither trained, chosen nor tuned on."""
-    from lighttrack_nas.benchmarks.metrics import score_frames, sequence_metrics
-    from lighttrack_nas.models import model_file
-    from lighttrack_nas.trackers.generator.videos import generate_video
+    from lighttrack_nas.benchmarks.evaluation.metrics import score_frames, sequence_metrics
+    from lighttrack_nas.models.models import model_file
+    from lighttrack_nas.trackers.training.generator.videos import generate_video
 
     assert model_file("lighttrack-tiny").stat().st_size <= 1_000_000
     model = ltn.load_model("lighttrack-tiny")

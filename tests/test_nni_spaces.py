@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.benchmarks.measured_costs import MeasuredCosts, costing
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.pairs.pair import Pair
+from lighttrack_nas.benchmarks.costs.measured_costs import MeasuredCosts, costing
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.training.pairs.pair import Pair
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL, LAYERS = (f"{ROOT / 'tests/model_spaces'}/{name}" for name in ("small.py:Small", "layers.py:Layers"))
@@ -131,7 +131,7 @@ def test_costs_are_counted_once(small: ltn.Space, monkeypatch: pytest.MonkeyPatc
     assert isinstance(small, ltn.NniSpace)
     larger = MeasuredCosts(small, 160).costs(drawn[0])
     assert larger["macs"] > found[0]["macs"]
-    monkeypatch.setattr("lighttrack_nas.benchmarks.measured_costs.measure_costs", never)
+    monkeypatch.setattr("lighttrack_nas.benchmarks.costs.measured_costs.measure_costs", never)
     table = MeasuredCosts(small)
     assert [table.costs(architecture) for architecture in drawn] == found
     assert table.bulk(drawn)["macs"].tolist() == [costs["macs"] for costs in found]
@@ -146,7 +146,7 @@ def test_costs_are_counted_once(small: ltn.Space, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("strategy", ["nsga2", "lighttrack", "tpe", "regularized-evolution", "local-search"])
 def test_every_search_finds_networks(small: ltn.Space, supernet: ltn.Supernet, strategy: str, tmp_path: Path) -> None:
     evaluator = ltn.SupernetEvaluator(supernet, quick_pairs=Squares(), quick_pairs_count=2, calibration_pairs=Squares())
-    from lighttrack_nas.strategies.search.registry import named_strategy
+    from lighttrack_nas.strategies.search.samplers.search_registry import named_strategy
 
     made = named_strategy(strategy, where="test", seed=0, population_size=2)
     goals = ["maximize overlap"] + (["minimize macs"] if strategy != "regularized-evolution" else [])

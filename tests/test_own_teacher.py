@@ -11,21 +11,21 @@ import pytest
 import yaml
 
 import lighttrack_nas as ltn
-from lighttrack_nas import training
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.chain import run_supernet
-from lighttrack_nas.cli import chain as commands
-from lighttrack_nas.config import Config
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.config_search import RankedStrategy
-from lighttrack_nas.cost_analysis import load_cost_table
-from lighttrack_nas.own_teacher import dearest_architecture
-from lighttrack_nas.ranking_jobs import SupernetJob
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.chain import training
+from lighttrack_nas.chain.chain import run_supernet
+from lighttrack_nas.chain.own_teacher import dearest_architecture
+from lighttrack_nas.cli.search import run_chain as commands
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.config.config_search import RankedStrategy
+from lighttrack_nas.costing.cost_analysis import load_cost_table
+from lighttrack_nas.models.teachers import load_teacher
+from lighttrack_nas.ranking.ranking_jobs import SupernetJob
 from lighttrack_nas.search_spaces.enumeration import paths
-from lighttrack_nas.strategies.search.objectives import parse_constraints
-from lighttrack_nas.teachers import load_teacher
-from lighttrack_nas.trackers.pairs.sequences import SequencePairs
-from lighttrack_nas.trackers.weights import read_header
+from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
+from lighttrack_nas.trackers.training.pairs.sequences import SequencePairs
+from lighttrack_nas.trackers.weights.weights import read_header
 
 TABLE = ltn.load_space("lighttrack-table")
 TRAINING = {"batch_size": 2, "workers": 0, "warmup_steps": 0, "checkpoint_steps": 1, "log_steps": 2}

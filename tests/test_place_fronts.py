@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
-from lighttrack_nas.place_fronts import place_front, worst_values
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.places_evaluator import PlacesEvaluator
+from lighttrack_nas.place_tables.place_fronts import place_front, worst_values
 from lighttrack_nas.search_spaces.enumeration import paths
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.strategies.search.fronts import non_dominated
-from lighttrack_nas.strategies.search.objectives import parse_constraints, parse_objectives, total_violation
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
+from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives, total_violation
 
 SPACE = load_space("lighttrack-table")
 ALL = list(paths(SPACE))

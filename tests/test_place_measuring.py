@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import lighttrack_nas as ltn
-from lighttrack_nas import place_measuring
-from lighttrack_nas.search_spaces.labels import OUTPUT, TOWERS
-from lighttrack_nas.strategies.one_shot.lessons import Lessons
-from lighttrack_nas.tower_measuring import ridge
-from lighttrack_nas.trackers.pairs.pair import Pair, draw_batch
+from lighttrack_nas.place_tables import place_measuring
+from lighttrack_nas.place_tables.tower_measuring import ridge
+from lighttrack_nas.search_spaces.base.labels import OUTPUT, TOWERS
+from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
+from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_batch
 
 from .strategies.teaching import Squares, middle, small, stages, started, teacher_of
 

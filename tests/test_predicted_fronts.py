@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 import lighttrack_nas as ltn
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.fingerprint import take_fingerprint
-from lighttrack_nas.benchmarks.latency_pieces import PARTS, find_pieces
-from lighttrack_nas.benchmarks.latency_table import Check, Correction, LatencyTable
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.score_predictor import ScorePredictor, fit_predictor
-from lighttrack_nas.front_page import front_cells
-from lighttrack_nas.front_plots import axis_label, front_title
-from lighttrack_nas.predicted_fronts import TOLERANCE, evenly_along, predicted_front
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.strategies.search.trials import digest
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
+from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor, fit_predictor
+from lighttrack_nas.place_tables.predicted_fronts import TOLERANCE, evenly_along, predicted_front
+from lighttrack_nas.results.front_page import front_cells
+from lighttrack_nas.results.front_plots import axis_label, front_title
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.storage.trials import digest
+from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
 TINY = load_space("lighttrack-tiny")

@@ -10,17 +10,17 @@ import pytest
 import yaml
 
 import lighttrack_nas as ltn
-from lighttrack_nas import predicting
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.score_predictor import ScorePredictor
-from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
-from lighttrack_nas.cli import chain as commands
-from lighttrack_nas.cli.predicted import predict
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.predicted_fronts import predicted_front
-from lighttrack_nas.predicting import networks_to_measure, run_scores
-from lighttrack_nas.search_spaces.loading import load_space, parse_space
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor
+from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
+from lighttrack_nas.chain import predicting
+from lighttrack_nas.chain.predicting import networks_to_measure, run_scores
+from lighttrack_nas.cli.search import run_chain as commands
+from lighttrack_nas.cli.search.predict import predict
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.place_tables.predicted_fronts import predicted_front
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 
 from .test_predicted_fronts import fitted
 

@@ -13,12 +13,12 @@ import pytest
 from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.table import BenchmarkTable
-from lighttrack_nas.problems import TabularProblem
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.tabular_benchmark import BenchmarkTable
+from lighttrack_nas.comparisons.problems import TabularProblem
 from lighttrack_nas.search_spaces.enumeration import paths
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
 
 SPACE = load_space("lighttrack-table")
 ALL = list(paths(SPACE))

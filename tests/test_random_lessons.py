@@ -11,20 +11,20 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lighttrack_nas import place_measuring
+from lighttrack_nas.place_tables import place_measuring
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.labels import TEMPLATE_SIZE
-from lighttrack_nas.search_spaces.loading import parse_space
+from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
+from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.loading.loading import parse_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.strategies.one_shot.blockwise import lesson_path
-from lighttrack_nas.strategies.one_shot.first_weights import start_from_teacher
-from lighttrack_nas.strategies.one_shot.lessons import Lessons
-from lighttrack_nas.strategies.one_shot.teacher import Teacher
-from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
-from lighttrack_nas.trackers.batches import TensorBatch
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.pairs.pair import Pair
+from lighttrack_nas.strategies.one_shot.strategies.blockwise import lesson_path
+from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
+from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
+from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
+from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_losses
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.training.batches import TensorBatch
+from lighttrack_nas.trackers.training.pairs.pair import Pair
 
 from .search_spaces.spaces import descriptions
 

@@ -17,16 +17,16 @@ import pytest
 import yaml
 from scipy import stats
 
-from lighttrack_nas import rank_correlation as module
-from lighttrack_nas.benchmarks.results import to_json
-from lighttrack_nas.config import Config
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.rank_correlation import run_rank_correlation
-from lighttrack_nas.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob
-from lighttrack_nas.ranking_plots import correlations_figure, scatter_figure
-from lighttrack_nas.ranking_result import CEILING, EACH_SEED, MACS, MEAN, Column, RankingResult
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import write_atomically
+from lighttrack_nas.benchmarks.evaluation.result_files import to_json
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.ranking import rank_correlation as module
+from lighttrack_nas.ranking.rank_correlation import run_rank_correlation
+from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob
+from lighttrack_nas.ranking.ranking_plots import correlations_figure, scatter_figure
+from lighttrack_nas.ranking.ranking_result import CEILING, EACH_SEED, MACS, MEAN, Column, RankingResult
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import write_atomically
 
 COUNT = 6
 SPOS, FAIR = {"strategy": "spos"}, {"strategy": "fair", "training": {"steps": 2}}

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.official_weights import save_official
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.weights.official_weights import save_official
 
 ROOT = Path(__file__).resolve().parent.parent
 # Not run here: making an environment and the demo are what `.ci/run` does.

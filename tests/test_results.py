@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
-from lighttrack_nas.networks import front_rows, network_table
-from lighttrack_nas.results import Result
+from lighttrack_nas.results.networks import front_rows, network_table
+from lighttrack_nas.results.results import Result
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.objectives import parse_constraints, parse_objectives
-from lighttrack_nas.strategies.search.trials import digest
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
+from lighttrack_nas.strategies.search.storage.trials import digest
+from lighttrack_nas.trackers.base.errors import InputError
 
 TINY = load_space("lighttrack-tiny")
 OBJECTIVES = ("maximize ao", "minimize macs")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import lighttrack_nas as ltn
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 
 Run = Callable[..., Any]
 

@@ -16,25 +16,25 @@ from hypothesis import strategies as st
 from torch import nn
 
 import lighttrack_nas as ltn
-from lighttrack_nas.cli.chain import show_retrained
-from lighttrack_nas.condition_texts import condition_text
-from lighttrack_nas.drawings.architectures import architecture_drawing
+from lighttrack_nas.cli.search.run_chain import show_retrained
+from lighttrack_nas.drawings.architecture_drawing import architecture_drawing
 from lighttrack_nas.drawings.shapes import OUTPUT_COLOUR, Box, Drawing, Text
-from lighttrack_nas.drawings.spaces import space_drawing
-from lighttrack_nas.findings import count_architectures
-from lighttrack_nas.front_page import architecture_lines
-from lighttrack_nas.place_costs import place_costs
-from lighttrack_nas.places import map_side
+from lighttrack_nas.drawings.shown_networks import shown_network
+from lighttrack_nas.drawings.space_drawing import space_drawing
+from lighttrack_nas.places.condition_texts import condition_text
+from lighttrack_nas.places.place_costs import place_costs
+from lighttrack_nas.places.places import map_side
+from lighttrack_nas.results.findings import count_architectures
+from lighttrack_nas.results.front_page import architecture_lines
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.fitting import fit_architecture
-from lighttrack_nas.search_spaces.loading import load_space, parse_space
-from lighttrack_nas.search_spaces.migration import plan
+from lighttrack_nas.search_spaces.loading.fitting import fit_architecture
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.shown_networks import shown_network
-from lighttrack_nas.strategies.search.nsga2 import NSGA2
+from lighttrack_nas.search_spaces.weight_matching import plan
 from lighttrack_nas.strategies.search.run import run_search
-from lighttrack_nas.strategies.search.trials import labels_without_say
-from lighttrack_nas.trackers.heads import SharedTower
+from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
+from lighttrack_nas.strategies.search.storage.trials import labels_without_say
+from lighttrack_nas.trackers.network.heads import SharedTower
 
 Content = dict[str, Any]
 
@@ -260,7 +260,7 @@ def test_retraining_says_of_the_architecture_what_its_network_has(
 ) -> None:
     short = chosen(b_depth="2", towers="shared")
     done = SimpleNamespace(model=SimpleNamespace(architecture=short), file="model.safetensors")
-    monkeypatch.setattr("lighttrack_nas.chain.run_retraining", lambda *_: done)
+    monkeypatch.setattr("lighttrack_nas.chain.chain.run_retraining", lambda *_: done)
     show_retrained(cast(Any, None))
     shown = capsys.readouterr().out.splitlines()
     assert shown == ["architecture", *(f"  {line}" for line in architecture_lines(short)), "model.safetensors"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACES = ROOT / "examples/spaces"

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.table import BenchmarkTable
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.scoring.tabular_benchmark import BenchmarkTable
+from lighttrack_nas.comparisons.surrogate_table import SurrogateEvaluator
 from lighttrack_nas.search_spaces.enumeration import paths
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.surrogate_table import SurrogateEvaluator
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
 
 pytest.importorskip("sklearn")
 

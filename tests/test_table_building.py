@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from lighttrack_nas.chain.evaluators import supernet_evaluator
 from lighttrack_nas.cli.app import app
-from lighttrack_nas.config import Config
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.evaluators import supernet_evaluator
+from lighttrack_nas.comparisons.table_building import build_table, chosen_paths
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.models.supernets import save_supernet
 from lighttrack_nas.search_spaces.enumeration import paths
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.supernets import save_supernet
-from lighttrack_nas.table_building import build_table, chosen_paths
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.tables import load_table
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 SPACE = load_space("lighttrack-table")
 
@@ -50,7 +50,7 @@ def test_the_file_is_checked_before_the_work(
     monkeypatch.chdir(tmp_path)
     Path("folder.zip").mkdir()
     Path("chain.yaml").write_text("space: lighttrack-table\n")
-    monkeypatch.setattr("lighttrack_nas.cli.tables.build", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr("lighttrack_nas.cli.search.build_table.build", lambda *_: pytest.fail("the work began"))
     result = CliRunner().invoke(app, ["build-table", "chain.yaml", "--output", output])
     assert isinstance(result.exception, InputError)
     assert words in str(result.exception)

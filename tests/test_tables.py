@@ -12,10 +12,10 @@ import pytest
 
 import lighttrack_nas as ltn
 from lighttrack_nas import tables
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.table import BenchmarkTable
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.tabular_benchmark import BenchmarkTable
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
 
 SPACE = load_space("lighttrack-table")
 SHIPPED = Path(str(resources.files(tables)))

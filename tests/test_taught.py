@@ -12,18 +12,18 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.chain import run_retraining
-from lighttrack_nas.config import Config
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.strategies.one_shot.taught_task import TaughtTask, TeacherWeights, taught
-from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
-from lighttrack_nas.teachers import load_teacher
-from lighttrack_nas.trackers.batches import to_tensors
-from lighttrack_nas.trackers.losses import LossSettings, tracking_loss
-from lighttrack_nas.trackers.norms import has_folded_norms
-from lighttrack_nas.trackers.pairs.pair import Pair
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.chain.chain import run_retraining
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.models.teachers import load_teacher
+from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_losses
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.taught_task import TaughtTask, TeacherWeights, taught
+from lighttrack_nas.trackers.network.norms import has_folded_norms
+from lighttrack_nas.trackers.training.batches import to_tensors
+from lighttrack_nas.trackers.training.losses import LossSettings, tracking_loss
+from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 TABLE = ltn.load_space("lighttrack-table")
 SIZES = 48, 96

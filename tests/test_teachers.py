@@ -12,10 +12,10 @@ import safetensors.torch
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.description import SpaceDescription
-from lighttrack_nas.strategies.one_shot.lessons import Lessons
-from lighttrack_nas.teachers import load_teacher
-from lighttrack_nas.trackers.pairs.pair import Pair
+from lighttrack_nas.models.teachers import load_teacher
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
+from lighttrack_nas.trackers.training.pairs.pair import Pair
 
 TABLE, TINY = ltn.load_space("lighttrack-table"), ltn.load_space("lighttrack-tiny")
 EXPECTED = r"; a teacher is a model file, .*model\.safetensors.*, a folder .*, a released checkpoint .*lighttrack-tiny"
@@ -52,7 +52,7 @@ def test_a_shipped_model_is_a_teacher() -> None:
 
 def test_an_exported_folder_stands_for_its_original(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
-    shutil.copy(ltn.models.model_file("lighttrack-tiny"), file)
+    shutil.copy(ltn.models.models.model_file("lighttrack-tiny"), file)
     folder = tmp_path / "exported"
     ltn.export_model(file, folder, format="torch-export")
     assert load_teacher(str(folder)).digest == load_teacher("lighttrack-tiny").digest

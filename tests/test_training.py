@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.strategies.one_shot.images import ClassificationTask
-from lighttrack_nas.trackers.pairs.pair import Pair, draw_pair
-from lighttrack_nas.trackers.weights import read_header
+from lighttrack_nas.strategies.one_shot.training.images import ClassificationTask
+from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_pair
+from lighttrack_nas.trackers.weights.weights import read_header
 
 
 class Squares:
@@ -196,8 +196,8 @@ def test_a_missing_image_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_pretraining_learns_on_crops_of_real_stills(tiny: ltn.Space, data: Path, tmp_path: Path) -> None:
     """Crops of the stills' objects in class folders: the loss falls below that of guessing."""
-    from lighttrack_nas.trackers.parsing import parse_json, read_text
-    from lighttrack_nas.trackers.sequence import read_image
+    from lighttrack_nas.trackers.base.parsing import parse_json, read_text
+    from lighttrack_nas.trackers.data.sequence import read_image
 
     content = parse_json(read_text(data / "images" / "annotations.json", "stills"), "stills")
     files = {image["id"]: image["file_name"] for image in content["images"]}
@@ -223,8 +223,8 @@ def test_pretraining_learns_on_crops_of_real_stills(tiny: ltn.Space, data: Path,
 
 
 def test_pairs_for_the_generator_come_from_real_pictures(tmp_path: Path) -> None:
-    from lighttrack_nas.config_files import load_config
-    from lighttrack_nas.data import training_pairs
+    from lighttrack_nas.chain.data import training_pairs
+    from lighttrack_nas.config.config_files import load_config
 
     config = load_config(None, [f"output={tmp_path}"])
     pairs = training_pairs(config, ltn.load_space("lighttrack-tiny"))

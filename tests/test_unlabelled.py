@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import lighttrack_nas as ltn
-from lighttrack_nas.chain import run_retraining, run_supernet
-from lighttrack_nas.config import Config
-from lighttrack_nas.config_files import load_config
-from lighttrack_nas.data import require_labels, training_pairs
-from lighttrack_nas.evaluators import supernet_evaluator
-from lighttrack_nas.rank_correlation import run_rank_correlation
-from lighttrack_nas.trackers.pairs.pair import draw_batch
+from lighttrack_nas.chain.chain import run_retraining, run_supernet
+from lighttrack_nas.chain.data import require_labels, training_pairs
+from lighttrack_nas.chain.evaluators import supernet_evaluator
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.ranking.rank_correlation import run_rank_correlation
+from lighttrack_nas.trackers.training.pairs.pair import draw_batch
 
 TINY = ltn.load_space("lighttrack-tiny")
 
@@ -113,7 +113,7 @@ def test_who_needs_no_labels_takes_them(tmp_path: Path) -> None:
 
 
 def test_a_strategy_says_that_it_needs_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lighttrack_nas.strategies.one_shot.uniform import SPOS
+    from lighttrack_nas.strategies.one_shot.strategies.uniform import SPOS
 
     training = {"steps": 1, "batch_size": 2, "workers": 1, "warmup_steps": 0}
     sources = [source | {"path": str(folder / source["path"])} for source in (IMAGES, VIDEOS)]

@@ -16,17 +16,17 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from lighttrack_nas.benchmarks.calibration import recalibrate
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.latency import measure_latency
-from lighttrack_nas.benchmarks.scoring import fixed_pairs_loss
-from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
-from lighttrack_nas.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.batches import TensorBatch, to_tensors
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.pairs.pair import PairBatch
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.latency.latency_measuring import measure_latency
+from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
+from lighttrack_nas.benchmarks.scoring.network_scores import fixed_pairs_loss
+from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
+from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.training.batches import TensorBatch, to_tensors
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import PairBatch
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 
 def noise(size: int, template_size: int, search_size: int) -> TensorBatch:

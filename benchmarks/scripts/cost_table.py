@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.cost_cache import CACHE_VARIABLE
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.costs import measure_costs
-from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
-from lighttrack_nas.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.benchmarks.costs.cost_cache import CACHE_VARIABLE
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
+from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
+from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.loading.loading import load_space
 
 
 def seconds(action: Callable[[], Any], repeats: int) -> np.ndarray:

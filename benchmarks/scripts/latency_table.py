@@ -16,11 +16,11 @@ from time import perf_counter
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.latency import LatencySettings
-from lighttrack_nas.benchmarks.latency_table import LatencyTable
-from lighttrack_nas.cli.printing import print_table
-from lighttrack_nas.latency_tables import new_table
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
+from lighttrack_nas.cli.shared.printing import print_table
+from lighttrack_nas.costing.latency_tables import new_table
+from lighttrack_nas.search_spaces.loading.loading import load_space
 
 _ASKED = 20_000
 

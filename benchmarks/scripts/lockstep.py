@@ -15,12 +15,12 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from lighttrack_nas.environment import cpu_name, versions
-from lighttrack_nas.memory import keep_freed_memory
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.lockstep import track_in_step
-from lighttrack_nas.trackers.torch_network import TorchNetwork
-from lighttrack_nas.trackers.tracker import SiameseTracker
+from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+from lighttrack_nas.trackers.tracking.lockstep import track_in_step
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
+from lighttrack_nas.workers.memory import keep_freed_memory
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,23 +27,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
-from lighttrack_nas.cost_analysis import load_cost_table
-from lighttrack_nas.environment import cpu_name, versions
-from lighttrack_nas.memory import keep_freed_memory
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
+from lighttrack_nas.costing.cost_analysis import load_cost_table
+from lighttrack_nas.models.teachers import load_teacher
+from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.one_shot.first_weights import start_from_teacher
-from lighttrack_nas.strategies.one_shot.fit import fit
-from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotProblem, TrainingPlan
-from lighttrack_nas.strategies.one_shot.registry import ONE_SHOT_STRATEGIES, one_shot_strategy
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.teachers import load_teacher
-from lighttrack_nas.trackers.batches import to_tensors
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.pairs.pair import Pair, PairBatch, draw_batch
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import ONE_SHOT_STRATEGIES, one_shot_strategy
+from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
+from lighttrack_nas.strategies.one_shot.training.fit import fit
+from lighttrack_nas.strategies.one_shot.training.one_shot_problem import MacsPaths, OneShotProblem, TrainingPlan
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.training.batches import to_tensors
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import Pair, PairBatch, draw_batch
+from lighttrack_nas.trackers.training.targets import TargetSettings
+from lighttrack_nas.workers.memory import keep_freed_memory
 
 MIB = 2**20
 WARM_UP = 2

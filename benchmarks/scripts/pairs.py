@@ -18,20 +18,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from lighttrack_nas.config import Config
-from lighttrack_nas.data import training_pairs
-from lighttrack_nas.environment import cpu_name, versions
-from lighttrack_nas.memory import keep_freed_memory
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.chain.data import training_pairs
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.one_shot.loader import BatchLoader
-from lighttrack_nas.strategies.one_shot.module import TrainingModule
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.strategies.one_shot.uniform import path_at
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.pairs.pair import PairSource, draw_pair
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.strategies.one_shot.strategies.uniform import path_at
+from lighttrack_nas.strategies.one_shot.training.loader import BatchLoader
+from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import PairSource, draw_pair
+from lighttrack_nas.trackers.training.targets import TargetSettings
+from lighttrack_nas.workers.memory import keep_freed_memory
 
 SEED = 0
 WARM_UP = 8  # steps, in which kernels are made ready and the worker's lead of four batches is used up

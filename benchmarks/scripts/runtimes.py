@@ -28,13 +28,10 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.environment import cpu_name
-from lighttrack_nas.memory import keep_freed_memory
-from lighttrack_nas.models import load_model
-from lighttrack_nas.trackers.baselines import build_baseline
-from lighttrack_nas.trackers.crops import network_input, raw_input
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.readers import read_sequences
+from lighttrack_nas.models.models import load_model
+from lighttrack_nas.reporting.environment import cpu_name
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers import read_sequences
 from lighttrack_nas.trackers.runtimes.program import (
     Options,
     checked_runtime,
@@ -43,7 +40,10 @@ from lighttrack_nas.trackers.runtimes.program import (
     runtime_versions,
     write_graph,
 )
-from lighttrack_nas.trackers.tracker import SiameseTracker
+from lighttrack_nas.trackers.tracking.baselines import build_baseline
+from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
+from lighttrack_nas.workers.memory import keep_freed_memory
 
 WARM_UP = 20
 FRAMES = 30  # a few, over and over: they are in the process's memory too
@@ -137,7 +137,7 @@ def as_it_is(job: Job) -> Any:
     """The model file in torch, as `load_tracker` takes it."""
     import torch
 
-    from lighttrack_nas.trackers.torch_network import TorchNetwork
+    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 
     torch.set_num_threads(job.threads)
     return TorchNetwork(load_model(job.source).network)
@@ -263,8 +263,8 @@ def write(model: Any, runtime: str, stored: str, folder: Path, examples: dict[in
 
 def calibration(model: Any, sequences: Path | None) -> dict[int, list[tuple[np.ndarray, ...]]]:
     """Inputs of the graphs (crops, not yet prepared) as the tracker meets them; those of the template under 0."""
-    from lighttrack_nas.export_checks import collect_examples, generated_videos
-    from lighttrack_nas.trackers.torch_network import TorchNetwork
+    from lighttrack_nas.export.export_checks import collect_examples, generated_videos
+    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 
     network = TorchNetwork(model.network)
     videos: Any = read_sequences(sequences) if sequences else generated_videos(8, 17)

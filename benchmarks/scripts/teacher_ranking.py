@@ -21,25 +21,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.rank_correlation import Resamples, agreement
-from lighttrack_nas.benchmarks.score_predictor import fit_predictor
-from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator
-from lighttrack_nas.cost_analysis import load_cost_table
-from lighttrack_nas.data import validation_pairs
-from lighttrack_nas.environment import cpu_name, versions
-from lighttrack_nas.memory import keep_freed_memory
-from lighttrack_nas.predicting import networks_to_measure
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.rank_intervals import Resamples, agreement
+from lighttrack_nas.benchmarks.scoring.score_predictor import fit_predictor
+from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
+from lighttrack_nas.chain.data import validation_pairs
+from lighttrack_nas.chain.predicting import networks_to_measure
+from lighttrack_nas.chain.training import retrain, train_supernet
+from lighttrack_nas.costing.cost_analysis import load_cost_table
+from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.one_shot.blockwise import Blockwise
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.trackers.files import write_atomically
-from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
-from lighttrack_nas.trackers.generator.sets import generated_sequences
-from lighttrack_nas.trackers.pairs.settings import pair_settings
-from lighttrack_nas.training import retrain, train_supernet
+from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.base.files import write_atomically
+from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
+from lighttrack_nas.trackers.training.generator.sets import generated_sequences
+from lighttrack_nas.trackers.training.pairs.pair_settings import pair_settings
+from lighttrack_nas.workers.memory import keep_freed_memory
 
 FITTED = 24
 ASSEMBLED = 40

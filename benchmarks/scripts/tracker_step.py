@@ -13,13 +13,13 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from lighttrack_nas.environment import cpu_name, versions
-from lighttrack_nas.memory import keep_freed_memory
-from lighttrack_nas.models import load_model
-from lighttrack_nas.trackers.crops import crop_square, network_input
-from lighttrack_nas.trackers.readers import read_sequences
-from lighttrack_nas.trackers.torch_network import TorchNetwork
-from lighttrack_nas.trackers.tracker import SiameseTracker
+from lighttrack_nas.models.models import load_model
+from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+from lighttrack_nas.trackers.tracking.crops import crop_square, network_input
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
+from lighttrack_nas.workers.memory import keep_freed_memory
 
 WARM_UP = 20
 

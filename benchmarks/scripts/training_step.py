@@ -29,21 +29,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from lighttrack_nas.environment import cpu_name, versions
-from lighttrack_nas.memory import keep_freed_memory
+from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.model_space import nni_sample
-from lighttrack_nas.search_spaces.nni_adapter import BaseSuperNetModule
+from lighttrack_nas.search_spaces.building.model_space import nni_sample
+from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.one_shot.loader import Sealed
-from lighttrack_nas.strategies.one_shot.module import TrainingModule
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.strategies.one_shot.uniform import path_at
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.pairs.pair import Pair, draw_batch
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.strategies.one_shot.strategies.uniform import path_at
+from lighttrack_nas.strategies.one_shot.training.loader import Sealed
+from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_batch
+from lighttrack_nas.trackers.training.targets import TargetSettings
+from lighttrack_nas.workers.memory import keep_freed_memory
 
 MIB = 2**20
 SEED = 0

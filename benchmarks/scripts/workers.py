@@ -17,12 +17,12 @@ from typing import Any
 
 import optuna
 
-from lighttrack_nas.environment import cpu_name, versions
+from lighttrack_nas.chain.searching import search
+from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.searching import search
-from lighttrack_nas.strategies.search.registry import search_strategy, setting_names
-from lighttrack_nas.strategies.search.trials import load_search
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.samplers.search_registry import search_strategy, setting_names
+from lighttrack_nas.strategies.search.storage.trials import load_search
 
 
 class Sleeper:

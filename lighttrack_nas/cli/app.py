@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
-from lighttrack_nas.cli import search_commands, space_commands, tracker_commands
-from lighttrack_nas.cli.options import Json
+from lighttrack_nas.cli.search import search_commands
+from lighttrack_nas.cli.shared.options import Json
+from lighttrack_nas.cli.space import space_commands
+from lighttrack_nas.cli.tracker import tracker_commands
 
 app = typer.Typer(
     name="lighttrack-nas",
@@ -39,6 +41,6 @@ def _options(
 @app.command()
 def doctor(json: Json = False) -> None:
     """Check this installation: versions, known traps, devices, runtimes, baselines."""
-    from lighttrack_nas.cli.doctor import doctor as run
+    from lighttrack_nas.cli.tracker.doctor import doctor as run
 
     run(json)

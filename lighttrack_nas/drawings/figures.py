@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.drawings.shapes import Box, Drawing, Line, Text
-from lighttrack_nas.trackers.files import checked_output_file, write_atomically
+from lighttrack_nas.trackers.base.files import checked_output_file, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

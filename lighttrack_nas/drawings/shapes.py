@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lighttrack_nas.plot_style import FRONT_COLOUR, LIMIT_COLOUR
+from lighttrack_nas.reporting.plot_style import FRONT_COLOUR, LIMIT_COLOUR
 
 OUTPUT_COLOUR = LIMIT_COLOUR
 FIXED_COLOUR, OTHER_COLOUR, TEXT_COLOUR, FAINT_COLOUR = "0.88", "#F6E7B4", "0.15", "0.45"

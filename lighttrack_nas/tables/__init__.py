@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.table import BenchmarkTable
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.tabular_benchmark import BenchmarkTable
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.trackers.base.names import checked_name
 
 ROWS, PLACES = ".zip", ".json"
 """How files of tables end: a row an architecture, or the candidates of every place."""

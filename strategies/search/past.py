@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.trials import FAILURE, Key, digest
+from lighttrack_nas.strategies.search.storage.trials import FAILURE, Key, digest
 
 
 class Past:

@@ -18,25 +18,32 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.description import describe, versions
-from lighttrack_nas.strategies.search.evaluator import Evaluator, LatencyEvaluator
-from lighttrack_nas.strategies.search.locks import WorkerLocks, worker_locks
-from lighttrack_nas.strategies.search.objectives import (
+from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
+from lighttrack_nas.strategies.search.goals.objectives import (
     Constraint,
     Objective,
     parse_constraints,
     parse_objectives,
     short_number,
 )
-from lighttrack_nas.strategies.search.problem import SearchProblem, SearchStrategy
-from lighttrack_nas.strategies.search.registry import strategy_record
+from lighttrack_nas.strategies.search.samplers.search_registry import strategy_record
 from lighttrack_nas.strategies.search.sampling import distributions
-from lighttrack_nas.strategies.search.storage import failures_of, open_shared, quiet_optuna, shown_storage
-from lighttrack_nas.strategies.search.team import Team
-from lighttrack_nas.strategies.search.trials import FAILURE, WITHOUT_SAY, Key, digest, labels_without_say, load_search
-from lighttrack_nas.strategies.search.worker_storage import PATIENCE, WORKER, WorkerStorage
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.names import checked_name
+from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
+from lighttrack_nas.strategies.search.storage.storage import failures_of, open_shared, quiet_optuna, shown_storage
+from lighttrack_nas.strategies.search.storage.trials import (
+    FAILURE,
+    WITHOUT_SAY,
+    Key,
+    digest,
+    labels_without_say,
+    load_search,
+)
+from lighttrack_nas.strategies.search.study_description import describe, versions
+from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks, worker_locks
+from lighttrack_nas.strategies.search.workers.team import Team
+from lighttrack_nas.strategies.search.workers.worker_storage import PATIENCE, WORKER, WorkerStorage
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.names import checked_name
 
 Progress = Callable[[int, int, str], None]
 """Called with the completed trials of all workers, those wanted, and a few words on the last of this one."""

@@ -24,9 +24,9 @@ from optuna.trial import FrozenTrial
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.objectives import total_violation
+from lighttrack_nas.strategies.search.goals.objectives import total_violation
 from lighttrack_nas.strategies.search.past import Past, key_of
-from lighttrack_nas.strategies.search.problem import SearchProblem
+from lighttrack_nas.strategies.search.search_problem import SearchProblem
 
 REDRAWS = 200
 """Draws for one proposal, after which the least bad of them is taken."""

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lighttrack_nas.search_spaces.description import SpaceDescription
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.sequence import Sequence
+from lighttrack_nas.trackers.data.sequence import Sequence
 
 WIDTH, HEIGHT = 64, 48
 

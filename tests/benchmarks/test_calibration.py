@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.benchmarks.calibration import recalibrate
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.batches import TensorBatch
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.network import SiameseNetwork
-from lighttrack_nas.trackers.norms import fold_norms
+from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.network import SiameseNetwork
+from lighttrack_nas.trackers.network.norms import fold_norms
+from lighttrack_nas.trackers.training.batches import TensorBatch
 
 TINY = load_space("lighttrack-tiny")
 

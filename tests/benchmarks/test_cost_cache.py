@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks import cost_cache, cost_table
-from lighttrack_nas.benchmarks.cost_cache import cache_folder, read_parts, write_parts
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.benchmarks.costs import cost_cache, cost_table
+from lighttrack_nas.benchmarks.costs.cost_cache import cache_folder, read_parts, write_parts
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 
 

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lighttrack_nas.benchmarks.cost_parts import count_parts
-from lighttrack_nas.benchmarks.costs import measure_costs
-from lighttrack_nas.benchmarks.latency import network_of
-from lighttrack_nas.benchmarks.latency_pieces import find_pieces
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.blocks import InvertedResidual, TowerConvolution
-from lighttrack_nas.trackers.reparameterise import reparameterise
+from lighttrack_nas.benchmarks.costs.cost_parts import count_parts
+from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
+from lighttrack_nas.benchmarks.latency.latency_measuring import network_of
+from lighttrack_nas.benchmarks.latency.latency_pieces import find_pieces
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.network.blocks import InvertedResidual, TowerConvolution
+from lighttrack_nas.trackers.network.reparameterise import reparameterise
 
 TINY = load_space("lighttrack-tiny")
 

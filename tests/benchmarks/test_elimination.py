@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from lighttrack_nas.benchmarks.elimination import Factor, aligned, elimination_order, minimum
-from lighttrack_nas.benchmarks.sum_odds import SumOdds
+from lighttrack_nas.benchmarks.sums.elimination import Factor, aligned, elimination_order, minimum
+from lighttrack_nas.benchmarks.sums.sum_odds import SumOdds
 
 SIZES = {"a": 2, "b": 3, "c": 2, "d": 4}
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks.evaluation import check_output, evaluate, run_sequence
-from lighttrack_nas.benchmarks.results import read_boxes
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.protocol import Tracker
-from lighttrack_nas.trackers.readers import read_sequences
-from lighttrack_nas.trackers.sequence import Sequence
+from lighttrack_nas.benchmarks.evaluation.one_pass import check_output, evaluate, run_sequence
+from lighttrack_nas.benchmarks.evaluation.result_files import read_boxes
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.tracking.protocol import Tracker
 
 NAN = float("nan")
 TRUTH = [[10, 10, 10, 10]] * 4
@@ -52,7 +52,7 @@ def test_times_are_the_trackers_alone(
 ) -> None:
     """A clock that only the tracker moves: decoding a frame would add 100 s, `init` takes 7 s, `update` 2 s."""
     clock = [0.0]
-    monkeypatch.setattr("lighttrack_nas.benchmarks.evaluation.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("lighttrack_nas.benchmarks.evaluation.one_pass.perf_counter", lambda: clock[0])
     sequence = make_sequence(TRUTH)
     read = Sequence.frame
 

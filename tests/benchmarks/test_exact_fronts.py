@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.elimination import Factor
-from lighttrack_nas.benchmarks.exact_fronts import Criterion, exact_front
-from lighttrack_nas.benchmarks.joint_choices import joined
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.sums.elimination import Factor
+from lighttrack_nas.benchmarks.sums.exact_fronts import Criterion, exact_front
+from lighttrack_nas.benchmarks.sums.joint_choices import joined
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.fronts import non_dominated
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
+from lighttrack_nas.trackers.base.errors import InputError
 
 LABELS = {"stage1-block0": 2, "stage1-block1": 2, "stage3-block0": 2, "output": 2, "reg-width": 2, "reg-layer1": 2}
 

@@ -7,8 +7,8 @@ from importlib.metadata import version
 
 import pytest
 
-from lighttrack_nas.benchmarks.fingerprint import Fingerprint, differences, read_fingerprint, take_fingerprint
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, differences, read_fingerprint, take_fingerprint
+from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
 ONE = Fingerprint("openvino", {"openvino": "1"}, "a processor", 2, 1, "cpu", "float32")

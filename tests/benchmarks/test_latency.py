@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.benchmarks.fingerprint import take_fingerprint
-from lighttrack_nas.benchmarks.latency import Latency, measure_apart, measure_in_turns, measure_latency
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.network import SiameseNetwork
+from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
+from lighttrack_nas.benchmarks.latency.latency_measuring import (
+    Latency,
+    measure_apart,
+    measure_in_turns,
+    measure_latency,
+)
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime
 
 TINY = load_space("lighttrack-tiny")

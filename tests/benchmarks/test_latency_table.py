@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 from torch import nn
 
-from lighttrack_nas.benchmarks import latency_build
-from lighttrack_nas.benchmarks.fingerprint import Fingerprint, take_fingerprint
-from lighttrack_nas.benchmarks.latency import LatencySettings
-from lighttrack_nas.benchmarks.latency_build import build_latency_table, count_steps, drafts_folder, table_file
-from lighttrack_nas.benchmarks.latency_fit import check_predictions, fit_correction, rank_correlation
-from lighttrack_nas.benchmarks.latency_pieces import PARTS, Pieces, find_pieces
-from lighttrack_nas.benchmarks.latency_table import Check, Correction, LatencyTable
+from lighttrack_nas.benchmarks.latency import latency_build
+from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
+from lighttrack_nas.benchmarks.latency.latency_build import build_latency_table, count_steps, drafts_folder, table_file
+from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction, rank_correlation
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
 TINY = load_space("lighttrack-tiny")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks import latency_timing
-from lighttrack_nas.benchmarks.latency_timing import Timing, summary, time_calmly, time_in_turns
+from lighttrack_nas.benchmarks.latency import latency_timing
+from lighttrack_nas.benchmarks.latency.latency_timing import Timing, summary, time_calmly, time_in_turns
 
 
 class Clock:

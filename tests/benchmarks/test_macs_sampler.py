@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from lighttrack_nas.benchmarks import macs_sampler
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.benchmarks.costs import macs_sampler
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 
 def draw(sampler: MacsSampler, count: int, seed: int = 0) -> list:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lighttrack_nas.benchmarks import metrics
-from lighttrack_nas.benchmarks.metrics import FrameScores, score_frames
-from lighttrack_nas.benchmarks.results import read_boxes, write_result
+from lighttrack_nas.benchmarks.evaluation import metrics
+from lighttrack_nas.benchmarks.evaluation.metrics import FrameScores, score_frames
+from lighttrack_nas.benchmarks.evaluation.result_files import read_boxes, write_result
 
 NAN = float("nan")
 TRUTH = [10, 10, 20, 40]

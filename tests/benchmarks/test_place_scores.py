@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lighttrack_nas.benchmarks.place_scores import PlaceScores, ScoredPlace, TowerScores
-from lighttrack_nas.search_spaces.labels import layer_label, width_label
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace, TowerScores
+from lighttrack_nas.search_spaces.base.labels import layer_label, width_label
+from lighttrack_nas.search_spaces.building.tower_tasks import tower_task, tower_tasks
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.tower_tasks import tower_task, tower_tasks
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 SPACE = load_space("lighttrack-table")
 TINY = load_space("lighttrack-tiny")

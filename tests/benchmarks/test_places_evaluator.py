@@ -9,12 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.place_scores import PlaceScores
-from lighttrack_nas.benchmarks.places_evaluator import PlacesEvaluator
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
+from lighttrack_nas.benchmarks.scoring.places_evaluator import PlacesEvaluator
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 SPACE = load_space("lighttrack-table")
 Make = Callable[..., PlaceScores]

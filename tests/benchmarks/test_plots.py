@@ -7,10 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks.evaluation import EvaluationResult, evaluate
-from lighttrack_nas.benchmarks.metrics import Curves
-from lighttrack_nas.benchmarks.plots import precision_info, precision_plot, save_figures, success_info, success_plot
-from lighttrack_nas.trackers.sequence import Sequence
+from lighttrack_nas.benchmarks.evaluation.metrics import Curves
+from lighttrack_nas.benchmarks.evaluation.one_pass import EvaluationResult, evaluate
+from lighttrack_nas.benchmarks.evaluation.plots import (
+    precision_info,
+    precision_plot,
+    save_figures,
+    success_info,
+    success_plot,
+)
+from lighttrack_nas.trackers.data.sequence import Sequence
 
 FLAT = Curves(np.full(21, 0.25), np.full(51, 0.5), np.full(51, 0.5))
 FALLING = Curves(np.linspace(1, 0, 21), np.linspace(0, 1, 51), np.linspace(0, 1, 51))

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lighttrack_nas.benchmarks.rank_correlation import (
+from lighttrack_nas.benchmarks.scoring.rank_intervals import (
     STATISTICS,
     Resamples,
     agreement,
     correlation,
     estimate,
 )
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 SCIPY = {
     "kendall": lambda a, b: stats.kendalltau(a, b).statistic,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks.results import (
+from lighttrack_nas.benchmarks.evaluation.result_files import (
     jsonable,
     read_boxes,
     read_result,
@@ -17,7 +17,7 @@ from lighttrack_nas.benchmarks.results import (
     write_result,
     write_run_record,
 )
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 BOXES = np.array([[1, 2, 3, 4], [1.23456, -2.5, 1e4, 0.00004]])
 TIMES = np.array([0.5, 0.0123456789])

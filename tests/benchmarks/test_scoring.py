@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.benchmarks.calibration import recalibrate
-from lighttrack_nas.benchmarks.evaluation import evaluate
-from lighttrack_nas.benchmarks.scoring import fixed_pairs_loss, track_ao
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.batches import TensorBatch
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.hyper_parameters import load_hyper_parameters
-from lighttrack_nas.trackers.lockstep import keep_frames
-from lighttrack_nas.trackers.losses import LossSettings, tracking_loss
-from lighttrack_nas.trackers.network import SiameseNetwork
-from lighttrack_nas.trackers.sequence import Sequence
-from lighttrack_nas.trackers.targets import TargetSettings, make_targets
-from lighttrack_nas.trackers.torch_network import TorchNetwork
-from lighttrack_nas.trackers.tracker import SiameseTracker
+from lighttrack_nas.benchmarks.evaluation.one_pass import evaluate
+from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
+from lighttrack_nas.benchmarks.scoring.network_scores import fixed_pairs_loss, track_ao
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.network.network import SiameseNetwork
+from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
+from lighttrack_nas.trackers.tracking.lockstep import keep_frames
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
+from lighttrack_nas.trackers.training.batches import TensorBatch
+from lighttrack_nas.trackers.training.losses import LossSettings, tracking_loss
+from lighttrack_nas.trackers.training.targets import TargetSettings, make_targets
 
 TINY = load_space("lighttrack-tiny")
 SETTINGS = TargetSettings(), LossSettings()

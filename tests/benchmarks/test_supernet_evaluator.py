@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import nn
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.latency import LatencySettings
-from lighttrack_nas.benchmarks.latency_build import build_latency_table
-from lighttrack_nas.benchmarks.latency_table import LatencyTable
-from lighttrack_nas.benchmarks.supernet_evaluator import SupernetEvaluator, fingerprint
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.latency.latency_build import build_latency_table
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
+from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator, fingerprint
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.labels import OUTPUT
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.strategies.search.evaluator import LatencyEvaluator
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.pairs.pair import Pair
-from lighttrack_nas.trackers.sequence import Sequence
+from lighttrack_nas.search_spaces.base.labels import OUTPUT
+from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.goals.evaluator import LatencyEvaluator
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.training.pairs.pair import Pair
 
 TINY = load_space("lighttrack-tiny")
 SCORES = ("ao", "overlap", "loss")

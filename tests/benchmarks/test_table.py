@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks.table import BenchmarkTable, TableEvaluator
+from lighttrack_nas.benchmarks.scoring.tabular_benchmark import BenchmarkTable, TableEvaluator
 from lighttrack_nas.search_spaces.enumeration import paths
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
 
 SPACE = load_space("lighttrack-table")
 ALL = list(paths(SPACE))

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lighttrack_nas.benchmarks.vot import (
+from lighttrack_nas.benchmarks.evaluation.vot_eao import (
+    Fragment,
+    expected_average_overlap,
+    expected_overlap_curve,
+    typical_lengths,
+)
+from lighttrack_nas.benchmarks.evaluation.vot_protocol import (
     State,
     SupervisedRun,
     accuracy,
@@ -22,16 +28,10 @@ from lighttrack_nas.benchmarks.vot import (
     summarise,
     write_run,
 )
-from lighttrack_nas.benchmarks.vot_eao import (
-    Fragment,
-    expected_average_overlap,
-    expected_overlap_curve,
-    typical_lengths,
-)
-from lighttrack_nas.benchmarks.vot_regions import region_overlap
-from lighttrack_nas.trackers.boxes import polygon_to_box
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.sequence import Sequence
+from lighttrack_nas.benchmarks.evaluation.vot_regions import region_overlap
+from lighttrack_nas.trackers.base.boxes import polygon_to_box
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.sequence import Sequence
 
 NAN = float("nan")
 TRUE = [10, 10, 10, 10]

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator, separation
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.scoring.zero_cost import ZeroCostEvaluator, separation
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
 
 
 class Units(nn.Module):

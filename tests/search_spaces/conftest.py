@@ -2,7 +2,7 @@
 
 import pytest
 
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.space import Space
 

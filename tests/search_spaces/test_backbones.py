@@ -15,9 +15,9 @@ import torch
 from torchvision.models import get_model
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.backbone_weights import take_package_weights
-from lighttrack_nas.search_spaces.loading import load_space, parse_space
-from lighttrack_nas.trackers.pairs.pair import Pair
+from lighttrack_nas.search_spaces.building.backbone_weights import take_package_weights
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
+from lighttrack_nas.trackers.training.pairs.pair import Pair
 
 SMALL = {"torchvision": "mobilenet_v3_small", "parts": 4}
 NETWORKS = [
@@ -173,7 +173,7 @@ def test_without_timm_the_rest_works(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_such_a_backbone_imports_torch() -> None:
     code = (
         "import sys\nsys.modules['torch'] = sys.modules['torchvision'] = None\n"
-        "from lighttrack_nas.search_spaces.loading import load_space\n"
+        "from lighttrack_nas.search_spaces.loading.loading import load_space\n"
         "assert load_space('lighttrack').hash == '3bb19dce122c'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 GOOD = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 SPACES = {name: load_space(name) for name in ("lighttrack", "lighttrack-12")}

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.presets import preset_names
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 PRESETS = Path(__file__).resolve().parents[2] / "search_spaces/presets"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 
 

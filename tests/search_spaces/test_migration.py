@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from lighttrack_nas.search_spaces.addresses import Address, address
-from lighttrack_nas.search_spaces.fitting import fit_architecture, other_sizes
-from lighttrack_nas.search_spaces.loading import load_space, parse_space
-from lighttrack_nas.search_spaces.migration import plan, same_operations
+from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.search_spaces.weight_matching import plan, same_operations
+from lighttrack_nas.trackers.base.errors import InputError
 
 TABLE = "lighttrack-table"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lighttrack_nas.search_spaces.labels import OUTPUT
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.base.labels import OUTPUT
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.neighbours import neighbours, one_choice_away
 from lighttrack_nas.search_spaces.space import Space
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.search_spaces.normal_forms import count_words, earliest_placement
+from lighttrack_nas.search_spaces.base.normal_forms import count_words, earliest_placement
 
 SKIPS = frozenset({"skip"})
 candidates = st.lists(st.sampled_from(["a", "b", "skip"]), min_size=1, max_size=3, unique=True)

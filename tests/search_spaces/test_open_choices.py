@@ -12,30 +12,30 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.benchmarks.cost_table import CostTable
-from lighttrack_nas.benchmarks.costs import measure_costs
-from lighttrack_nas.benchmarks.latency_pieces import find_pieces
-from lighttrack_nas.benchmarks.macs_sampler import MacsSampler
-from lighttrack_nas.benchmarks.zero_cost import ZeroCostEvaluator
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
+from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
+from lighttrack_nas.benchmarks.latency.latency_pieces import find_pieces
+from lighttrack_nas.benchmarks.scoring.zero_cost import ZeroCostEvaluator
+from lighttrack_nas.chain.training import train_supernet
 from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.building.model_space import ClassifierModelSpace, architecture_of, nni_sample
+from lighttrack_nas.search_spaces.building.nni_adapter import model_context
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
-from lighttrack_nas.search_spaces.loading import load_space, parse_space
-from lighttrack_nas.search_spaces.model_space import ClassifierModelSpace, architecture_of, nni_sample
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.neighbours import neighbours
-from lighttrack_nas.search_spaces.nni_adapter import model_context
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.strategies.one_shot.fair import fair_paths
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.search.lighttrack import inherited_together
-from lighttrack_nas.trackers.batches import TensorBatch, fitted
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
-from lighttrack_nas.trackers.losses import LossSettings, tracking_loss
-from lighttrack_nas.trackers.network import SiameseNetwork
-from lighttrack_nas.trackers.pairs.settings import pair_settings
-from lighttrack_nas.trackers.targets import TargetSettings
-from lighttrack_nas.training import train_supernet
+from lighttrack_nas.strategies.one_shot.strategies.fair import fair_paths
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.strategies.search.samplers.lighttrack import inherited_together
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.network import SiameseNetwork
+from lighttrack_nas.trackers.training.batches import TensorBatch, fitted
+from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
+from lighttrack_nas.trackers.training.losses import LossSettings, tracking_loss
+from lighttrack_nas.trackers.training.pairs.pair_settings import pair_settings
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 STAGES: dict[str, Any] = {
     "fixed": {
@@ -261,7 +261,7 @@ def test_the_network_is_what_was_chosen(name: str, choices: Mapping[str, str], e
 
 
 def test_a_place_of_too_many_combinations_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lighttrack_nas.benchmarks.module_places._MOST_COMBINATIONS", 10)
+    monkeypatch.setattr("lighttrack_nas.benchmarks.costs.module_places._MOST_COMBINATIONS", 10)
     with pytest.raises(InputError, match=r"'cls-layer1': what .* on 3 choices with 12 combinations \(output, cls-w"):
         CostTable(space_of("depth")).build()
 

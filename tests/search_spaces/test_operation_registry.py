@@ -13,14 +13,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from lighttrack_nas.models import load_model, save_model
-from lighttrack_nas.search_spaces import operation_registry
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.search_spaces.operation_registry import operation, operation_class, read_operation
+from lighttrack_nas.models.models import load_model, save_model
+from lighttrack_nas.models.supernets import load_supernet, save_supernet
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower
+from lighttrack_nas.search_spaces.operations import operation_registry
+from lighttrack_nas.search_spaces.operations.operation_registry import operation, operation_class, read_operation
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.values import Choice, Layer, Stage, Tower
-from lighttrack_nas.supernets import load_supernet, save_supernet
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 PLUGIN = """
 from torch import nn
@@ -202,7 +202,7 @@ def test_weights_of_other_code_are_refused(tmp_path: Path, monkeypatch: pytest.M
     save_model(space.network(architecture), architecture, tmp_path / "model.safetensors")
     assert load_supernet(tmp_path / "supernet.safetensors", space).space == space
     assert load_model(tmp_path / "model.safetensors").architecture == architecture
-    monkeypatch.setattr("lighttrack_nas.search_spaces.description.code_digest", lambda file: "another")
+    monkeypatch.setattr("lighttrack_nas.search_spaces.description.description.code_digest", lambda file: "another")
     for load, name in ((load_supernet, "supernet"), (load_model, "model")):
         with pytest.raises(InputError, match=f"{name}.safetensors' was trained with other code of .* in wide.py now"):
             load(tmp_path / f"{name}.safetensors")

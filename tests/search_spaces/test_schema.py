@@ -14,11 +14,11 @@ import yaml
 from hypothesis import given, settings
 from jsonschema import Draft7Validator
 
-from lighttrack_nas.search_spaces import operation_registry
-from lighttrack_nas.search_spaces.loading import load_space, parse_space, preset_names
-from lighttrack_nas.search_spaces.operation_registry import operation_classes
-from lighttrack_nas.search_spaces.schema import space_schema
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.search_spaces.files.schema import space_schema
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space, preset_names
+from lighttrack_nas.search_spaces.operations import operation_registry
+from lighttrack_nas.search_spaces.operations.operation_registry import operation_classes
+from lighttrack_nas.trackers.base.errors import InputError
 
 from .spaces import Content, descriptions
 
@@ -245,7 +245,7 @@ PLUGIN = """\
 from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
-from lighttrack_nas.search_spaces.operation_registry import operation
+from lighttrack_nas.search_spaces.operations.operation_registry import operation
 
 
 @operation("schema-plain")

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from lighttrack_nas.search_spaces.loading import load_space, make_space, parse_space
+from lighttrack_nas.search_spaces.files.space_file import Source
+from lighttrack_nas.search_spaces.loading.loading import load_space, make_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.space_file import Source
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 BASE: dict[str, Any] = {
     "name": "mine",

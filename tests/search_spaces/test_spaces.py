@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 
-from lighttrack_nas.search_spaces.loading import parse_space
+from lighttrack_nas.search_spaces.loading.loading import parse_space
 
 from .spaces import Content, descriptions
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.model_space import architecture_of, nni_sample
-from lighttrack_nas.search_spaces.nni_adapter import LayerChoice, model_context
+from lighttrack_nas.search_spaces.building.model_space import architecture_of, nni_sample
+from lighttrack_nas.search_spaces.building.nni_adapter import LayerChoice, model_context
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.trackers.backbone import LazySequence
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.backbone import LazySequence
 
 
 def randomise_statistics(module: nn.Module) -> None:

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.labels import OUTPUT
-from lighttrack_nas.search_spaces.loading import parse_space
-from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.search_spaces.tasks import Tasks, can_have_tasks
-from lighttrack_nas.search_spaces.tower_tasks import task_ends, tower_task, tower_tasks
-from lighttrack_nas.trackers.weights import load_weights
+from lighttrack_nas.search_spaces.base.labels import OUTPUT
+from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.building.tasks import Tasks, can_have_tasks
+from lighttrack_nas.search_spaces.building.tower_tasks import task_ends, tower_task, tower_tasks
+from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.trackers.weights.weights import load_weights
 
 from .spaces import descriptions
 

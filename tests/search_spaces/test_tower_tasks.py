@@ -2,7 +2,7 @@
 
 import pytest
 
-from lighttrack_nas.search_spaces.tower_tasks import task_ends, tower_task, tower_tasks
+from lighttrack_nas.search_spaces.building.tower_tasks import task_ends, tower_task, tower_tasks
 
 
 @pytest.mark.parametrize("layers", range(1, 9))

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from torch import nn
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.description import SpaceDescription, StageDescription
-from lighttrack_nas.search_spaces.loading import load_space, parse_space, preset_names
-from lighttrack_nas.search_spaces.resolving import STYLES
-from lighttrack_nas.search_spaces.several import MULTIPLIERS
+from lighttrack_nas.search_spaces.description.description import SpaceDescription, StageDescription
+from lighttrack_nas.search_spaces.files.resolving import STYLES
+from lighttrack_nas.search_spaces.files.several import MULTIPLIERS
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space, preset_names
+from lighttrack_nas.search_spaces.loading.values import Choice, Layer, SpaceKeys, Stage, Tower
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.values import Choice, Layer, SpaceKeys, Stage, Tower
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 from .spaces import Content, descriptions
 
@@ -217,7 +217,7 @@ def test_every_key_of_a_file_is_a_keyword() -> None:
 
 PLUGIN = """\
 from torch import nn
-from lighttrack_nas.search_spaces.operation_registry import operation
+from lighttrack_nas.search_spaces.operations.operation_registry import operation
 
 
 @operation("twin-plain")

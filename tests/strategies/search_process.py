@@ -9,9 +9,9 @@ from pathlib import Path
 
 from conftest import FromPool, LoggingEvaluator
 
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.run import run_search
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         "say": lambda sentence: print(sentence, flush=True),
     }
     if "workers" in settings:
-        from lighttrack_nas.searching import search
+        from lighttrack_nas.chain.searching import search
     print("started", flush=True)
     while not Path(settings["go"]).exists():  # so that processes that start at different times search together
         time.sleep(0.01)

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import parse_space
+from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.loading.loading import parse_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.strategies.one_shot.first_weights import start_from_teacher
-from lighttrack_nas.strategies.one_shot.lessons import Lessons
-from lighttrack_nas.strategies.one_shot.teacher import Teacher
-from lighttrack_nas.trackers.batches import TensorBatch, to_tensors
-from lighttrack_nas.trackers.pairs.pair import Pair, draw_batch
+from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
+from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
+from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
+from lighttrack_nas.trackers.training.batches import TensorBatch, to_tensors
+from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_batch
 
 MBCONV = {"mbconv": {"kernel": [3, 5], "expansion": 2}}
 # Three outputs, the second of which is most teachers'; towers of three and two layers.

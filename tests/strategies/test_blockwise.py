@@ -13,17 +13,17 @@ import torch
 from torch import nn
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.strategies.one_shot import blockwise
-from lighttrack_nas.strategies.one_shot.blockwise import lesson_path
-from lighttrack_nas.strategies.one_shot.fit import fit
-from lighttrack_nas.strategies.one_shot.lessons import Lessons
-from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.norms import folded_norms
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.strategies.one_shot.strategies import blockwise
+from lighttrack_nas.strategies.one_shot.strategies.blockwise import lesson_path
+from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
+from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_losses
+from lighttrack_nas.strategies.one_shot.training.fit import fit
+from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.trackers.network.norms import folded_norms
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 from .teaching import Squares, crops, middle, small, stages, started, teacher_of
 

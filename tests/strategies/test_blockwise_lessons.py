@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.tasks import TaskBlock
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.tasks import TaskBlock
-from lighttrack_nas.strategies.one_shot.correspondence import STEM, segments
-from lighttrack_nas.strategies.one_shot.lessons import Lessons, answers_loss, answers_ratios
-from lighttrack_nas.strategies.one_shot.teacher import Teacher
-from lighttrack_nas.strategies.one_shot.whole_lessons import whole_losses
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM, segments
+from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons, answers_loss, answers_ratios
+from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
+from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_losses
+from lighttrack_nas.trackers.base.errors import InputError
 
 from .teaching import crops, middle, small, stages, started, teacher_of, without
 

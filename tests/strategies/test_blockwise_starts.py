@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lighttrack_nas.strategies.one_shot.fitting import fit_last, least_squares
-from lighttrack_nas.strategies.one_shot.starts import Channels, noise_to_signal, start
-from lighttrack_nas.trackers.blocks import InvertedResidual, SeparableConvolution, Stem, TowerConvolution
-from lighttrack_nas.trackers.norms import fold_norms
+from lighttrack_nas.strategies.one_shot.teaching.least_squares import fit_last, least_squares
+from lighttrack_nas.strategies.one_shot.teaching.starts import Channels, noise_to_signal, start
+from lighttrack_nas.trackers.network.blocks import InvertedResidual, SeparableConvolution, Stem, TowerConvolution
+from lighttrack_nas.trackers.network.norms import fold_norms
 
 KERNELS = st.sampled_from((1, 3, 5, 7))
 

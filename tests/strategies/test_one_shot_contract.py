@@ -13,23 +13,27 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.search_spaces.loading import parse_space
+from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.loading.loading import parse_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.search_spaces.supernet import Supernet
-from lighttrack_nas.strategies.one_shot.differentiable import without_alphas
-from lighttrack_nas.strategies.one_shot.first_weights import start_from_teacher
-from lighttrack_nas.strategies.one_shot.fit import FitReport, fit
-from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotProblem, TrainingPlan
-from lighttrack_nas.strategies.one_shot.registry import ONE_SHOT_STRATEGIES, one_shot_strategy, strategy_record
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.strategies.one_shot.teacher import Teacher
-from lighttrack_nas.trackers.batches import to_tensors
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.norms import fold_norms, is_folded
-from lighttrack_nas.trackers.pairs.pair import Pair
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.strategies.one_shot.strategies.differentiable import without_alphas
+from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import (
+    ONE_SHOT_STRATEGIES,
+    one_shot_strategy,
+    strategy_record,
+)
+from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
+from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
+from lighttrack_nas.strategies.one_shot.training.fit import FitReport, fit
+from lighttrack_nas.strategies.one_shot.training.one_shot_problem import MacsPaths, OneShotProblem, TrainingPlan
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.norms import fold_norms, is_folded
+from lighttrack_nas.trackers.training.batches import to_tensors
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 STRATEGIES = sorted(ONE_SHOT_STRATEGIES)
 # One of each kind of choice, and one that no other choice's size divides.

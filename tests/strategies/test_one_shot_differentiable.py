@@ -10,28 +10,28 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.model_space import nni_sample
+from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule
 from lighttrack_nas.search_spaces.distribution import Distribution
-from lighttrack_nas.search_spaces.loading import load_space, parse_space
-from lighttrack_nas.search_spaces.model_space import nni_sample
-from lighttrack_nas.search_spaces.nni_adapter import BaseSuperNetModule
+from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.one_shot.darts import _SharedNoise
-from lighttrack_nas.strategies.one_shot.differentiable import (
+from lighttrack_nas.strategies.one_shot.strategies.darts import _SharedNoise
+from lighttrack_nas.strategies.one_shot.strategies.differentiable import (
     ALPHA,
     learnt_distribution,
     statistics_kept,
     to_coarsest,
     without_alphas,
 )
-from lighttrack_nas.strategies.one_shot.fit import fit
-from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
-from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.pairs.pair import Pair
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import one_shot_strategy
+from lighttrack_nas.strategies.one_shot.training.fit import fit
+from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 NAMES = ["darts", "gumbel-darts", "proxyless"]
 

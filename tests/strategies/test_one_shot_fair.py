@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.search_spaces.labels import OUTPUT
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.base.labels import OUTPUT
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.one_shot.fair import Fair, fair_paths, paths_per_update
-from lighttrack_nas.strategies.one_shot.fit import fit
-from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.pairs.pair import Pair
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.strategies.one_shot.strategies.fair import Fair, fair_paths, paths_per_update
+from lighttrack_nas.strategies.one_shot.training.fit import fit
+from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 
 @pytest.fixture(params=["lighttrack-tiny", "lighttrack-12"])

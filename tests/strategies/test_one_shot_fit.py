@@ -12,18 +12,18 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.one_shot.callbacks import BadSteps
-from lighttrack_nas.strategies.one_shot.fit import CHECKPOINT, FitReport, fit
-from lighttrack_nas.strategies.one_shot.problem import OneShotProblem
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.strategies.one_shot.uniform import SPOS, path_at
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.pairs.pair import Pair
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.strategies.one_shot.strategies.uniform import SPOS, path_at
+from lighttrack_nas.strategies.one_shot.training.callbacks import BadSteps
+from lighttrack_nas.strategies.one_shot.training.fit import CHECKPOINT, FitReport, fit
+from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 
 class Squares:

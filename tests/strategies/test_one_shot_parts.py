@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.strategies.one_shot.loader import BatchLoader
-from lighttrack_nas.strategies.one_shot.schedule import rate_share
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.uniform import path_at
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.one_shot.strategies.uniform import path_at
+from lighttrack_nas.strategies.one_shot.training.loader import BatchLoader
+from lighttrack_nas.strategies.one_shot.training.schedule import rate_share
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.base.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.one_shot.fit import fit
-from lighttrack_nas.strategies.one_shot.problem import MacsPaths, OneShotProblem
-from lighttrack_nas.strategies.one_shot.registry import one_shot_strategy
-from lighttrack_nas.strategies.one_shot.sandwich import Sandwich, sandwich_paths
-from lighttrack_nas.strategies.one_shot.settings import TrainingSettings
-from lighttrack_nas.strategies.one_shot.task import TrackingTask
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.losses import LossSettings
-from lighttrack_nas.trackers.pairs.pair import Pair
-from lighttrack_nas.trackers.targets import TargetSettings
+from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import one_shot_strategy
+from lighttrack_nas.strategies.one_shot.strategies.sandwich import Sandwich, sandwich_paths
+from lighttrack_nas.strategies.one_shot.training.fit import fit
+from lighttrack_nas.strategies.one_shot.training.one_shot_problem import MacsPaths, OneShotProblem
+from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.training.losses import LossSettings
+from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.training.targets import TargetSettings
 
 
 class Squares:

@@ -17,16 +17,20 @@ import pytest
 from optuna.samplers import BaseSampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase
 
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.objectives import parse_objectives
-from lighttrack_nas.strategies.search.problem import SearchProblem, require_budget
-from lighttrack_nas.strategies.search.registry import SEARCH_STRATEGIES, search_strategy, strategy_record
+from lighttrack_nas.strategies.search.goals.objectives import parse_objectives
 from lighttrack_nas.strategies.search.run import run_search
+from lighttrack_nas.strategies.search.samplers.search_registry import (
+    SEARCH_STRATEGIES,
+    search_strategy,
+    strategy_record,
+)
 from lighttrack_nas.strategies.search.sampling import distributions
-from lighttrack_nas.strategies.search.trials import completed_trials, digest
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.search.search_problem import SearchProblem, require_budget
+from lighttrack_nas.strategies.search.storage.trials import completed_trials, digest
+from lighttrack_nas.trackers.base.errors import InputError
 
 # Small enough to be past its beginning after a few trials. A new strategy joins by a line.
 SMALL: dict[str, dict[str, Any]] = {

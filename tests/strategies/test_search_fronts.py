@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from optuna._hypervolume import compute_hypervolume
 from optuna.study._multi_objective import _is_pareto_front
 
-from lighttrack_nas.strategies.search.fronts import hypervolume, non_dominated
+from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
 
 
 def points(dimensions: int) -> st.SearchStrategy[np.ndarray]:

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from lighttrack_nas.strategies.search.objectives import parse_objectives
-from lighttrack_nas.strategies.search.trials import completed_trials, load_search, pareto_front
+from lighttrack_nas.strategies.search.goals.objectives import parse_objectives
+from lighttrack_nas.strategies.search.storage.trials import completed_trials, load_search, pareto_front
 
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from conftest import AnalyticEvaluator
 import numpy as np
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.strategies.search.nsga2 import NSGA2
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.run import run_search
 
 space = load_space("lighttrack-tiny")

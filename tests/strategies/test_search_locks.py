@@ -17,18 +17,18 @@ import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
-from lighttrack_nas.strategies.search import postgres_locks
-from lighttrack_nas.strategies.search.locks import NoLocks, WorkerLocks, shareable, worker_locks
-from lighttrack_nas.strategies.search.storage import open_for_writing
-from lighttrack_nas.strategies.search.trials import load_search
-from lighttrack_nas.strategies.search.worker_storage import WORKER, WorkerStorage
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.search.storage.storage import open_for_writing
+from lighttrack_nas.strategies.search.storage.trials import load_search
+from lighttrack_nas.strategies.search.workers import postgres_locks
+from lighttrack_nas.strategies.search.workers.liveness import NoLocks, WorkerLocks, shareable, worker_locks
+from lighttrack_nas.strategies.search.workers.worker_storage import WORKER, WorkerStorage
+from lighttrack_nas.trackers.base.errors import InputError
 
 STORAGES = ["journal", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 HOLD = """
 import sys, time
-from lighttrack_nas.strategies.search.locks import worker_locks
+from lighttrack_nas.strategies.search.workers.liveness import worker_locks
 locks = worker_locks(sys.argv[1], "search")
 with locks.starting():
     print(locks.take(), flush=True)
@@ -123,7 +123,7 @@ def test_a_forked_child_holds_no_lock(storage: str) -> None:
 
 
 def test_starting_waits_for_another_start(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lighttrack_nas.strategies.search.file_locks._PATIENCE", 0.1)
+    monkeypatch.setattr("lighttrack_nas.strategies.search.workers.file_locks._PATIENCE", 0.1)
     one, other = worker_locks(storage, "search"), worker_locks(storage, "search")
     with (
         one.starting(),
@@ -251,8 +251,8 @@ def test_other_errors_are_no_reason_to_wait() -> None:
 
 
 def test_a_journal_that_is_held_all_the_time(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lighttrack_nas.strategies.search.journal.PATIENCE", 0.1)
-    from lighttrack_nas.strategies.search.storage import open_shared
+    monkeypatch.setattr("lighttrack_nas.strategies.search.storage.journal.PATIENCE", 0.1)
+    from lighttrack_nas.strategies.search.storage.storage import open_shared
 
     opened = open_shared(storage)
     with open_for_writing(storage), pytest.raises(TimeoutError, match="another process has locked"):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lighttrack_nas.strategies.search.objectives import (
+from lighttrack_nas.strategies.search.goals.objectives import (
     CONSTRAINT_SETS,
     MEASUREMENTS,
     Constraint,
@@ -20,7 +20,7 @@ from lighttrack_nas.strategies.search.objectives import (
     short_number,
     total_violation,
 )
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from optuna.trial import TrialState
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.fronts import hypervolume
-from lighttrack_nas.strategies.search.nsga2 import NSGA2
-from lighttrack_nas.strategies.search.objectives import parse_objectives
+from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume
+from lighttrack_nas.strategies.search.goals.objectives import parse_objectives
 from lighttrack_nas.strategies.search.run import FAILURES_IN_A_ROW, run_search
-from lighttrack_nas.strategies.search.trials import (
+from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
+from lighttrack_nas.strategies.search.storage.trials import (
     TrialRecord,
     completed_trials,
     digest,
@@ -30,7 +30,7 @@ from lighttrack_nas.strategies.search.trials import (
     pareto_front,
     space_of,
 )
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 
 Search = Callable[..., optuna.Study]
 
@@ -65,7 +65,7 @@ def states(study: optuna.Study) -> str:
 def test_importing_needs_no_torch() -> None:
     code = (
         "import sys\nsys.modules['torch'] = None\nsys.modules['cv2'] = None\n"
-        "import lighttrack_nas.strategies.search.run, lighttrack_nas.strategies.search.evaluator\n"
+        "import lighttrack_nas.strategies.search.run, lighttrack_nas.strategies.search.goals.evaluator\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

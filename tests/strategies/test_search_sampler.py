@@ -14,14 +14,14 @@ from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveS
 from optuna.trial import TrialState
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.loading import load_space
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.nsga2 import NSGA2
-from lighttrack_nas.strategies.search.objectives import parse_constraints
-from lighttrack_nas.strategies.search.problem import SearchProblem
+from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
+from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.sampling import REDRAWS, distributions
-from lighttrack_nas.strategies.search.trials import digest
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.search.search_problem import SearchProblem
+from lighttrack_nas.strategies.search.storage.trials import digest
+from lighttrack_nas.trackers.base.errors import InputError
 
 
 class TestOptunasOwn(BasicSamplerTestCase, MultiObjectiveSamplerTestCase):

@@ -18,10 +18,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.testing.pytest_storages import StorageTestCase
 from optuna.trial import TrialState
 
-from lighttrack_nas.strategies.search.journal import JournalFile
-from lighttrack_nas.strategies.search.storage import open_for_writing
-from lighttrack_nas.strategies.search.trials import load_search
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.search.storage.journal import JournalFile
+from lighttrack_nas.strategies.search.storage.storage import open_for_writing
+from lighttrack_nas.strategies.search.storage.trials import load_search
+from lighttrack_nas.trackers.base.errors import InputError
 
 
 class TestOptunasOwn(StorageTestCase):

@@ -18,21 +18,21 @@ from hypothesis.extra.numpy import arrays
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler
 
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.fronts import non_dominated
-from lighttrack_nas.strategies.search.lighttrack import LightTrack, inherited_together
-from lighttrack_nas.strategies.search.local_search import LocalSearch
-from lighttrack_nas.strategies.search.nsga3 import NSGA3, most_divisions
-from lighttrack_nas.strategies.search.objectives import parse_objectives
-from lighttrack_nas.strategies.search.optuna_algorithm import OptunaAlgorithm
-from lighttrack_nas.strategies.search.problem import SearchProblem
+from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
+from lighttrack_nas.strategies.search.goals.objectives import parse_objectives
 from lighttrack_nas.strategies.search.ranking import RunningFront, crowding
-from lighttrack_nas.strategies.search.registry import search_strategy, strategy_record
-from lighttrack_nas.strategies.search.regularized_evolution import RegularizedEvolution, reward
 from lighttrack_nas.strategies.search.run import run_search
-from lighttrack_nas.strategies.search.screened import SCREENING, Screened, promising
-from lighttrack_nas.strategies.search.surrogate import fit_surrogate, one_hot
-from lighttrack_nas.strategies.search.trials import completed_trials
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.search.samplers.lighttrack import LightTrack, inherited_together
+from lighttrack_nas.strategies.search.samplers.local_search import LocalSearch
+from lighttrack_nas.strategies.search.samplers.nsga3 import NSGA3, most_divisions
+from lighttrack_nas.strategies.search.samplers.optuna_algorithm import OptunaAlgorithm
+from lighttrack_nas.strategies.search.samplers.regularized_evolution import RegularizedEvolution, reward
+from lighttrack_nas.strategies.search.samplers.screened import SCREENING, Screened, promising
+from lighttrack_nas.strategies.search.samplers.search_registry import search_strategy, strategy_record
+from lighttrack_nas.strategies.search.samplers.surrogate import fit_surrogate, one_hot
+from lighttrack_nas.strategies.search.search_problem import SearchProblem
+from lighttrack_nas.strategies.search.storage.trials import completed_trials
+from lighttrack_nas.trackers.base.errors import InputError
 
 GOALS = parse_objectives(["ao", "macs"])
 points = arrays(float, st.tuples(st.integers(1, 30), st.just(2)), elements=st.integers(0, 6).map(float))

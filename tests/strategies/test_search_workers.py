@@ -23,15 +23,16 @@ from optuna.trial import TrialState, create_trial
 
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search import description, postgres_locks
-from lighttrack_nas.strategies.search.locks import WorkerLocks, worker_locks
-from lighttrack_nas.strategies.search.nsga2 import NSGA2
+from lighttrack_nas.strategies.search import study_description as description
 from lighttrack_nas.strategies.search.run import GIVEN_UP_IN_A_ROW, run_search
-from lighttrack_nas.strategies.search.storage import connect
-from lighttrack_nas.strategies.search.team import GIVEN_UP, claim
-from lighttrack_nas.strategies.search.trials import completed_trials, digest, load_search
-from lighttrack_nas.strategies.search.worker_storage import WORKER
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
+from lighttrack_nas.strategies.search.storage.storage import connect
+from lighttrack_nas.strategies.search.storage.trials import completed_trials, digest, load_search
+from lighttrack_nas.strategies.search.workers import postgres_locks
+from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks, worker_locks
+from lighttrack_nas.strategies.search.workers.team import GIVEN_UP, claim
+from lighttrack_nas.strategies.search.workers.worker_storage import WORKER
+from lighttrack_nas.trackers.base.errors import InputError
 
 STORAGES = ["journal", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 

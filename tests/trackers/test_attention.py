@@ -5,9 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from lighttrack_nas.trackers.attention import EfficientChannelAttention, NeckAttention, SqueezeExcitation, channel_gate
-from lighttrack_nas.trackers.correlation import Neck
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.attention import (
+    EfficientChannelAttention,
+    NeckAttention,
+    SqueezeExcitation,
+    channel_gate,
+)
+from lighttrack_nas.trackers.network.correlation import Neck
 
 
 @pytest.mark.parametrize(

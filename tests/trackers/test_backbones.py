@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from lighttrack_nas.trackers import backbones
-from lighttrack_nas.trackers.backbones import build_part, cut_network, find_part
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.package_backbones import cut_backbones as backbones
+from lighttrack_nas.trackers.package_backbones.cut_backbones import build_part, cut_network, find_part
 
 SIDES = (64, 65, 97)
 TORCHVISION = {

@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers.baselines import (
+from lighttrack_nas.trackers.base.boxes import overlap
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.frames import checked_frame
+from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.tracking.baselines import (
     BASELINES,
     OpenCVTracker,
     available_baselines,
     build_baseline,
 )
-from lighttrack_nas.trackers.boxes import overlap
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.frames import checked_frame
-from lighttrack_nas.trackers.protocol import Tracker
-from lighttrack_nas.trackers.readers import read_sequences
+from lighttrack_nas.trackers.tracking.protocol import Tracker
 
 FRAME = np.zeros((48, 64, 3), np.uint8)
 BOX = (40, 40, 24, 20)

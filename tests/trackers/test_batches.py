@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.trackers.batches import fitted, to_tensors
-from lighttrack_nas.trackers.crops import network_input
-from lighttrack_nas.trackers.pairs.pair import PairBatch
+from lighttrack_nas.trackers.tracking.crops import network_input
+from lighttrack_nas.trackers.training.batches import fitted, to_tensors
+from lighttrack_nas.trackers.training.pairs.pair import PairBatch
 
 
 def pairs(size: int = 3) -> PairBatch:

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lighttrack_nas.trackers.boxes import checked_box, overlap, polygon_to_box
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.boxes import checked_box, overlap, polygon_to_box
+from lighttrack_nas.trackers.base.errors import InputError
 
 NAN = float("nan")
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lighttrack_nas.benchmarks.costs import count_operations, uncounted_of
-from lighttrack_nas.trackers.correlation import DepthwiseFusion, Neck, depthwise_correlation
+from lighttrack_nas.benchmarks.costs.network_costs import count_operations, uncounted_of
+from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Neck, depthwise_correlation
 
 
 def by_loop(template: Tensor, search: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lighttrack_nas.trackers.crops import context_side, crop_square, mean_colour, network_input, raw_input
+from lighttrack_nas.trackers.tracking.crops import context_side, crop_square, mean_colour, network_input, raw_input
 
 
 def padded_crop(frame: np.ndarray, centre: np.ndarray, side: int, size: int, colour: np.ndarray) -> np.ndarray:

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers import exported
-from lighttrack_nas.trackers.crops import network_input
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.exported import ExportedNetwork, default_threads, is_export, manifest_text, read_manifest
-from lighttrack_nas.trackers.lockstep import track_in_step
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.runtimes import exported
 from lighttrack_nas.trackers.runtimes import program as programs
+from lighttrack_nas.trackers.runtimes.exported import (
+    ExportedNetwork,
+    default_threads,
+    is_export,
+    manifest_text,
+    read_manifest,
+)
 from lighttrack_nas.trackers.runtimes.program import Options
-from lighttrack_nas.trackers.tracker import SiameseTracker
+from lighttrack_nas.trackers.tracking.crops import network_input
+from lighttrack_nas.trackers.tracking.lockstep import track_in_step
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 
 GRAPHS = ("template", "track-128", "track-160")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import checked_output_file, make_folder, write_atomically
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import checked_output_file, make_folder, write_atomically
 
 
 def test_writes_text_and_bytes_and_makes_folders(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers.crops import context_side
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.generator.pairs import GeneratedPairs
-from lighttrack_nas.trackers.generator.settings import SceneSettings
-from lighttrack_nas.trackers.pairs.pair import Pair, draw_batch, draw_pair
-from lighttrack_nas.trackers.pairs.settings import PairSettings, pair_settings
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.tracking.crops import context_side
+from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
+from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
+from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_batch, draw_pair
+from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings, pair_settings
 
 T, S = 48, 96
 PLAIN = {

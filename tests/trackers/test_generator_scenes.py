@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.generator.actors import line_kernel
-from lighttrack_nas.trackers.generator.backgrounds import random_background, window_of
-from lighttrack_nas.trackers.generator.motion import random_curves
-from lighttrack_nas.trackers.generator.outlines import random_outline
-from lighttrack_nas.trackers.generator.quality import Quality, tinted
-from lighttrack_nas.trackers.generator.scenes import Material, Scene, make_scene
-from lighttrack_nas.trackers.generator.settings import SceneSettings
-from lighttrack_nas.trackers.generator.textures import random_palette, random_texture
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.training.generator.actors import line_kernel
+from lighttrack_nas.trackers.training.generator.backgrounds import random_background, window_of
+from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
+from lighttrack_nas.trackers.training.generator.motion import random_curves
+from lighttrack_nas.trackers.training.generator.outlines import random_outline
+from lighttrack_nas.trackers.training.generator.quality import Quality, tinted
+from lighttrack_nas.trackers.training.generator.scenes import Material, Scene, make_scene
+from lighttrack_nas.trackers.training.generator.textures import random_palette, random_texture
 
 SEEDS = st.integers(0, 10**6)
 MATERIAL = Material(object_size=48, background_size=96)

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers.boxes import overlap
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.generator import sets
-from lighttrack_nas.trackers.generator.sets import GENERATED_SETS, GeneratedSet, generated_sequences
-from lighttrack_nas.trackers.generator.settings import SceneSettings
-from lighttrack_nas.trackers.generator.videos import generate_video
-from lighttrack_nas.trackers.readers import read_sequences
+from lighttrack_nas.trackers.base.boxes import overlap
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.training.generator import sets
+from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
+from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS, GeneratedSet, generated_sequences
+from lighttrack_nas.trackers.training.generator.videos import generate_video
 
 TINY = GeneratedSet("tiny-v1", 2, 3, 64, 48, 1, SceneSettings())
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.hyper_parameters import HYPER_PARAMETERS, HyperParameters, load_hyper_parameters
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.tracking.hyper_parameters import HYPER_PARAMETERS, HyperParameters, load_hyper_parameters
 
 
 def test_published_sets() -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.lockstep import Tracks, Video, keep_frames, track_in_step
-from lighttrack_nas.trackers.sequence import Sequence
-from lighttrack_nas.trackers.tracker import ArrayNetwork, SiameseTracker
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.tracking.lockstep import Tracks, Video, keep_frames, track_in_step
+from lighttrack_nas.trackers.tracking.tracker import ArrayNetwork, SiameseTracker
 
 
 @dataclass
@@ -122,8 +122,8 @@ def test_any_lengths_in_any_batches(lengths: list[int], batch_size: int, seed: i
 def test_a_torch_network_gives_nearly_the_same_boxes() -> None:
     import torch
 
-    from lighttrack_nas.search_spaces.loading import load_space
-    from lighttrack_nas.trackers.torch_network import TorchNetwork
+    from lighttrack_nas.search_spaces.loading.loading import load_space
+    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 
     space = load_space("lighttrack-tiny")
     with torch.random.fork_rng():
@@ -245,5 +245,5 @@ def same(first: Tracks, second: Tracks) -> bool:
 
 
 def test_needs_no_torch() -> None:
-    code = "import sys, lighttrack_nas.trackers.lockstep; sys.exit('torch' in sys.modules)"
+    code = "import sys, lighttrack_nas.trackers.tracking.lockstep; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lighttrack_nas.trackers.batches import TensorBatch
-from lighttrack_nas.trackers.boxes import overlap
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.losses import (
+from lighttrack_nas.trackers.base.boxes import overlap
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.training.batches import TensorBatch
+from lighttrack_nas.trackers.training.losses import (
     LossSettings,
     balanced_cross_entropy,
     best_box_overlap,
@@ -22,7 +22,7 @@ from lighttrack_nas.trackers.losses import (
     overlap_loss,
     tracking_loss,
 )
-from lighttrack_nas.trackers.targets import TargetSettings, make_targets, map_positions
+from lighttrack_nas.trackers.training.targets import TargetSettings, make_targets, map_positions
 
 SETTINGS = [
     (TargetSettings(rule=rule), LossSettings(iou=iou)) for rule in ("ellipse", "cross") for iou in ("plain", "smoothed")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.attention import ChannelAttention, SqueezeExcitation
-from lighttrack_nas.trackers.blocks import InvertedResidual, SeparableConvolution
-from lighttrack_nas.trackers.channels import make_divisible
-from lighttrack_nas.trackers.correlation import Fusion, pixelwise_correlation
-from lighttrack_nas.trackers.network import Geometry, SiameseNetwork
-from lighttrack_nas.trackers.official_weights import load_official
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.channels import make_divisible
+from lighttrack_nas.trackers.network.attention import ChannelAttention, SqueezeExcitation
+from lighttrack_nas.trackers.network.blocks import InvertedResidual, SeparableConvolution
+from lighttrack_nas.trackers.network.correlation import Fusion, pixelwise_correlation
+from lighttrack_nas.trackers.network.network import Geometry, SiameseNetwork
+from lighttrack_nas.trackers.weights.official_weights import load_official
 
 
 @pytest.fixture

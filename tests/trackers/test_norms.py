@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.norms import fold_norms, folded_norms, has_folded_norms, is_folded, keep_norms
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.norms import fold_norms, folded_norms, has_folded_norms, is_folded, keep_norms
 
 
 def changed(**values: float) -> nn.BatchNorm2d:

@@ -11,14 +11,17 @@ import torch
 from torch import nn
 from torchvision.models import efficientnet, mobilenetv2, mobilenetv3, shufflenetv2
 
-from lighttrack_nas.benchmarks.costs import count_operations, uncounted_of
-from lighttrack_nas.trackers.blocks import InvertedResidual, SeparableConvolution, TowerConvolution
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.operations.fused import FusedInvertedResidual
-from lighttrack_nas.trackers.operations.ghost import GhostBottleneck
-from lighttrack_nas.trackers.operations.reparameterised import ReparameterisedConvolution, ReparameterisedSeparable
-from lighttrack_nas.trackers.operations.shuffle import ShuffleBlock
-from lighttrack_nas.trackers.reparameterise import reparameterise
+from lighttrack_nas.benchmarks.costs.network_costs import count_operations, uncounted_of
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.blocks import InvertedResidual, SeparableConvolution, TowerConvolution
+from lighttrack_nas.trackers.network.operations.fused import FusedInvertedResidual
+from lighttrack_nas.trackers.network.operations.ghost import GhostBottleneck
+from lighttrack_nas.trackers.network.operations.reparameterised import (
+    ReparameterisedConvolution,
+    ReparameterisedSeparable,
+)
+from lighttrack_nas.trackers.network.operations.shuffle import ShuffleBlock
+from lighttrack_nas.trackers.network.reparameterise import reparameterise
 from lighttrack_nas.trackers.runtimes.folding import fold_norms
 from lighttrack_nas.trackers.runtimes.graphs import Graph, exported
 from lighttrack_nas.trackers.runtimes.program import Options, open_program, write_graph

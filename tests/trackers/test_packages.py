@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.packages import naming_packages
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.packages import naming_packages
 
 MODULES = {
     "torn": 'raise ImportError("libtorn.so.1: cannot open shared object file\\nmore")\n',

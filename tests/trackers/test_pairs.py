@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.pairs.mixture import Mixture
-from lighttrack_nas.trackers.pairs.pair import Pair, draw_batch, draw_pair
-from lighttrack_nas.trackers.pairs.settings import PAIR_RECIPES, pair_settings
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.training.pairs.mixture import Mixture
+from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_batch, draw_pair
+from lighttrack_nas.trackers.training.pairs.pair_settings import PAIR_RECIPES, pair_settings
 
 
 class Numbered:

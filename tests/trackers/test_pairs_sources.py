@@ -11,16 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers.boxes import overlap
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.pairs.frame_cache import FrameCache
-from lighttrack_nas.trackers.pairs.mixture import Mixture
-from lighttrack_nas.trackers.pairs.pair import Pair, PairSource, draw_batch, draw_pair
-from lighttrack_nas.trackers.pairs.sequences import SequencePairs
-from lighttrack_nas.trackers.pairs.settings import pair_settings
-from lighttrack_nas.trackers.pairs.stills import Still, StillPairs, Stills, read_stills
-from lighttrack_nas.trackers.readers import read_sequences
-from lighttrack_nas.trackers.sequence import Sequence
+from lighttrack_nas.trackers.base.boxes import overlap
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.training.pairs.frame_cache import FrameCache
+from lighttrack_nas.trackers.training.pairs.mixture import Mixture
+from lighttrack_nas.trackers.training.pairs.pair import Pair, PairSource, draw_batch, draw_pair
+from lighttrack_nas.trackers.training.pairs.pair_settings import pair_settings
+from lighttrack_nas.trackers.training.pairs.sequences import SequencePairs
+from lighttrack_nas.trackers.training.pairs.stills import Still, StillPairs, Stills, read_stills
 
 LITTLE = pair_settings("small-data", 16, 32)
 PLAIN = replace(LITTLE, colour_jitter=0.0, flip=0.0, negatives=0.0)

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.pairs import clips as clips_module
-from lighttrack_nas.trackers.pairs.clips import LARGEST_PICTURE, Clip, Clips, read_clips, read_pictures
-from lighttrack_nas.trackers.pairs.mixture import Mixture
-from lighttrack_nas.trackers.pairs.pair import Pair, draw_batch, draw_pair
-from lighttrack_nas.trackers.pairs.sequences import SequencePairs
-from lighttrack_nas.trackers.pairs.settings import pair_settings
-from lighttrack_nas.trackers.pairs.unlabelled import UnlabelledPairs, random_box
-from lighttrack_nas.trackers.sequence import Sequence
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.training.pairs import clips as clips_module
+from lighttrack_nas.trackers.training.pairs.clips import LARGEST_PICTURE, Clip, Clips, read_clips, read_pictures
+from lighttrack_nas.trackers.training.pairs.mixture import Mixture
+from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_batch, draw_pair
+from lighttrack_nas.trackers.training.pairs.pair_settings import pair_settings
+from lighttrack_nas.trackers.training.pairs.sequences import SequencePairs
+from lighttrack_nas.trackers.training.pairs.unlabelled import UnlabelledPairs, random_box
 
 LITTLE = pair_settings("small-data", 16, 32)
 PLAIN = replace(LITTLE, colour_jitter=0.0, flip=0.0, negatives=0.0, search_shift=0.0, search_scale=0.0)

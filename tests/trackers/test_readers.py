@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.readers import LAYOUTS, read_sequences
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers import LAYOUTS, read_sequences
 
 NAN = float("nan")
 WriteImages = Callable[..., None]

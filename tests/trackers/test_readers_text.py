@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.readers.text import read_labels, read_rows
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers.text import read_labels, read_rows
 
 NAN = float("nan")
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.operations.reparameterised import (
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.network.operations.reparameterised import (
     BranchedConvolution,
     ReparameterisedConvolution,
     ReparameterisedSeparable,
 )
-from lighttrack_nas.trackers.reparameterise import reparameterise
+from lighttrack_nas.trackers.network.reparameterise import reparameterise
 
 Unsettled = Callable[[nn.Module], nn.Module]
 

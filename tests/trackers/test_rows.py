@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lighttrack_nas.trackers.rows import watched
+from lighttrack_nas.trackers.package_backbones.module_rows import watched
 
 
 class Made(nn.Module):

@@ -13,11 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.crops import network_input
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.network import SiameseNetwork
-from lighttrack_nas.trackers.official_weights import load_official
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.runtimes import program as programs
 from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
 from lighttrack_nas.trackers.runtimes.program import (
@@ -30,6 +28,8 @@ from lighttrack_nas.trackers.runtimes.program import (
     runtime_versions,
     write_graph,
 )
+from lighttrack_nas.trackers.tracking.crops import network_input
+from lighttrack_nas.trackers.weights.official_weights import load_official
 
 # Of the largest value. Half precision keeps 11 bits of the weights, bfloat16 8 of everything.
 EXACT, HALF, BRAIN = 1e-5, 5e-3, 5e-2

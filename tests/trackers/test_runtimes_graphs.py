@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch import nn
 
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.correlation import DepthwiseFusion, Neck
-from lighttrack_nas.trackers.crops import network_input, raw_input
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.network import SiameseNetwork
-from lighttrack_nas.trackers.operations.reparameterised import ReparameterisedConvolution
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Neck
+from lighttrack_nas.trackers.network.network import SiameseNetwork
+from lighttrack_nas.trackers.network.operations.reparameterised import ReparameterisedConvolution
 from lighttrack_nas.trackers.runtimes.folding import fold_norms
 from lighttrack_nas.trackers.runtimes.graphs import CORRELATIONS, Graph, template_graph, track_graph
 from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, quantise_graph, write_graph
+from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 
 Unsettled = Callable[[nn.Module], nn.Module]
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lighttrack_nas.trackers import sources
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.sequence import read_image
-from lighttrack_nas.trackers.sources import FrameSource, open_source
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data import sources
+from lighttrack_nas.trackers.data.sequence import read_image
+from lighttrack_nas.trackers.data.sources import FrameSource, open_source
 
 FRAMES = [np.full((12, 16, 3), value, np.uint8) for value in (10, 20, 30)]
 

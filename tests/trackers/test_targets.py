@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.targets import RULES, Targets, TargetSettings, make_targets, map_positions
-from lighttrack_nas.trackers.tracker import _grid_and_window
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.tracking.tracker import _grid_and_window
+from lighttrack_nas.trackers.training.targets import RULES, Targets, TargetSettings, make_targets, map_positions
 
 CROSS, ELLIPSE = TargetSettings(rule="cross"), TargetSettings(rule="ellipse")
 

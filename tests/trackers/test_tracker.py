@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.trackers.boxes import overlap
-from lighttrack_nas.trackers.crops import context_side
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.hyper_parameters import HYPER_PARAMETERS, HyperParameters
-from lighttrack_nas.trackers.readers import read_sequences
-from lighttrack_nas.trackers.sequence import Sequence
-from lighttrack_nas.trackers.tracker import SiameseTracker, TargetState, locate
+from lighttrack_nas.trackers.base.boxes import overlap
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.tracking.crops import context_side
+from lighttrack_nas.trackers.tracking.hyper_parameters import HYPER_PARAMETERS, HyperParameters
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker, TargetState, locate
 
 FREE = HyperParameters(penalty_k=0.0, window_influence=0.0, lr=1.0)
 
@@ -208,7 +208,7 @@ def test_a_step_equals_its_description(seed: int, name: str, sizes: tuple[int, i
     ],
 )
 def test_sides_of_the_crops(box: tuple[float, ...], sides: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    from lighttrack_nas.trackers import tracker as module
+    from lighttrack_nas.trackers.tracking import tracker as module
 
     seen: list[int] = []
 
@@ -226,7 +226,7 @@ def test_sides_of_the_crops(box: tuple[float, ...], sides: list[int], monkeypatc
 
 def test_a_half_of_the_search_side_rounds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python 2's rounding: 128.5 becomes 129, where Python 3's round gives 128."""
-    from lighttrack_nas.trackers import tracker as module
+    from lighttrack_nas.trackers.tracking import tracker as module
 
     seen: list[int] = []
     monkeypatch.setattr(
@@ -348,9 +348,9 @@ def test_bad_frames() -> None:
 @pytest.fixture(scope="session")
 def published(data: Path, mobile_code: str) -> Any:
     """The published network behind the tracker's protocol."""
-    from lighttrack_nas.search_spaces.loading import load_space
-    from lighttrack_nas.trackers.official_weights import load_official
-    from lighttrack_nas.trackers.torch_network import TorchNetwork
+    from lighttrack_nas.search_spaces.loading.loading import load_space
+    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+    from lighttrack_nas.trackers.weights.official_weights import load_official
 
     space = load_space("lighttrack")
     network = space.network(space.decode(mobile_code))
@@ -413,7 +413,7 @@ def test_every_runtime_parts_at_rounding_edges_alone(
     """An exported tracker follows the original; where they part, it is because a crop stood at a rounding edge."""
     pytest.importorskip(package)
     import lighttrack_nas as ltn
-    from lighttrack_nas.architectures import find_architecture
+    from lighttrack_nas.models.architecture_files import find_architecture
 
     model, folder = tmp_path / "mobile.safetensors", tmp_path / "exported"
     ltn.import_weights(data / "lighttrack_mobile/lighttrack_mobile.pth", find_architecture(mobile_code), model)

@@ -10,11 +10,11 @@ import pytest
 import safetensors.torch
 import torch
 
-from lighttrack_nas.search_spaces.loading import load_space
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.network import SiameseNetwork
-from lighttrack_nas.trackers.official_weights import compare_keys, load_official, official_keys, save_official
-from lighttrack_nas.trackers.weights import load_weights, read_header, save_weights
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.network import SiameseNetwork
+from lighttrack_nas.trackers.weights.official_weights import compare_keys, load_official, official_keys, save_official
+from lighttrack_nas.trackers.weights.weights import load_weights, read_header, save_weights
 
 
 def tiny(seed: int) -> SiameseNetwork:

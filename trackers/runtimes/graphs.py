@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from lighttrack_nas.trackers.correlation import Fusion
-from lighttrack_nas.trackers.crops import DEVIATION, MEAN
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.names import checked_name
-from lighttrack_nas.trackers.network import SiameseNetwork, TemplateBranch, TrackBranch
-from lighttrack_nas.trackers.reparameterise import reparameterise
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.network.correlation import Fusion
+from lighttrack_nas.trackers.network.network import SiameseNetwork, TemplateBranch, TrackBranch
+from lighttrack_nas.trackers.network.reparameterise import reparameterise
 from lighttrack_nas.trackers.runtimes.folding import fold_norms
+from lighttrack_nas.trackers.tracking.crops import DEVIATION, MEAN
 
 CORRELATIONS = ("matmul", "convolution")
 """How a track graph correlates: a product of matrices, or a 1x1 convolution whose kernels are the template's map.

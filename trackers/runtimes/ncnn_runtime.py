@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from lighttrack_nas.trackers.errors import InputError
-from lighttrack_nas.trackers.files import write_atomically
-from lighttrack_nas.trackers.names import checked_name
-from lighttrack_nas.trackers.packages import naming_packages
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import write_atomically
+from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.packages import naming_packages
 
 if TYPE_CHECKING:
     from lighttrack_nas.trackers.runtimes.graphs import Graph

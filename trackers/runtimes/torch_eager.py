@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.graphs import Graph
 from lighttrack_nas.trackers.runtimes.program import Options, first_line
 

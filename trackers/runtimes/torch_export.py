@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from lighttrack_nas.trackers.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.graphs import Graph, exported
 from lighttrack_nas.trackers.runtimes.program import Options, first_line
 from lighttrack_nas.trackers.runtimes.torch_eager import TorchProgram, placed

@@ -1,0 +1,1 @@
+"""MACs and parameters, counted once a part and summed."""

@@ -1,0 +1,137 @@
+"""Costs of the architectures of a space whose parts nobody knows: each network is built and counted, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lighttrack_nas.benchmarks.costs.cost_cache import cache_folder
+from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.costs.network_costs import COUNTER, Costs, checked_search_size, measure_costs
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import write_atomically
+
+_FORMAT = 1
+
+
+class MeasuredCosts:
+    """Answers as `CostTable` does of one architecture, by `measure_costs`: tenths of a second each, then microseconds.
+
+    What was counted is kept in the user's cache folder, see `cost_cache.cache_folder`.
+
+    Args:
+        space: An `NniSpace`.
+        search_size: Side of the search crop, pixels, 16 to 2048; None means the smaller of the space's own.
+
+    Raises:
+        InputError: The search size is out of range.
+    """
+
+    def __init__(self, space: NniSpace, search_size: int | None = None) -> None:
+        self.space: Space = space
+        self.search_size = checked_search_size(search_size, space.search_sizes)
+        self.searched = (self.search_size,)
+        self._found: dict[tuple[str, ...], tuple[int, ...]] | None = None
+
+    def costs(self, architecture: Architecture) -> dict[str, int]:
+        """See `CostTable.costs`.
+
+        Raises:
+            InputError: The architecture is of another space.
+        """
+        self.space.require(architecture)
+        if self._found is None:
+            self._found = self._read()
+        if architecture.values not in self._found:
+            measured = self.measure(architecture)
+            # With what other processes have left there meanwhile.
+            self._found = self._read() | self._found
+            self._found[architecture.values] = tuple(getattr(measured, name) for name in COLUMNS)
+            self._write(self._found)
+        return dict(zip(COLUMNS, self._found[architecture.values], strict=True))
+
+    def measure(self, architecture: Architecture) -> Costs:
+        """See `CostTable.measure`.
+
+        Raises:
+            InputError: The architecture is of another space.
+        """
+        self.space.require(architecture)
+        return measure_costs(architecture, self.search_size)
+
+    def bulk_indices(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """See `CostTable.bulk_indices`; here it is no quicker than one after the other."""
+        values = list(self.space.labels.values())
+        drawn = (Architecture(self.space, tuple(v[i] for v, i in zip(values, row, strict=True))) for row in indices)
+        return self.bulk(drawn)
+
+    def bulk(self, architectures: Iterable[Architecture]) -> dict[str, np.ndarray]:
+        """See `CostTable.bulk`.
+
+        Raises:
+            InputError: One is of another space.
+        """
+        found = [self.costs(architecture) for architecture in architectures]
+        return {name: np.array([costs[name] for costs in found], np.int64) for name in COLUMNS}
+
+    @property
+    def _path(self) -> Path | None:
+        folder = cache_folder()
+        made_of = [_FORMAT, self.space.record(), self.search_size, version(COUNTER), version("torch")]
+        digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+        return folder and folder / f"{self.space.hash}-{self.search_size}-{digest}.measured.json"
+
+    def _read(self) -> dict[tuple[str, ...], tuple[int, ...]]:
+        """What was counted before; a file that cannot be used is as none: its networks are counted again."""
+        if self._path is None:
+            return {}
+        try:
+            rows = json.loads(self._path.read_text("utf-8"))
+            return {tuple(values): tuple(costs) for values, costs in rows if _is_row(values, costs, self.space)}
+        except (OSError, ValueError, TypeError, RecursionError):
+            return {}
+
+    def _write(self, found: dict[tuple[str, ...], tuple[int, ...]]) -> None:
+        if self._path is None:
+            return
+        try:
+            write_atomically(self._path, json.dumps([[values, costs] for values, costs in found.items()]))
+        except (OSError, InputError):
+            return  # the next process counts again
+
+
+Costing = CostTable | MeasuredCosts
+"""What knows the costs of a space's architectures."""
+
+
+def costing(
+    space: Space, search_size: int | None = None, *, warn: Callable[[str], None] | None = None
+) -> CostTable | MeasuredCosts:
+    """What knows the costs of a space's architectures: a table of parts, or a count of each where there are none.
+
+    Args:
+        space: The space.
+        search_size: See `CostTable`.
+        warn: See `CostTable`.
+
+    Raises:
+        InputError: The search size is out of range.
+    """
+    if isinstance(space, NniSpace):
+        return MeasuredCosts(space, search_size)
+    return CostTable(space, search_size, warn=warn)
+
+
+def _is_row(values: Any, costs: Any, space: Space) -> bool:
+    fits = len(values) == len(space.labels) and len(costs) == len(COLUMNS)
+    return fits and all(isinstance(value, str) for value in values) and all(type(cost) is int for cost in costs)

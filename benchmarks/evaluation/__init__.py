@@ -1,0 +1,1 @@
+"""Trackers run over sequences, metrics and result files."""

@@ -1,0 +1,183 @@
+"""Success and precision plots of one-pass evaluation, as figure objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lighttrack_nas.benchmarks.evaluation.metrics import (
+    PRECISION_PIXELS,
+    PRECISION_THRESHOLDS,
+    SUCCESS_THRESHOLDS,
+    Curves,
+)
+from lighttrack_nas.benchmarks.evaluation.one_pass import EvaluationResult
+from lighttrack_nas.trackers.base.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette without black and yellow: told apart by most colour-blind eyes, and on white.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_STYLES = ("-", "--", "-.", ":")
+
+
+class Line(NamedTuple):
+    """One tracker's curve.
+
+    Attributes:
+        label: The score and the tracker, for the legend.
+        score: The score, 0 to 1.
+        values: Share of frames at each threshold, 0 to 1.
+        place: Which of the given trackers it is, from 0; decides the colour, which is then the same in every plot.
+    """
+
+    label: str
+    score: float
+    values: np.ndarray
+    place: int
+
+
+class PlotInfo(NamedTuple):
+    """What a plot shows; the lines come best first.
+
+    Attributes:
+        title: Above the plot.
+        x_label: With the unit.
+        y_label: With the unit.
+        legend_title: What the numbers in the legend are.
+        thresholds: The x values.
+        lines: The curves.
+        mark: A threshold to mark, or None.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    legend_title: str
+    thresholds: np.ndarray
+    lines: list[Line]
+    mark: float | None
+
+
+def success_info(results: Mapping[str, Curves]) -> PlotInfo:
+    """What `success_plot` shows; each score is the area under the curve (the mean of its 21 values, as in OTB)."""
+    lines = _best_first({name: (float(curves.success.mean()), curves.success) for name, curves in results.items()})
+    return PlotInfo(
+        title="Success",
+        x_label="overlap threshold (intersection over union)",
+        y_label="share of frames with a greater overlap",
+        legend_title="area under the curve",
+        thresholds=SUCCESS_THRESHOLDS,
+        lines=lines,
+        mark=None,
+    )
+
+
+def precision_info(results: Mapping[str, Curves]) -> PlotInfo:
+    """What `precision_plot` shows; each score is the share of frames within 20 pixels, as in OTB."""
+    lines = _best_first(
+        {name: (float(curves.precision[PRECISION_PIXELS]), curves.precision) for name, curves in results.items()}
+    )
+    return PlotInfo(
+        title="Precision",
+        x_label="centre error threshold (pixels)",
+        y_label="share of frames within the threshold",
+        legend_title=f"precision at {PRECISION_PIXELS} pixels",
+        thresholds=PRECISION_THRESHOLDS,
+        lines=lines,
+        mark=float(PRECISION_PIXELS),
+    )
+
+
+def success_plot(results: Mapping[str, Curves]) -> Figure:
+    """Draw success curves.
+
+    Args:
+        results: Name of the tracker -> its curves (`EvaluationResult.curves`).
+
+    Returns:
+        The figure; show or save it.
+    """
+    return _draw(success_info(results))
+
+
+def precision_plot(results: Mapping[str, Curves]) -> Figure:
+    """Draw precision curves.
+
+    Args:
+        results: Name of the tracker -> its curves (`EvaluationResult.curves`).
+
+    Returns:
+        The figure; show or save it.
+    """
+    return _draw(precision_info(results))
+
+
+def save_figures(result: EvaluationResult, output: Path | str, name: str | None = None) -> list[Path]:
+    """Write ``success.png`` and ``precision.png`` of one tracker.
+
+    Args:
+        result: What `evaluate` returned.
+        output: The folder; made if missing.
+        name: What to call the tracker in the legend; None takes the record's "tracker" if it is text, else "tracker".
+
+    Returns:
+        The files written.
+    """
+    output = Path(output)
+    recorded = result.record.get("tracker")
+    name = name or (recorded if isinstance(recorded, str) else "tracker")
+    figures = {"success.png": success_plot, "precision.png": precision_plot}
+    for file, plot in figures.items():
+        content = BytesIO()
+        plot({name: result.curves}).savefig(content, format="png", dpi=150)
+        write_atomically(output / file, content.getvalue())
+    return [output / file for file in figures]
+
+
+def _best_first(scored: Mapping[str, tuple[float, np.ndarray]]) -> list[Line]:
+    lines = []
+    for place, (name, (score, values)) in enumerate(scored.items()):
+        # The score first, so that the numbers stand below each other; "$" would start a formula.
+        label = f"[{'  -  ' if np.isnan(score) else f'{score:.3f}'}] {name}".replace("$", r"\$")
+        lines.append(Line(label, score, values, place))
+    return sorted(lines, key=lambda line: -np.inf if np.isnan(line.score) else line.score, reverse=True)
+
+
+def _draw(info: PlotInfo) -> Figure:
+    from matplotlib.figure import Figure
+
+    # The legend stands below the axes, where it hides no curve, and the figure grows with it.
+    figure = Figure(figsize=(6.4, 4.4 + 0.22 * (len(info.lines) + 1)), layout="constrained")
+    axes: Axes = figure.subplots()
+    if info.mark is not None:
+        axes.axvline(info.mark, color="0.6", linewidth=1, linestyle=":")
+    for line in info.lines:
+        axes.plot(
+            info.thresholds,
+            line.values,
+            label=line.label,
+            color=_COLOURS[line.place % len(_COLOURS)],
+            linestyle=_STYLES[line.place // len(_COLOURS) % len(_STYLES)],
+            linewidth=2,
+        )
+    axes.set(
+        title=info.title,
+        xlabel=info.x_label,
+        ylabel=info.y_label,
+        xlim=(info.thresholds[0], info.thresholds[-1]),
+        ylim=(0, 1.02),
+    )
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    if info.lines:
+        figure.legend(title=info.legend_title, loc="outside lower center", frameon=False)
+    return figure

@@ -1,0 +1,1 @@
+"""Latency: measured, and foretold from a table of timed pieces."""

@@ -1,0 +1,1 @@
+"""Candidates scored: with shared weights, from tables, or foretold."""

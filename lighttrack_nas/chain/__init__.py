@@ -1,0 +1,1 @@
+"""The chain's steps: data, supernet, search, retraining, tuning."""

@@ -1,0 +1,291 @@
+"""The steps of the chain as the commands run them, from one configuration: each reads what the one before it left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lighttrack_nas.chain.choosing import choose
+from lighttrack_nas.chain.data import expanded, read_videos, require_labels, training_pairs, validation_pairs
+from lighttrack_nas.chain.evaluators import (
+    Say,
+    prepare_torch,
+    search_latency,
+    supernet_evaluator,
+    targets_and_losses,
+    trained_supernet,
+)
+from lighttrack_nas.chain.training import BACKBONE_FILE, DISTRIBUTION_FILE, MODEL_FILE
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.models.architecture_files import find_architecture
+from lighttrack_nas.models.migration import TABLE_FILE
+from lighttrack_nas.models.models import Model, load_model, save_model
+from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import read_text
+from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
+
+if TYPE_CHECKING:
+    from lighttrack_nas.chain.tuning import Tuning
+    from lighttrack_nas.results.results import Result
+    from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.strategies.one_shot.training.callbacks import Progress as StepsTold
+    from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A network that was trained alone.
+
+    Attributes:
+        model: The network with its architecture.
+        file: Its file.
+        measured: What the search had measured of it; empty where it was not chosen from a search.
+    """
+
+    model: Model
+    file: Path
+    measured: dict[str, float]
+
+
+def run_pretraining(config: Config, say: Say) -> Path:
+    """Train the backbone on images; see `pretrain_backbone`.
+
+    Raises:
+        InputError: The configuration has no `pretraining`, or see there.
+    """
+    from lighttrack_nas.chain.training import pretrain_backbone
+    from lighttrack_nas.strategies.one_shot.training.images import read_image_folder
+
+    part = config.pretraining
+    if part is None:
+        raise InputError("the configuration has no 'pretraining': give pretraining.images, a folder of class folders")
+    prepare_torch(config)
+    settings = config.training(part.training, "pretraining.training")
+    images = read_image_folder(expanded(part.images))
+    say(f"{len(images.images)} images of {len(images.classes)} classes")
+    with _steps("backbone", settings) as told:
+        return pretrain_backbone(
+            load_space(config.space),
+            images,
+            settings=settings,
+            output=config.folder("pretraining"),
+            image_size=part.image_size,
+            record={"images": part.images},
+            progress=told,
+        )
+
+
+def run_supernet(config: Config, say: Say) -> Supernet:
+    """Train the supernet, from the pre-trained backbone or the other supernet that the configuration names, if any.
+
+    Where its strategy learns from a teacher and none is named, one of the chain's own is trained first. See
+    `train_supernet` and `taught_by_own`.
+
+    Raises:
+        InputError: The backbone is not trained yet, or see there.
+    """
+    from lighttrack_nas.chain.own_teacher import (
+        lacks_teacher,
+        learns_from_teacher,
+        taught_by_own,
+        teacher_settings,
+        with_expanded_teacher,
+    )
+    from lighttrack_nas.chain.training import train_supernet
+
+    prepare_torch(config)
+    space, strategy = load_space(config.space), with_expanded_teacher(config.supernet.one_shot_strategy())
+    require_labels(config, "the supernet's strategy", getattr(strategy, "needs_labels", True))
+    backbone = None if config.supernet.backbone is None else Path(expanded(config.supernet.backbone))
+    if config.pretraining is not None:
+        backbone = config.folder("pretraining") / BACKBONE_FILE
+        _require(backbone, "pretrain-backbone")
+    start_from = None if config.supernet.start_from is None else expanded(config.supernet.start_from)
+    settings = config.training(config.supernet.training, "supernet.training")
+    targets, losses = targets_and_losses(config)
+    pairs, held_out = training_pairs(config, space, say), None
+    if learns_from_teacher(strategy):
+        held_out = validation_pairs(space, read_videos(config.validation, config.folder("generated")))
+    if lacks_teacher(strategy):
+        with _steps("teacher", teacher_settings(config)) as told:
+            strategy = taught_by_own(config, strategy, settings, config.folder("teacher"), say, told)
+    if start_from is not None:
+        say(f"the supernet starts from '{start_from}': '{config.folder('supernet') / TABLE_FILE}' says what is taken")
+    with _steps("supernet", settings) as told:
+        return train_supernet(
+            space,
+            pairs,
+            settings=settings,
+            output=config.folder("supernet"),
+            strategy=strategy,
+            targets=targets,
+            losses=losses,
+            backbone=backbone,
+            start_from=start_from,
+            held_out=held_out,
+            record=config.data.model_dump(mode="json"),
+            progress=told,
+        )
+
+
+def run_search(config: Config, say: Say) -> Result:
+    """Search the supernet's space; see `search`.
+
+    Raises:
+        InputError: The supernet is not trained yet, or see there.
+    """
+    from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+    from lighttrack_nas.chain.predicting import enqueued_predictions
+    from lighttrack_nas.chain.searching import search, with_judge
+
+    prepare_torch(config)
+    space, part = load_space(config.space), config.search
+    likely = _likely(config, space)
+    latency = search_latency(config, space, say) if part.wants_latency else None
+    likely += enqueued_predictions(config, space, None if isinstance(latency, LatencySettings) else latency, say)
+    evaluator = supernet_evaluator(config, say, latency)
+    if part.workers > 1 and isinstance(latency, LatencySettings):
+        say("workers disturb each other's timings: take latencies from a table, search.latency.source=table")
+    with progress("search", part.trials, "trials") as advance:
+        shown = 0
+
+        def tell(done: int, total: int, text: str) -> None:
+            nonlocal shown
+            advance(done - shown, text)
+            shown = done
+
+        return search(
+            space,
+            evaluator=evaluator,
+            strategy=with_judge(part.search_strategy(config.seed), space, config.seed),
+            objectives=part.objectives,
+            constraints=part.constraints,
+            n_trials=part.trials,
+            output=config.folder("search"),
+            storage=part.storage,
+            enqueue=[find_architecture(source, config.space, say) for source in part.enqueue] + likely,
+            workers=part.workers,
+            progress=tell,
+            say=say,
+        )
+
+
+def run_retraining(config: Config, say: Say) -> Retrained:
+    """Train the chosen architecture alone; see `retrain`.
+
+    Raises:
+        InputError: There is no search to choose from, or see there.
+    """
+    from lighttrack_nas.chain.training import retrain
+    from lighttrack_nas.trackers.network.norms import has_folded_norms
+
+    part = config.retrain
+    require_labels(config, "retraining without a teacher", part.teacher is None)
+    prepare_torch(config)
+    space = load_space(config.space)
+    if part.architecture is None:
+        architecture, measured = choose(config, part.choose)
+    else:
+        architecture, measured = find_architecture(part.architecture, config.space, say), {}
+    settings = config.training(part.training, "retrain.training")
+    targets, losses = targets_and_losses(config)
+    pairs = training_pairs(config, space, say)
+    supernet = trained_supernet(config, space) if part.inherit else None
+    if supernet is not None and has_folded_norms(supernet.extract(architecture)):
+        say("the network has folded norms, whose statistics stand in its weights: they stay affine maps, which learn")
+    with _steps("retraining", settings) as told:
+        model = retrain(
+            architecture,
+            pairs,
+            settings=settings,
+            output=config.folder("retrain"),
+            targets=targets,
+            losses=losses,
+            supernet=supernet,
+            hyper_parameters=load_hyper_parameters(config.search.hyper_parameters),
+            teacher=None if part.teacher is None else expanded(part.teacher),
+            teacher_code=part.code,
+            teacher_weight=part.teacher_weight,
+            label_weight=part.label_weight,
+            record=config.data.model_dump(mode="json"),
+            progress=told,
+        )
+    return Retrained(model, config.folder("retrain") / MODEL_FILE, measured)
+
+
+def run_tuning(config: Config, say: Say) -> Tuning:
+    """Tune the retrained tracker's hyper-parameters, and store them in its file; see `tune_tracker`.
+
+    Raises:
+        InputError: There is no retrained network, or see there.
+    """
+    from lighttrack_nas.chain.tuning import tune_tracker
+
+    prepare_torch(config)
+    file = config.folder("retrain") / MODEL_FILE
+    _require(file, "retrain")
+    load_space(config.space)  # whose Python files the model may need
+    model = load_model(file)
+    sequences = read_videos(config.validation, config.folder("generated"))
+    with progress("tuning", config.tuning.trials, "sets") as advance:
+        found = tune_tracker(
+            model.network,
+            sequences,
+            n_trials=config.tuning.trials,
+            output=config.folder("tuning"),
+            start=load_hyper_parameters(config.search.hyper_parameters),
+            seed=config.seed,
+            device=config.device,
+            progress=advance,
+        )
+    tuned_on = {"tuned_on": config.validation.model_dump(mode="json"), "tuned_ao": found.ao}
+    save_model(
+        model.network.cpu(),
+        model.architecture,
+        file,
+        hyper_parameters=found.hyper_parameters,
+        provenance=dict(model.provenance) | tuned_on,
+    )
+    return found
+
+
+def _likely(config: Config, space: Space) -> list[Architecture]:
+    """Architectures of the distribution that the supernet's training has learnt, if the search asks for some."""
+    import numpy as np
+
+    from lighttrack_nas.search_spaces.distribution import Distribution
+
+    count = config.search.enqueue_from_distribution
+    if not count:
+        return []
+    file = config.folder("supernet") / DISTRIBUTION_FILE
+    if not file.exists():
+        raise InputError(
+            f"search.enqueue_from_distribution: '{file}' does not exist: only the one-shot strategies darts, "
+            "gumbel-darts and proxyless learn a distribution; train the supernet with one, or set it to 0"
+        )
+    distribution = Distribution.from_json(read_text(file, "distribution"), space, f"distribution '{file}'")
+    return distribution.distinct(count, np.random.default_rng(config.seed))
+
+
+def _require(file: Path, command: str) -> None:
+    if not file.exists():
+        raise InputError(f"'{file}' does not exist: run `lighttrack-nas {command}` with this configuration first")
+
+
+@contextmanager
+def _steps(title: str, settings: TrainingSettings) -> Iterator[StepsTold | None]:
+    """Show the steps of a training and their losses; the processes of further devices show nothing."""
+    if not is_first_process():
+        yield None
+        return
+    with progress(title, settings.steps, "steps") as advance:
+        yield lambda steps, losses: advance(steps, ", ".join(f"{name} {value:.3f}" for name, value in losses.items()))

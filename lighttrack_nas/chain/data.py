@@ -1,0 +1,219 @@
+"""From a configuration to training pairs and sequences."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_data import (
+    UNLABELLED,
+    GeneratedSource,
+    ImagesSource,
+    SequencesSource,
+    StillsSource,
+    Videos,
+    VideosSource,
+)
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.base.boxes import checked_box
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.sequence import Sequence, read_image
+from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
+from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
+from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS, generated_sequences
+from lighttrack_nas.trackers.training.pairs.clips import read_clips, read_pictures
+from lighttrack_nas.trackers.training.pairs.mixture import Mixture
+from lighttrack_nas.trackers.training.pairs.pair import PairSource, draw_pair
+from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings, pair_settings
+from lighttrack_nas.trackers.training.pairs.sequences import SequencePairs
+from lighttrack_nas.trackers.training.pairs.stills import StillPairs, read_stills
+from lighttrack_nas.trackers.training.pairs.unlabelled import UnlabelledPairs
+
+Say = Callable[[str], None]
+"""Told, sentence by sentence, what was left out of a data set."""
+
+Shot = tuple[Path, np.ndarray]
+"""An image file and a target's box in it."""
+
+_PICTURES = 400  # that the generator cuts objects and backgrounds from
+_SAMPLE = 64  # pairs drawn to see whether a data set can be read
+_SMALLEST_PATCH, _LONGEST_SIDE = 12, 400  # pixels
+
+
+def read_videos(videos: Videos, generated: Path) -> list[Sequence]:
+    """Read the sequences of a configuration.
+
+    Args:
+        videos: Which.
+        generated: Folder for generated sets, which are made when first wanted.
+
+    Raises:
+        InputError: Unreadable data set, or names that it does not hold.
+    """
+    if videos.path in GENERATED_SETS:
+        sequences = generated_sequences(videos.path, generated / videos.path)
+    else:
+        sequences = read_sequences(expanded(videos.path), videos.layout)
+    names = [sequence.name for sequence in sequences]
+    for name in (*videos.only, *videos.without):
+        checked_name(name, names, f"sequence of '{videos.path}',")
+    chosen = [s for s in sequences if s.name not in videos.without and (not videos.only or s.name in videos.only)]
+    if not chosen:
+        raise InputError(f"'{videos.path}': no sequence is left of {len(names)}")
+    return chosen
+
+
+def training_pairs(config: Config, space: Space, say: Say | None = None) -> PairSource:
+    """Build the source of training pairs for a space's crop sizes.
+
+    Args:
+        config: Whose `data`.
+        space: Gives the crops' sizes: the template's and the smaller search size.
+        say: Told what was left out, as far as annotations and a sample of pairs show it. Pairs for training are drawn
+            in other processes, which keep their counts to themselves.
+
+    Raises:
+        InputError: A data set cannot be read, holds nothing to train on, or a setting is impossible.
+    """
+    data = config.data
+    template_size, search_size = space.template_size, space.search_sizes[0]
+    settings = pair_settings(data.recipe, template_size, search_size, **data.pairs)
+    mixed: list[tuple[float, PairSource]] = []
+    shots: list[Shot] = []
+    unlabelled: list[UnlabelledPairs] = []
+    pairs: SequencePairs | StillPairs | UnlabelledPairs
+    for source in data.sources:
+        if isinstance(source, ImagesSource | VideosSource):
+            pairs = _unlabelled(source, settings, say)
+            unlabelled.append(pairs)
+        elif isinstance(source, SequencesSource):
+            videos = read_videos(source, config.folder("generated"))
+            pairs = SequencePairs(videos, settings, frame_range=source.frame_range)
+            shots += [(p, b) for v in videos for p, b in zip(v.frame_paths, v.boxes, strict=True)]
+        elif isinstance(source, StillsSource):
+            stills = read_stills(expanded(source.path))
+            pairs = StillPairs(stills, settings)
+            shots += [(still.path, box) for still in stills for box in still.boxes]
+        else:
+            continue
+        mixed.append((source.weight, pairs))
+        if say is not None:
+            for number in range(_SAMPLE):
+                draw_pair(pairs, config.seed, number)
+            for sentence in pairs.report():
+                say(sentence)
+    for source in data.sources:
+        if isinstance(source, GeneratedSource):
+            real = (shots, unlabelled) if source.real else ([], [])
+            mixed.append((source.weight, _generated(source, settings, *real, config.seed)))
+    return mixed[0][1] if len(mixed) == 1 else Mixture(mixed)
+
+
+def require_labels(config: Config, what: str, needs_labels: bool = True) -> None:
+    """Check that a training that learns from labels has them in all that it is given; nothing is read.
+
+    Args:
+        config: Whose `data`.
+        what: What learns, for the message: "retraining without a teacher".
+        needs_labels: Whether it learns from labels at all; if not, every source will do.
+
+    Raises:
+        InputError: It does, and a source has none.
+    """
+    without = [number for number, source in enumerate(config.data.sources) if source.kind in UNLABELLED]
+    if needs_labels and without:
+        places = ", ".join(f"data.sources.{number} (kind {config.data.sources[number].kind})" for number in without)
+        raise InputError(
+            f"{what} learns from labels, which {places} cannot give: leave out sources of the kinds "
+            f"{' and '.join(UNLABELLED)}, or learn from a teacher"
+        )
+
+
+def validation_pairs(space: Space, sequences: list[Sequence]) -> PairSource:
+    """Build the source of the pairs on which candidates are compared: of the validation sequences, near to the truth.
+
+    Small shifts and no change of colours, as a tracker meets its target while it follows well.
+
+    Raises:
+        InputError: The sequences hold no pair.
+    """
+    settings = PairSettings(
+        template_size=space.template_size,
+        search_size=space.search_sizes[0],
+        template_shift=0.0,
+        template_stretch=0.0,
+        search_shift=0.1,
+        search_scale=0.1,
+        search_stretch=0.05,
+        flip=0.0,
+        colour_jitter=0.0,
+        negatives=0.0,
+    )
+    return SequencePairs(sequences, settings, frame_range=100)
+
+
+def expanded(path: str) -> str:
+    """Put environment variables' values into a path.
+
+    Raises:
+        InputError: A variable is not set.
+    """
+    found = os.path.expandvars(path)
+    if "$" in found:
+        raise InputError(f"path '{path}': set the environment variable that it names, or write the path out")
+    return found
+
+
+def _unlabelled(source: ImagesSource | VideosSource, settings: PairSettings, say: Say | None) -> UnlabelledPairs:
+    path = expanded(source.path)
+    if isinstance(source, ImagesSource):
+        return UnlabelledPairs(read_pictures(path), settings)
+    if say is not None:
+        say(f"video files in '{path}' are decoded once, which may take a while")
+    return UnlabelledPairs(read_clips(path, source.frame_range), settings, frame_range=source.frame_range)
+
+
+def _generated(
+    source: GeneratedSource, settings: PairSettings, shots: list[Shot], unlabelled: list[UnlabelledPairs], seed: int
+) -> GeneratedPairs:
+    known = [field.name for field in fields(SceneSettings)]
+    values: dict[str, Any] = {}
+    for name, value in source.scenes.items():
+        values[checked_name(name, known, "setting of scenes")] = tuple(value) if isinstance(value, list) else value
+    rng = np.random.default_rng([seed, _PICTURES])
+    patches, backgrounds = _pictures(shots, rng)
+    for pairs in unlabelled:
+        backgrounds += [_small(picture) for picture in pairs.pictures(_PICTURES // len(unlabelled), rng)]
+    return GeneratedPairs(settings, SceneSettings(**values), patches=patches, backgrounds=backgrounds)
+
+
+def _pictures(shots: list[Shot], rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Cut real objects and take real pictures for the generator; what cannot be read or is too small is left out."""
+    patches, backgrounds = [], []
+    for index in rng.permutation(len(shots))[:_PICTURES]:
+        path, box = shots[index]
+        try:
+            frame = read_image(path)
+            x, y, w, h = checked_box(box, frame.shape)
+        except InputError:
+            continue
+        low, high = np.maximum(np.round([x, y]), 0).astype(int), np.round([x + w, y + h]).astype(int)
+        patch = frame[low[1] : high[1], low[0] : high[0]]
+        if min(patch.shape[:2]) >= _SMALLEST_PATCH:
+            patches.append(patch.copy())
+        backgrounds.append(_small(frame))
+    return patches, backgrounds
+
+
+def _small(frame: np.ndarray) -> np.ndarray:
+    shrink = _LONGEST_SIDE / max(frame.shape[:2])
+    return np.asarray(cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))

@@ -1,0 +1,162 @@
+"""What measures architectures, as a configuration describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.chain.data import expanded, read_videos, training_pairs, validation_pairs
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.models.supernets import SUPERNET_FILE
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.base.errors import InputError
+
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+    from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
+    from lighttrack_nas.benchmarks.scoring.network_scorer import NetworkScorer
+    from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
+    from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.trackers.training.losses import LossSettings
+    from lighttrack_nas.trackers.training.targets import TargetSettings
+
+Say = Callable[[str], None]
+"""Told sentences for the user, such as what was left out of a data set."""
+
+
+def supernet_evaluator(
+    config: Config,
+    say: Say,
+    latency: LatencySettings | LatencyTable | None = None,
+    supernet: Supernet | None = None,
+) -> SupernetEvaluator:
+    """Make what scores architectures with the weights of a supernet.
+
+    Args:
+        config: Its space, data, validation and search.
+        say: See `Say`.
+        latency: Where "latency_ms" comes from; None measures in torch. `search_latency` gives the configuration's.
+        supernet: Whose weights; None loads what the configuration's `train-supernet` left.
+
+    Raises:
+        InputError: The supernet is not trained yet, or data cannot be read.
+    """
+    from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
+
+    space = load_space(config.space)
+    evaluator = SupernetEvaluator(
+        supernet or trained_supernet(config, space),
+        calibration_pairs=training_pairs(config, space, say),
+        calibration_batches=config.search.calibration_batches,
+        latency=latency,
+        data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
+        **_scoring(config, space),
+    )
+    if evaluator.keeps_folded:
+        say(
+            "the supernet has folded norms, whose statistics stand in its convolutions: networks with such norms are "
+            "scored as they are, without statistics estimated afresh"
+        )
+    return evaluator
+
+
+def network_scorer(config: Config) -> NetworkScorer:
+    """Make what scores networks with weights of their own, on what `supernet_evaluator` scores those that inherit.
+
+    Raises:
+        InputError: Data cannot be read.
+    """
+    from lighttrack_nas.benchmarks.scoring.network_scorer import NetworkScorer
+
+    return NetworkScorer(**_scoring(config, load_space(config.space)))
+
+
+def _scoring(config: Config, space: Space) -> dict[str, Any]:
+    sequences = read_videos(config.validation, config.folder("generated"))
+    targets, losses = targets_and_losses(config)
+    return {
+        "sequences": sequences,
+        "quick_pairs": validation_pairs(space, sequences),
+        # Not the seed of the training, whose pairs the network has learnt.
+        "seed": config.seed + 1_000_000,
+        "batch_size": config.search.batch_size,
+        "quick_pairs_count": config.search.quick_pairs,
+        "hyper_parameters": config.search.hyper_parameters,
+        "device": config.device,
+        "targets": targets,
+        "losses": losses,
+    }
+
+
+def trained_supernet(config: Config, space: Space) -> Supernet:
+    """Load the supernet that the configuration's `train-supernet` left.
+
+    Raises:
+        InputError: It is not there, or is of another space.
+    """
+    from lighttrack_nas.models.supernets import load_supernet
+
+    file = config.folder("supernet") / SUPERNET_FILE
+    if not file.exists():
+        raise InputError(f"'{file}' does not exist: run `lighttrack-nas train-supernet` with this configuration first")
+    return load_supernet(file, space)
+
+
+def search_latency(config: Config, space: Space, say: Say) -> LatencySettings | LatencyTable:
+    """Where the configuration's search takes its latencies from; a table that is not there yet is built.
+
+    Raises:
+        InputError: A runtime, a device or a precision that cannot be used, or a table of something else.
+    """
+    from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+    from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
+    from lighttrack_nas.costing.latency_tables import machines_table
+
+    part = config.search.latency
+    settings = LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
+    if part.source == "measured":
+        settings.try_out(space)
+        return settings
+    if part.table is not None:
+        return LatencyTable.load(expanded(part.table), space, settings.fingerprint())
+    return machines_table(space, settings, say)
+
+
+def targets_and_losses(config: Config) -> tuple[TargetSettings, LossSettings]:
+    """How the configuration makes labels, and compares with them.
+
+    Raises:
+        InputError: An unknown key.
+    """
+    from lighttrack_nas.trackers.training.losses import LossSettings
+    from lighttrack_nas.trackers.training.targets import TargetSettings
+
+    return _typed(TargetSettings, config.data.targets, "data.targets"), _typed(
+        LossSettings, config.data.losses, "data.losses"
+    )
+
+
+def prepare_torch(config: Config) -> None:
+    """Set the threads, and see that the device is there before any data is read.
+
+    Raises:
+        InputError: The device cannot be used.
+    """
+    import torch
+
+    from lighttrack_nas.benchmarks.latency.latency_measuring import checked_device
+
+    checked_device(config.device)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+
+
+def _typed(kind: Any, values: dict[str, Any], where: str) -> Any:
+    from dataclasses import fields
+
+    from lighttrack_nas.trackers.base.names import checked_name
+
+    for name in values:
+        checked_name(name, [field.name for field in fields(kind)], f"key of {where},")
+    return kind(**values)

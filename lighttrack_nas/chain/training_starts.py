@@ -1,0 +1,114 @@
+"""What trainings look at before they start: a space's MACs, and the weights that a backbone starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lighttrack_nas.models.supernets import BACKBONE_KIND, shared_weights_space
+from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.base.errors import InputError
+
+if TYPE_CHECKING:
+    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.strategies.one_shot.training.one_shot_problem import MacsPaths
+    from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
+    from lighttrack_nas.strategies.one_shot.training.taught_task import TaughtTask
+    from lighttrack_nas.trackers.network.network import Backbone, SiameseNetwork
+
+FITTED_PAIRS = 32
+"""Pairs on which first weights are fitted to a teacher's maps: some thousands of positions."""
+
+
+def macs_paths(space: Space) -> MacsPaths:
+    """What strategies may ask of MACs, from the space's cost table.
+
+    Args:
+        space: Whose.
+
+    Raises:
+        InputError: The space has none.
+    """
+    if isinstance(space, NniSpace):
+        space.refuse(
+            "is NNI's, whose networks' MACs are known one by one only, so that one-shot strategies 'macs-uniform' and "
+            "'sandwich' cannot draw by them: take 'spos'"
+        )
+    from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
+    from lighttrack_nas.costing.cost_analysis import load_cost_table
+    from lighttrack_nas.strategies.one_shot.training.one_shot_problem import MacsPaths
+
+    table = load_cost_table(space)
+    ends = table.extremes("macs")
+    return MacsPaths(MacsSampler(table).sample, ends.cheapest, ends.dearest)
+
+
+def start_backbone(backbone: Backbone, file: Path, space: Space) -> None:
+    """Give a supernet's backbone its first weights.
+
+    Args:
+        backbone: Of choices, or made of a package's network.
+        file: What `pretrain_backbone` wrote, or the weights of a package's network.
+        space: The supernet's.
+
+    Raises:
+        InputError: Unreadable, or of another space.
+    """
+    from lighttrack_nas.search_spaces.building.backbone_weights import take_package_weights
+    from lighttrack_nas.trackers.weights.weights import is_foreign, load_weights
+
+    if is_foreign(file):
+        take_package_weights(backbone, space, file)
+        return
+    found = shared_weights_space(file, BACKBONE_KIND)
+    if found != space:
+        raise InputError(
+            f"backbone '{file}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
+        )
+    load_weights(backbone, file)
+
+
+def first_network(
+    architecture: Architecture,
+    task: TrackingTask | TaughtTask,
+    seed: int,
+    supernet: Supernet | None,
+    resumes: bool,
+) -> SiameseNetwork:
+    """Build the network that a training of one architecture starts from, in training mode.
+
+    Args:
+        architecture: What is trained.
+        task: What it learns; with a teacher its blocks are fitted to the teacher's.
+        seed: Of random weights, and of the pairs that are fitted on.
+        supernet: Whose weights it inherits, if any.
+        resumes: Whether a checkpoint's weights replace these anyway.
+
+    Raises:
+        InputError: The architecture is not of the supernet's space.
+    """
+    import torch
+
+    from lighttrack_nas.strategies.one_shot.teaching.network_start import network_from_teacher, refit_backbone
+    from lighttrack_nas.strategies.one_shot.training.taught_task import TaughtTask
+    from lighttrack_nas.trackers.training.batches import to_tensors
+    from lighttrack_nas.trackers.training.pairs.pair import draw_batch
+
+    lessons, batch = None, None
+    if isinstance(task, TaughtTask) and not resumes:
+        lessons, batch = task.lessons, to_tensors(draw_batch(task.task.pairs, seed, 0, FITTED_PAIRS))
+    if supernet is not None:
+        supernet.space.require(architecture)
+        network = supernet.extract(architecture)
+        if lessons is not None and batch is not None and supernet.teacher is not None:
+            refit_backbone(network, lessons, architecture.space.chosen(architecture), batch)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if lessons is not None and batch is not None:
+                network = network_from_teacher(architecture, lessons, batch)
+            else:
+                network = architecture.space.network(architecture)
+    return network.train()

@@ -1,0 +1,113 @@
+"""The tracker's hyper-parameters, tuned on validation sequences by Optuna."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import make_folder, write_atomically
+from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
+
+if TYPE_CHECKING:
+    from lighttrack_nas.trackers.data.sequence import Sequence as Video
+    from lighttrack_nas.trackers.network.network import SiameseNetwork
+
+RANGES = {"penalty_k": (0.0, 0.3), "window_influence": (0.05, 0.6), "lr": (0.2, 1.0)}
+"""Where the values are looked for; LightTrack's published sets lie inside."""
+_FIELDS = tuple(RANGES)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What tuning found.
+
+    Attributes:
+        hyper_parameters: The best set.
+        ao: Its AO on the validation sequences.
+        ao_before: That of the set it started from.
+        trials: Sets tried.
+    """
+
+    hyper_parameters: HyperParameters
+    ao: float
+    ao_before: float
+    trials: int
+
+
+def tune_tracker(
+    network: SiameseNetwork,
+    sequences: Sequence[Video],
+    *,
+    n_trials: int,
+    output: str | Path,
+    start: HyperParameters | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Callable[[int, str], None] | None = None,
+) -> Tuning:
+    """Look for the penalty, window and rate with which a network tracks best.
+
+    The study is kept in the folder's ``journal.log``, so that a stopped call goes on; the best set is written to
+    ``hyper_parameters.json``, which `track` and `evaluate` read.
+
+    Args:
+        network: A trained plain network.
+        sequences: Validation sequences, never those that are reported on.
+        n_trials: Sets to try in all.
+        output: The run's folder.
+        start: The set to try first; None: the published defaults.
+        seed: Of Optuna's sampler (TPE).
+        device: Where the network runs.
+        progress: Told of every set tried, with a few words.
+
+    Raises:
+        InputError: No sequences, or none can be tracked; the folder's journal is of another network or other sequences.
+    """
+    import optuna
+
+    from lighttrack_nas.benchmarks.scoring.network_scores import track_ao
+    from lighttrack_nas.benchmarks.scoring.supernet_evaluator import fingerprint
+    from lighttrack_nas.strategies.search.storage.storage import failures_of, open_for_writing
+    from lighttrack_nas.trackers.tracking.lockstep import keep_frames
+
+    if not sequences:
+        raise InputError("there are no sequences to tune the tracker on")
+    output, start = Path(output), start or HyperParameters()
+    make_folder(output)
+    journal = output / "journal.log"
+    frames = keep_frames(sequences)
+    about = {"network": fingerprint(network), "sequences": [v.name for v in sequences], "start": start.to_dict()}
+    with open_for_writing(journal) as storage:
+        with failures_of(journal):
+            study = optuna.create_study(storage=storage, study_name="tuning", direction="maximize", load_if_exists=True)
+            if study.user_attrs.get("about", about) != about:
+                raise InputError(
+                    f"'{output}' holds the tuning of another network or on other sequences; give another folder"
+                )
+            study.set_user_attr("about", about)
+        while (done := len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)))) < n_trials:
+            # A stream of its own for every trial: a resumed tuning proposes what an undisturbed one does.
+            study.sampler = optuna.samplers.TPESampler(seed=(seed * 1_000_003 + done) % 2**32, n_startup_trials=12)
+            if done == 0 and not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)):
+                study.enqueue_trial({name: getattr(start, name) for name in _FIELDS})
+            trial = study.ask()
+            values: dict[str, Any] = {name: trial.suggest_float(name, *RANGES[name]) for name in _FIELDS}
+            tried = replace(start, **values)
+            ao = track_ao(network, sequences, tried, device, frames=frames)["ao"]
+            study.tell(trial, ao)
+            if progress is not None:
+                progress(1, f"AO {ao:.3f}, best {study.best_value:.3f}")
+        complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+        best = study.best_trial
+    found = Tuning(
+        hyper_parameters=replace(start, **best.params),
+        ao=float(study.best_value),
+        ao_before=float(complete[0].value or 0.0),
+        trials=len(complete),
+    )
+    write_atomically(output / "hyper_parameters.json", json.dumps(found.hyper_parameters.to_dict(), indent=2) + "\n")
+    return found

@@ -1,0 +1,1 @@
+"""Commands of the chain, of searches and comparisons."""

@@ -1,0 +1,84 @@
+"""`pretrain-backbone`, `train-supernet`, `search`, `retrain` and `tune-tracker`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_CSV
+from lighttrack_nas.chain import chain
+from lighttrack_nas.cli.search.show_fronts import print_front
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.models.supernets import SUPERNET_FILE
+from lighttrack_nas.results.front_page import architecture_lines
+from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
+
+
+def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
+    """Train the backbone."""
+    with resumable():
+        print(chain.run_pretraining(load_config(path, overrides), say))
+
+
+def train_supernet(path: Path, overrides: Sequence[str]) -> None:
+    """Train the supernet."""
+    config = load_config(path, overrides)
+    with resumable():
+        chain.run_supernet(config, say)
+    print(config.folder("supernet") / SUPERNET_FILE)
+    if (table := config.folder("supernet") / PLACES_CSV).exists():
+        print(f"what each candidate loses at its place: {table}")
+
+
+def search(path: Path, overrides: Sequence[str]) -> None:
+    """Search, and show the front."""
+    config = load_config(path, overrides)
+    with resumable():
+        result = chain.run_search(config, say)
+    print_front(result, result.front())
+    print(f"\nfigures, tables and architectures: {config.folder('search')}")
+
+
+def retrain(path: Path, overrides: Sequence[str]) -> None:
+    """Train the chosen architecture."""
+    with resumable():
+        show_retrained(load_config(path, overrides))
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Say of work that the user stops that it is not lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("stopped: the same command goes on from the last checkpoint or trial", file=sys.stderr)
+        raise
+
+
+def show_retrained(config: Config) -> chain.Retrained:
+    """Train the chosen architecture, and say which."""
+    found = chain.run_retraining(config, say)
+    print("\n".join(["architecture", *(f"  {line}" for line in architecture_lines(found.model.architecture))]))
+    print(found.file)
+    return found
+
+
+def tune_tracker(path: Path, overrides: Sequence[str]) -> None:
+    """Tune the tracker."""
+    config = load_config(path, overrides)
+    with resumable():
+        found = chain.run_tuning(config, say)
+    values = ", ".join(
+        f"{name} {getattr(found.hyper_parameters, name):.3f}" for name in ("penalty_k", "window_influence", "lr")
+    )
+    print(f"AO on validation: {found.ao_before:.3f} before, {found.ao:.3f} after {found.trials} sets: {values}")
+    print(config.folder("tuning") / "hyper_parameters.json")
+
+
+def say(sentence: str) -> None:
+    """Tell the user something on standard error; the processes of further devices keep quiet."""
+    if is_first_process():
+        print(sentence, file=sys.stderr)

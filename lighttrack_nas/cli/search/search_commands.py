@@ -1,0 +1,227 @@
+"""The commands of the chain from a supernet to a tracker, and those that look at searches."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lighttrack_nas.cli.shared.options import Config, Json, Output, Set
+
+commands = typer.Typer()
+
+
+@commands.command("pretrain-backbone")
+def pretrain_backbone(config: Config, set_: Set = None) -> None:
+    """Train the backbone's operations on a folder of class folders, one random path a step."""
+    from lighttrack_nas.cli.search.run_chain import pretrain_backbone as run
+
+    run(config, set_ or [])
+
+
+@commands.command("train-supernet")
+def train_supernet(config: Config, set_: Set = None) -> None:
+    """Train the weight-sharing network of a space through NNI; a stopped training goes on."""
+    from lighttrack_nas.cli.search.run_chain import train_supernet as run
+
+    run(config, set_ or [])
+
+
+@commands.command()
+def migrate(
+    supernet: Annotated[
+        Path, typer.Argument(metavar="SUPERNET", help="A supernet.safetensors, or the folder of its training.")
+    ],
+    space: Annotated[str, typer.Argument(metavar="SPACE", help="The space to start: a preset or a YAML file.")],
+    output: Output,
+    seed: Annotated[int, typer.Option(min=0, help="Of the weights that are drawn afresh.")] = 0,
+    json: Json = False,
+) -> None:
+    """Start another space's supernet from a trained one, where places, operations and shapes match; say what was taken.
+
+    To go on training from there, give the trained one as supernet.start_from to train-supernet.
+    """
+    from lighttrack_nas.cli.search.migrate import migrate as run
+
+    run(supernet, space, output, seed, json)
+
+
+@commands.command()
+def predict(config: Config, set_: Set = None, json: Json = False) -> None:
+    """Fit what predicts any network's overlap from the supernet's table of places; say how well it ranks.
+
+    Some thirty networks are measured with the supernet's weights; a stopped fit goes on.
+    """
+    from lighttrack_nas.cli.search.predict import predict as run
+
+    run(config, set_ or [], json)
+
+
+@commands.command()
+def search(
+    config: Config,
+    set_: Set = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Processes that evaluate at once. Default: search.workers, which is 1."),
+    ] = None,
+) -> None:
+    """Search the trained supernet's space; a stopped search goes on, and the same command elsewhere joins it."""
+    from lighttrack_nas.cli.search.run_chain import search as run
+
+    run(config, [*(set_ or []), *([f"search.workers={workers}"] if workers else [])])
+
+
+@commands.command("build-table")
+def build_table(
+    config: Config,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The table's file. Default: table.zip in the run's folder.")
+    ] = None,
+    set_: Set = None,
+) -> None:
+    """Measure every architecture of a small space with its trained supernet's weights: a tabular benchmark.
+
+    A stopped build goes on.
+    """
+    from lighttrack_nas.cli.search.build_table import build_table as run
+
+    run(config, output, set_ or [])
+
+
+@commands.command()
+def compare(
+    config: Annotated[Path, typer.Argument(metavar="COMPARE.yaml", help="What to compare; see the README.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as seeds=3.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare search strategies over seeds on one evaluator: hypervolume, distance to the front, tests between them.
+
+    Finished runs are kept: the same call again goes on where it stopped.
+    """
+    from lighttrack_nas.cli.search.compare import compare as run
+
+    run(config, set_ or [], json)
+
+
+@commands.command()
+def retrain(config: Config, set_: Set = None) -> None:
+    """Train an architecture of the front alone, and write it as a tracker's model file."""
+    from lighttrack_nas.cli.search.run_chain import retrain as run
+
+    run(config, set_ or [])
+
+
+@commands.command("rank-correlation")
+def rank_correlation(config: Config, set_: Set = None, json: Json = False) -> None:
+    """Say whether a supernet ranks right: networks trained alone against their scores with its weights.
+
+    Networks spread over MACs are trained alone, and supernets by each of the configuration's one-shot strategies, in
+    parallel processes; a stopped comparison goes on.
+    """
+    from lighttrack_nas.cli.search.rank import rank_correlation as run
+
+    run(config, set_ or [], json)
+
+
+@commands.command("tune-tracker")
+def tune_tracker(config: Config, set_: Set = None) -> None:
+    """Tune the retrained tracker's penalty, window and rate on the validation sequences."""
+    from lighttrack_nas.cli.search.run_chain import tune_tracker as run
+
+    run(config, set_ or [])
+
+
+@commands.command()
+def quickstart(
+    output: Output = Path("runs/quickstart"),
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is random.")] = 0,
+    without_teacher: Annotated[
+        bool,
+        typer.Option("--without-teacher", help="Train supernet and network from labels alone, by random single paths."),
+    ] = False,
+) -> None:
+    """Run the whole chain on generated video: supernet, search, retraining, tuning, test, a video.
+
+    The supernet learns from the network that ships with the package, and so does the network that is found.
+    """
+    from lighttrack_nas.cli.search.quickstart import quickstart as run
+
+    run(output, seed, without_teacher)
+
+
+@commands.command()
+def front(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folders of searches; several count as one. With --predicted: a chain's folder, or a places.json.",
+        ),
+    ],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="A bound such as 'macs<=600M', or Mobile, LargeA, LargeB; in place of the run's own."),
+    ] = None,
+    x: Annotated[str | None, typer.Option(help="The figures' horizontal axis: macs, latency_ms or params.")] = None,
+    nearest: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Show the network nearest to macs=530M, say.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for table and figures. Default: print only.")
+    ] = None,
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OBJECTIVE", help="Such as 'minimize params', in place of the run's own; may be repeated."
+        ),
+    ] = None,
+    predicted: Annotated[
+        bool, typer.Option("--predicted", help="The exact front of the whole space by the supernet's table of places.")
+    ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="nsr", help="With --predicted: nsr takes the plain sum over places, not the predictor."),
+    ] = None,
+    latency_table: Annotated[
+        Path | None, typer.Option(help="With --predicted: a latency table of the space, for latency_ms.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="With --predicted: how much worse than the exact front, a part of each objective's range. Default: 0, "
+            "with three objectives or more 0.01.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show the front of one or several searches: table, CSV, hypervolume, figures, each point's architecture.
+
+    With --predicted no search is needed: scores of places add up, and so the front of the whole space is known.
+    """
+    if predicted:
+        from lighttrack_nas.cli.search.predict import front as predict_front
+
+        predict_front(runs, objectives or [], where or [], by, latency_table, tolerance, x, nearest or [], output, json)
+        return
+    from lighttrack_nas.cli.search.show_fronts import front as run
+    from lighttrack_nas.trackers.base.errors import InputError
+
+    for option, value in {"--by": by, "--latency-table": latency_table, "--tolerance": tolerance}.items():
+        if value is not None:
+            raise InputError(f"{option} goes with --predicted")
+    run(runs, where or [], x, nearest or [], output, json, objectives or [])
+
+
+@commands.command()
+def findings(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A search's folder.")],
+    json: Json = False,
+) -> None:
+    """Say what the front's networks share against their space: kernels, output position, depth of the towers."""
+    from lighttrack_nas.cli.search.show_fronts import findings as show
+
+    show(run, json)

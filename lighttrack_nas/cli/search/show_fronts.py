@@ -1,0 +1,180 @@
+"""`front` and `findings`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lighttrack_nas.cli.shared.printing import print_json, print_table
+from lighttrack_nas.reporting.plot_style import axis_of
+from lighttrack_nas.results.findings import findings as count_findings
+from lighttrack_nas.results.front_page import architecture_lines, front_cells
+from lighttrack_nas.results.networks import records
+from lighttrack_nas.results.published import CAUTION, HEADER, PUBLISHED, published_rows
+from lighttrack_nas.results.results import Result
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, short_number
+from lighttrack_nas.trackers.base.errors import InputError
+
+if TYPE_CHECKING:
+    from lighttrack_nas.results.fronts import Front, FrontPoint, Hypervolume
+
+
+def front(
+    runs: list[Path],
+    where: list[str],
+    x: str | None,
+    nearest: list[str],
+    output: Path | None,
+    as_json: bool,
+    objectives: Sequence[str] = (),
+) -> None:
+    """Show the front of one or several runs.
+
+    Args:
+        runs: Folders of searches.
+        where: Constraints such as "macs<=600M", besides the runs' own.
+        x: Measurement on the plots' horizontal axis; None takes MACs where they were measured.
+        nearest: Wishes such as "macs=530M"; the network nearest to each is shown.
+        output: Folder for the tables, plots and architectures; None writes nothing.
+        as_json: Print JSON alone.
+        objectives: Such as "minimize params", instead of the runs' own.
+    """
+    result = Result.load(runs)
+    found = result.front(where, list(objectives) or None)
+    x, _ = found.axes(x, None)
+    wishes = {text: found.nearest(**read_wish(text)) for text in nearest}
+    covered = found.hypervolume()
+    files = [result.save(output), *found.save(output, x)] if output else []
+    if as_json:
+        print_json(_record(result, found, wishes, covered, files))
+        return
+    for note in (*result.notes, found.note):
+        if note:
+            print(f"warning: {note}", file=sys.stderr)
+    print_front(result, found, wishes)
+    for path in files:
+        print(path)
+    print(f"\n{CAUTION}\n")
+    print_table(HEADER, published_rows(), right=range(1, len(HEADER) - 1))
+
+
+def findings(run: Path, as_json: bool) -> None:
+    """Show what the networks of a run's front have in common, against their space."""
+    result = Result.load(run)
+    found = result.front()
+    counted = count_findings(found)
+    if as_json:
+        print_json({"space": result.space.name, "notes": _notes(result, found)} | counted.to_dict())
+        return
+    for note in _notes(result, found):
+        print(f"warning: {note}", file=sys.stderr)
+    print(f"front of {result.space.name}: {counted.networks} networks; 95 % intervals; uniform draws of the space\n")
+    rows = [
+        (
+            row["property"],
+            row["value"],
+            row["measure"],
+            f"{row['front']:.2f}",
+            f"{row['low']:.2f} to {row['high']:.2f}",
+            f"{row['space']:.2f}",
+            row["differs"],
+        )
+        for row in records(counted.table)
+    ]
+    header = ("property", "value", "measure", "front", "interval", "space", "front has")
+    print_table(header, rows, right=(3, 4, 5))
+    print("\nOf figures that do not differ at all, one in twenty lies outside its interval by chance.")
+    print("\nLightTrack's findings, asked of this front:")
+    for claim in counted.claims:
+        print(f"{claim.text}: {claim.answer} ({claim.reason})")
+
+
+def read_wish(text: str) -> dict[str, float]:
+    """Read a wish such as "macs=530M": a measurement and the value to be near to.
+
+    Raises:
+        InputError: Malformed, or no measurement.
+    """
+    name, _, value = text.partition("=")
+    try:
+        wanted = Constraint.parse(f"{name.strip()} <= {value}")
+    except InputError:
+        raise InputError(f"--nearest '{text}': expected a measurement and a number, such as macs=530M") from None
+    return {wanted.name: wanted.limit}
+
+
+def _notes(result: Result, found: Front) -> list[str]:
+    return [note for note in (*result.notes, found.note) if note]
+
+
+def print_front(result: Result, found: Front, wishes: Mapping[str, FrontPoint] = MappingProxyType({})) -> None:
+    """Print a front as a table, the networks that come nearest to wishes, and the hypervolume."""
+    print(f"space {found.space.name} ({found.space.hash}): {len(result.trials)} trials, {len(found.networks)} networks")
+    print("front of " + ", ".join(map(str, found.objectives)))
+    print("where " + (" and ".join(map(str, found.constraints)) or "anything goes") + "\n")
+    header, rows = front_cells(found)
+    print_table(header, rows, right=range(1, header.index("paths") + 1))
+    if found.latency_note:
+        print(f"\n{found.latency_note}")
+    for text, point in wishes.items():
+        print(f"\nnearest to {text}: network {point.network}, {measured_text(point)}")
+        print("\n".join(f"  {line}" for line in architecture_lines(point.architecture)))
+    if found.networks["feasible"].any():
+        print(f"\nhypervolume {_hypervolume(found.hypervolume())}")
+
+
+def measured_text(point: FrontPoint) -> str:
+    """The measurements of a point in a line."""
+    return ", ".join(
+        f"{name} {short_number(value) if axis_of(name).divisor > 1 else f'{value:.4f}'}"
+        for name, value in point.measurements.items()
+    )
+
+
+def _hypervolume(covered: Hypervolume) -> str:
+    value, units, worst = covered.value, [], []
+    for name, limit in covered.reference.items():
+        axis = axis_of(name)
+        value /= axis.divisor
+        units.append(f"M {name}" if axis.divisor > 1 else name)
+        worst.append(f"{name} {short_number(limit) if axis.divisor > 1 else f'{limit:.4f}'}")
+    return (
+        f"{value:.4g} ({' x '.join(units)}), up to the reference point {', '.join(worst)}, the worst of all networks "
+        "that keep the limits"
+    )
+
+
+def _record(
+    result: Result, found: Front, wishes: dict[str, FrontPoint], covered: Hypervolume, files: list[Path]
+) -> dict[str, Any]:
+    """Everything that is printed, JSON-able; None for what was not measured."""
+    points = {row["network"]: json_row(row) for row in records(found.table)}
+    has_volume = bool(found.networks["feasible"].any())
+    return {
+        "space": found.space.name,
+        "space_hash": found.space.hash,
+        "objectives": [str(objective) for objective in found.objectives],
+        "constraints": [str(constraint) for constraint in found.constraints],
+        "trials": len(result.trials),
+        "networks": len(found.networks),
+        "notes": _notes(result, found),
+        "latency_note": found.latency_note,
+        "front": list(points.values()),
+        "nearest": {text: points[point.network] for text, point in wishes.items()},
+        "hypervolume": {"value": covered.value, "reference": dict(covered.reference)} if has_volume else None,
+        "files": [str(path) for path in files],
+        "published": {"caution": CAUTION, "trackers": [tracker._asdict() for tracker in PUBLISHED]},
+    }
+
+
+def json_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a front's table, JSON-able; None for what was not measured."""
+    clean = {name: None if pd.isna(value) else value for name, value in row.items()}
+    trials = {"trials": row["trials"].split(", ")} if "trials" in row else {}
+    return clean | trials | {"choices": json.loads(row["choices"])}

@@ -1,0 +1,25 @@
+"""Plain tables and JSON on standard output, notes on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from lighttrack_nas.reporting.text_tables import text_table
+
+
+def print_json(content: Any) -> None:
+    """Print JSON, indented; integers of any size stay exact."""
+    print(json.dumps(content, indent=2, allow_nan=False))
+
+
+def print_note(sentence: str) -> None:
+    """Tell the user something beside the output, on standard error."""
+    print(sentence, file=sys.stderr)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Print a table; see `text_table`."""
+    print(text_table(header, rows, right))

@@ -1,0 +1,1 @@
+"""Commands about spaces, architectures and costs."""

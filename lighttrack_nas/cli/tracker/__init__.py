@@ -1,0 +1,1 @@
+"""Commands about trackers: weights, exports, tracking, evaluation."""

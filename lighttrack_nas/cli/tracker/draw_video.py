@@ -1,0 +1,60 @@
+"""Frames with a box drawn on them, as a video file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lighttrack_nas.trackers.base.errors import InputError
+
+
+class VideoWriter:
+    """An MP4 file, written under a temporary name and renamed when it is closed.
+
+    Args:
+        path: The file.
+        shape: Of the frames, ``(height, width, 3)``.
+        fps: Frames per second.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], fps: float) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
+        fourcc = cv2.VideoWriter.fourcc(*"mp4v")
+        self._writer = cv2.VideoWriter(str(self._part), fourcc, fps, (shape[1], shape[0]))
+        if not self._writer.isOpened():
+            raise InputError(f"'{path}': OpenCV cannot write this video here")
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append a frame, BGR uint8."""
+        self._writer.write(frame)
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        self._writer.release()
+        self._part.replace(self._path)
+
+
+def draw_box(frame: np.ndarray, box: np.ndarray, score: float | None) -> np.ndarray:
+    """Draw a box and its score.
+
+    Args:
+        frame: ``(height, width, 3)`` BGR uint8; not changed.
+        box: ``(4,)`` x, y, w, h.
+        score: Shown above the box; None shows none.
+
+    Returns:
+        A copy with the drawing.
+    """
+    drawn = frame.copy()
+    x, y, w, h = (round(float(value)) for value in box)
+    unit = max(1, round(min(frame.shape[:2]) / 240))
+    cv2.rectangle(drawn, (x, y), (x + w, y + h), (0, 220, 255), 2 * unit)
+    if score is not None:
+        place = (max(x, 0), y - 4 * unit if y > 16 * unit else min(y + h + 14 * unit, frame.shape[0] - 4))
+        for colour, width in (((0, 0, 0), 3 * unit), ((255, 255, 255), unit)):
+            cv2.putText(drawn, f"{score:.2f}", place, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * unit, colour, width, cv2.LINE_AA)
+    return drawn

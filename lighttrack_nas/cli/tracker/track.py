@@ -1,0 +1,330 @@
+"""`track` and `evaluate`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from lighttrack_nas.cli.shared.printing import print_json, print_table
+from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_box
+from lighttrack_nas.models.models import SHIPPED, load_tracker, model_file
+from lighttrack_nas.reporting import environment
+from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.trackers.base.boxes import checked_box
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import make_folder, write_atomically
+from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.data.sources import open_source
+from lighttrack_nas.trackers.tracking.protocol import Tracker
+
+_SECONDS_BETWEEN_WRITES = 5.0
+
+
+def track(
+    model: str,
+    source: str,
+    output: Path,
+    box: str | None,
+    save_video: bool,
+    max_frames: int | None,
+    hyper_parameters: str | None,
+    device: str,
+    threads: int | None,
+    compute_precision: str | None = None,
+) -> None:
+    """Track through one video; what was tracked is written also when the video breaks or the user stops."""
+    given = _parse_box(box) if box is not None else None
+    tracker, record = resolve_tracker(model, hyper_parameters, device, threads, compute_precision)
+    if (output / "run.json").is_file() or output.resolve() == Path(source).resolve():
+        raise InputError(f"'{output}' holds results of `evaluate`, or the frames themselves: give another folder")
+    make_folder(output)
+    with open_source(source) as frames:
+        first = next(frames)
+        start = checked_box(given if given is not None else _ask_for_box(first), first.shape, "--box")
+        seconds = _timed(lambda: tracker.init(first, start))[1]
+        track_record = record | {"source": source, "box": start.tolist(), "versions": environment.versions()}
+        written = _TrackFiles(output, track_record)
+        written.add(start, math.nan, seconds)
+        total = frames.length if max_frames is None else min(max_frames, frames.length or max_frames)
+        (output / "video.mp4").unlink(missing_ok=True)  # of an earlier run
+        video = VideoWriter(output / "video.mp4", first.shape, frames.fps or 25.0) if save_video else None
+        ended = "stopped"
+        try:
+            with progress("tracking", total, "frames") as advance:
+                if video:
+                    video.write(draw_box(first, start, None))
+                advance(1, "")
+                while max_frames is None or len(written.boxes) < max_frames:
+                    frame = next(frames, None)
+                    if frame is None:
+                        break
+                    (found, score), seconds = _timed(lambda image=frame: tracker.update(image))
+                    written.add(found, score, seconds)
+                    if video:
+                        video.write(draw_box(frame, found, score))
+                    advance(1, f"score {score:.2f}")
+            ended = "finished"
+        except KeyboardInterrupt:
+            print(f"stopped: the {len(written.boxes)} frames so far are written", file=sys.stderr)
+            raise
+        finally:
+            written.write(ended)
+            if video:
+                video.close()
+        if frames.warning:
+            print(f"warning: {frames.warning}", file=sys.stderr)
+    seconds = sum(written.times[1:])
+    rate = f", {(len(written.times) - 1) / seconds:.1f} frames/s" if seconds > 0 else ""
+    names = ["boxes.txt", *(["video.mp4"] if video else [])]
+    print(f"{len(written.boxes)} frames{rate}: {', '.join(str(output / name) for name in names)}")
+
+
+class _TrackFiles:
+    """What `track` writes: now and then while it runs, and at its end."""
+
+    def __init__(self, output: Path, record: dict[str, Any]) -> None:
+        self._output, self._record = output, record
+        self.boxes: list[np.ndarray] = []
+        self.scores: list[float] = []
+        self.times: list[float] = []
+        self._last = perf_counter()
+
+    def add(self, box: np.ndarray, score: float, seconds: float) -> None:
+        self.boxes.append(box)
+        self.scores.append(score)
+        self.times.append(seconds)
+        if perf_counter() - self._last > _SECONDS_BETWEEN_WRITES:
+            self.write("running")
+
+    def write(self, state: str) -> None:
+        self._last = perf_counter()
+        boxes = "".join(",".join(f"{value:.4f}" for value in box) + "\n" for box in self.boxes)
+        write_atomically(self._output / "boxes.txt", boxes)
+        write_atomically(self._output / "scores.txt", "".join(f"{score:.6f}\n" for score in self.scores))
+        write_atomically(self._output / "times.txt", "".join(f"{seconds:.6f}\n" for seconds in self.times))
+        record = self._record | {"frames": len(self.boxes), "state": state}
+        write_atomically(self._output / "track.json", json.dumps(record, indent=2) + "\n")
+
+
+def evaluate(
+    model: str,
+    sequences: Path,
+    output: Path,
+    layout: str,
+    protocol: str,
+    eao_interval: str | None,
+    clip: bool,
+    hyper_parameters: str | None,
+    device: str,
+    threads: int | None,
+    compute_precision: str | None,
+    as_json: bool,
+) -> None:
+    """Measure a tracker on a data set."""
+    from lighttrack_nas.benchmarks.evaluation import one_pass as evaluation
+    from lighttrack_nas.benchmarks.evaluation import plots
+    from lighttrack_nas.benchmarks.evaluation import vot_protocol as vot
+    from lighttrack_nas.trackers.data.readers import read_sequences
+
+    checked_name(protocol, ("one-pass", "vot"), "protocol")
+    if eao_interval and protocol != "vot":
+        raise InputError("--eao-interval belongs to --protocol vot: the one-pass protocol has no EAO")
+    if clip and protocol == "vot":
+        raise InputError("--clip belongs to the one-pass protocol: VOT's overlaps always ignore what is outside")
+    interval = _parse_interval(eao_interval) if eao_interval else None
+    videos = read_sequences(sequences, layout)
+    tracker, about = resolve_tracker(model, hyper_parameters, device, threads, compute_precision)
+    record = about | {
+        "sequences": str(sequences.resolve()),
+        "layout": layout,
+        "protocol": protocol,
+        "clip": clip,
+        "versions": environment.versions(),
+    }
+    finished = 0
+    result: Any
+    with progress("evaluating", len(videos), "sequences") as advance, _stopping(lambda: finished, len(videos)):
+
+        def show(name: str, figures: Mapping[str, float] | None) -> None:
+            nonlocal finished
+            finished += 1
+            value = "failed" if figures is None else " ".join(f"{k} {figures[k]:.3f}" for k in list(figures)[:1])
+            advance(1, f"{name}: {value}")
+
+        if protocol == "vot":
+            result = vot.evaluate_supervised(tracker, videos, output, record, interval, show)
+        else:
+            result = evaluation.evaluate(tracker, videos, output, record, show, clip=clip)
+            plots.save_figures(result, output, name=_short_name(model))
+    result.save(output)
+    for name, reason in result.failures.items():
+        print(f"warning: sequence '{name}' could not be evaluated: {reason}", file=sys.stderr)
+    if as_json:
+        print_json(json.loads(result.to_json()))
+    elif result.sequences:
+        _print_result(result.overall, result.sequences)
+        print(f"\n{output / 'summary.json'}")
+    if result.failures:
+        raise InputError(
+            f"{len(result.failures)} of {len(videos)} sequences could not be evaluated; the figures are of the others"
+        )
+
+
+@contextmanager
+def _stopping(finished: Callable[[], int], total: int) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"stopped: {finished()} of {total} sequences are kept; the same call goes on", file=sys.stderr)
+        raise
+
+
+def resolve_tracker(
+    model: str,
+    hyper_parameters: str | None,
+    device: str,
+    threads: int | None,
+    compute_precision: str | None = None,
+) -> tuple[Tracker, dict[str, Any]]:
+    """Make the tracker that a person named, and say what it is.
+
+    Args:
+        model: A path that ends in .safetensors, a shipped model's name, a baseline's, or an exported folder.
+        hyper_parameters: A set's name or a file; None takes the model's own.
+        device: Of torch, or of an exported folder's runtime.
+        threads: On the CPU; None leaves the default.
+        compute_precision: Of an exported folder; None leaves float32.
+
+    Returns:
+        The tracker, and a JSON-able record of what decides its results.
+
+    Raises:
+        InputError: Unreadable model, unknown name, or hyper-parameters or a precision for a baseline.
+    """
+    from lighttrack_nas.trackers.tracking.baselines import BASELINES, build_baseline
+
+    is_baseline = model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
+    if Path(model).is_dir() and not is_baseline and model not in SHIPPED:
+        return _exported(model, hyper_parameters, device, threads, compute_precision)
+    if model.endswith(".safetensors") or model in SHIPPED:
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        tracker = load_tracker(model, hyper_parameters, device, compute_precision=compute_precision)
+        digest = hashlib.sha256(model_file(model).read_bytes()).hexdigest()
+        return tracker, {
+            "tracker": model,
+            "sha256": digest,
+            "hyper_parameters": tracker.hyper_parameters.to_dict(),
+            "device": device,
+            "threads": torch.get_num_threads(),
+            "processor": environment.cpu_name(),
+        }
+    if model.endswith(".pth"):
+        raise InputError(f"'{model}' is a PyTorch file: import it first with `lighttrack-nas import-weights`")
+    if not is_baseline:
+        raise InputError(
+            f"'{model}' is neither a model file (.safetensors), nor {', '.join(SHIPPED)}, nor an exported folder, nor "
+            f"a baseline; baselines: {', '.join(BASELINES)}"
+        )
+    if hyper_parameters is not None:
+        raise InputError(f"--hyper-parameters are for Siamese models; baseline '{model}' has none")
+    if compute_precision is not None:
+        raise InputError(f"--compute-precision is for exported folders; baseline '{model}' has none")
+    return build_baseline(model), {"tracker": model, "device": "cpu", "processor": environment.cpu_name()}
+
+
+def _exported(
+    folder: str, hyper_parameters: str | None, device: str, threads: int | None, compute_precision: str | None
+) -> tuple[Tracker, dict[str, Any]]:
+    from lighttrack_nas.trackers.runtimes.exported import ExportedNetwork
+    from lighttrack_nas.trackers.runtimes.program import runtime_versions
+
+    tracker = load_tracker(folder, hyper_parameters, device, threads, compute_precision)
+    network = tracker.network
+    assert isinstance(network, ExportedNetwork)
+    return tracker, {
+        "tracker": folder,
+        "sha256": network.manifest.seal,
+        "runtime": network.manifest.runtime,
+        "runtime_versions": runtime_versions(network.manifest.runtime),
+        "precision": network.manifest.precision,
+        "compute_precision": network.options.precision,
+        "hyper_parameters": tracker.hyper_parameters.to_dict(),
+        "device": device,
+        "threads": network.options.threads,
+        "processor": environment.cpu_name(),
+    }
+
+
+def _parse_box(text: str) -> np.ndarray:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 4:
+        raise InputError(f"--box '{text}': expected four numbers x,y,width,height, such as 120,80,60,40")
+    return checked_box(values, where="--box")
+
+
+def _short_name(model: str) -> str:
+    path = Path(model)
+    if path.is_dir():
+        return path.resolve().name
+    return path.stem if path.suffix == ".safetensors" else model
+
+
+def _parse_interval(text: str) -> tuple[int, int]:
+    from lighttrack_nas.benchmarks.evaluation.vot_eao import PUBLISHED_INTERVALS
+
+    if text[:1].isalpha():
+        return PUBLISHED_INTERVALS[checked_name(text, PUBLISHED_INTERVALS, "challenge")]
+    low, _, high = text.partition(",")
+    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
+        raise InputError(f"--eao-interval '{text}': expected LOW,HIGH in frames, such as 46,291, or a challenge's name")
+    return int(low), int(high)
+
+
+def _ask_for_box(frame: np.ndarray) -> np.ndarray:
+    import cv2
+
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise InputError("there is no screen to draw the target on: give it with --box x,y,width,height")
+    try:
+        box = cv2.selectROI("Draw the target, then press Enter", frame)
+        cv2.destroyAllWindows()
+    except cv2.error:
+        raise InputError("OpenCV cannot open a window here: give the target with --box x,y,width,height") from None
+    return np.array(box, float)
+
+
+def _timed(call: Any) -> tuple[Any, float]:
+    start = perf_counter()
+    result = call()
+    return result, perf_counter() - start
+
+
+def _print_result(overall: Mapping[str, float], sequences: Mapping[str, Mapping[str, float]]) -> None:
+    columns = [name for name in next(iter(sequences.values())) if name in overall]
+
+    digits = {"frames": 0, "failures": 0, "fps": 1}
+
+    def cells(values: Mapping[str, float], names: list[str]) -> list[str]:
+        return [f"{values[name]:.{digits.get(name, 3)}f}" for name in names]
+
+    rows = [[name, *cells(values, columns)] for name, values in sequences.items()]
+    rows.append([f"overall ({len(sequences)})", *cells(overall, columns)])
+    print_table(["sequence", *columns], rows, right=range(1, len(columns) + 1))
+    rest = [name for name in overall if name not in columns]
+    print("\n" + ", ".join(f"{name} {value}" for name, value in zip(rest, cells(overall, rest), strict=True)))

@@ -1,0 +1,188 @@
+"""The commands about trackers: weights, exports, tracking, evaluation."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lighttrack_nas.cli.shared.options import (
+    MODEL_HELP,
+    ComputePrecision,
+    Device,
+    HyperParameters,
+    Json,
+    Output,
+    Space,
+    Threads,
+)
+
+commands = typer.Typer()
+
+
+@commands.command("import-weights")
+def import_weights(
+    checkpoint: Annotated[Path, typer.Argument(metavar="OFFICIAL.PTH", help="A released checkpoint.")],
+    code: Annotated[str, typer.Option(help="The checkpoint's architecture as an official code.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model.safetensors to write.")],
+    space: Space = None,
+    hyper_parameters: Annotated[
+        str | None, typer.Option(help="Store these with the weights: 'default', 'vot2019', or a YAML/JSON file.")
+    ] = None,
+) -> None:
+    """Turn a released LightTrack checkpoint into a model file."""
+    from lighttrack_nas.cli.tracker.convert_weights import import_weights as run
+
+    run(checkpoint, code, output, space, hyper_parameters)
+
+
+@commands.command("export-weights")
+def export_weights(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model.safetensors.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .pth to write, with the released key names.")],
+) -> None:
+    """Turn a model file into a checkpoint as LightTrack's code reads it."""
+    from lighttrack_nas.cli.tracker.convert_weights import export_weights as run
+
+    run(model, output)
+
+
+@commands.command()
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model.safetensors, or lighttrack-tiny.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to write: missing, empty, or an earlier export.")
+    ],
+    format_: Annotated[
+        str, typer.Option("--format", help="onnx (run by ONNX Runtime), openvino, ncnn or torch-export.")
+    ] = "onnx",
+    search_size: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="Side of the search crop, such as 255 or 256; give it twice for a larger one for small targets. "
+            "Default: the model's own.",
+        ),
+    ] = None,
+    template_size: Annotated[
+        int | None, typer.Option(min=1, help="Side of the template crop, such as 127 or 128. Default: the model's own.")
+    ] = None,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="One track graph for every search size, in place of one for each.")
+    ] = False,
+    correlation: Annotated[
+        str,
+        typer.Option(
+            help="matmul, or convolution for runtimes that are better at it; the results are the same. Not for ncnn: "
+            "its converter translates such convolutions wrongly."
+        ),
+    ] = "matmul",
+    precision: Annotated[
+        str, typer.Option(help="float32; float16: half the size; int8: quantised, with some loss of accuracy.")
+    ] = "float32",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Graphs that take BGR uint8 crops as they are and normalise for themselves.")
+    ] = False,
+    sequences: Annotated[
+        Path | None,
+        typer.Option(
+            help="A data set of yours: its crops are compared, calibrate int8, and int8's AO on it is measured. "
+            "Default: generated videos."
+        ),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="Of --sequences: got10k, otb, lasot, trackingnet, uav123, vot or nfs.")
+    ] = "got10k",
+    max_ao_loss: Annotated[
+        float, typer.Option(min=0, max=1, help="Refuse int8 that loses more AO than this against the original.")
+    ] = 0.02,
+    hyper_parameters: HyperParameters = None,
+) -> None:
+    """Write a model for a runtime: a folder that tracks without torch, checked against the original on real crops.
+
+    Nothing is written if the graphs do not reproduce the original.
+    """
+    from lighttrack_nas.cli.tracker.export import export as run
+
+    run(
+        model,
+        output,
+        format_,
+        template_size,
+        search_size or [],
+        dynamic,
+        correlation,
+        precision,
+        raw,
+        hyper_parameters,
+        sequences,
+        layout,
+        max_ao_loss,
+    )
+
+
+@commands.command()
+def track(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    source: Annotated[str, typer.Argument(help="A video file, a folder of frames, or a camera's number.")],
+    output: Output,
+    box: Annotated[
+        str | None,
+        typer.Option(metavar="x,y,w,h", help="The target in the first frame. Default: draw it on the screen."),
+    ] = None,
+    save_video: Annotated[bool, typer.Option("--save-video", help="Write a video with box and score.")] = False,
+    max_frames: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many frames (cameras never end).")
+    ] = None,
+    hyper_parameters: HyperParameters = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    compute_precision: ComputePrecision = None,
+) -> None:
+    """Track a target through a video; write boxes, scores and times."""
+    from lighttrack_nas.cli.tracker.track import track as run
+
+    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision)
+
+
+@commands.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL|NAME", help=MODEL_HELP)],
+    sequences: Annotated[Path, typer.Argument(help="A data set's folder, or one sequence's.")],
+    output: Output,
+    layout: Annotated[str, typer.Option(help="got10k, otb, lasot, trackingnet, uav123, vot or nfs.")] = "got10k",
+    protocol: Annotated[
+        str, typer.Option(help="one-pass, or vot: re-started after failures; accuracy, robustness, EAO.")
+    ] = "one-pass",
+    eao_interval: Annotated[
+        str | None,
+        typer.Option(help="With --protocol vot: a challenge such as vot2019, or LOW,HIGH. Default: from the lengths."),
+    ] = None,
+    clip: Annotated[
+        bool, typer.Option("--clip", help="Move boxes into the frame first, as the got10k toolkit does.")
+    ] = False,
+    hyper_parameters: HyperParameters = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    compute_precision: ComputePrecision = None,
+    json: Json = False,
+) -> None:
+    """Track every sequence of a data set and measure it: AO, success rates, AUC, precision, speed.
+
+    Finished sequences are kept: the same call again goes on where it stopped.
+    """
+    from lighttrack_nas.cli.tracker.track import evaluate as run
+
+    run(
+        model,
+        sequences,
+        output,
+        layout,
+        protocol,
+        eao_interval,
+        clip,
+        hyper_parameters,
+        device,
+        threads,
+        compute_precision,
+        json,
+    )

@@ -1,0 +1,1 @@
+"""Search strategies compared over seeds, and the tables they are compared on."""

@@ -1,0 +1,250 @@
+"""What a comparison of search strategies found: curves, a table, tests between strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import mannwhitneyu
+
+from lighttrack_nas.results.indicators import distance_to_front, growth
+from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
+
+INDICATORS = ("hypervolume", "distance", "best")
+"""Columns of `Comparison.raw` that say how far a run had come."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scale on which runs are measured: 0 is the best known value of an objective, 1 the reference.
+
+    Attributes:
+        objectives: In their order.
+        ideal: ``(objectives,)`` Best known values, signed so that small is good.
+        reference: ``(objectives,)`` The worst values that count, signed alike.
+        front: ``(points, objectives)`` The best known front, scaled.
+        known: Whether that is the true front, of a space of which a table knows everything.
+    """
+
+    objectives: tuple[Objective, ...]
+    ideal: np.ndarray
+    reference: np.ndarray
+    front: np.ndarray
+    known: bool
+
+    @classmethod
+    def of(
+        cls,
+        objectives: tuple[Objective, ...],
+        values: np.ndarray,
+        *,
+        known: bool,
+        reference: Mapping[str, float] | None = None,
+    ) -> Scale:
+        """Make the scale of feasible values.
+
+        Args:
+            objectives: In the order of the columns.
+            values: ``(points, objectives)`` Of the true front, or of all runs; signed so that small is good.
+            known: Whether these are all there are.
+            reference: Worst values that count, by objective, in its own sign; the others are the worst of `values`.
+        """
+        given = reference or {}
+        worst = values.max(axis=0) if len(values) else np.ones(len(objectives))
+        for index, objective in enumerate(objectives):
+            if objective.name in given:
+                worst[index] = objective.sign * given[objective.name]
+        ideal = values.min(axis=0) if len(values) else worst - 1
+        # Where all values are equal, any length will do.
+        worst = np.where(worst > ideal, worst, ideal + 1.0)
+        scaled = (values - ideal) / (worst - ideal)
+        front = scaled[non_dominated(scaled)] if len(values) else scaled
+        return cls(objectives, ideal, worst, np.unique(front, axis=0), known)
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Bring signed values to the scale."""
+        return np.asarray((values - self.ideal) / (self.reference - self.ideal))
+
+    @property
+    def volume(self) -> float:
+        """The best known front's hypervolume, of at most 1."""
+        return hypervolume(self.front, np.ones(len(self.objectives)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scale in the objectives' own units, JSON-able."""
+        signs = {objective.name: objective.sign for objective in self.objectives}
+        names = list(signs)
+        return {
+            "reference": {n: signs[n] * float(v) for n, v in zip(names, self.reference, strict=True)},
+            "ideal": {n: signs[n] * float(v) for n, v in zip(names, self.ideal, strict=True)},
+            "best_known_front_points": len(self.front),
+            "best_known_front_hypervolume": self.volume,
+            "best_known_front_is_true": self.known,
+        }
+
+
+class Comparison:
+    """Runs of several strategies on one evaluator.
+
+    Args:
+        trials: A row a completed trial, in the order of each run: `strategy`, `seed`, `trial`, `evaluations` (trials so
+            far that were measured rather than copied), `seconds` (so far, proposals included), the measurements,
+            `feasible`.
+        scale: How values are measured.
+        share: The share of the best known front's hypervolume that runs are timed to.
+        under: A bound for the best value of the first objective.
+
+    Attributes:
+        raw: `trials`, with the indicators after each trial: `hypervolume` (a share of the best known front's),
+            `distance` (IGD+ to that front, on the scale), `best` (of the first objective, under the constraints and
+            `under`; NaN before there is one).
+        strategies: Names, in the order of their coming.
+    """
+
+    def __init__(self, trials: pd.DataFrame, scale: Scale, share: float, under: Constraint | None = None) -> None:
+        self.scale, self.share, self.under = scale, share, under
+        self.strategies: list[str] = list(dict.fromkeys(trials["strategy"]))
+        runs = [self._measured(run) for _, run in trials.groupby(["strategy", "seed"], sort=False)]
+        self.raw = pd.concat(runs, ignore_index=True)
+
+    def _measured(self, run: pd.DataFrame) -> pd.DataFrame:
+        objectives = self.scale.objectives
+        signed = np.stack([o.sign * run[o.name].to_numpy(float) for o in objectives], axis=1)
+        feasible = run["feasible"].to_numpy(bool)
+        grown = growth(self.scale.scaled(signed), feasible, np.ones(len(objectives)), self.scale.front)
+        counted = feasible
+        if self.under is not None:
+            limits = [self.under.violation({self.under.name: v}) <= 0 for v in run[self.under.name]]
+            counted = feasible & np.array(limits)
+        first = np.minimum.accumulate(np.where(counted, signed[:, 0], np.inf))
+        best = np.where(np.isfinite(first), objectives[0].sign * first, np.nan)
+        volume = self.scale.volume
+        share = grown.hypervolume / volume if volume > 0 else np.zeros(len(run))
+        return run.assign(hypervolume=share, distance=grown.distance, best=best)
+
+    def curve(self, strategy: str, indicator: str, axis: str = "evaluations", points: int = 200) -> pd.DataFrame:
+        """How an indicator grew over a strategy's seeds.
+
+        Args:
+            strategy: Its name.
+            indicator: Of `INDICATORS`.
+            axis: "evaluations" or "seconds".
+            points: How many, from 0 to where the shortest of its runs ended.
+
+        Returns:
+            Columns `x`, `median`, `low` and `high` (the quartiles over the seeds).
+        """
+        runs = [run for _, run in self.raw[self.raw["strategy"] == strategy].groupby("seed")]
+        end = min(float(run[axis].iloc[-1]) for run in runs)
+        x = np.arange(1, int(end) + 1, dtype=float) if axis == "evaluations" else np.linspace(0, end, points)
+        columns = []
+        for run in runs:
+            # The last trial that had ended by then.
+            places = np.searchsorted(run[axis].to_numpy(float), x, side="right") - 1
+            values = run[indicator].to_numpy(float)
+            columns.append(np.where(places >= 0, values[np.maximum(places, 0)], np.nan))
+        stacked = np.stack(columns)
+        known = np.isfinite(stacked).any(axis=0)
+        low, median, high = np.nanpercentile(
+            np.where(np.isfinite(stacked), stacked, np.nan)[:, known], [25, 50, 75], axis=0
+        )
+        return pd.DataFrame({"x": x[known], "median": median, "low": low, "high": high})
+
+    def final(self) -> pd.DataFrame:
+        """A row a run: where it ended, and what it took to reach `share`; NaN if it never did."""
+        rows = []
+        for (strategy, seed), run in self.raw.groupby(["strategy", "seed"], sort=False):
+            reached = run[run["hypervolume"] >= self.share]
+            last = run.iloc[-1]
+            rows.append(
+                {
+                    "strategy": strategy,
+                    "seed": seed,
+                    "trials": len(run),
+                    "evaluations": last["evaluations"],
+                    "seconds": last["seconds"],
+                    "overhead_ms": 1000 * run["overhead"].mean() if "overhead" in run else np.nan,
+                    **{name: last[name] for name in INDICATORS},
+                    "evaluations_to_share": reached["evaluations"].iloc[0] if len(reached) else np.nan,
+                    "seconds_to_share": reached["seconds"].iloc[0] if len(reached) else np.nan,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def summary(self) -> pd.DataFrame:
+        """A row a strategy, the best first: medians over seeds, quartiles of the hypervolume, what reaching took.
+
+        `evaluations_to_share` and `seconds_to_share` are medians in which a run that never reached the share counts as
+        later than all; NaN where that is the median. `reached` says how many runs did.
+        """
+        rows = []
+        for strategy, runs in self.final().groupby("strategy", sort=False):
+            rows.append(
+                {
+                    "strategy": strategy,
+                    "seeds": len(runs),
+                    "evaluations": runs["evaluations"].median(),
+                    "hypervolume": runs["hypervolume"].median(),
+                    "hypervolume_low": runs["hypervolume"].quantile(0.25),
+                    "hypervolume_high": runs["hypervolume"].quantile(0.75),
+                    "distance": runs["distance"].median(),
+                    "best": runs["best"].median(),
+                    "reached": int(runs["evaluations_to_share"].notna().sum()),
+                    "evaluations_to_share": _late_median(runs["evaluations_to_share"]),
+                    "seconds_to_share": _late_median(runs["seconds_to_share"]),
+                    "overhead_ms": runs["overhead_ms"].median(),
+                }
+            )
+        return pd.DataFrame(rows).sort_values("hypervolume", ascending=False, kind="stable", ignore_index=True)
+
+    def significance(self) -> pd.DataFrame:
+        """Whether two strategies' final hypervolumes differ, pair by pair.
+
+        Returns:
+            `first`, `second`, `p` (two-sided Mann-Whitney U over seeds), `p_holm` (corrected for the number of pairs,
+            Holm 1979), `first_better` (the chance that a run of the first beats one of the second, ties halved:
+            Vargha and Delaney's A).
+        """
+        final = {
+            name: runs["hypervolume"].to_numpy(float) for name, runs in self.final().groupby("strategy", sort=False)
+        }
+        rows = []
+        for first, second in combinations(self.strategies, 2):
+            one, other = final[first], final[second]
+            test = mannwhitneyu(one, other, alternative="two-sided")
+            chance = float(test.statistic) / (len(one) * len(other))
+            rows.append({"first": first, "second": second, "p": float(test.pvalue), "first_better": chance})
+        table = pd.DataFrame(rows, columns=["first", "second", "p", "first_better"])
+        table.insert(3, "p_holm", holm(table["p"].to_numpy(float)))
+        return table
+
+    def best_known_distance(self) -> float:
+        """How far all runs together stay from the best known front; 0.0 where that is their own."""
+        signed = np.stack([o.sign * self.raw[o.name].to_numpy(float) for o in self.scale.objectives], axis=1)
+        return distance_to_front(self.scale.scaled(signed[self.raw["feasible"].to_numpy(bool)]), self.scale.front)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Correct p-values of several tests (Holm's step-down method).
+
+    Args:
+        p: ``(tests,)``.
+
+    Returns:
+        In the same order, at most 1.
+    """
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)) if len(p) else p
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
+
+
+def _late_median(values: Sequence[float] | pd.Series) -> float:
+    found = float(np.median(np.where(np.isnan(values), np.inf, values)))
+    return found if np.isfinite(found) else float("nan")

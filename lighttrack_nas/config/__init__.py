@@ -1,0 +1,1 @@
+"""The typed configurations of chain and comparison, and their files."""

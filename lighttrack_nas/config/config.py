@@ -1,0 +1,177 @@
+"""One typed configuration for the whole chain: data, supernet, search, retraining, tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from lighttrack_nas.config.config_data import Data, Videos
+from lighttrack_nas.config.config_parts import Named, Part, Training, checked
+from lighttrack_nas.config.config_search import PredictorPart, RankingPart, SearchPart
+from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
+
+
+class Pretraining(Part):
+    """The backbone's training on images.
+
+    Attributes:
+        images: A folder with one folder of images a class.
+        image_size: Side of the crops, pixels.
+        training: Fields of `TrainingSettings`.
+    """
+
+    images: str
+    image_size: int = Field(default=128, ge=16, le=1024)
+    training: Training = {"steps": 1000, "batch_size": 32}
+
+
+class SupernetPart(Part):
+    """The supernet's training.
+
+    Attributes:
+        strategy: By its name, such as "fair", or {name: sandwich, random_paths: 1}.
+        training: Fields of `TrainingSettings`.
+        start_from: A supernet of this or another space, by its file or the folder of its training: its weights are
+            taken where places, operations and shapes match. $NAME takes an environment variable's value. None starts
+            from random weights, or the pre-trained backbone. For `train-supernet`; rankings train without it.
+        backbone: Weights of the network of torchvision or timm that the space's backbone is made of, under the names of
+            its `state_dict`, as safetensors or .pth. $NAME as above. None starts from random ones. For
+            `train-supernet`, likewise.
+        teacher_architecture: Of the teacher that the chain trains itself where strategy blockwise names none: an
+            official code, a JSON file or a model file. None takes the network of the most multiply-adds that keeps the
+            limits of `search.constraints` on macs and params, at the space's last output.
+        teacher_training: Fields of `TrainingSettings` for it.
+    """
+
+    strategy: Named = "spos"
+    training: Training = {"steps": 2000}
+    start_from: str | None = None
+    backbone: str | None = None
+    teacher_architecture: str | None = None
+    teacher_training: Training = {"steps": 2000, "average": 0.99}
+
+    def one_shot_strategy(self) -> OneShotStrategy:
+        """Make the strategy.
+
+        Raises:
+            InputError: No such strategy or setting, or an impossible value.
+        """
+        from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import named_strategy
+
+        return named_strategy(self.strategy, where="supernet.strategy")
+
+
+class RetrainPart(Part):
+    """The chosen architecture's own training.
+
+    Attributes:
+        architecture: An official code or a JSON file; None takes the front's, see `choose`.
+        choose: Which point of the front: "best" (the first objective's), or "macs=30M" (the nearest), also
+            "params=..." and "latency_ms=...".
+        inherit: Start from the supernet's weights rather than from random ones.
+        teacher: A network that it learns from: a model file, a model that ships, by its name, a folder of `export`, or
+            a released checkpoint. $NAME takes an environment variable's value. None learns from labels alone; with one,
+            sources without labels will do.
+        code: Of a released checkpoint: its official code.
+        teacher_weight: Factor on what the teacher's lessons cost.
+        label_weight: Factor on what labels cost beside a teacher's lessons; 0 looks at none.
+        training: Fields of `TrainingSettings`.
+    """
+
+    architecture: str | None = None
+    choose: str = "best"
+    inherit: bool = True
+    teacher: str | None = None
+    code: str | None = None
+    teacher_weight: float = Field(default=1.0, gt=0, le=100)
+    label_weight: float = Field(default=1.0, ge=0, le=100)
+    training: Training = {"steps": 2000, "average": 0.99}
+
+
+class TuningPart(Part):
+    """The tracker's hyper-parameters.
+
+    Attributes:
+        trials: Sets to try.
+    """
+
+    trials: int = Field(default=60, ge=1)
+
+
+class TablePart(Part):
+    """A tabular benchmark.
+
+    Attributes:
+        measurements: What is measured of every architecture: scores and costs.
+        largest: Most paths of a space that is measured completely.
+        sample: Measure so many random paths only; None measures all.
+        workers: Processes, each with one torch thread.
+    """
+
+    measurements: tuple[str, ...] = ("ao", "overlap", "loss", "macs", "params")
+    largest: int = Field(default=10_000, ge=1)
+    sample: int | None = Field(default=None, ge=2)
+    workers: int = Field(default=2, ge=1, le=256)
+
+
+class Config(Part):
+    """Everything that the commands of the chain need; each reads its part.
+
+    Attributes:
+        space: A preset's name, a YAML file, or a class of NNI's `ModelSpace` in a Python file, FILE.py:CLASS.
+        output: Folder of the run; every command works in a folder of its own inside.
+        seed: Of all that is random.
+        device: "cpu" or "cuda", for training, scoring and tuning; of several GPUs CUDA_VISIBLE_DEVICES chooses.
+        threads: Torch threads; None: torch's own number.
+        data: Training pairs.
+        validation: Sequences on which candidates are scored and hyper-parameters are tuned. Never the test sequences.
+        pretraining: The backbone's training on images; None starts the supernet from random weights.
+        supernet: The supernet's training.
+        predictor: What predicts whole networks from the table of places.
+        search: The evolution.
+        retrain: The chosen architecture's training.
+        tuning: The tracker's hyper-parameters.
+        table: What `build-table` measures.
+        ranking: How well supernets rank networks.
+    """
+
+    space: str = "lighttrack-tiny"
+    output: str = "runs/search"
+    seed: int = Field(default=0, ge=0)
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int | None = Field(default=None, ge=1, le=256)
+    data: Data = Data()
+    validation: Videos = Videos(path="generated-val-v1")
+    pretraining: Pretraining | None = None
+    supernet: SupernetPart = SupernetPart()
+    predictor: PredictorPart = PredictorPart()
+    search: SearchPart = SearchPart()
+    retrain: RetrainPart = RetrainPart()
+    tuning: TuningPart = TuningPart()
+    table: TablePart = TablePart()
+    ranking: RankingPart = RankingPart()
+
+    def folder(self, step: str) -> Path:
+        """Where a step of the chain works.
+
+        Args:
+            step: pretraining, teacher, supernet, predictor, search, retrain, tuning, table, ranking, or generated for
+                videos.
+        """
+        return Path(self.output) / step
+
+    def training(self, part: Mapping[str, Any], where: str) -> TrainingSettings:
+        """A part's training settings; seed and device are the configuration's unless given.
+
+        Raises:
+            InputError: Unknown field or impossible value.
+        """
+        accelerator = "cpu" if self.device == "cpu" else "gpu"
+        given = {"seed": self.seed, "accelerator": accelerator} | dict(part)
+        return checked(TrainingSettings, given, where)

@@ -1,0 +1,1 @@
+"""Deployed folders of a tracker, checked against the original."""

@@ -1,0 +1,136 @@
+"""What an export writes: the graphs of a network, with the options that a user gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lighttrack_nas.export.export_checks import Example
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.runtimes.exported import TEMPLATE_GRAPH, track_graph_name
+from lighttrack_nas.trackers.runtimes.program import Options, open_program, quantise_graph, write_graph
+from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
+from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
+
+if TYPE_CHECKING:
+    from lighttrack_nas.trackers.network.network import SiameseNetwork
+    from lighttrack_nas.trackers.runtimes.graphs import Graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to write.
+
+    Attributes:
+        runtime: That shall run the graphs.
+        template_size: Side of the template crop, pixels.
+        search_sizes: One or two sides of the search crop, ascending.
+        dynamic: One track graph for every size, not one for each.
+        correlation: "matmul" or "convolution".
+        precision: Of the weights: "float32", "float16" or "int8".
+        raw: Whether the graphs take crops as they are.
+        hyper_parameters: To track with.
+
+    Raises:
+        InputError: No search size, or more than two; an unknown correlation, or one that the runtime cannot do.
+    """
+
+    runtime: str
+    template_size: int
+    search_sizes: tuple[int, ...]
+    dynamic: bool
+    correlation: str
+    precision: str
+    raw: bool
+    hyper_parameters: HyperParameters
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.search_sizes) <= 2:
+            raise InputError(
+                "search sizes: one or two expected, the larger of which serves small targets, got "
+                + (", ".join(map(str, self.search_sizes)) or "none")
+            )
+        checked_name(self.correlation, ("matmul", "convolution"), "correlation")
+        if self.correlation == "convolution" and self.runtime == "ncnn":
+            raise InputError(
+                "correlation 'convolution': not for ncnn, whose converter, pnnx, translates convolutions with computed "
+                "kernels wrongly: correlate as matmul"
+            )
+
+    @property
+    def track_graphs(self) -> dict[str, list[int]]:
+        """Names of the track graphs, with the search sizes that each serves."""
+        names: dict[str, list[int]] = {}
+        for size in self.search_sizes:
+            names.setdefault(track_graph_name(size, self.dynamic), []).append(size)
+        return names
+
+
+def build_graphs(network: SiameseNetwork, plan: Plan) -> dict[str, Graph]:
+    """The template graph and the track graphs by name; imports torch.
+
+    Raises:
+        InputError: A size does not fit the network.
+    """
+    from lighttrack_nas.trackers.runtimes.graphs import template_graph, track_graph
+
+    graphs = {TEMPLATE_GRAPH: template_graph(network, size=plan.template_size, raw=plan.raw)}
+    for name, sizes in plan.track_graphs.items():
+        graphs[name] = track_graph(
+            network,
+            sizes[0],
+            template_size=plan.template_size,
+            correlation=plan.correlation,
+            raw=plan.raw,
+            dynamic=plan.dynamic,
+        )
+    return graphs
+
+
+def write_graphs(
+    graphs: Mapping[str, Graph],
+    plan: Plan,
+    examples: Mapping[int, Sequence[Example]],
+    folder: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Write graphs as the runtime's files.
+
+    Args:
+        graphs: Of `build_graphs`.
+        plan: How.
+        examples: By search size; they calibrate int8.
+        folder: For the files.
+        say: Told of every graph.
+
+    Raises:
+        InputError: The runtime cannot take the network.
+    """
+
+    def write(name: str, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
+        if plan.precision == "int8":
+            quantise_graph(plan.runtime, graphs[name], folder / name, calibration)
+        else:
+            write_graph(plan.runtime, graphs[name], folder / name, plan.precision)
+        say(f"graph '{name}' written")
+
+    prepare = raw_input if plan.raw else network_input
+    write(TEMPLATE_GRAPH, ((prepare(crop),) for crop in _template_crops(examples, plan.template_size)))
+    template = open_program(plan.runtime, folder / TEMPLATE_GRAPH, Options())
+    for name, sizes in plan.track_graphs.items():
+        shown = (example for size in sizes for example in examples[size])
+        write(name, ((template.run(prepare(one.template))[0], prepare(one.search)) for one in shown))
+
+
+def _template_crops(examples: Mapping[int, Sequence[Example]], size: int) -> list[np.ndarray]:
+    """Template crops of every frame: both kinds of crop have one scale, so that it is the middle of a search crop."""
+    crops = []
+    for example in next(iter(examples.values())):
+        start = (len(example.search) - size) // 2
+        crops.append(example.search[start : start + size, start : start + size])
+    return crops

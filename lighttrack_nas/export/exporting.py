@@ -1,0 +1,277 @@
+"""Export of a model: graphs in a runtime's format, checked against the original, in a folder that tracks by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.export import export_checks
+from lighttrack_nas.export.export_checks import BOUNDS, Agreement, Example
+from lighttrack_nas.export.export_folder import check_output, folder_at_once
+from lighttrack_nas.export.export_graphs import Plan, build_graphs, write_graphs
+from lighttrack_nas.models.models import Model, load_model, model_file
+from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import write_atomically
+from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.runtimes.exported import (
+    MANIFEST,
+    TEMPLATE_GRAPH,
+    ExportedNetwork,
+    file_hashes,
+    manifest_text,
+)
+from lighttrack_nas.trackers.runtimes.program import checked_runtime, runtime_versions
+from lighttrack_nas.trackers.tracking.crops import DEVIATION, MEAN
+from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
+from lighttrack_nas.trackers.training.generator.sets import generated_sequences
+
+if TYPE_CHECKING:
+    from lighttrack_nas.trackers.data.sequence import Sequence as Labelled
+    from lighttrack_nas.trackers.tracking.lockstep import Video
+
+FORMATS: Mapping[str, str] = {
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+    "ncnn": "ncnn",
+    "torch-export": "torch-export",
+}
+"""What can be written, and the runtime that runs it."""
+LARGEST_AO_LOSS = 0.02
+"""AO that an int8 network may lose against the original unless the caller says otherwise."""
+_COMPARED, _CALIBRATION = 32, 160  # search crops of each size
+_GENERATED_VIDEOS = 8
+_AO_SET = "generated-val-v1"
+
+Progress = Callable[[str], None]
+"""Told what was done, step by step."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Attributes:
+        folder: The exported tracker.
+        runtime: That runs it.
+        versions: Of the runtime's packages.
+        agreement: Search size -> how far the graphs' answers are from the original's.
+        ao: For int8 "exported", "original", and "on", the sequences in words; empty otherwise.
+        bytes: Of all files.
+    """
+
+    folder: Path
+    runtime: str
+    versions: Mapping[str, str]
+    agreement: Mapping[int, Agreement]
+    ao: Mapping[str, Any]
+    bytes: int
+
+
+def export_model(
+    model: str | Path,
+    output: str | Path,
+    *,
+    format: str = "onnx",
+    template_size: int | None = None,
+    search_sizes: Sequence[int] | None = None,
+    dynamic: bool = False,
+    correlation: str = "matmul",
+    precision: str = "float32",
+    raw: bool = False,
+    hyper_parameters: HyperParameters | str | Path | None = None,
+    sequences: Sequence[Labelled] | None = None,
+    largest_ao_loss: float = LARGEST_AO_LOSS,
+    progress: Progress | None = None,
+) -> Export:
+    """Write a model's graphs and a manifest to a folder that `load_tracker`, `track` and `evaluate` take as a model.
+
+    Before the folder appears, the graphs are opened and compared with the original on real crops. If they differ by
+    more than rounding (`export_checks.BOUNDS`), or an int8 network loses too much AO, nothing is written. The folder
+    appears whole; an older export of its name is replaced then and not before.
+
+    Args:
+        model: A model file, or a shipped model's name.
+        output: The folder: missing, empty, or an earlier export.
+        format: One of `FORMATS`.
+        template_size: Side of the template crop, pixels; None takes the model's own.
+        search_sizes: One or two sides of the search crop, pixels; the larger serves small targets. None takes the
+            model's own.
+        dynamic: Write one track graph for every size, not one for each.
+        correlation: "matmul", or "convolution" for runtimes that are better at it, but not for ncnn; equal but for
+            rounding.
+        precision: Of the weights: "float32"; "float16", which halves the files; "int8" by post-training quantisation,
+            in which the network computes too.
+        raw: Whether the graphs take crops as they are (BGR uint8) and normalise for themselves.
+        hyper_parameters: To store: a value, a set's name, or a file; None takes the model's own.
+        sequences: Real videos: their crops are compared and calibrate int8, whose AO on them is measured. None takes
+            generated videos.
+        largest_ao_loss: AO that an int8 network may lose, a fraction.
+        progress: Told of every step; None for silence.
+
+    Raises:
+        InputError: An option, the model or the folder will not do, the runtime is missing or refuses the network, or
+            the graphs do not agree with the original.
+        OSError: The folder cannot be written.
+    """
+    say = progress or (lambda _: None)
+    output = Path(output)
+    runtime = FORMATS[checked_name(format, FORMATS, "format")]
+    checked_name(precision, BOUNDS, "precision")
+    if not 0 <= largest_ao_loss <= 1:
+        raise InputError(f"largest loss of AO: expected a fraction between 0 and 1, got {largest_ao_loss}")
+    checked_runtime(runtime, writing=True)
+    check_output(output)
+    loaded = load_model(model)
+    geometry = loaded.network.geometry
+    plan = Plan(
+        runtime=runtime,
+        template_size=geometry.template_size if template_size is None else template_size,
+        search_sizes=tuple(sorted(set(geometry.search_sizes if search_sizes is None else search_sizes))),
+        dynamic=dynamic,
+        correlation=correlation,
+        precision=precision,
+        raw=raw,
+        hyper_parameters=load_hyper_parameters(
+            loaded.hyper_parameters if hyper_parameters is None else hyper_parameters
+        ),
+    )
+    say("model read")
+    with folder_at_once(output) as folder:
+        graphs = build_graphs(loaded.network, plan)
+        examples = _examples(loaded, plan, sequences, say)
+        write_graphs(graphs, plan, examples, folder, say)
+        content = _description(loaded, plan, folder, str(model))
+        # The checks run the folder as users will, so that it needs its manifest; theirs comes with what they found.
+        write_atomically(folder / MANIFEST, manifest_text(content))
+        exported = ExportedNetwork(folder, threads=1)
+        agreement = {size: _compared(exported, plan, size, examples[size], say) for size in plan.search_sizes}
+        ao = _measured_ao(loaded, exported, plan, sequences, largest_ao_loss, say) if precision == "int8" else {}
+        checks = {
+            "crops_of": "generated videos" if sequences is None else "given sequences",
+            "agreement": {str(size): asdict(found) for size, found in agreement.items()},
+            "ao": ao,
+            "processor": cpu_name(),
+        }
+        write_atomically(folder / MANIFEST, manifest_text(content | {"checks": checks}))
+        written = sum(file.stat().st_size for file in folder.iterdir())
+    return Export(output, runtime, runtime_versions(runtime), agreement, ao, written)
+
+
+def _examples(
+    model: Model, plan: Plan, sequences: Sequence[Labelled] | None, say: Progress
+) -> dict[int, list[Example]]:
+    """By search size: crops that the original tracks through, with its answers."""
+    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+
+    count = _CALIBRATION if plan.precision == "int8" else _COMPARED
+    videos: Sequence[Video]
+    if sequences is None:
+        videos = export_checks.generated_videos(_GENERATED_VIDEOS, 1 + math.ceil(count / _GENERATED_VIDEOS))
+    else:
+        videos = sequences[:count]
+    found = {
+        size: export_checks.collect_examples(
+            TorchNetwork(model.network),
+            videos,
+            template_size=plan.template_size,
+            search_size=size,
+            hyper_parameters=plan.hyper_parameters,
+            count=count,
+        )
+        for size in plan.search_sizes
+    }
+    say(f"{sum(map(len, found.values()))} crops tracked by the original")
+    return found
+
+
+def _description(model: Model, plan: Plan, folder: Path, source: str) -> dict[str, Any]:
+    """The manifest's content but for the checks."""
+    architecture = model.architecture
+    graphs = [TEMPLATE_GRAPH, *plan.track_graphs]
+    layout = (
+        "(1, side, side, 3) uint8, BGR"
+        if plan.raw
+        else "(1, 3, side, side) float32, RGB, (level / 255 - mean) / deviation"
+    )
+    try:
+        code = architecture.space.encode(architecture)
+    except InputError:  # of a space of one's own
+        code = None
+    return {
+        "runtime": plan.runtime,
+        "precision": plan.precision,
+        "correlation": plan.correlation,
+        "template_size": plan.template_size,
+        "search_sizes": list(plan.search_sizes),
+        "dynamic": plan.dynamic,
+        "stride": model.network.stride,
+        "input": {"raw": plan.raw, "layout": layout, "mean": MEAN.tolist(), "deviation": DEVIATION.tolist()},
+        "graphs": {
+            TEMPLATE_GRAPH: {"inputs": ["image"], "outputs": ["features"]},
+            **{name: {"inputs": ["features", "image"], "outputs": ["logits", "distances"]} for name in graphs[1:]},
+        },
+        "hyper_parameters": plan.hyper_parameters.to_dict(),
+        "architecture": json.loads(architecture.to_json()),
+        "code": code,
+        "space": architecture.space.record(),
+        "files": file_hashes(folder, plan.runtime, graphs),
+        "source": {
+            "model": source,
+            "sha256": hashlib.sha256(model_file(source).read_bytes()).hexdigest(),
+            "provenance": dict(model.provenance),
+        },
+        "versions": versions() | runtime_versions(plan.runtime),
+    }
+
+
+def _compared(
+    exported: ExportedNetwork, plan: Plan, size: int, examples: Sequence[Example], say: Progress
+) -> Agreement:
+    spread = examples[:: max(1, len(examples) // _COMPARED)]
+    found = export_checks.compare(exported, exported.prepare, spread)
+    bound = BOUNDS[plan.precision]
+    for what, share in (("logits", found.logits_share), ("distances", found.distances_share)):
+        if not share <= bound:  # NaN is refused too
+            raise InputError(
+                f"{plan.runtime} does not reproduce the network: at search size {size} its {what} differ from the "
+                f"original's by {share:.2g} of the largest on {found.crops} crops, at most {bound:.2g} expected in "
+                f"{plan.precision}; nothing was written"
+            )
+    say(f"search size {size} compared")
+    return found
+
+
+def _measured_ao(
+    model: Model,
+    exported: ExportedNetwork,
+    plan: Plan,
+    sequences: Sequence[Labelled] | None,
+    largest_loss: float,
+    say: Progress,
+) -> dict[str, Any]:
+    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+
+    with tempfile.TemporaryDirectory() as folder:
+        videos = generated_sequences(_AO_SET, Path(folder) / _AO_SET) if sequences is None else sequences
+        original = export_checks.tracked_ao(
+            TorchNetwork(model.network), videos, plan.hyper_parameters, lambda name: say(f"AO: original on {name}")
+        )
+        quantised = export_checks.tracked_ao(
+            exported, videos, plan.hyper_parameters, lambda name: say(f"AO: int8 on {name}")
+        )
+    on = _AO_SET if sequences is None else f"the {len(videos)} given sequences"
+    if math.isnan(original):
+        raise InputError("sequences: no boxes are known after the first frame, so that int8's AO cannot be measured")
+    if original - quantised > largest_loss:
+        raise InputError(
+            f"int8 loses too much: AO {quantised:.3f}, the original's {original:.3f} on {on}; a loss of at most "
+            f"{largest_loss:g} is allowed (--max-ao-loss), and nothing was written"
+        )
+    return {"exported": quantised, "original": original, "on": on}

@@ -1,0 +1,1 @@
+"""Tables of places: what each candidate loses against the teacher, and fronts from them."""

@@ -1,0 +1,1 @@
+"""How well a supernet ranks: networks trained alone against shared weights."""

@@ -1,0 +1,1 @@
+"""What is shown of results everywhere: progress, tables, plots' style, versions."""

@@ -1,0 +1,1 @@
+"""What searches found: runs, trials, fronts, findings."""

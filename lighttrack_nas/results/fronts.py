@@ -1,0 +1,254 @@
+"""The front: the networks that no other network beats in every objective, and the way from each to its architecture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lighttrack_nas.results.networks import require_measured
+from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
+from lighttrack_nas.strategies.search.goals.objectives import MEASUREMENTS, Constraint, Objective
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Space
+
+LATENCY_AGAIN_COLUMN = "latency_ms_again"
+_FILE = re.compile(r"[0-9a-f]{16}\.json")
+
+
+class FrontPoint(NamedTuple):
+    """A network of a front.
+
+    Attributes:
+        network: Its digest, 16 hexadecimal digits.
+        measurements: Mean over its paths, by name; MACs and parameters are exact.
+        architecture: In its canonical form. Where weights are inherited, another place of the skips takes other
+            weights: `Result.architecture` of one of its trials gives the very path that was measured.
+        code: Official code; "" where its space has none.
+    """
+
+    network: str
+    measurements: Mapping[str, float]
+    architecture: Architecture
+    code: str
+
+
+class Hypervolume(NamedTuple):
+    """How much a front covers.
+
+    Attributes:
+        value: The measure between the front and the reference point, in the product of the objectives' units.
+        reference: The worst values that count, by objective. Only values to one reference can be compared.
+    """
+
+    value: float
+    reference: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """A front; `Result.front` makes it.
+
+    Attributes:
+        space: The space searched.
+        objectives: What the front is of.
+        constraints: What its networks keep.
+        table: A row a network of the front, by rising costs: `network` (digest), the measurements (mean over its
+            paths; scores with `_low` and `_high`, their least and greatest), `latency_ms_again` (of whole networks, at
+            the end of the search, where there are latencies), `paths` (how many were measured),
+            `feasible`, `violation` (sum of the parts by which limits are broken), `trials`, `code`, `choices` (JSON).
+        networks: The same of every network measured, without `code` and `choices`.
+        architectures: In canonical form, a network each, in the order of `table`.
+        note: What a reader must know of this front; "" for nothing.
+        latency_problem: Why there are no latencies, where the runs' cannot be compared; else "".
+        latency_note: How the front's latencies agree with those measured again; "" where there are none.
+        predicted: What the values come from where nothing was measured (`predicted_fronts.py`); else "". Such a front
+            has no columns `paths` and `trials`, its `networks` are those of the front alone, and its architectures are
+            the very paths that are predicted.
+    """
+
+    space: Space
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    table: pd.DataFrame
+    networks: pd.DataFrame
+    architectures: tuple[Architecture, ...]
+    note: str
+    latency_problem: str = ""
+    latency_note: str = ""
+    predicted: str = ""
+
+    @property
+    def measurements(self) -> tuple[str, ...]:
+        """Names of what was measured, or predicted."""
+        return tuple(name for name in MEASUREMENTS if name in self.networks)
+
+    def sign(self, name: str) -> float:
+        """-1.0 where large values of a measurement are good, 1.0 where small ones are."""
+        wanted = next((objective for objective in self.objectives if objective.name == name), None)
+        return (wanted or Objective.parse(name)).sign
+
+    def nearest(self, **wanted: float) -> FrontPoint:
+        """Find the network that comes closest to given measurements.
+
+        Args:
+            wanted: Values by name, above 0, such as `macs=530e6`. With several, the relative differences are squared
+                and added.
+
+        Raises:
+            InputError: Nothing was wanted, it was not measured, it is not above 0, or the front is empty.
+        """
+        if not wanted:
+            raise InputError(f"nearest to what? Give one or more of {', '.join(self.measurements)}, such as macs=530e6")
+        if self.table.empty:
+            raise InputError(f"the front is empty, so nothing is near: {self.note}")
+        distance = np.zeros(len(self.table))
+        for name, value in wanted.items():
+            self.require(name)
+            if not (np.isfinite(value) and value > 0):
+                raise InputError(f"nearest {name}={value}: expected a number above 0")
+            distance += (self.table[name].to_numpy(float) / value - 1) ** 2
+        if np.isnan(distance).all():
+            raise InputError(f"no network of the front has {' and '.join(wanted)} measured")
+        return self.point(int(np.nanargmin(distance)))
+
+    def point(self, index: int) -> FrontPoint:
+        """A network by its row in `table`."""
+        row = self.table.iloc[index]
+        measured = {name: float(row[name]) for name in self.measurements if pd.notna(row[name])}
+        return FrontPoint(row["network"], measured, self.architectures[index], row["code"])
+
+    def hypervolume(self, reference: Mapping[str, float] | None = None) -> Hypervolume:
+        """Measure how much the front covers.
+
+        Args:
+            reference: The worst value that counts for every objective. None takes the worst over all networks that
+                keep the constraints, of the front or not: then values of different results cannot be compared.
+
+        Returns:
+            The measure and its reference; 0 where no network keeps the constraints.
+
+        Raises:
+            InputError: The reference is not of these objectives.
+        """
+        names = [objective.name for objective in self.objectives]
+        signs = np.array([objective.sign for objective in self.objectives])
+        if reference is None:
+            kept = self.networks[self.networks["feasible"].astype(bool)]
+            values = (kept if len(kept) else self.networks)[names].dropna().to_numpy(float) * signs
+            worst = values.max(0) if len(values) else np.full(len(names), np.nan)
+        elif set(reference) != set(names):
+            raise InputError(f"the reference names {', '.join(reference)}, the objectives are {', '.join(names)}")
+        else:
+            worst = np.array([reference[name] for name in names], float) * signs
+        covering = self.table[self.table["feasible"].astype(bool)]
+        value = hypervolume(covering[names].to_numpy(float) * signs, worst) if len(covering) else 0.0
+        return Hypervolume(value, dict(zip(names, (worst * signs).tolist(), strict=True)))
+
+    def figure(self, x: str | None = None, y: str | None = None) -> Figure:
+        """Draw the front over all networks, with bars from a network's worst to its best path.
+
+        Args:
+            x: Measurement on the horizontal axis; None takes MACs, or else another objective than `y`.
+            y: Measurement on the vertical axis; None takes the first objective that is not `x`.
+
+        Raises:
+            InputError: No such measurement.
+        """
+        from lighttrack_nas.results.front_plots import front_figure
+
+        return front_figure(self, *self.axes(x, y))
+
+    def plot(self, path: Path | str, x: str | None = None, y: str | None = None) -> None:
+        """Write `figure` as .png or .svg, by the file's name.
+
+        Raises:
+            InputError: Another ending, or no such measurement.
+        """
+        import matplotlib
+
+        path = Path(path)
+        if path.suffix not in (".png", ".svg"):
+            raise InputError(f"'{path}': expected a file that ends in .png or .svg")
+        content = BytesIO()
+        # No date and no random names inside: the same front gives the same file.
+        with matplotlib.rc_context({"svg.hashsalt": "front"}):
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            self.figure(x, y).savefig(content, format=path.suffix[1:], dpi=150, metadata=metadata)
+        write_atomically(path, content.getvalue())
+
+    def plot_interactive(self, path: Path | str, x: str | None = None, y: str | None = None) -> None:
+        """Write a page (HTML, about 5 MB) that needs no network: points show their architecture, tables stand below.
+
+        Raises:
+            InputError: No such measurement.
+        """
+        from lighttrack_nas.results.front_page import front_page
+
+        write_atomically(Path(path), front_page(self, *self.axes(x, y)))
+
+    def save(self, folder: Path | str, x: str | None = None) -> list[Path]:
+        """Write front.csv, front.png, front.svg, front.html and `architectures/DIGEST.json`, a file a network.
+
+        Files of an earlier front in `architectures` are removed.
+
+        Args:
+            folder: Made if missing.
+            x: Measurement on the plots' horizontal axis, as in `figure`.
+
+        Returns:
+            The files, the architectures' folder last.
+        """
+        folder = Path(folder)
+        architectures = folder / "architectures"
+        for network, architecture in zip(self.table["network"], self.architectures, strict=True):
+            write_atomically(architectures / f"{network}.json", architecture.to_json() + "\n")
+        for path in sorted(architectures.glob("*.json")):
+            if _FILE.fullmatch(path.name) and path.stem not in set(self.table["network"]):
+                path.unlink(missing_ok=True)
+        write_atomically(folder / "front.csv", self.table.to_csv(index=False, lineterminator="\n"))
+        self.plot(folder / "front.png", x)
+        self.plot(folder / "front.svg", x)
+        self.plot_interactive(folder / "front.html", x)
+        return [*(folder / name for name in ("front.csv", "front.png", "front.svg", "front.html")), architectures]
+
+    def require(self, name: str) -> None:
+        """Check that something was measured, and can be compared.
+
+        Raises:
+            InputError: It was not, or cannot.
+        """
+        if self.predicted and name not in self.measurements:
+            raise InputError(f"'{name}' is not predicted here; there are {', '.join(self.measurements)}")
+        require_measured(name, self.measurements, self.latency_problem)
+
+    def axes(self, x: str | None, y: str | None) -> tuple[str, str]:
+        """Choose the axes that were left open; see `figure`."""
+        names = [*(objective.name for objective in self.objectives), *self.measurements]
+        if x is None:
+            others = [name for name in names[1:] if name != (y or names[0])]
+            x = "macs" if "macs" in self.measurements and y != "macs" else next(iter(others), names[0])
+        y = y or next((name for name in names if name != x), x)
+        for name in (x, y):
+            self.require(name)
+        if x == y and len(self.measurements) > 1:
+            raise InputError(f"'{x}' is on both axes: choose another of {', '.join(self.measurements)}")
+        return x, y
+
+    def best_of(self, x: str, y: str) -> pd.DataFrame:
+        """The rows of `table` that are best in two measurements alone, by rising `x`."""
+        rows = self.table.dropna(subset=[x, y])
+        values = rows[[x, y]].to_numpy(float) * [self.sign(x), self.sign(y)]
+        return rows[non_dominated(values)].sort_values([x, y])

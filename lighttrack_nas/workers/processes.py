@@ -1,0 +1,212 @@
+"""Work in several processes: tasks that share what a process has set up, and jobs with a process each.
+
+A process that dies is noticed, and named in a sentence. When the caller is stopped the processes are ended at once;
+when it is killed they end within seconds.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple, TypeVar
+
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.workers.memory import keep_freed_memory
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+_ANSWER, _MISTAKE, _FAILURE = "answer", "mistake", "failure"
+
+Told = Callable[[int, str], None]
+"""Told of units of work done since the last call, and a few words on where the job is."""
+
+# Imported once, in the process that the others are split off from: torch and NNI take seconds.
+_PRELOADED = ["lighttrack_nas.strategies.one_shot.training.fit"]
+
+
+class Job(NamedTuple):
+    """Something to do.
+
+    Attributes:
+        name: What it is called where it fails.
+        work: Does it; it must pickle.
+    """
+
+    name: str
+    work: Callable[[Told], None]
+
+
+def in_processes(
+    start: Callable[[], Callable[[Task], Answer]], tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[Task, Answer]]:
+    """Do tasks in processes of their own, each process one task after the other.
+
+    Args:
+        start: Called once in every process; gives what does a task. It must pickle, as must tasks and answers.
+        tasks: What to do.
+        workers: How many processes, 1 or more; no more are started than there are tasks.
+
+    Yields:
+        Each task with its answer, as they come.
+
+    Raises:
+        InputError: What `start` or a task raised; or a process was killed.
+        RuntimeError: `start` or a task failed otherwise; holds the process's traceback.
+    """
+    waiting = list(reversed(tasks))
+    running: dict[Connection, tuple[Any, Task]] = {}
+    context = multiprocessing.get_context("spawn")
+    processes = []
+    try:
+        for _ in range(min(workers, len(tasks))):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_do_tasks, args=(start, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            processes.append(process)
+            running[ours] = (process, waiting.pop())
+            ours.send(running[ours][1])
+        while running:
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                process, task = running.pop(ready)
+                yield task, _answer(ready, process)
+                if waiting:
+                    running[ready] = (process, waiting.pop())
+                    ready.send(running[ready][1])
+                else:
+                    ready.close()
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+def run_jobs(jobs: Sequence[Job], workers: int, told: Callable[[Job, int, str], None] | None = None) -> dict[str, str]:
+    """Do jobs in processes of their own.
+
+    One that fails or dies leaves the others alone.
+
+    Args:
+        jobs: What to do, in this order.
+        workers: How many at the same time.
+        told: Told of the jobs' progress, in this process.
+
+    Returns:
+        The failed jobs: name -> why, a sentence.
+    """
+    methods = multiprocessing.get_all_start_methods()
+    # Any: the types of both ways have a Process, that of what they share has none.
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(_PRELOADED)
+    waiting, failures = deque(jobs), dict[str, str]()
+    running: dict[Connection, tuple[Job, multiprocessing.process.BaseProcess]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                job = waiting.popleft()
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_do_job, args=(job, theirs), name=job.name)
+                process.start()
+                theirs.close()  # so that its end is seen here when the process dies
+                running[ours] = job, process
+            for connection in wait(list(running)):
+                assert isinstance(connection, Connection)
+                job, process = running[connection]
+                try:
+                    message = connection.recv()
+                except (EOFError, OSError):
+                    message = ""
+                if isinstance(message, tuple):
+                    if told is not None:
+                        told(job, *message)
+                    continue
+                del running[connection]
+                connection.close()
+                process.join()
+                if message is not None:
+                    failures[job.name] = message or _death(process.exitcode)
+    finally:
+        for connection, (_, process) in running.items():
+            process.kill()
+            process.join()
+            connection.close()
+    return failures
+
+
+def _answer(connection: Connection, process: Any) -> Any:
+    try:
+        kind, content = connection.recv()
+    except (EOFError, ConnectionResetError):
+        process.join()
+        raise InputError(
+            f"a task was not done: {_death(process.exitcode)}; what was done before is kept, and the same call goes on"
+        ) from None
+    if kind == _MISTAKE:
+        raise InputError(content)
+    if kind == _FAILURE:
+        raise RuntimeError(f"a worker process failed:\n{content}")
+    return content
+
+
+def _do_tasks(start: Callable[[], Callable[[Any], Any]], connection: Connection) -> None:
+    _begin()
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the other side has gone: nobody waits any more
+        try:
+            do = start()
+            while True:
+                connection.send((_ANSWER, do(connection.recv())))
+        except InputError as error:
+            connection.send((_MISTAKE, str(error)))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception:  # whatever it is, the caller raises it with this traceback
+            connection.send((_FAILURE, traceback.format_exc()))
+
+
+def _do_job(job: Job, connection: Connection) -> None:
+    """Do a job in its process. Sent are progress (a tuple), then None or the sentence that says why it failed."""
+    _begin()
+
+    def tell(amount: int, where: str) -> None:
+        connection.send((amount, where))
+
+    try:
+        job.work(tell)
+    except InputError as error:
+        connection.send(str(error) or "no reason was given")
+    else:
+        connection.send(None)
+
+
+def _begin() -> None:
+    """What a process does first."""
+    # Ctrl-C reaches every process of a terminal; the caller ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_caller, daemon=True).start()
+    keep_freed_memory()
+
+
+def _end_with_caller() -> None:
+    # Not the process that this one was split off from, which lives as long as this one.
+    caller = multiprocessing.parent_process()
+    assert caller is not None
+    caller.join()
+    os._exit(1)
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        return f"its process was killed ({signal.Signals(-exitcode).name}), as happens when memory is short"
+    return f"its process ended with exit code {exitcode}; what it said is above"

@@ -1,0 +1,171 @@
+"""Several processes that work on one search: started together, shown as one, and ended together."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import connection as pipes
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from lighttrack_nas.trackers.base.errors import InputError
+
+Say = Callable[[str], None]
+Work = Callable[[Callable[[int, int, str], None], Say], object]
+"""Called in each process with what it shall tell of progress (done by all, wanted, a few words) and in sentences."""
+
+_GRACE = 15.0
+"""Seconds for a process to end its trial when it is asked to."""
+
+
+def run_workers(work: Work, count: int, progress: Callable[[int, int, str], None], say: Say) -> None:
+    """Run the same work in several processes until all of them have ended.
+
+    A process that is killed or fails does not end the others. A user's mistake does, and so does Ctrl-C.
+
+    Args:
+        work: Must pickle; processes share nothing with this one.
+        count: Of processes.
+        progress: Told what the processes tell, as far as it is news.
+        say: Told what the processes say, each sentence once.
+
+    Raises:
+        InputError: The work does not pickle, a process met a mistake of the user, or all of them were killed.
+        RuntimeError: All of them failed; the message holds the last one's traceback.
+    """
+    try:
+        pickled = pickle.dumps(work)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"workers: what they need cannot be sent to other processes, evaluator and strategy must pickle: {error}"
+        ) from None
+    running: dict[Connection, BaseProcess] = {}
+    said: set[str] = set()
+    best, well, reason = -1, 0, ""
+
+    def say_once(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            say(sentence)
+
+    try:
+        with _interrupts_ignored():
+            for _ in range(count):
+                receiver, process = _started(pickled, _threads(count))
+                running[receiver] = process
+        while running:
+            for receiver in [pipe for pipe in pipes.wait(list(running)) if isinstance(pipe, Connection)]:
+                try:
+                    kind, *content = receiver.recv()
+                except (EOFError, OSError):
+                    process = running.pop(receiver)
+                    process.join()
+                    code = process.exitcode or 0
+                    well += code == 0
+                    if code < 0:
+                        say(f"a worker was killed (signal {-code})" + _go_on(len(running)))
+                    continue
+                if kind == "progress" and content[0] > best:
+                    best = content[0]
+                    progress(*content)
+                elif kind == "say":
+                    say_once(content[0])
+                elif kind == "mistake":
+                    raise InputError(content[0])
+                elif kind == "failed":
+                    reason = content[0]
+                    say(f"a worker failed ({reason.strip().splitlines()[-1]})" + _go_on(len(running) - 1))
+    finally:
+        _end(list(running.values()))
+    if not well:
+        if reason:
+            raise RuntimeError(f"all workers failed; the last one:\n{reason}")
+        raise InputError("all workers were killed; nothing that ended is lost: the same command goes on")
+
+
+def _go_on(others: int) -> str:
+    return "; the others go on, and its trial comes again" if others else ""
+
+
+def _threads(count: int) -> int | None:
+    """Torch threads for each of several processes; None where this one does not use torch."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) // count))
+
+
+def _started(work: bytes, threads: int | None) -> tuple[Connection, BaseProcess]:
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(work, sender, threads), name="worker")
+    process.start()
+    sender.close()  # so that the process's end is the pipe's end
+    return receiver, process
+
+
+def _end(processes: list[BaseProcess]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(_GRACE)
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+def _run(work: bytes, sender: Connection, threads: int | None) -> None:
+    """What a process does. Ctrl-C reaches all of a terminal's processes: only the first one's word counts here."""
+    from lighttrack_nas.workers.memory import keep_freed_memory
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_freed_memory()
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+    def send(*message: Any) -> None:
+        with suppress(OSError):  # nobody listens any more, and SIGTERM is on its way
+            sender.send(message)
+
+    try:
+        pickle.loads(work)(  # noqa: S301 - what this program's first process made a moment ago
+            lambda done, total, text: send("progress", done, total, text), lambda sentence: send("say", sentence)
+        )
+    except InputError as error:
+        send("mistake", str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(1)
+    except Exception:  # whatever it is, the caller says it, and the other workers go on
+        send("failed", traceback.format_exc())
+        sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    pipes.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let processes that start now ignore Ctrl-C from their first moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""The lowest floor: labels, mistakes with their places, quantities, code of others."""

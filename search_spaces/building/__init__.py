@@ -1,0 +1,1 @@
+"""Networks of a space: plain ones, NNI's model space, the supernet."""

@@ -1,0 +1,1 @@
+"""A space as data: its keys, checks, candidates, conditions and counts."""

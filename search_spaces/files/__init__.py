@@ -1,0 +1,1 @@
+"""Space files: YAML in short and long forms, both ways, and their schema."""

@@ -1,0 +1,1 @@
+"""Spaces from a name, a file, or values in Python."""

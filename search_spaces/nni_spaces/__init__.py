@@ -1,0 +1,1 @@
+"""Spaces that somebody wrote against NNI alone."""

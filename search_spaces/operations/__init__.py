@@ -1,0 +1,1 @@
+"""Operations: what a block can be, and where they are registered."""

@@ -1,0 +1,1 @@
+"""The one-shot strategies, a file each."""

@@ -1,0 +1,1 @@
+"""The training loop that all one-shot strategies and plain networks share."""

@@ -1,0 +1,1 @@
+"""What a search wants: objectives, limits, and what counts as better."""

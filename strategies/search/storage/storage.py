@@ -1,0 +1,173 @@
+"""Where a study is kept: an Optuna journal in a file, or any storage that Optuna has a URL for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+from lighttrack_nas.strategies.search.storage.journal import JournalFile
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import make_folder
+
+PATIENCE = 6.0
+"""Seconds to wait for a journal that another process holds: a killed one's data loaders outlive it by five."""
+
+
+def open_shared(storage: str | Path | BaseStorage, patience: float = PATIENCE, keep: bool = False) -> BaseStorage:
+    """Open a storage for a search that other workers may have open too.
+
+    Args:
+        storage: As of `open_for_writing`.
+        patience: Seconds to wait for a journal that another process holds for itself, such as a search of version 0.3.
+        keep: See `connect`.
+
+    Raises:
+        InputError: It cannot be opened, is no journal, or another process holds it for itself.
+    """
+    with open_for_writing(storage, patience, keep) as opened:
+        return opened
+
+
+@contextmanager
+def open_for_writing(
+    storage: str | Path | BaseStorage, patience: float = PATIENCE, keep: bool = False
+) -> Iterator[BaseStorage]:
+    """Open a storage, and hold a journal against all other writers until the end.
+
+    Args:
+        storage: A journal file (made with its folder where missing), a URL such as `sqlite:///search.db`, or a storage.
+        patience: Seconds to wait for a journal that another process holds.
+        keep: See `connect`.
+
+    Yields:
+        The storage, which stays usable afterwards.
+
+    Raises:
+        InputError: It cannot be opened, is no journal, or another process holds it.
+    """
+    path = journal_path(storage)
+    if path is None:
+        with failures_of(storage):
+            opened = connect(storage, keep)
+        yield opened
+        return
+    make_folder(path.parent)
+    with failures_of(path):
+        journal = JournalFile(path)
+        held = journal.acquire(patience)
+    if not held:
+        raise InputError(f"journal '{path}' is held by another search; wait for its end, or give another file")
+    try:
+        with failures_of(path):
+            journal.drop_cut_line()
+            opened = JournalStorage(journal)
+        yield opened
+    finally:
+        journal.release()
+
+
+def connect(storage: str | Path | BaseStorage, keep: bool = False) -> BaseStorage:
+    """Open a storage to read it; of a journal, while another process may write it.
+
+    Args:
+        storage: A journal file, a URL, or a storage.
+        keep: Whether to keep connections to a database open, for many calls; `WorkerStorage.close` closes them.
+
+    Raises:
+        Exception: What Optuna or the database raises; see `failures_of`.
+    """
+    if isinstance(storage, BaseStorage):
+        return storage
+    path = journal_path(storage)
+    if path is not None:
+        return JournalStorage(JournalFileBackend(str(path)))
+    from sqlalchemy.pool import NullPool
+
+    # A connection that was lost while an architecture was measured is noticed before it is used.
+    pool: dict[str, Any] = {"pool_pre_ping": True} if keep else {"poolclass": NullPool}
+    return RDBStorage(str(storage), pool | {"connect_args": connect_arguments(str(storage))})
+
+
+def connect_arguments(url: str) -> dict[str, Any]:
+    """What a database's driver is told, so that neither end waits long for one that is gone.
+
+    Raises:
+        Exception: What SQLAlchemy raises; see `failures_of`.
+    """
+    from sqlalchemy import make_url
+
+    if make_url(url).get_driver_name() not in ("psycopg2", "psycopg"):
+        return {}
+    seconds = {"idle": 10, "interval": 5, "count": 3}
+    ours = {f"keepalives_{name}": value for name, value in seconds.items()}
+    servers = " ".join(f"-c tcp_keepalives_{name}={value}" for name, value in seconds.items())
+    return {"connect_timeout": 10, "options": servers} | ours
+
+
+def journal_path(storage: str | Path | BaseStorage) -> Path | None:
+    """The journal's file; None for URLs and storages."""
+    if isinstance(storage, BaseStorage) or "://" in str(storage):
+        return None
+    return Path(storage)
+
+
+def sqlite_path(storage: str | Path | BaseStorage) -> Path | None:
+    """The file of an SQLite URL; None for all else."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if not isinstance(storage, str) or not storage.startswith("sqlite"):
+        return None
+    try:
+        database = make_url(storage).database
+    except ArgumentError:
+        return None
+    return Path(database) if database and database != ":memory:" and not database.startswith("file:") else None
+
+
+def shown_storage(storage: str | Path | BaseStorage) -> str:
+    """A storage in a sentence, without its password."""
+    shown = str(storage) if isinstance(storage, (str, Path)) else type(storage).__name__
+    return "storage '" + re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", shown) + "'"
+
+
+@contextmanager
+def quiet_optuna(level: int = optuna.logging.WARNING) -> Iterator[None]:
+    """Keep back what Optuna announces below a level, until the end."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(verbosity, level))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def failures_of(storage: str | Path | BaseStorage) -> Iterator[None]:
+    """Keep Optuna's announcements back, and turn what opening a storage may raise into an `InputError`."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    where = shown_storage(storage)
+    try:
+        with quiet_optuna():
+            yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{where} cannot be opened: {error.strerror or error}") from None
+    except ImportError as error:
+        extra = ': pip install "lighttrack-nas[postgres]"' if str(storage).startswith("postgresql") else f": {error}"
+        raise InputError(f"{where} needs a database package that is not installed{extra}") from None
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        raise InputError(f"{where} cannot be opened: {str(error).splitlines()[0]}") from None
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        # What reading lines that are no journal ends in. Its repr may hold all the bytes.
+        said = f"{type(error).__name__}: {str(error)[:100]}"
+        raise InputError(f"{where} is no journal of Optuna, or a damaged one: {said}") from None

@@ -1,0 +1,1 @@
+"""Several workers on one study: who is alive, and whose a network is."""

@@ -1,0 +1,65 @@
+"""Frames: what a valid one is, and the image files of a folder in their order."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lighttrack_nas.trackers.base.errors import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+
+def checked_frame(frame: object, shape: tuple[int, ...] | None = None) -> None:
+    """Check a frame that a tracker is given.
+
+    Args:
+        frame: Should be BGR uint8 ``(height, width, 3)``.
+        shape: Shape of the frame that the tracker was started on, which this one must have too; None at the start.
+
+    Raises:
+        InputError: No such array, an empty one, or one of another shape.
+    """
+    expected = f"uint8 {shape} as at init" if shape else "uint8 (height, width, 3), BGR as OpenCV reads it"
+    if not isinstance(frame, np.ndarray):
+        raise InputError(f"frame: expected {expected}, got {type(frame).__name__}")
+    is_picture = frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3 and frame.size > 0
+    if not is_picture or (shape is not None and frame.shape != shape):
+        raise InputError(f"frame: expected {expected}, got {frame.dtype} {frame.shape}")
+
+
+def list_images(folder: Path) -> tuple[Path, ...]:
+    """List the image files of a folder in natural order, so that 2.jpg comes before 10.jpg.
+
+    Hidden files, which some archives carry along (`._0001.jpg`), are left out.
+
+    Raises:
+        InputError: There is no such folder, or it holds no images.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder '{folder}' with frames")
+    images = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    if not images:
+        raise InputError(f"folder '{folder}' holds no frames: expected images ({', '.join(IMAGE_SUFFIXES)})")
+    return tuple(sorted(images, key=natural_order))
+
+
+def natural_order(path: Path) -> list[str | int]:
+    """Sorting key of a path's name in which runs of digits count as numbers."""
+    # Split at digits: text at even places, numbers at odd ones, so that two keys always compare like with like.
+    parts = re.split(r"(\d+)", path.name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
+
+
+@contextlib.contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Silence OpenCV's own log inside the block, where our error message says it better."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)

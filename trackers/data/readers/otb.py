@@ -1,0 +1,60 @@
+"""OTB: `SEQUENCE/img/0001.jpg ...` and `groundtruth_rect.txt`, or `groundtruth_rect.1.txt ...` for several targets."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.frames import natural_order
+from lighttrack_nas.trackers.data.readers.common import make_sequence, sequence_images, subfolders
+from lighttrack_nas.trackers.data.readers.text import read_lines, read_rows
+from lighttrack_nas.trackers.data.sequence import Sequence
+
+# Sequences whose folder holds more frames than are annotated: the numbers of the first and the last annotated frame, as
+# in the files' names. (The folders of BlurCar1, BlurCar3 and BlurCar4 begin at a later number and are annotated whole.)
+_ANNOTATED = {
+    "David": (300, 770),
+    "Diving": (1, 215),
+    "Football1": (1, 74),
+    "Freeman3": (1, 460),
+    "Freeman4": (1, 283),
+}
+
+
+def read(root: Path) -> list[Sequence]:
+    """Read all sequences, or a single one.
+
+    A target with a file of its own is a sequence of its own: `Jogging.1`, `Jogging.2`. Annotation files without content
+    are passed over (Human4 has one), so that Human4's only target is `Human4.2`. The files count pixels from 1.
+
+    Args:
+        root: Folder of the sequences' folders, or one folder that holds `img`.
+
+    Raises:
+        InputError: A sequence is broken; the message names it.
+    """
+    folders = [root] if (root / "img").is_dir() else subfolders(root)
+    return [sequence for folder in folders for sequence in _read_folder(folder)]
+
+
+def _read_folder(folder: Path) -> list[Sequence]:
+    sources = sorted(folder.glob("groundtruth_rect*.txt"), key=natural_order)
+    if not sources and not (folder / "img").is_dir():
+        return []
+    filled = [source for source in sources if read_lines(source)]
+    if not filled:
+        problem = "is empty" if sources else "does not exist"
+        raise InputError(f"sequence '{folder.name}': ground truth '{folder / 'groundtruth_rect.txt'}' {problem}")
+    return [_read_target(folder, source) for source in filled]
+
+
+def _read_target(folder: Path, source: Path) -> Sequence:
+    target = re.fullmatch(r"groundtruth_rect(\.\d+)?\.txt", source.name)
+    name = folder.name + (target[1] or "" if target else "")
+    boxes = read_rows(source, 4) - np.array([1, 1, 0, 0])
+    images = sequence_images(name, folder / "img")
+    if len(boxes) != len(images) and folder.name in _ANNOTATED:
+        first, last = _ANNOTATED[folder.name]
+        images = tuple(image for image in images if image.stem.isdecimal() and first <= int(image.stem) <= last)
+    return make_sequence(name, images, boxes, source)

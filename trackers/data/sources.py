@@ -1,0 +1,171 @@
+"""Frames from what a user points at: a video file, a folder of images, a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.frames import IMAGE_SUFFIXES, list_images, quiet_opencv
+from lighttrack_nas.trackers.data.sequence import read_image
+
+
+class FrameSource:
+    """Frames one after another, once: an iterator, and a context manager that releases the file or the camera.
+
+    `open_source` makes them. Every frame has the size of the first. Messages count frames from 1.
+
+    Attributes:
+        name: What to call the source: the file's or folder's name, `camera 0`.
+        length: How many frames there are, None when unknown. A video's header says so, and may be wrong.
+        fps: Frames per second, None when unknown.
+        warning: None, or after the last frame a sentence on why there were fewer than expected. The frames so far are
+            good, and so is what was made of them.
+
+    Example:
+        >>> with open_source("video.mp4") as source:  # doctest: +SKIP
+        ...     for frame in source:
+        ...         box, score = tracker.update(frame)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        frames: Iterator[np.ndarray],
+        *,
+        length: int | None = None,
+        fps: float | None = None,
+        endless: bool = False,
+        on_release: Callable[[], object] | None = None,
+    ) -> None:
+        self.name = name
+        self.length = length
+        self.fps = fps
+        self.warning: str | None = None
+        self._frames: Iterator[np.ndarray] | None = frames
+        self._endless = endless
+        self._on_release = on_release
+        self._count = 0
+        self._shape: tuple[int, ...] | None = None
+
+    def __enter__(self) -> FrameSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def __iter__(self) -> FrameSource:
+        return self
+
+    def __next__(self) -> np.ndarray:
+        """Read the next frame, BGR uint8 ``(height, width, 3)``.
+
+        Raises:
+            InputError: An image file cannot be decoded, a video or camera gives no frame at all, or a frame's size
+                differs from the first one's.
+        """
+        if self._frames is None:
+            raise StopIteration
+        frame = next(self._frames, None)
+        if frame is None:
+            self._finish()
+            raise StopIteration
+        self._count += 1
+        self._shape = self._shape or frame.shape
+        if frame.shape != self._shape:
+            got, expected = (f"{shape[1]} x {shape[0]}" for shape in (frame.shape, self._shape))
+            raise InputError(f"'{self.name}': frame {self._count} has {got} pixels, expected {expected} like the first")
+        return frame
+
+    def release(self) -> None:
+        """Close the file or the camera; further frames are not given. May be called twice."""
+        if self._frames is not None and self._on_release is not None:
+            self._on_release()
+        self._frames = None
+
+    def _finish(self) -> None:
+        self.release()
+        if self._count == 0:
+            raise InputError(f"'{self.name}' gives no frame: none could be decoded")
+        if self._endless:
+            self.warning = f"'{self.name}' gave no more frames after {self._count}"
+        elif self.length is not None and self._count < self.length:
+            self.warning = (
+                f"'{self.name}' ended after {self._count} of {self.length} frames: it is damaged, or its header wrong"
+            )
+
+
+def open_source(source: str) -> FrameSource:
+    """Open a video file, a folder of image frames (natural order: 2.jpg before 10.jpg), or a camera by its number.
+
+    Args:
+        source: A path; or digits alone, such as "0", for a camera ("./0" for a folder of that name).
+
+    Returns:
+        The frames, to be used with `with`.
+
+    Raises:
+        InputError: No such path, not a video, a folder without images, or no such camera.
+    """
+    if source.isdecimal():
+        return _open_camera(source)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        images = list_images(path)
+        return FrameSource(path.resolve().name, (read_image(image) for image in images), length=len(images))
+    if not path.is_file():
+        raise InputError(f"'{source}' does not exist: expected a video file, a folder of images or a camera's number")
+    return _open_video(path)
+
+
+def _open_video(path: Path) -> FrameSource:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        # OpenCV would take "0001.jpg" for a pattern and open its neighbours with it.
+        raise InputError(f"'{path}' is a single image: give a video file, or the folder that holds the frames")
+    with quiet_opencv():
+        capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        raise InputError(f"'{path}' cannot be opened as a video: it is damaged, or no format that OpenCV reads")
+    length, fps = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
+    return FrameSource(
+        path.name,
+        _captured(capture),
+        # Containers that do not know answer with zero or a negative number.
+        length=length if length > 0 else None,
+        fps=fps if fps > 0 else None,
+        on_release=capture.release,
+    )
+
+
+def _open_camera(digits: str) -> FrameSource:
+    try:
+        number = int(digits)
+        with quiet_opencv():
+            capture = cv2.VideoCapture(number)
+    except (cv2.error, ValueError):
+        # OpenCV takes 32 bits, and Python reads some thousand digits.
+        raise InputError(f"camera {digits[:40]} cannot be opened: there is no camera of such a number") from None
+    if not capture.isOpened():
+        raise InputError(f"camera {number} cannot be opened: it is not connected, in use, or not permitted")
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return FrameSource(
+        f"camera {number}",
+        _captured(capture),
+        fps=fps if fps > 0 else None,
+        endless=True,
+        on_release=capture.release,
+    )
+
+
+def _captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
+    while True:
+        ok, frame = capture.read()
+        if not ok:
+            return
+        yield frame

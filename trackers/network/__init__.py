@@ -1,0 +1,1 @@
+"""The Siamese network and what it is made of."""

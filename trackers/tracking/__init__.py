@@ -1,0 +1,1 @@
+"""The tracker: `init` with a box, `update` with every frame; without torch."""

@@ -1,0 +1,1 @@
+"""What a tracking network learns from: pairs, targets, losses."""

@@ -1,0 +1,1 @@
+"""Files of weights, our own and the released ones."""
