@@ -146,7 +146,7 @@ def test_costs_are_counted_once(small: ltn.Space, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("strategy", ["nsga2", "lighttrack", "tpe", "regularized-evolution", "local-search"])
 def test_every_search_finds_networks(small: ltn.Space, supernet: ltn.Supernet, strategy: str, tmp_path: Path) -> None:
     evaluator = ltn.SupernetEvaluator(supernet, quick_pairs=Squares(), quick_pairs_count=2, calibration_pairs=Squares())
-    from lighttrack_nas.strategies.search.samplers.search_registry import named_strategy
+    from lighttrack_nas.strategies.search.search_registry import named_strategy
 
     made = named_strategy(strategy, where="test", seed=0, population_size=2)
     goals = ["maximize overlap"] + (["minimize macs"] if strategy != "regularized-evolution" else [])

@@ -24,7 +24,7 @@ from lighttrack_nas.comparisons.comparisons import Scale
 from lighttrack_nas.comparisons.problems import TabularProblem
 from lighttrack_nas.results.indicators import growth
 from lighttrack_nas.strategies.search.run import run_search
-from lighttrack_nas.strategies.search.samplers.search_registry import search_strategy
+from lighttrack_nas.strategies.search.search_registry import search_strategy
 from lighttrack_nas.strategies.search.storage.trials import completed_trials
 from lighttrack_nas.workers.processes import in_processes
 

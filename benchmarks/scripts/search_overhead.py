@@ -21,7 +21,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.run import run_search
-from lighttrack_nas.strategies.search.samplers.search_registry import SEARCH_STRATEGIES, search_strategy
+from lighttrack_nas.strategies.search.search_registry import SEARCH_STRATEGIES, search_strategy
 
 # What has no default that fits.
 SETTINGS: dict[str, dict[str, Any]] = {

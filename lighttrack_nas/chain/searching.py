@@ -21,8 +21,8 @@ from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyE
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.samplers.optuna_algorithm import OptunaAlgorithm
-from lighttrack_nas.strategies.search.samplers.search_registry import search_strategy
 from lighttrack_nas.strategies.search.search_problem import SearchStrategy, require_budget
+from lighttrack_nas.strategies.search.search_registry import search_strategy
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder
 

@@ -28,8 +28,8 @@ from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 from lighttrack_nas.strategies.search.run import run_search
-from lighttrack_nas.strategies.search.samplers.search_registry import strategy_record
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
+from lighttrack_nas.strategies.search.search_registry import strategy_record
 from lighttrack_nas.strategies.search.storage.trials import completed_trials
 from lighttrack_nas.tables import find_table
 from lighttrack_nas.trackers.base.errors import InputError

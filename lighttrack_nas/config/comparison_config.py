@@ -67,7 +67,7 @@ class ComparisonConfig(Part):
         Raises:
             InputError: No such strategy or setting, or an impossible value.
         """
-        from lighttrack_nas.strategies.search.samplers.search_registry import named_strategy
+        from lighttrack_nas.strategies.search.search_registry import named_strategy
 
         where = f"strategies.{name}"
         try:

@@ -101,8 +101,8 @@ class SearchPart(Part):
         Raises:
             InputError: No such strategy or setting, an impossible value, or fewer trials than a population needs.
         """
-        from lighttrack_nas.strategies.search.samplers.search_registry import named_strategy
         from lighttrack_nas.strategies.search.search_problem import require_budget
+        from lighttrack_nas.strategies.search.search_registry import named_strategy
 
         made = named_strategy(self.strategy, where="search.strategy", seed=seed, population_size=self.population)
         require_budget(made, self.trials)

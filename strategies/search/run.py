@@ -26,9 +26,9 @@ from lighttrack_nas.strategies.search.goals.objectives import (
     parse_objectives,
     short_number,
 )
-from lighttrack_nas.strategies.search.samplers.search_registry import strategy_record
 from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
+from lighttrack_nas.strategies.search.search_registry import strategy_record
 from lighttrack_nas.strategies.search.storage.storage import failures_of, open_shared, quiet_optuna, shown_storage
 from lighttrack_nas.strategies.search.storage.trials import (
     FAILURE,

@@ -54,7 +54,7 @@ class SearchProblem:
 class SearchStrategy(Protocol):
     """A way of searching: a frozen dataclass of settings, which a study keeps as its record.
 
-    `lighttrack_nas.strategies.search.samplers.search_registry` knows them by name.
+    `lighttrack_nas.strategies.search.search_registry` knows them by name.
     """
 
     @property

@@ -22,13 +22,13 @@ from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.goals.objectives import parse_objectives
 from lighttrack_nas.strategies.search.run import run_search
-from lighttrack_nas.strategies.search.samplers.search_registry import (
+from lighttrack_nas.strategies.search.sampling import distributions
+from lighttrack_nas.strategies.search.search_problem import SearchProblem, require_budget
+from lighttrack_nas.strategies.search.search_registry import (
     SEARCH_STRATEGIES,
     search_strategy,
     strategy_record,
 )
-from lighttrack_nas.strategies.search.sampling import distributions
-from lighttrack_nas.strategies.search.search_problem import SearchProblem, require_budget
 from lighttrack_nas.strategies.search.storage.trials import completed_trials, digest
 from lighttrack_nas.trackers.base.errors import InputError
 

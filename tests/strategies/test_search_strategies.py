@@ -28,9 +28,9 @@ from lighttrack_nas.strategies.search.samplers.nsga3 import NSGA3, most_division
 from lighttrack_nas.strategies.search.samplers.optuna_algorithm import OptunaAlgorithm
 from lighttrack_nas.strategies.search.samplers.regularized_evolution import RegularizedEvolution, reward
 from lighttrack_nas.strategies.search.samplers.screened import SCREENING, Screened, promising
-from lighttrack_nas.strategies.search.samplers.search_registry import search_strategy, strategy_record
 from lighttrack_nas.strategies.search.samplers.surrogate import fit_surrogate, one_hot
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
+from lighttrack_nas.strategies.search.search_registry import search_strategy, strategy_record
 from lighttrack_nas.strategies.search.storage.trials import completed_trials
 from lighttrack_nas.trackers.base.errors import InputError
 

@@ -75,7 +75,7 @@ class Screened:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        from lighttrack_nas.strategies.search.samplers.search_registry import named_strategy
+        from lighttrack_nas.strategies.search.search_registry import named_strategy
 
         require_at_least(self, 0, "seed")
         require_at_least(self, 2, "draws")

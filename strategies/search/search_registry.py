@@ -12,18 +12,18 @@ from lighttrack_nas.strategies.search.search_problem import SearchStrategy
 
 SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType(
     {
-        "random": "random_search.RandomSearch",
-        "nsga2": "nsga2.NSGA2",
-        "nsga3": "nsga3.NSGA3",
-        "lighttrack": "lighttrack.LightTrack",
-        "tpe": "tpe.TPE",
-        "regularized-evolution": "regularized_evolution.RegularizedEvolution",
-        "local-search": "local_search.LocalSearch",
-        "optuna": "optuna_algorithm.OptunaAlgorithm",
-        "screened": "screened.Screened",
+        "random": "samplers.random_search.RandomSearch",
+        "nsga2": "samplers.nsga2.NSGA2",
+        "nsga3": "samplers.nsga3.NSGA3",
+        "lighttrack": "samplers.lighttrack.LightTrack",
+        "tpe": "samplers.tpe.TPE",
+        "regularized-evolution": "samplers.regularized_evolution.RegularizedEvolution",
+        "local-search": "samplers.local_search.LocalSearch",
+        "optuna": "samplers.optuna_algorithm.OptunaAlgorithm",
+        "screened": "samplers.screened.Screened",
     }
 )
-"""Name in configurations -> module and class in this folder."""
+"""Name in configurations -> module and class in this package."""
 
 
 _REGISTRY = Registry("search strategy", __package__, SEARCH_STRATEGIES)
