@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Neck
 from lighttrack_nas.trackers.network.network import SiameseNetwork
@@ -21,12 +20,14 @@ from lighttrack_nas.trackers.runtimes.graphs import CORRELATIONS, Graph, templat
 from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, quantise_graph, write_graph
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 
+from .small_space import small_space
+
 Unsettled = Callable[[nn.Module], nn.Module]
 
 
 @pytest.fixture(scope="module")
 def network(unsettled: Unsettled) -> SiameseNetwork:
-    space = load_space("lighttrack-tiny")
+    space = small_space()
     torch.manual_seed(0)
     made = unsettled(space.network(space.sample(np.random.default_rng(1))))
     assert isinstance(made, SiameseNetwork)
@@ -72,7 +73,7 @@ def test_the_onnx_file_holds_no_batch_norm(correlation: str, network: SiameseNet
 
 
 def test_the_network_is_left_as_it_was() -> None:
-    space = load_space("lighttrack-tiny")
+    space = small_space()
     network = space.network(space.sample(np.random.default_rng(1))).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     for correlation in CORRELATIONS:
