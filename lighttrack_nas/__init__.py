@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.search.samplers.tpe import TPE
     from lighttrack_nas.tables import load_places, load_table, table_names
     from lighttrack_nas.trackers.base.errors import InputError
-    from lighttrack_nas.trackers.data.readers import read_sequences
+    from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
     from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
     from lighttrack_nas.trackers.tracking.tracker import ArrayNetwork, SiameseTracker
     from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
@@ -202,7 +202,7 @@ _HOMES = {
     "pretrain_backbone": "chain.training",
     "random_networks": "costing.samples",
     "read_image_folder": "strategies.one_shot.training.images",
-    "read_sequences": "trackers.data.readers",
+    "read_sequences": "trackers.data.readers.reader_registry",
     "read_stills": "trackers.training.pairs.stills",
     "retrain": "chain.training",
     "save_model": "models.models",

@@ -32,7 +32,7 @@ RUNNING_HALF = (
     "base.errors",
     "base.files",
     "data.frames",
-    "data.readers",
+    "data.readers.reader_registry",
     "data.sequence",
     "data.sources",
     "runtimes.exported",

@@ -15,7 +15,7 @@ from lighttrack_nas.cli.app import app
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing import latency_tables
 from lighttrack_nas.costing.latency_tables import machines_table, new_table
-from lighttrack_nas.trackers.runtimes.program import RUNTIMES
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES
 
 TINY = ltn.load_space("lighttrack-tiny")
 

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lighttrack_nas.benchmarks.costs.macs_counting import count_operations, parameters_of, uncounted_of
 from lighttrack_nas.benchmarks.costs.module_places import ModulePlace, Shape, place_modules
-from lighttrack_nas.benchmarks.costs.network_costs import count_operations, measure_costs, parameters_of, uncounted_of
+from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
 from lighttrack_nas.search_spaces.space import Space
 
 COLUMNS = ("macs", "params", "macs_template")

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.runtimes.program import Options, runtime_versions
+from lighttrack_nas.trackers.runtimes.program import Options
+from lighttrack_nas.trackers.runtimes.runtime_registry import runtime_versions
 
 
 @dataclass(frozen=True)

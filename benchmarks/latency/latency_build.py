@@ -39,14 +39,8 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.folding import fold_norms
 from lighttrack_nas.trackers.runtimes.graphs import Graph
-from lighttrack_nas.trackers.runtimes.program import (
-    RUNTIMES,
-    Options,
-    checked_runtime,
-    make_program,
-    open_program,
-    write_graph,
-)
+from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, write_graph
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
 
 NETWORKS = 50
 ROUNDS = 12

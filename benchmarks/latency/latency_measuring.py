@@ -40,7 +40,8 @@ from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.reparameterise import reparameterise
 from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
-from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime, make_program
+from lighttrack_nas.trackers.runtimes.program import Options, make_program
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
 
 BRANCHES = ("track", "template")
 """What can be timed: the work of every frame, and the work of once a target."""

@@ -31,15 +31,9 @@ import numpy as np
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.reporting.environment import cpu_name
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers import read_sequences
-from lighttrack_nas.trackers.runtimes.program import (
-    Options,
-    checked_runtime,
-    open_program,
-    quantise_graph,
-    runtime_versions,
-    write_graph,
-)
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
+from lighttrack_nas.trackers.runtimes.program import Options, open_program, quantise_graph, write_graph
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime, runtime_versions
 from lighttrack_nas.trackers.tracking.baselines import build_baseline
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker

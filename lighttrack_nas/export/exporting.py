@@ -27,7 +27,7 @@ from lighttrack_nas.trackers.runtimes.exported import (
     file_hashes,
     manifest_text,
 )
-from lighttrack_nas.trackers.runtimes.program import checked_runtime, runtime_versions
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime, runtime_versions
 from lighttrack_nas.trackers.tracking.crops import DEVIATION, MEAN
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
 from lighttrack_nas.trackers.training.generator.sets import generated_sequences

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.base.labels import OUTPUT, TEMPLATE_SIZE
+from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.building.builder import Factories, build, build_backbone, build_for_width
 from lighttrack_nas.search_spaces.building.nni_adapter import InputChoice, LayerChoice, ModelSpace, current_model
+from lighttrack_nas.search_spaces.building.output_layer import output_layer
 from lighttrack_nas.search_spaces.building.tasks import TaskBlock, Tasks, TaskTower, give_tasks
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.network.network import ChosenOutput, SiameseNetwork
+from lighttrack_nas.trackers.network.network import SiameseNetwork
 
 
 class TrackerModelSpace(ModelSpace):
@@ -153,13 +154,7 @@ class _NniChooser:
         return LayerChoice({name: factory() for name, factory in factories.items()}, label=label)
 
     def output(self, exits: Sequence[str]) -> tuple[nn.Module, tuple[int, ...]]:
-        if len(exits) == 1:
-            return ChosenOutput(0), (0,)
-        decided = current_model()
-        if decided is not None:
-            index = decided[OUTPUT][0]
-            return ChosenOutput(index), (index,)
-        return InputChoice(n_candidates=len(exits), n_chosen=1, label=OUTPUT), tuple(range(len(exits)))
+        return output_layer(len(exits))
 
     def depth(self, label: str, count: int) -> nn.Module:
         return InputChoice(n_candidates=count, n_chosen=1, label=label)

@@ -16,7 +16,8 @@ from lighttrack_nas.benchmarks.latency.latency_measuring import (
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
-from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime
+from lighttrack_nas.trackers.runtimes.program import Options
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
 
 TINY = load_space("lighttrack-tiny")
 ARCHITECTURE = TINY.sample(np.random.default_rng(0))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torchvision.models import efficientnet, mobilenetv2, mobilenetv3, shufflenetv2
 
-from lighttrack_nas.benchmarks.costs.network_costs import count_operations, uncounted_of
+from lighttrack_nas.benchmarks.costs.macs_counting import count_operations, uncounted_of
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.blocks import InvertedResidual, SeparableConvolution, TowerConvolution
 from lighttrack_nas.trackers.network.operations.fused import FusedInvertedResidual

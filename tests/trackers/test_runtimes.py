@@ -18,16 +18,8 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.runtimes import program as programs
 from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
-from lighttrack_nas.trackers.runtimes.program import (
-    RUNTIMES,
-    STORED,
-    Options,
-    checked_runtime,
-    make_program,
-    open_program,
-    runtime_versions,
-    write_graph,
-)
+from lighttrack_nas.trackers.runtimes.program import STORED, Options, make_program, open_program, write_graph
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime, runtime_versions
 from lighttrack_nas.trackers.tracking.crops import network_input
 from lighttrack_nas.trackers.weights.official_weights import load_official
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lighttrack_nas.trackers.base.boxes import overlap
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.tracking.crops import context_side
 from lighttrack_nas.trackers.tracking.hyper_parameters import HYPER_PARAMETERS, HyperParameters

@@ -10,7 +10,7 @@ from lighttrack_nas.cli.shared.printing import print_json, print_note, print_tab
 from lighttrack_nas.models.models import SHIPPED
 from lighttrack_nas.reporting.progress import progress
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.runtimes.program import RUNTIMES, checked_runtime
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency.latency_measuring import Latency

@@ -134,7 +134,7 @@ def evaluate(
     from lighttrack_nas.benchmarks.evaluation import one_pass as evaluation
     from lighttrack_nas.benchmarks.evaluation import plots
     from lighttrack_nas.benchmarks.evaluation import vot_protocol as vot
-    from lighttrack_nas.trackers.data.readers import read_sequences
+    from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 
     checked_name(protocol, ("one-pass", "vot"), "protocol")
     if eao_interval and protocol != "vot":
@@ -249,7 +249,7 @@ def _exported(
     folder: str, hyper_parameters: str | None, device: str, threads: int | None, compute_precision: str | None
 ) -> tuple[Tracker, dict[str, Any]]:
     from lighttrack_nas.trackers.runtimes.exported import ExportedNetwork
-    from lighttrack_nas.trackers.runtimes.program import runtime_versions
+    from lighttrack_nas.trackers.runtimes.runtime_registry import runtime_versions
 
     tracker = load_tracker(folder, hyper_parameters, device, threads, compute_precision)
     network = tracker.network

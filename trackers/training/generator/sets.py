@@ -17,7 +17,7 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.videos import GeneratedVideo, generate_video
