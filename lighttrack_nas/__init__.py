@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from lighttrack_nas.chain.searching import search
     from lighttrack_nas.chain.training import pretrain_backbone, retrain, train_supernet
     from lighttrack_nas.chain.tuning import tune_tracker
+    from lighttrack_nas.comparisons.benchmark_table_building import build_table
     from lighttrack_nas.comparisons.comparing import compare
     from lighttrack_nas.comparisons.comparisons import Comparison
     from lighttrack_nas.comparisons.problems import TabularProblem
-    from lighttrack_nas.comparisons.table_building import build_table
     from lighttrack_nas.config.comparison_config import ComparisonConfig, load_comparison
     from lighttrack_nas.config.config import Config
     from lighttrack_nas.config.config_files import load_config
@@ -161,7 +161,7 @@ _HOMES = {
     "TrainingSettings": "strategies.one_shot.training.training_settings",
     "ZeroCostEvaluator": "benchmarks.scoring.zero_cost",
     "build_latency_table": "benchmarks.latency.latency_build",
-    "build_table": "comparisons.table_building",
+    "build_table": "comparisons.benchmark_table_building",
     "build_tracker": "models.models",
     "compare": "comparisons.comparing",
     "differences": "drawings.differences",

@@ -12,7 +12,7 @@ import pytest
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.costing.cost_analysis import space_costs
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -151,7 +151,7 @@ def latency_table() -> LatencyTable:
         pieces,
         take_fingerprint("torch", Options(threads=1)),
         {name: len(name) / 1000 for name in pieces.pieces},
-        Correction(0.1, dict.fromkeys(PARTS, 1.0), dict.fromkeys(PARTS, 0.0)),
+        Correction(0.1, dict.fromkeys(LATENCY_PARTS, 1.0), dict.fromkeys(LATENCY_PARTS, 0.0)),
         Check(10, 0.012, 0.1, 0.9, 0.01, 0.99, (1.0,)),
         {},
     )

@@ -10,7 +10,7 @@ import pytest
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor, fit_predictor
@@ -121,7 +121,7 @@ def test_other_objectives_and_tolerances(scores: PlaceScores) -> None:
 def test_latencies_of_a_table(scores: PlaceScores) -> None:
     pieces = find_pieces(TINY)
     times = {name: 0.01 * (1 + index % 7) for index, name in enumerate(pieces.pieces)}
-    correction = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(PARTS, 0.01))
+    correction = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(LATENCY_PARTS, 0.01))
     check = Check(10, 0.01, 0.02, 0.95, 0.01, 0.96, (1.0, 1.5))
     latency = LatencyTable(pieces, take_fingerprint("torch", Options()), times, correction, check, {})
     found = predicted_front(scores, None, ["nsr", "latency_ms"], "params <= 80K", latency)

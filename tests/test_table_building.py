@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from lighttrack_nas.chain.evaluators import supernet_evaluator
 from lighttrack_nas.cli.app import app
-from lighttrack_nas.comparisons.table_building import build_table, chosen_paths
+from lighttrack_nas.comparisons.benchmark_table_building import build_table, chosen_paths
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.supernets import save_supernet

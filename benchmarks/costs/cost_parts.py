@@ -6,7 +6,7 @@ is a sum (`cost_table.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,22 +15,20 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.benchmarks.costs.macs_counting import count_operations, parameters_of, uncounted_of
-from lighttrack_nas.benchmarks.costs.module_places import ModulePlace, Shape, place_modules
+from lighttrack_nas.benchmarks.costs.module_places import BuiltPlace, Shape, place_modules
 from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.base.progress import Progress
 
 COLUMNS = ("macs", "params", "macs_template")
 """Multiply-adds of a tracked frame, parameters, multiply-adds of the template branch."""
-
-Progress = Callable[[int, str], None]
-"""Called with how many parts were counted since the last call, and what they were."""
 
 _Cost = dict[str, int]
 """Value by column; those not named are 0."""
 _Inputs = tuple[nn.Module, tuple[Shape, ...]]
 
 
-class Place(NamedTuple):
+class CostedPlace(NamedTuple):
     """A place of the network, and what stands there costs.
 
     Attributes:
@@ -46,7 +44,7 @@ class Place(NamedTuple):
     costs: np.ndarray
 
 
-class Parts(NamedTuple):
+class CostedPlaces(NamedTuple):
     """All places of a space.
 
     Attributes:
@@ -56,7 +54,7 @@ class Parts(NamedTuple):
     """
 
     columns: tuple[str, ...]
-    places: tuple[Place, ...]
+    places: tuple[CostedPlace, ...]
 
 
 def count_steps(space: Space) -> int:
@@ -68,7 +66,7 @@ def count_steps(space: Space) -> int:
 
 
 @torch.no_grad()
-def count_parts(space: Space, search_size: int | None = None, progress: Progress | None = None) -> Parts:
+def count_parts(space: Space, search_size: int | None = None, progress: Progress | None = None) -> CostedPlaces:
     """Count every candidate of a space at every place.
 
     Args:
@@ -90,7 +88,7 @@ def count_parts(space: Space, search_size: int | None = None, progress: Progress
     return _parts(space, rows, left)
 
 
-def _costs(place: ModulePlace) -> list[_Cost]:
+def _costs(place: BuiltPlace) -> list[_Cost]:
     """The costs of a place's variants, in their order."""
     searched: list[_Inputs] = [(variant.module, variant.search) for variant in place.variants]
     counted = _count(searched)
@@ -146,7 +144,7 @@ class _Together(nn.Module):
         return tuple(outputs)
 
 
-_Row = tuple[ModulePlace, list[_Cost]]
+_Row = tuple[BuiltPlace, list[_Cost]]
 
 
 def _left_over(space: Space, rows: Sequence[_Row], search_size: int | None) -> _Cost:
@@ -164,7 +162,7 @@ def _left_over(space: Space, rows: Sequence[_Row], search_size: int | None) -> _
     return {name: value for name, value in left.items() if value}
 
 
-def _parts(space: Space, rows: Sequence[_Row], left: _Cost) -> Parts:
+def _parts(space: Space, rows: Sequence[_Row], left: _Cost) -> CostedPlaces:
     """Turn costs by variant into arrays."""
     found = {name for _, costs in rows for cost in costs for name in cost} | set(left)
     columns = (*COLUMNS, *sorted(found - set(COLUMNS)))
@@ -177,6 +175,6 @@ def _parts(space: Space, rows: Sequence[_Row], left: _Cost) -> Parts:
         array = np.zeros((*(len(space.labels[label]) for label in place.labels), len(columns)), np.int64)
         for variant, cost in zip(place.variants, costs, strict=True):
             array[np.ix_(*place.cells(space, variant))] = vector(cost)
-        places.append(Place(place.part, place.label, place.labels, array))
-    places.append(Place("", "", (), np.array(vector(left), np.int64)))
-    return Parts(columns, tuple(places))
+        places.append(CostedPlace(place.part, place.label, place.labels, array))
+    places.append(CostedPlace("", "", (), np.array(vector(left), np.int64)))
+    return CostedPlaces(columns, tuple(places))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS, Place
+from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS, CostedPlace
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.sum_odds import SumOdds, pick
@@ -150,7 +150,7 @@ class _Rounded(NamedTuple):
     error: float
 
 
-def _rounded(place: Place, unit: float) -> _Rounded:
+def _rounded(place: CostedPlace, unit: float) -> _Rounded:
     macs = place.costs[..., COLUMNS.index("macs")]
     above = macs - macs.min()
     units = np.rint(above / unit).astype(np.int64)

@@ -56,7 +56,7 @@ class Variant(NamedTuple):
     template: Shape | None = None
 
 
-class ModulePlace(NamedTuple):
+class BuiltPlace(NamedTuple):
     """A place of the network.
 
     Attributes:
@@ -105,7 +105,7 @@ class AllCandidates:
 
 
 @torch.no_grad()
-def place_modules(space: Space, search_size: int | None = None) -> list[ModulePlace]:
+def place_modules(space: Space, search_size: int | None = None) -> list[BuiltPlace]:
     """Build every candidate of a space, and say where each may stand.
 
     Args:
@@ -125,7 +125,7 @@ def place_modules(space: Space, search_size: int | None = None) -> list[ModulePl
     for part, label, variant in _variants(space.description, network, search_size):
         found.setdefault((part, label), []).append(variant)
     return [
-        ModulePlace(part, label, _deciding(space, label or part, variants), tuple(variants))
+        BuiltPlace(part, label, _deciding(space, label or part, variants), tuple(variants))
         for (part, label), variants in found.items()
     ]
 

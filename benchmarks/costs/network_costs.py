@@ -24,7 +24,7 @@ from lighttrack_nas.trackers.network.wrapped_network import WrappedNetwork
 SMALLEST_CROP, LARGEST_CROP = 16, 2048
 """Sides of a crop, pixels, as a space may declare them."""
 
-PARTS: dict[str, tuple[str, ...]] = {
+NETWORK_PARTS: dict[str, tuple[str, ...]] = {
     "backbone": ("backbone",),
     "neck": ("necks",),
     "fusion": ("fusions",),
@@ -154,4 +154,4 @@ def _with_zeros(architecture: Architecture) -> SiameseNetwork:
 def _parts_of(network: SiameseNetwork) -> dict[str, tuple[str, ...]]:
     if isinstance(network, WrappedNetwork):
         return {name: (f"own.{name}",) for name, _ in network.own.named_children()}
-    return PARTS
+    return NETWORK_PARTS

@@ -20,7 +20,13 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.benchmarks.evaluation.metrics import frames_per_second
-from lighttrack_nas.benchmarks.evaluation.one_pass import Progress, TrackerSource, check_output, fresh_tracker, run_each
+from lighttrack_nas.benchmarks.evaluation.one_pass import (
+    AfterSequence,
+    TrackerSource,
+    check_output,
+    fresh_tracker,
+    run_each,
+)
 from lighttrack_nas.benchmarks.evaluation.result_files import sequence_table, to_json, write_run_record, write_summary
 from lighttrack_nas.benchmarks.evaluation.vot_eao import (
     Fragment,
@@ -202,7 +208,7 @@ def evaluate_supervised(
     output: Path | str,
     record: Mapping[str, Any],
     interval: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    progress: AfterSequence | None = None,
 ) -> SupervisedResult:
     """Run a tracker over sequences under the supervised protocol and measure it.
 

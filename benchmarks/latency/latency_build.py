@@ -37,6 +37,7 @@ from lighttrack_nas.benchmarks.latency.latency_timing import Step, time_in_turns
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.runtimes.folding import fold_norms
 from lighttrack_nas.trackers.runtimes.graphs import Graph
 from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, write_graph
@@ -47,9 +48,6 @@ ROUNDS = 12
 
 _WRITTEN_BY_A_PROCESS = 16
 _VERSIONS = ("lighttrack-nas", "torch")
-
-Progress = Callable[[int, str], None]
-"""Called with the steps done since the last call, and what they were."""
 
 
 def count_steps(space: Space, networks: int = NETWORKS, rounds: int = ROUNDS) -> int:
@@ -112,7 +110,7 @@ def build_latency_table(
             )
             tell(1, "networks are made")
     with fixed_threads(threads):
-        turns = time_in_turns(steps, rounds, progress=lambda amount: tell(amount, "timed in turns"))
+        turns = time_in_turns(steps, rounds, progress=tell)
     times_ms = {name: float(turns[name].min()) for name in pieces.pieces}
     used = [pieces.of(architecture) for architecture in drawn]
     measured = np.array([turns[number] for number in range(len(drawn))])

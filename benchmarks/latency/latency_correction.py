@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction
 
 FITTED = ("backbone", "towers")
@@ -29,10 +29,10 @@ def fit_correction(used: Sequence[Used], times_ms: Mapping[str, float], measured
         measured_ms: By network, ``(N,)``, above 0.
     """
     sums, counts = _sums(used, times_ms), _counts(used)
-    columns = [PARTS.index(part) for part in FITTED]
+    columns = [LATENCY_PARTS.index(part) for part in FITTED]
     features = np.column_stack([np.ones(len(used)), sums[:, columns], counts[:, columns]]) / measured_ms[:, None]
     before = np.array([0.0] + [1.0] * len(columns) + [0.0] * len(columns))
-    left = 1 - sums[:, PARTS.index("fusion")] / measured_ms - features @ before
+    left = 1 - sums[:, LATENCY_PARTS.index("fusion")] / measured_ms - features @ before
     weights = np.diag(np.sqrt(_RIDGE * (features**2).sum(axis=0)))
     moved, *_ = np.linalg.lstsq(
         np.concatenate([features, weights]), np.concatenate([left, np.zeros(len(before))]), rcond=None
@@ -80,8 +80,8 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _sums(used: Sequence[Used], times_ms: Mapping[str, float]) -> np.ndarray:
-    return np.array([[sum(times_ms[name] for name in network[part]) for part in PARTS] for network in used])
+    return np.array([[sum(times_ms[name] for name in network[part]) for part in LATENCY_PARTS] for network in used])
 
 
 def _counts(used: Sequence[Used]) -> np.ndarray:
-    return np.array([[float(len(network[part])) for part in PARTS] for network in used])
+    return np.array([[float(len(network[part])) for part in LATENCY_PARTS] for network in used])

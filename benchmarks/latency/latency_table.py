@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, differences, read_fingerprint, take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_pieces import PiecePlace, Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, TimedPlace, find_pieces
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -205,7 +205,7 @@ class LatencyTable:
             "pieces_ms": self._times,
         }
 
-    def _factor(self, place: PiecePlace) -> Factor:
+    def _factor(self, place: TimedPlace) -> Factor:
         """What a place adds to a network, milliseconds, by the choices on which it depends; nothing is 0."""
         labels = [self.space.labels[label] for label in place.labels]
         values = np.zeros([len(each) for each in labels])

@@ -227,7 +227,7 @@ def jobs(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator[J
             target = folder / f"{model.stem}-{runtime}-{stored}{'-raw' if arguments.raw else ''}"
             if needs_files and not target.exists():
                 if stored == "int8" and not examples:
-                    examples = calibration(loaded, arguments.calibration)
+                    examples = int8_examples(loaded, arguments.calibration)
                 write(loaded, runtime, stored, target, examples, arguments.raw)
         except InputError as error:
             print(f"{name}: left out: {error}", flush=True)
@@ -255,7 +255,7 @@ def write(model: Any, runtime: str, stored: str, folder: Path, examples: dict[in
         quantise_graph(runtime, graph, folder / name, [(*arrays[:-1], prepare(arrays[-1])) for arrays in shown])
 
 
-def calibration(model: Any, sequences: Path | None) -> dict[int, list[tuple[np.ndarray, ...]]]:
+def int8_examples(model: Any, sequences: Path | None) -> dict[int, list[tuple[np.ndarray, ...]]]:
     """Inputs of the graphs (crops, not yet prepared) as the tracker meets them; those of the template under 0."""
     from lighttrack_nas.export.export_checks import collect_examples, generated_videos
     from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork

@@ -47,7 +47,7 @@ from lighttrack_nas.workers.memory import keep_freed_memory
 
 MIB = 2**20
 SEED = 0
-PARTS = ("draw and pin the path", "loss", "gradients", "norm and clipping", "optimiser", "moving average")
+STEP_PARTS = ("draw and pin the path", "loss", "gradients", "norm and clipping", "optimiser", "moving average")
 
 
 class NoisePairs:
@@ -66,7 +66,7 @@ class Clock:
     """Adds up seconds of the wall and of this process's CPU time, part by part."""
 
     def __init__(self) -> None:
-        self.seconds = {part: np.zeros(2) for part in PARTS}
+        self.seconds = {part: np.zeros(2) for part in STEP_PARTS}
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -185,7 +185,7 @@ def show_time(times: np.ndarray) -> None:
     """Print parts, whole steps and ratios."""
     steps = times.sum(axis=2)  # (supernet or plain, step, wall or CPU)
     print(f"  {'median, ms':<24}{'supernet':>10}{'plain':>10}   (CPU time)")
-    for index, part in enumerate(PARTS):
+    for index, part in enumerate(STEP_PARTS):
         (one, one_cpu), (other, other_cpu) = np.median(times[:, :, index], axis=1)
         if one or other:
             print(f"  {part:<24}{one:10.2f}{other:10.2f}   ({one_cpu:.2f}, {other_cpu:.2f})")

@@ -22,7 +22,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 
-_PARTS = 1e9
+_FRACTIONS = 1e9
 """Tables with fractions are counted in milliardths: sums of whole numbers are the same in any order."""
 _MOST = 2**52
 _UNLIMITED = 2**53
@@ -79,7 +79,7 @@ def exact_front(space: Space, criteria: Sequence[Criterion], tolerance: float = 
     objectives = sum(criterion.is_objective for criterion in ordered)
     if not objectives:
         raise InputError("a front needs one objective or more")
-    parts = [1.0 if _is_whole(criterion.factors) else _PARTS for criterion in ordered]
+    parts = [1.0 if _is_whole(criterion.factors) else _FRACTIONS for criterion in ordered]
     columns = [_counted(criterion.factors, part) for criterion, part in zip(ordered, parts, strict=True)]
     tables, joint = joined(_tables(space, columns))
     largest = [_limit(criterion.largest, part) for criterion, part in zip(ordered, parts, strict=True)]

@@ -30,13 +30,13 @@ class SumOdds:
 
     def __init__(self, factors: Sequence[Factor]) -> None:
         tables = list(factors)
-        messages: list[_Choice] = []
+        messages: list[_TakenOut] = []
         for label in elimination_order(factors):
             around = [factor for factor in tables if label in factor.labels]
             tables = [factor for factor in tables if label not in factor.labels]
             below = [message for message in messages if label in message.beside]
             messages = [message for message in messages if label not in message.beside]
-            messages.append(_Choice(label, around, below))
+            messages.append(_TakenOut(label, around, below))
         self._offset = sum(int(factor.values) for factor in tables)  # of tables without a choice
         self._roots = _largest_first(messages)
         self._prefixes = _prefixes([choice.odds[()] for choice in self._roots])
@@ -57,7 +57,7 @@ class SumOdds:
         return chosen
 
 
-class _Choice:
+class _TakenOut:
     """A choice that was taken out, with everything that depends on it.
 
     Args:
@@ -70,7 +70,7 @@ class _Choice:
         odds: Odds of the sum of all that depends on it, by the values of `beside`.
     """
 
-    def __init__(self, label: str, tables: Sequence[Factor], below: Sequence[_Choice]) -> None:
+    def __init__(self, label: str, tables: Sequence[Factor], below: Sequence[_TakenOut]) -> None:
         sizes = {each: size for table in tables for each, size in zip(table.labels, table.values.shape, strict=True)}
         for message in below:
             sizes |= message.sizes
@@ -140,13 +140,13 @@ def pick(odds: Sequence[float] | np.ndarray, rng: np.random.Generator) -> int:
     return int(np.searchsorted(sums, sums[-1] * (1.0 - rng.random())))
 
 
-def _largest_first(choices: Sequence[_Choice]) -> list[_Choice]:
+def _largest_first(choices: Sequence[_TakenOut]) -> list[_TakenOut]:
     """The order in which sums take the least work: a distribution of few numbers is quickly added to any other."""
     return sorted(choices, key=lambda choice: -max(len(odds.sums) for odds in choice.odds.values()))
 
 
 def _draw_shares(
-    choices: Sequence[_Choice],
+    choices: Sequence[_TakenOut],
     prefixes: Sequence[np.ndarray],
     total: int,
     chosen: dict[str, int],

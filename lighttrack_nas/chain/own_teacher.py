@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.cost_table import CostTable
     from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
-    from lighttrack_nas.strategies.one_shot.training.callbacks import Progress
+    from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 
@@ -117,7 +117,7 @@ def taught_by_own(
     settings: TrainingSettings,
     folder: Path,
     say: Say,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> Blockwise:
     """Train a teacher of the chain's own, or go on where that was stopped, and let the strategy learn from it.
 

@@ -19,7 +19,7 @@ from lighttrack_nas.chain.evaluators import Say, prepare_torch, supernet_evaluat
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.place_tables.predicted_fronts import evenly_along, predicted_front
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.results.results import choices_json
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 
-from lighttrack_nas.reporting.progress import progress as shown_progress
+from lighttrack_nas.reporting.progress_bar import progress as shown_progress
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN

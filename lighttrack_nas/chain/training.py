@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.models.models import Model
     from lighttrack_nas.search_spaces.building.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
-    from lighttrack_nas.strategies.one_shot.training.callbacks import Progress
+    from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.images import ImageFolder
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
@@ -55,7 +55,7 @@ def pretrain_backbone(
     output: str | Path,
     image_size: int = 128,
     record: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> Path:
     """Train a space's backbone as a supernet that tells classes of images apart, one random path a step, through NNI.
 
@@ -115,7 +115,7 @@ def train_supernet(
     start_from: str | Path | None = None,
     held_out: PairSource | None = None,
     record: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> Supernet:
     """Train a space's weight-sharing network for tracking, through one of NNI's one-shot strategies.
 
@@ -234,7 +234,7 @@ def retrain(
     teacher_weight: float = 1.0,
     label_weight: float = 1.0,
     record: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> Model:
     """Train one architecture's plain network, from random weights or from those it inherits.
 

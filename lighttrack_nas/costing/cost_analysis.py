@@ -19,7 +19,7 @@ from lighttrack_nas.benchmarks.costs.network_costs import CONVENTION, COUNTER
 from lighttrack_nas.reporting.architecture_texts import official_codes
 from lighttrack_nas.reporting.environment import versions
 from lighttrack_nas.reporting.intervals import share_interval
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space

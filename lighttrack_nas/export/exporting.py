@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.export import export_checks
-from lighttrack_nas.export.export_checks import BOUNDS, Agreement, Example
+from lighttrack_nas.export.export_checks import BOUNDS, AnswerDifferences, Example
 from lighttrack_nas.export.export_folder import check_output, folder_at_once
 from lighttrack_nas.export.export_graphs import Plan, build_graphs, write_graphs
 from lighttrack_nas.models.models import Model, load_model, model_file
@@ -45,11 +45,11 @@ FORMATS: Mapping[str, str] = {
 """What can be written, and the runtime that runs it."""
 LARGEST_AO_LOSS = 0.02
 """AO that an int8 network may lose against the original unless the caller says otherwise."""
-_COMPARED, _CALIBRATION = 32, 160  # search crops of each size
+_COMPARED, _INT8_EXAMPLES = 32, 160  # search crops of each size
 _GENERATED_VIDEOS = 8
 _AO_SET = "generated-val-v1"
 
-Progress = Callable[[str], None]
+Say = Callable[[str], None]
 """Told what was done, step by step."""
 
 
@@ -69,7 +69,7 @@ class Export:
     folder: Path
     runtime: str
     versions: Mapping[str, str]
-    agreement: Mapping[int, Agreement]
+    agreement: Mapping[int, AnswerDifferences]
     ao: Mapping[str, Any]
     bytes: int
 
@@ -88,7 +88,7 @@ def export_model(
     hyper_parameters: HyperParameters | str | Path | None = None,
     sequences: Sequence[Labelled] | None = None,
     largest_ao_loss: float = LARGEST_AO_LOSS,
-    progress: Progress | None = None,
+    progress: Say | None = None,
 ) -> Export:
     """Write a model's graphs and a manifest to a folder that `load_tracker`, `track` and `evaluate` take as a model.
 
@@ -164,13 +164,11 @@ def export_model(
     return Export(output, runtime, runtime_versions(runtime), agreement, ao, written)
 
 
-def _examples(
-    model: Model, plan: Plan, sequences: Sequence[Labelled] | None, say: Progress
-) -> dict[int, list[Example]]:
+def _examples(model: Model, plan: Plan, sequences: Sequence[Labelled] | None, say: Say) -> dict[int, list[Example]]:
     """By search size: crops that the original tracks through, with its answers."""
     from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 
-    count = _CALIBRATION if plan.precision == "int8" else _COMPARED
+    count = _INT8_EXAMPLES if plan.precision == "int8" else _COMPARED
     videos: Sequence[Video]
     if sequences is None:
         videos = export_checks.generated_videos(_GENERATED_VIDEOS, 1 + math.ceil(count / _GENERATED_VIDEOS))
@@ -232,8 +230,8 @@ def _description(model: Model, plan: Plan, folder: Path, source: str) -> dict[st
 
 
 def _compared(
-    exported: ExportedNetwork, plan: Plan, size: int, examples: Sequence[Example], say: Progress
-) -> Agreement:
+    exported: ExportedNetwork, plan: Plan, size: int, examples: Sequence[Example], say: Say
+) -> AnswerDifferences:
     spread = examples[:: max(1, len(examples) // _COMPARED)]
     found = export_checks.compare(exported, exported.prepare, spread)
     bound = BOUNDS[plan.precision]
@@ -254,7 +252,7 @@ def _measured_ao(
     plan: Plan,
     sequences: Sequence[Labelled] | None,
     largest_loss: float,
-    say: Progress,
+    say: Say,
 ) -> dict[str, Any]:
     from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 

@@ -16,7 +16,7 @@ from lighttrack_nas.search_spaces.weight_matching import plan, same_operations
 TAKEN, FRESH, LEFT, DIFFERS = "taken", "fresh", "left_behind", "shape_differs"
 OUTCOMES = (TAKEN, FRESH, LEFT, DIFFERS)
 """Of a tensor: in both spaces; only in the target; only in the source; in both, but its layer is of another shape."""
-_PARTS = ("stem", "backbone", "neck", "fusion", "cls", "reg", "shared", "other")
+_GROUPS = ("stem", "backbone", "neck", "fusion", "cls", "reg", "shared", "other")
 _SHOWN = 8
 
 
@@ -197,7 +197,7 @@ def migration_report(
     places: dict[tuple[str, str], list[tuple[Address, TensorShape, str]]] = {}
     for each in found:
         places.setdefault((each[0].part, each[0].label), []).append(each)
-    ordered = sorted(places, key=lambda place: (_PARTS.index(place[0]), place[1].endswith("prediction")))
+    ordered = sorted(places, key=lambda place: (_GROUPS.index(place[0]), place[1].endswith("prediction")))
     return MigrationReport(
         source=(source.name, source.hash),
         target=(target.name, target.hash),

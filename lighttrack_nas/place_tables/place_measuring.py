@@ -22,6 +22,7 @@ from lighttrack_nas.search_spaces.base.labels import (
 )
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Progress
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.building.supernet import Supernet
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Answers
     from lighttrack_nas.trackers.training.pairs.pair import PairSource
-
-Advance = Callable[[int, str], None]
 
 _PAIRS, _BATCH = 64, 16
 _MOST_CELLS = 2_000_000
@@ -52,7 +51,7 @@ class _Seen(NamedTuple):
 
 @torch.no_grad()
 def measure_places(
-    supernet: Supernet, lessons: Lessons, pairs: PairSource, *, seed: int = 0, progress: Advance | None = None
+    supernet: Supernet, lessons: Lessons, pairs: PairSource, *, seed: int = 0, progress: Progress | None = None
 ) -> PlaceScores:
     """Measure every candidate of a supernet that learnt from a teacher, each at its own place.
 

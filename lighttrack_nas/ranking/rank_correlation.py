@@ -19,7 +19,7 @@ from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob, settings_record
 from lighttrack_nas.ranking.ranking_result import Column, RankingResult, checked_result, unranked_notes
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.storage.trials import digest

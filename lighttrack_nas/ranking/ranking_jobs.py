@@ -35,7 +35,7 @@ from lighttrack_nas.workers.processes import Told
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.search_spaces.architecture import Architecture
-    from lighttrack_nas.strategies.one_shot.training.callbacks import Progress
+    from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
     from lighttrack_nas.trackers.network.network import SiameseNetwork
 
@@ -224,7 +224,7 @@ def _prepared(config: Config) -> Config:
     return config
 
 
-def _steps(name: str, told: Told) -> Progress:
+def _steps(name: str, told: Told) -> AfterStep:
     return lambda steps, losses: told(steps, f"{name}: loss {losses['loss']:.3f}")
 
 

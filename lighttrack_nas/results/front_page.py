@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.drawings.shown_networks import NetworkPlace, shown_network
+from lighttrack_nas.drawings.shown_networks import ChosenPlace, shown_network
 from lighttrack_nas.reporting.plot_style import FRONT_COLOUR, LIMIT_COLOUR, Axis, axis_of
 from lighttrack_nas.results.front_plots import axis_label, front_label, front_title, spread
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
@@ -163,7 +163,7 @@ def architecture_lines(architecture: Architecture) -> list[str]:
     return lines
 
 
-def _operation_text(here: NetworkPlace) -> str:
+def _operation_text(here: ChosenPlace) -> str:
     return here.operation if here.expansion is None else f"{here.operation} /{here.expansion:g}"
 
 

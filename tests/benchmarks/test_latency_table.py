@@ -18,7 +18,7 @@ from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fing
 from lighttrack_nas.benchmarks.latency.latency_build import build_latency_table, count_steps, drafts_folder, table_file
 from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction, rank_correlation
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
-from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -27,7 +27,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
 TINY = load_space("lighttrack-tiny")
-CORRECTION = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(PARTS, 0.01))
+CORRECTION = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(LATENCY_PARTS, 0.01))
 CHECK = Check(10, 0.01, 0.02, 0.95, 0.01, 0.96, (1.0, 1.5))
 HERE = take_fingerprint("torch", Options())
 
@@ -110,7 +110,7 @@ def test_one_network_leaves_everything_near_no_correction(pieces: Pieces) -> Non
     times = table.to_dict()["pieces_ms"]
     total = sum(times[name] for names in used.values() for name in names)
     fitted = fit_correction([used], times, np.array([total]))
-    assert fitted.factors == pytest.approx(dict.fromkeys(PARTS, 1.0))
+    assert fitted.factors == pytest.approx(dict.fromkeys(LATENCY_PARTS, 1.0))
     assert (fitted.rest_ms, *fitted.extra_ms.values()) == pytest.approx((0, 0, 0, 0), abs=1e-9)
 
 

@@ -108,7 +108,7 @@ def write_graph(name: str, graph: Graph, path: Path, precision: str = "float32")
     _write_all(runtime, path, lambda draft: runtime_module(runtime).write_graph(graph, draft, precision))
 
 
-def quantise_graph(name: str, graph: Graph, path: Path, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
+def quantise_graph(name: str, graph: Graph, path: Path, int8_examples: Iterable[tuple[np.ndarray, ...]]) -> None:
     """Write a graph as a runtime's files in int8, by post-training quantisation; imports torch.
 
     Convolutions compute on 8 bits, but for those where that would cost accuracy or time on that runtime: they compute
@@ -118,7 +118,7 @@ def quantise_graph(name: str, graph: Graph, path: Path, calibration: Iterable[tu
         name: A runtime that runs files.
         graph: What to write, as for `write_graph`.
         path: The files without their suffixes; missing folders are made.
-        calibration: Inputs of the graph as they occur, which tell the ranges; a hundred or more.
+        int8_examples: Inputs of the graph as they occur, which tell the ranges; a hundred or more.
 
     Raises:
         InputError: The runtime is missing, has no int8, or cannot take the graph, or there is no calibration. Nothing
@@ -129,7 +129,7 @@ def quantise_graph(name: str, graph: Graph, path: Path, calibration: Iterable[tu
         able = " and ".join(other for other in RUNTIMES if RUNTIMES[other].quantising)
         raise InputError(f"precision 'int8': runtime '{name}' has no post-training quantisation here; {able} have")
     check_installed(f"int8 for runtime '{name}'", runtime.quantising, "int8")
-    examples = list(calibration)
+    examples = list(int8_examples)
     if not examples:
         raise InputError("precision 'int8': no calibration inputs were given")
     _write_all(runtime, path, lambda draft: runtime_module(runtime).quantise_graph(graph, draft, examples))

@@ -12,7 +12,7 @@ import numpy as np
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.cli.space.describe_nni import describe_nni_architecture
 from lighttrack_nas.cli.space.describe_places import network_losses_record, print_network_losses
-from lighttrack_nas.drawings.shown_networks import NetworkPlace, NetworkTower, shown_network
+from lighttrack_nas.drawings.shown_networks import ChosenPlace, ChosenTower, shown_network
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.places.places import map_side, other_choices
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -165,7 +165,7 @@ def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
         side = map_side(network.search_sizes[0], total_stride)
         return f"{side} x {side}"
 
-    def row(here: NetworkPlace, total_stride: int) -> tuple[str, ...]:
+    def row(here: ChosenPlace, total_stride: int) -> tuple[str, ...]:
         notes = {
             "output": here is network.output,
             f"expansion {here.expansion or 0:g}": here.expansion is not None,
@@ -217,7 +217,7 @@ def _record(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _tower_record(tower: NetworkTower) -> dict[str, Any]:
+def _tower_record(tower: ChosenTower) -> dict[str, Any]:
     return {
         "width": None if tower.width is None else str(tower.width),
         "layers": [
@@ -226,7 +226,7 @@ def _tower_record(tower: NetworkTower) -> dict[str, Any]:
     }
 
 
-def _expansion(here: NetworkPlace) -> dict[str, float]:
+def _expansion(here: ChosenPlace) -> dict[str, float]:
     return {} if here.expansion is None else {"expansion": here.expansion}
 
 

@@ -71,9 +71,9 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show two spaces, or two architectures, side by side: what differs."""
-    from lighttrack_nas.cli.space.diff import diff as run
+    from lighttrack_nas.cli.space.show_differences import show_differences
 
-    run(first, second, space or [], all_, costs, json)
+    show_differences(first, second, space or [], all_, costs, json)
 
 
 @commands.command()

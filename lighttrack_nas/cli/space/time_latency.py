@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.shared.printing import print_json, print_note, print_table
 from lighttrack_nas.models.models import SHIPPED
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
 

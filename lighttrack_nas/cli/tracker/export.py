@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lighttrack_nas.cli.shared.printing import print_table
 from lighttrack_nas.export.exporting import Export, export_model
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 

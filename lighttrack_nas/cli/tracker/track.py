@@ -19,7 +19,7 @@ from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_box
 from lighttrack_nas.models.models import SHIPPED, load_tracker, model_file
 from lighttrack_nas.reporting import environment
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically

@@ -19,7 +19,7 @@ _SHORTEST_BLUR = 1.5
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ActorPart:
     """A piece of an actor.
 
     Attributes:
@@ -51,7 +51,7 @@ class Actor:
             a share of the texture), logarithm of the brightness, and four deformations.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[ActorPart, ...]
     path: Curves
     pose: Curves
 
@@ -152,7 +152,7 @@ def _mask(outline: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA))
 
 
-def _outline(part: Part, pose: np.ndarray, matrix: np.ndarray, position: np.ndarray) -> np.ndarray:
+def _outline(part: ActorPart, pose: np.ndarray, matrix: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Corners of a part in the scene."""
     corners = (part.outline - part.centre) * (1 + part.basis @ pose[7:])[:, None]
     if part.swing:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lighttrack_nas.trackers.training.generator.actors import Actor, Part
+from lighttrack_nas.trackers.training.generator.actors import Actor, ActorPart
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.motion import Curves, random_curves
 from lighttrack_nas.trackers.training.generator.outlines import deformation_basis, fitted, random_outline
@@ -19,7 +19,7 @@ _SLOW = 0.06  # radians a frame: a period of about 100 frames
 
 def random_parts(
     rng: np.random.Generator, settings: SceneSettings, texture_size: int, palette: Palette
-) -> tuple[Part, ...]:
+) -> tuple[ActorPart, ...]:
     """Draw the parts of an object, one to three, together of an area of 1 (as a box) and of a random aspect.
 
     Args:
@@ -49,7 +49,7 @@ def random_parts(
     return tuple(parts) if rng.random() < 0.5 else tuple(reversed(parts))
 
 
-def patch_parts(rng: np.random.Generator, patch: np.ndarray, aspect: float) -> tuple[Part, ...]:
+def patch_parts(rng: np.random.Generator, patch: np.ndarray, aspect: float) -> tuple[ActorPart, ...]:
     """Make an object of a picture of one, cut out with a random outline that leaves most of it.
 
     Args:
@@ -63,11 +63,11 @@ def patch_parts(rng: np.random.Generator, patch: np.ndarray, aspect: float) -> t
     return (make_part(full * (math.sqrt(aspect), 1 / math.sqrt(aspect)), patch),)
 
 
-def make_part(outline: np.ndarray, texture: np.ndarray, swing: float = 0.0) -> Part:
+def make_part(outline: np.ndarray, texture: np.ndarray, swing: float = 0.0) -> ActorPart:
     """Make a part of an outline with a texture over its bounding box."""
     low, high = outline.min(axis=0), outline.max(axis=0)
     centre = (low + high) / 2
-    return Part(outline, deformation_basis(outline - centre), texture, centre, high - low, swing)
+    return ActorPart(outline, deformation_basis(outline - centre), texture, centre, high - low, swing)
 
 
 def random_pose(rng: np.random.Generator, settings: SceneSettings, *, scale: float = 0.0) -> Curves:
@@ -127,7 +127,7 @@ def beside(rng: np.random.Generator, path: Curves, nearest: float, farthest: flo
     return replace(path, middle=middle, waves=np.concatenate([path.waves, own.waves], axis=1))
 
 
-def look_alike(rng: np.random.Generator, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+def look_alike(rng: np.random.Generator, parts: tuple[ActorPart, ...]) -> tuple[ActorPart, ...]:
     """Make parts like others: the same textures in slightly other colours and another shape, or the reverse."""
     gains = rng.uniform(0.75, 1.25) * rng.uniform(0.85, 1.15, 3)
     mirrored = rng.random() < 0.5

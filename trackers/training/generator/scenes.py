@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.training.generator import casting
-from lighttrack_nas.trackers.training.generator.actors import Actor, Part, line_kernel
+from lighttrack_nas.trackers.training.generator.actors import Actor, ActorPart, line_kernel
 from lighttrack_nas.trackers.training.generator.backgrounds import random_background, window_of
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.motion import Curves, random_curves
@@ -175,11 +175,11 @@ def _bystanders(
 ) -> tuple[Actor, ...]:
     """Draw what moves about behind the target: others, look-alikes, and what carries it."""
 
-    def bystander(parts: tuple[Part, ...], nearest: float, farthest: float, scales: tuple[float, float]) -> Actor:
+    def bystander(parts: tuple[ActorPart, ...], nearest: float, farthest: float, scales: tuple[float, float]) -> Actor:
         way = casting.beside(rng, target.path, nearest, farthest, settings)
         return Actor(parts, way, casting.random_pose(rng, settings, scale=float(rng.uniform(*scales))))
 
-    def other() -> tuple[Part, ...]:
+    def other() -> tuple[ActorPart, ...]:
         return _object_parts(rng, settings, material, random_palette(rng))
 
     behind = []
@@ -195,7 +195,7 @@ def _bystanders(
 
 def _object_parts(
     rng: np.random.Generator, settings: SceneSettings, material: Material, palette: Palette
-) -> tuple[Part, ...]:
+) -> tuple[ActorPart, ...]:
     if material.patches and rng.random() < settings.real:
         return casting.patch_parts(rng, *material.patches[int(rng.integers(len(material.patches)))])
     return casting.random_parts(rng, settings, material.object_size, palette)

@@ -21,7 +21,9 @@ from lighttrack_nas.trackers.base.names import checked_name
 _LONGEST = 40  # of a title; a code's says nothing that the rows do not say
 
 
-def diff(first: str, second: str, spaces: Sequence[str], everything: bool, costs: bool, as_json: bool) -> None:
+def show_differences(
+    first: str, second: str, spaces: Sequence[str], everything: bool, costs: bool, as_json: bool
+) -> None:
     """Show in what two spaces or two architectures differ.
 
     Args:
