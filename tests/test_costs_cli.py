@@ -99,12 +99,15 @@ def test_files(run: Run, tmp_path: Path) -> None:
     [
         (("costs", "--space", "lighttrack-tiny"), "or --sample N to draw from the space"),
         (("costs", "--sample", 5), "--sample draws from a space: add --space"),
-        (("costs", "lighttrack-tiny", "--sample", 5), "'lighttrack-tiny' and --sample: give an architecture, or"),
         (
-            ("costs", "lighttrack-tiny", "--seed", 1, "--where", "Mobile"),
+            ("costs", "lighttrack-tiny-generated", "--sample", 5),
+            "'lighttrack-tiny-generated' and --sample: give an architecture, or",
+        ),
+        (
+            ("costs", "lighttrack-tiny-generated", "--seed", 1, "--where", "Mobile"),
             "--seed, --where: about a space, not about one",
         ),
-        (("costs", "lighttrack-tiny", "--output", "o"), "--output: about a space"),
+        (("costs", "lighttrack-tiny-generated", "--output", "o"), "--output: about a space"),
         ((*SPACE, "--where", "ao >= 0.5"), "'ao' is no cost; macs, params can be bounded here"),
         ((*SPACE, "--where", "latency_ms <= 5"), "latency is not known without a latency table"),
         ((*SPACE, "--where", "macs < 5"), "expected a measurement, <= or >="),

@@ -180,7 +180,7 @@ def test_wheel_has_one_name_and_every_module(tmp_path: Path) -> None:
         "quickstart.yaml",
         "quickstart-without-teacher.yaml",
     }
-    assert "lighttrack_nas/pretrained/lighttrack-tiny.safetensors" in names
+    assert "lighttrack_nas/pretrained/lighttrack-tiny-generated.safetensors" in names
 
 
 def test_version_is_said_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.models.models import SHIPPED
+from lighttrack_nas.models.shipped_models import SHIPPED
 
 TINY = ltn.load_space("lighttrack-tiny")
 

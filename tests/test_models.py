@@ -197,17 +197,30 @@ def test_finding_architectures(tmp_path: Path, mobile_code: str) -> None:
 def test_the_shipped_tracker_is_small_and_tracks(tmp_path: Path) -> None:
     """On three generated videos that it was neither trained, chosen nor tuned on."""
     from lighttrack_nas.benchmarks.evaluation.metrics import score_frames, sequence_metrics
-    from lighttrack_nas.models.models import model_file
+    from lighttrack_nas.models.shipped_models import model_file
     from lighttrack_nas.trackers.training.generator.videos import generate_video
 
-    assert model_file("lighttrack-tiny").stat().st_size <= 1_000_000
-    model = ltn.load_model("lighttrack-tiny")
+    assert model_file("lighttrack-tiny-generated").stat().st_size <= 1_000_000
+    model = ltn.load_model("lighttrack-tiny-generated")
     assert model.architecture.space.name == "lighttrack-tiny"
     overlaps = []
     for seed in (901, 902, 903):
         video = generate_video(seed, frames=25, width=240, height=180, distractor=False, occlusion=False)
-        tracker = ltn.load_tracker("lighttrack-tiny")
+        tracker = ltn.load_tracker("lighttrack-tiny-generated")
         tracker.init(video.frames[0], video.boxes[0])
         boxes = np.stack([video.boxes[0], *(tracker.update(frame)[0] for frame in video.frames[1:])])
         overlaps.append(sequence_metrics(score_frames(boxes, video.boxes, video.absent))["ao"])
     assert np.mean(overlaps) > 0.5
+
+
+def test_the_shipped_models_former_name_still_works(capsys: pytest.CaptureFixture[str]) -> None:
+    from lighttrack_nas.models import shipped_models
+
+    shipped_models._say_new_name.cache_clear()
+    assert shipped_models.is_shipped("lighttrack-tiny")
+    files = {
+        shipped_models.model_file(name) for name in ("lighttrack-tiny", "lighttrack-tiny", *shipped_models.SHIPPED)
+    }
+    assert len(files) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["model 'lighttrack-tiny' is now called 'lighttrack-tiny-generated'; 'lighttrack-tiny' is a space"]

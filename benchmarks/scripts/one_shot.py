@@ -49,7 +49,7 @@ MIB = 2**20
 WARM_UP = 2
 PATHS_WEIGHED = 3
 ONE_PATH = ("spos", "macs-uniform", "blockwise, places", "blockwise, paths")
-TEACHER = "lighttrack-tiny"
+TEACHER = "lighttrack-tiny-generated"
 JOINT = ("darts", "gumbel-darts", "proxyless")
 
 

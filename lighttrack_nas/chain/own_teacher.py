@@ -181,7 +181,8 @@ def _labelled(config: Config) -> Config:
     if not sources:
         raise InputError(
             "supernet.strategy: no teacher is named, and none can be trained alone, since no source of data.sources "
-            "has labels: name one, such as {name: blockwise, teacher: lighttrack-tiny}, or add a source with labels"
+            "has labels: name one, such as {name: blockwise, teacher: lighttrack-tiny-generated}, or add a source "
+            "with labels"
         )
     return config.model_copy(update={"data": config.data.model_copy(update={"sources": sources})})
 

@@ -15,7 +15,8 @@ from lighttrack_nas.export import export_checks
 from lighttrack_nas.export.export_checks import BOUNDS, AnswerDifferences, Example
 from lighttrack_nas.export.export_folder import check_output, folder_at_once
 from lighttrack_nas.export.export_graphs import Plan, build_graphs, write_graphs
-from lighttrack_nas.models.models import Model, load_model, model_file
+from lighttrack_nas.models.models import Model, load_model
+from lighttrack_nas.models.shipped_models import model_file
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically

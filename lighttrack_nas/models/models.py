@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lighttrack_nas.models.shipped_models import is_shipped, model_file
 from lighttrack_nas.models.supernets import require_same_code
 from lighttrack_nas.reporting.environment import versions
 from lighttrack_nas.search_spaces.architecture import Architecture
@@ -68,18 +68,6 @@ def save_model(
     save_weights(network, Path(path), header)
 
 
-SHIPPED = ("lighttrack-tiny",)
-"""Names of the models that come with the package; they may stand wherever a model file may."""
-
-
-def model_file(source: str | Path) -> Path:
-    """The file of a model that ships with the package, or the path that was given."""
-    if str(source) not in SHIPPED:
-        return Path(source)
-    # The package lies in folders, never in an archive: safetensors maps its files into memory.
-    return Path(str(resources.files("lighttrack_nas.pretrained").joinpath(f"{source}.safetensors")))
-
-
 def load_model(path: str | Path) -> Model:
     """Read a model file, or a model that ships with the package, by its name.
 
@@ -130,7 +118,7 @@ def load_tracker(
         InputError: Unreadable, damaged, of another version, or of an architecture that its space does not have; a
             missing runtime, device or precision.
     """
-    if str(path) not in SHIPPED and Path(path).is_dir():
+    if not is_shipped(path) and Path(path).is_dir():
         return _exported_tracker(Path(path), hyper_parameters, device, threads, compute_precision or "float32")
     if compute_precision not in (None, "float32"):
         raise InputError(

@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lighttrack_nas.models.models import SHIPPED, Model, load_model, model_file
+from lighttrack_nas.models.models import Model, load_model
+from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.exported import read_manifest
@@ -31,7 +32,7 @@ def load_teacher(source: str, code: str | None = None) -> Teacher:
     from lighttrack_nas.trackers.weights.official_weights import load_official
 
     path = Path(source)
-    if source not in SHIPPED and path.is_dir():
+    if not is_shipped(source) and path.is_dir():
         path = _original(path)
     if path.suffix in (".pth", ".pt"):
         if code is None:

@@ -168,7 +168,8 @@ def latency(
         str,
         typer.Argument(
             metavar="MODEL|CODE",
-            help="A model.safetensors, lighttrack-tiny, an exported folder, an architecture.json, or an official code.",
+            help="A model.safetensors, lighttrack-tiny-generated, an exported folder, an architecture.json, or an "
+            "official code.",
         ),
     ],
     space: Space = None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.shared.printing import print_json, print_note, print_table
-from lighttrack_nas.models.models import SHIPPED
+from lighttrack_nas.models.shipped_models import is_shipped
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
@@ -30,7 +30,7 @@ def latency(
     as_json: bool,
 ) -> None:
     """Time an architecture on runtimes, each in a process of its own, or an exported folder on its own."""
-    if Path(source).is_dir() and source not in SHIPPED:
+    if Path(source).is_dir() and not is_shipped(source):
         if space is not None:
             raise InputError(
                 f"--space is for official codes and architectures: exported folder '{source}' says its own"

@@ -17,7 +17,8 @@ import numpy as np
 
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_box
-from lighttrack_nas.models.models import SHIPPED, load_tracker, model_file
+from lighttrack_nas.models.models import load_tracker
+from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
 from lighttrack_nas.reporting import environment
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.boxes import checked_box
@@ -214,9 +215,9 @@ def resolve_tracker(
     from lighttrack_nas.trackers.tracking.baselines import BASELINES, build_baseline
 
     is_baseline = model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
-    if Path(model).is_dir() and not is_baseline and model not in SHIPPED:
+    if Path(model).is_dir() and not is_baseline and not is_shipped(model):
         return _exported(model, hyper_parameters, device, threads, compute_precision)
-    if model.endswith(".safetensors") or model in SHIPPED:
+    if model.endswith(".safetensors") or is_shipped(model):
         import torch
 
         if threads is not None:

@@ -79,7 +79,7 @@ class Blockwise:
         if self.teacher is None or problem.load_teacher is None:
             raise InputError(
                 "one-shot strategy 'blockwise' learns from a teacher, and was given none: name a model, such as "
-                "{name: blockwise, teacher: lighttrack-tiny}"
+                "{name: blockwise, teacher: lighttrack-tiny-generated}"
             )
         problem.require_one_device("blockwise")
         lessons = Lessons(space, problem.load_teacher(self.teacher, self.code))
