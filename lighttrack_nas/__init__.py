@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.config.config import Config
     from lighttrack_nas.config.config_files import load_config
     from lighttrack_nas.costing.cost_analysis import SpaceCosts, load_cost_table, load_costing, space_costs
+    from lighttrack_nas.costing.cost_files import save_costs
+    from lighttrack_nas.costing.cost_plots import draw_costs
     from lighttrack_nas.costing.samples import random_networks
     from lighttrack_nas.drawings.architecture_drawing import draw_architecture
     from lighttrack_nas.drawings.differences import Difference, differences
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.place_tables.place_measuring import measure_places
     from lighttrack_nas.place_tables.predicted_fronts import predicted_front
     from lighttrack_nas.places.candidate_losses import place_losses
+    from lighttrack_nas.results.front_files import save_front, save_front_plot
+    from lighttrack_nas.results.front_plots import draw_front
     from lighttrack_nas.results.fronts import Front
     from lighttrack_nas.results.results import Result
     from lighttrack_nas.search_spaces.architecture import Architecture
@@ -166,6 +170,8 @@ _HOMES = {
     "compare": "comparisons.comparing",
     "differences": "drawings.differences",
     "draw_architecture": "drawings.architecture_drawing",
+    "draw_costs": "costing.cost_plots",
+    "draw_front": "results.front_plots",
     "draw_losses": "drawings.loss_drawing",
     "draw_space": "drawings.space_drawing",
     "evaluate": "benchmarks.evaluation.one_pass",
@@ -205,6 +211,9 @@ _HOMES = {
     "read_sequences": "trackers.data.readers.reader_registry",
     "read_stills": "trackers.training.pairs.stills",
     "retrain": "chain.training",
+    "save_costs": "costing.cost_files",
+    "save_front": "results.front_files",
+    "save_front_plot": "results.front_files",
     "save_model": "models.models",
     "save_supernet": "models.supernets",
     "search": "chain.searching",
@@ -280,6 +289,8 @@ __all__ = [
     "compare",
     "differences",
     "draw_architecture",
+    "draw_costs",
+    "draw_front",
     "draw_losses",
     "draw_space",
     "evaluate",
@@ -319,6 +330,9 @@ __all__ = [
     "read_sequences",
     "read_stills",
     "retrain",
+    "save_costs",
+    "save_front",
+    "save_front_plot",
     "save_model",
     "save_supernet",
     "search",

@@ -173,7 +173,7 @@ def test_latency_is_predicted_for_each(latency_table: LatencyTable, monkeypatch:
     assert found.measurements == ["macs", "params", "latency_ms"]
     assert found.shares[0].share == (found.samples["macs"] <= 4e7).mean()
     assert found.limits("latency_ms") == (found.samples["latency_ms"].min(), found.samples["latency_ms"].max())
-    assert len(found.figure().axes) == 3
+    assert len(ltn.draw_costs(found).axes) == 3
 
 
 def test_latency_from_a_file(run: Run, latency_table: LatencyTable) -> None:

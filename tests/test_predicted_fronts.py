@@ -15,6 +15,7 @@ from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, L
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor, fit_predictor
 from lighttrack_nas.place_tables.predicted_fronts import TOLERANCE, evenly_along, predicted_front
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.front_page import front_cells
 from lighttrack_nas.results.front_plots import axis_label, front_title
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -77,7 +78,7 @@ def test_nothing_pretends_to_be_measured(scores: PlaceScores, tmp_path: Path) ->
     header, rows = front_cells(found)
     assert header[:5] == ["network", "overlap", "nsr", "macs (M)", "params (M)"]
     assert all(len(row) == len(header) for row in rows)
-    files = found.save(tmp_path)
+    files = save_front(found, tmp_path)
     assert all(file.exists() for file in files)
     page = (tmp_path / "front.html").read_text()
     assert "nothing here was measured" in page

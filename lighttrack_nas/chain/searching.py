@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.samplers import BaseSampler
 
 from lighttrack_nas.reporting.progress_bar import progress as shown_progress
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN
@@ -212,4 +213,4 @@ def _measured_again(study: Study, evaluator: LatencyEvaluator, quiet: bool) -> R
 def _save(result: Result, output: Path) -> None:
     if len(result.trials):
         result.save(output)
-        result.front().save(output)
+        save_front(result.front(), output)

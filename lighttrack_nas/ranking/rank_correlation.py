@@ -16,6 +16,7 @@ from lighttrack_nas.chain.evaluators import targets_and_losses
 from lighttrack_nas.chain.training import BACKBONE_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
+from lighttrack_nas.ranking.ranking_files import save_ranking
 from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob, settings_record
 from lighttrack_nas.ranking.ranking_result import Column, RankingResult, checked_result, unranked_notes
 from lighttrack_nas.reporting.environment import cpu_name, versions
@@ -34,7 +35,7 @@ def run_rank_correlation(config: Config, say: Callable[[str], None]) -> RankingR
     """Train supernets by each strategy and networks alone, and compare how they rank; or go on where it stopped.
 
     The folder "ranking" of the configuration's output gets ``supernets/NAME`` and ``alone/NUMBER-seedS``, each with
-    its training and ``scores.json``, and the result; see `RankingResult.save`.
+    its training and ``scores.json``, and the result; see `ranking_files.save_ranking`.
 
     Args:
         config: Its space, data, validation, supernet, search (how scores are taken) and ranking.
@@ -82,7 +83,7 @@ def run_rank_correlation(config: Config, say: Callable[[str], None]) -> RankingR
     )
     checked_result(result, LEAST_NETWORKS)
     result = _with_notes(result, [*notes, *_unscored_notes(result, failures), *unranked_notes(result)])
-    result.save(output)
+    save_ranking(result, output)
     return result
 
 

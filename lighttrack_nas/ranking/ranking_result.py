@@ -6,15 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from itertools import combinations
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.benchmarks.evaluation.result_files import to_json
 from lighttrack_nas.benchmarks.scoring.rank_intervals import (
     CONFIDENCE,
     STATISTICS,
@@ -27,7 +24,6 @@ from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.strategies.search.goals.objectives import Objective
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.files import write_atomically
 
 CEILING, MACS = "ceiling", "MACs"
 """Rankings that are no supernet's: by another seed's training alone, and by MACs, the more the better."""
@@ -203,31 +199,6 @@ class RankingResult:
             "differences": records(self.differences),
             "networks": networks,
         }
-
-    def save(self, folder: Path) -> list[Path]:
-        """Write the tables (CSV), everything as JSON, and the figures (PNG and SVG).
-
-        Returns:
-            The files.
-        """
-        from lighttrack_nas.ranking.ranking_plots import correlations_figure, scatter_figure
-
-        tables = {"scores": self.score_table(), "correlations": self.correlations, "differences": self.differences}
-        content: dict[str, str | bytes] = {
-            f"{name}.csv": table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()
-        }
-        content["rank_correlation.json"] = to_json(self.to_dict())
-        for measurement in self.measurements:
-            figures = {f"{measurement}-correlations": correlations_figure(self, measurement)}
-            figures |= {f"{measurement}-{name}": scatter_figure(self, name, measurement) for name in self.supernets}
-            for name, figure in figures.items():
-                for kind in ("png", "svg"):
-                    drawn = BytesIO()
-                    figure.savefig(drawn, format=kind, dpi=150)
-                    content[f"{name}.{kind}"] = drawn.getvalue()
-        for name, text in content.items():
-            write_atomically(folder / name, text)
-        return [folder / name for name in content]
 
 
 def ranking_name(ranking: str, weights: str) -> str:

@@ -16,6 +16,7 @@ from lighttrack_nas.cli.search.show_fronts import json_row, measured_text, read_
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.place_tables.predicted_fronts import predicted_front, tau_text
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.front_page import architecture_lines, front_cells
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.trackers.base.errors import InputError
@@ -84,7 +85,7 @@ def front(
     seconds = time.perf_counter() - start
     x, _ = found.axes(x, None)
     wishes = {text: found.nearest(**read_wish(text)) for text in nearest}
-    files = found.save(output, x) if output else []
+    files = save_front(found, output, x) if output else []
     if as_json:
         print_json(_record(found, seconds, wishes, files))
         return

@@ -14,6 +14,7 @@ import pandas as pd
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.front_page import architecture_lines, front_cells
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.results.published import CAUTION, HEADER, PUBLISHED, published_rows
@@ -50,7 +51,7 @@ def front(
     x, _ = found.axes(x, None)
     wishes = {text: found.nearest(**read_wish(text)) for text in nearest}
     covered = found.hypervolume()
-    files = [result.save(output), *found.save(output, x)] if output else []
+    files = [result.save(output), *save_front(found, output, x)] if output else []
     if as_json:
         print_json(_record(result, found, wishes, covered, files))
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.shared.printing import print_json, print_note, print_table
+from lighttrack_nas.costing.cost_files import save_costs
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _costs_of_space(
     if output is not None:
         make_folder(output)  # before the work
     found = space_costs(load_costing(space, search_size), sample, seed=seed, constraints=constraints, latency=latency)
-    files = found.save(output) if output is not None else []
+    files = save_costs(found, output) if output is not None else []
     if as_json:
         print_json(found.to_dict() | {"files": [str(path) for path in files]})
         return
