@@ -38,7 +38,7 @@ from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Progress
-from lighttrack_nas.trackers.runtimes.folding import fold_norms
+from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions
 from lighttrack_nas.trackers.runtimes.graphs import Graph
 from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, write_graph
 from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
@@ -226,7 +226,7 @@ def _piece_graph(space: Space, name: str, runtime: str) -> Graph:
     module = piece.module.requires_grad_(False)
     names = tuple(f"input{number}" for number in range(len(inputs)))
     graph = Graph(module, inputs, names, ("output",))
-    return graph if runtime == "torch" else replace(graph, module=fold_norms(module))
+    return graph if runtime == "torch" else replace(graph, module=fold_into_convolutions(module))
 
 
 def _network_graph(architecture: Architecture, runtime: str) -> Graph:

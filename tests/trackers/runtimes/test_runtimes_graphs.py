@@ -16,7 +16,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Neck
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.operations.reparameterised import ReparameterisedConvolution
-from lighttrack_nas.trackers.runtimes.folding import fold_norms
+from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions
 from lighttrack_nas.trackers.runtimes.graphs import CORRELATIONS, Graph, template_graph, track_graph
 from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, quantise_graph, write_graph
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
@@ -51,7 +51,7 @@ def test_norms_fold_wherever_they_stand(unsettled: Unsettled) -> None:
     torch.manual_seed(0)
     chain = unsettled(Chain())
     image = torch.randn(2, 3, 9, 9)
-    folded = fold_norms(chain)
+    folded = fold_into_convolutions(chain)
     torch.testing.assert_close(folded(image), chain(image), rtol=1e-5, atol=1e-5)
     kinds = [type(module).__name__ for module in folded.modules()]
     assert "BatchNorm2d" not in kinds
