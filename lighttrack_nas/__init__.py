@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from lighttrack_nas.places.candidate_losses import place_losses
     from lighttrack_nas.results.fronts import Front
     from lighttrack_nas.results.results import Result
-    from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.building.supernet import Supernet
     from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading.fitting import fit_architecture
@@ -66,7 +65,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
     from lighttrack_nas.search_spaces.operations.operation_registry import operation
     from lighttrack_nas.search_spaces.presets import preset_names
-    from lighttrack_nas.search_spaces.space import Space
+    from lighttrack_nas.search_spaces.space import Architecture, Space
     from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
     from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import one_shot_strategy
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher

@@ -12,8 +12,8 @@ import torch
 
 import lighttrack_nas as ltn
 from lighttrack_nas.models.architecture_files import find_architecture
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.weights.weights import save_weights
 
 TINY = ltn.load_space("lighttrack-tiny")

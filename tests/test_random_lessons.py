@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lighttrack_nas.place_tables import place_measuring
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.blockwise import lesson_path
 from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons

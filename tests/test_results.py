@@ -17,9 +17,8 @@ from optuna.trial import TrialState, create_trial
 
 from lighttrack_nas.results.networks import front_rows, network_table
 from lighttrack_nas.results.results import Result
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError

@@ -15,9 +15,8 @@ from lighttrack_nas.benchmarks.costs.cost_cache import cache_folder
 from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.network_costs import COUNTER, Costs, checked_search_size, measure_costs
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 

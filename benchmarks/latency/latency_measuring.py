@@ -33,8 +33,7 @@ from lighttrack_nas.benchmarks.latency.latency_timing import (
     time_calmly,
     time_in_turns,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.network.network import SiameseNetwork

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 

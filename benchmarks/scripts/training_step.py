@@ -30,11 +30,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.building.model_space import nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.uniform import path_at
 from lighttrack_nas.strategies.one_shot.training.loader import Sealed
 from lighttrack_nas.strategies.one_shot.training.module import TrainingModule

@@ -20,10 +20,9 @@ from lighttrack_nas.config.config_data import UNLABELLED
 from lighttrack_nas.costing.cost_analysis import EXACT, load_cost_table
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.place_tables.place_criteria import criteria
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters

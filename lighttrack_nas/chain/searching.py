@@ -15,8 +15,7 @@ from lighttrack_nas.reporting.progress import progress as shown_progress
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2

@@ -24,8 +24,7 @@ from lighttrack_nas.models.supernets import (
     save_supernet,
     supernet_file,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters

@@ -11,8 +11,8 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
-    from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.search_spaces.space import Architecture
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import MacsPaths
     from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
     from lighttrack_nas.strategies.one_shot.training.taught_task import TaughtTask

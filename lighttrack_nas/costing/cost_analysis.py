@@ -20,9 +20,8 @@ from lighttrack_nas.reporting.architecture_texts import official_codes
 from lighttrack_nas.reporting.environment import versions
 from lighttrack_nas.reporting.intervals import share_interval
 from lighttrack_nas.reporting.progress import progress
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically

@@ -29,8 +29,8 @@ from lighttrack_nas.places.places import (
     kernel_of,
     other_choices,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

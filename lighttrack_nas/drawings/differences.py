@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 from lighttrack_nas.places.place_costs import place_costs, span_text, whole_costs
 from lighttrack_nas.places.places import other_choices
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import CORRELATION
-from lighttrack_nas.search_spaces.description.description import BRANCHES
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 ABSENT = "-"

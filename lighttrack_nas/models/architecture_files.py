@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lighttrack_nas.models.models import SHIPPED, load_model
-from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
 from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.presets import preset_names
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space, parse_architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.models.supernets import require_same_code
 from lighttrack_nas.reporting.environment import versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker

@@ -21,7 +21,7 @@ from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 _STYLE = (
     "body{font-family:sans-serif;margin:1.5em;color:#222}h1{font-size:1.2em}h2{font-size:1em;margin-top:2em}"

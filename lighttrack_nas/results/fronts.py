@@ -21,8 +21,7 @@ from lighttrack_nas.trackers.base.files import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from lighttrack_nas.search_spaces.architecture import Architecture
-    from lighttrack_nas.search_spaces.space import Space
+    from lighttrack_nas.search_spaces.space import Architecture, Space
 
 LATENCY_AGAIN_COLUMN = "latency_ms_again"
 _FILE = re.compile(r"[0-9a-f]{16}\.json")

@@ -20,9 +20,8 @@ from lighttrack_nas.benchmarks.latency.latency_correction import check_predictio
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 

@@ -14,10 +14,10 @@ from lighttrack_nas.benchmarks.latency.latency_build import build_latency_table
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator, fingerprint
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.goals.evaluator import LatencyEvaluator
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence

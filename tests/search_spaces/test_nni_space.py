@@ -11,13 +11,12 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.building.model_space import architecture_of, nni_sample
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.neighbours import neighbours
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 FOLDER = Path(__file__).resolve().parent.parent / "model_spaces"

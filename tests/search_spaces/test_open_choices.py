@@ -18,14 +18,13 @@ from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
 from lighttrack_nas.benchmarks.latency.latency_pieces import find_pieces
 from lighttrack_nas.benchmarks.scoring.zero_cost import ZeroCostEvaluator
 from lighttrack_nas.chain.training import train_supernet
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.building.model_space import ClassifierModelSpace, architecture_of, nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import model_context
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.neighbours import neighbours
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.fair import fair_paths
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.strategies.search.samplers.lighttrack import inherited_together

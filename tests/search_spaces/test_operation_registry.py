@@ -202,7 +202,7 @@ def test_weights_of_other_code_are_refused(tmp_path: Path, monkeypatch: pytest.M
     save_model(space.network(architecture), architecture, tmp_path / "model.safetensors")
     assert load_supernet(tmp_path / "supernet.safetensors", space).space == space
     assert load_model(tmp_path / "model.safetensors").architecture == architecture
-    monkeypatch.setattr("lighttrack_nas.search_spaces.description.description.code_digest", lambda file: "another")
+    monkeypatch.setattr("lighttrack_nas.search_spaces.description.space_parts.code_digest", lambda file: "another")
     for load, name in ((load_supernet, "supernet"), (load_model, "model")):
         with pytest.raises(InputError, match=f"{name}.safetensors' was trained with other code of .* in wide.py now"):
             load(tmp_path / f"{name}.safetensors")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 
 from .spaces import Content, descriptions

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from torch import nn
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.description.description import SpaceDescription, StageDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import StageDescription
 from lighttrack_nas.search_spaces.files.resolving import STYLES
 from lighttrack_nas.search_spaces.files.several import MULTIPLIERS
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space, preset_names

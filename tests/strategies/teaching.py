@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
 from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher

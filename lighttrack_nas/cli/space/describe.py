@@ -22,7 +22,7 @@ from lighttrack_nas.search_spaces.base.labels import (
     stage_width_label,
     width_label,
 )
-from lighttrack_nas.search_spaces.description.description import StageDescription
+from lighttrack_nas.search_spaces.description.space_parts import StageDescription
 from lighttrack_nas.search_spaces.enumeration import count_paths, has_countable_paths
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from lighttrack_nas.cli.shared.printing import print_json, print_table
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.network_costs import Costs

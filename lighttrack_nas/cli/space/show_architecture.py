@@ -15,10 +15,10 @@ from lighttrack_nas.cli.space.describe_places import network_losses_record, prin
 from lighttrack_nas.drawings.shown_networks import NetworkPlace, NetworkTower, shown_network
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.places.places import map_side, other_choices
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.neighbours import neighbours
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:

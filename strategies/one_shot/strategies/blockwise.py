@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, layer_label
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.one_shot.strategies.paths import PATHS, Model, PathSampling, PathTraining
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons, answers_loss
 from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_losses

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM
 from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.teaching.least_squares import fit_last

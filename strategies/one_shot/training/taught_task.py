@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
 from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
 from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_run

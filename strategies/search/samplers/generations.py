@@ -10,8 +10,7 @@ import numpy as np
 from optuna.samplers import NSGAIIISampler, NSGAIISampler
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.sampling import Ask, distributions, uniform
 
 Selection = NSGAIISampler | NSGAIIISampler

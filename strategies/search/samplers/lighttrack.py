@@ -16,9 +16,8 @@ import optuna
 from optuna.samplers import NSGAIISampler
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.samplers.generations import Family, Generations
 from lighttrack_nas.strategies.search.sampling import REDRAWS, ArchitectureSampler, Ask
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
