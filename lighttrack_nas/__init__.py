@@ -56,11 +56,15 @@ if TYPE_CHECKING:
     from lighttrack_nas.places.candidate_losses import place_losses
     from lighttrack_nas.results.fronts import Front
     from lighttrack_nas.results.results import Result
+    from lighttrack_nas.search_spaces.building.builder import build_network
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
     from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.search_spaces.declared_space import DeclaredSpace
     from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading.fitting import fit_architecture
     from lighttrack_nas.search_spaces.loading.loading import load_space
-    from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower
+    from lighttrack_nas.search_spaces.loading.texts import space_python, space_yaml
+    from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower, define_space
     from lighttrack_nas.search_spaces.neighbours import Neighbour, neighbours
     from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
     from lighttrack_nas.search_spaces.operations.operation_registry import operation
@@ -100,7 +104,7 @@ if TYPE_CHECKING:
 __version__ = "0.6.0"
 
 _HOMES = {
-    "Architecture": "search_spaces.architecture",
+    "Architecture": "search_spaces.space",
     "ArrayNetwork": "trackers.tracking.tracker",
     "BenchmarkTable": "benchmarks.scoring.tabular_benchmark",
     "Blockwise": "strategies.one_shot.strategies.blockwise",
@@ -110,6 +114,7 @@ _HOMES = {
     "Config": "config.config",
     "CostTable": "benchmarks.costs.cost_table",
     "Costs": "benchmarks.costs.network_costs",
+    "DeclaredSpace": "search_spaces.declared_space",
     "Difference": "drawings.differences",
     "Distribution": "search_spaces.distribution",
     "Evaluator": "strategies.search.goals.evaluator",
@@ -131,8 +136,8 @@ _HOMES = {
     "Model": "models.models",
     "NSGA2": "strategies.search.samplers.nsga2",
     "NSGA3": "strategies.search.samplers.nsga3",
-    "NniSpace": "search_spaces.nni_spaces.nni_space",
     "Neighbour": "search_spaces.neighbours",
+    "NniSpace": "search_spaces.nni_spaces.nni_space",
     "OptunaAlgorithm": "strategies.search.samplers.optuna_algorithm",
     "PairSettings": "trackers.training.pairs.pair_settings",
     "PlaceScores": "benchmarks.scoring.place_scores",
@@ -160,9 +165,12 @@ _HOMES = {
     "TrainingSettings": "strategies.one_shot.training.training_settings",
     "ZeroCostEvaluator": "benchmarks.scoring.zero_cost",
     "build_latency_table": "benchmarks.latency.latency_build",
+    "build_model_space": "search_spaces.building.model_space",
+    "build_network": "search_spaces.building.builder",
     "build_table": "comparisons.table_building",
     "build_tracker": "models.models",
     "compare": "comparisons.comparing",
+    "define_space": "search_spaces.loading.values",
     "differences": "drawings.differences",
     "draw_architecture": "drawings.architecture_drawing",
     "draw_losses": "drawings.loss_drawing",
@@ -208,6 +216,8 @@ _HOMES = {
     "save_supernet": "models.supernets",
     "search": "chain.searching",
     "space_costs": "costing.cost_analysis",
+    "space_python": "search_spaces.loading.texts",
+    "space_yaml": "search_spaces.loading.texts",
     "table_names": "tables",
     "train_supernet": "chain.training",
     "tune_tracker": "chain.tuning",
@@ -227,6 +237,7 @@ __all__ = [
     "Config",
     "CostTable",
     "Costs",
+    "DeclaredSpace",
     "Difference",
     "Distribution",
     "Evaluator",
@@ -274,9 +285,12 @@ __all__ = [
     "TrainingSettings",
     "ZeroCostEvaluator",
     "build_latency_table",
+    "build_model_space",
+    "build_network",
     "build_table",
     "build_tracker",
     "compare",
+    "define_space",
     "differences",
     "draw_architecture",
     "draw_losses",
@@ -322,6 +336,8 @@ __all__ = [
     "save_supernet",
     "search",
     "space_costs",
+    "space_python",
+    "space_yaml",
     "table_names",
     "train_supernet",
     "tune_tracker",

@@ -93,7 +93,7 @@ def texts(drawing: Drawing) -> list[str]:
 
 
 def assert_shows_what_is_built(architecture: Architecture) -> None:
-    shown, network = shown_network(architecture), architecture.space.network(architecture).eval()
+    shown, network = shown_network(architecture), ltn.build_network(architecture).eval()
     assert shown.template_size == network.geometry.template_size
     assert shown.search_sizes == network.geometry.search_sizes
     head = network.heads if isinstance(network.heads, SharedTower) else None
@@ -308,7 +308,7 @@ def test_few_networks_with_two_towers_decide_nothing() -> None:
 
 def keys(space: Space) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
-        return {key: tuple(value.shape) for key, value in space.model_space().state_dict().items()}
+        return {key: tuple(value.shape) for key, value in ltn.build_model_space(space).state_dict().items()}
 
 
 @given(SOME)

@@ -215,7 +215,8 @@ def _untrained(architecture: Architecture) -> Teacher:
     """A teacher of fresh weights, of which everything but what it knows can be checked."""
     import torch
 
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
 
     with torch.random.fork_rng(devices=[]):
-        return Teacher.of(architecture.space.network(architecture), architecture, UNNAMED, "")
+        return Teacher.of(build_network(architecture), architecture, UNNAMED, "")

@@ -88,6 +88,7 @@ def load_model(path: str | Path) -> Model:
     """
     import torch
 
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.trackers.weights.weights import load_weights, read_header
 
     path = model_file(path)
@@ -95,7 +96,7 @@ def load_model(path: str | Path) -> Model:
     architecture = _architecture_of(header, path)
     # Without memory until the file's own shapes are known to fit: a header may ask for any size.
     with torch.device("meta"):
-        network = architecture.space.network(architecture)
+        network = build_network(architecture)
     load_weights(network, path)
     stored = header.get("hyper_parameters", {})
     provenance = header.get("provenance")
@@ -181,9 +182,10 @@ def import_weights(
     Raises:
         InputError: The checkpoint is unreadable or does not fit; the message lists missing and unexpected keys.
     """
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.trackers.weights.official_weights import load_official
 
-    network = architecture.space.network(architecture)
+    network = build_network(architecture)
     load_official(network, Path(checkpoint))
     source = {"source": f"official checkpoint {Path(checkpoint).name}"}
     save_model(network, architecture, output, hyper_parameters=hyper_parameters, provenance=source)

@@ -18,7 +18,6 @@ from lighttrack_nas.search_spaces.base.labels import (
 )
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
 from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -46,7 +45,7 @@ def fit_architecture(architecture: Architecture, space: Space) -> Architecture:
     if space.contains(architecture):
         return architecture
     for each in (source, space):
-        if isinstance(each, NniSpace):
+        if not each.is_declared:
             each.refuse("is NNI's, whose places nobody can compare with another space's")
     chosen, dead = source.chosen(architecture), source.dead_labels(architecture)
     meant = _meant(source, chosen, dead, space)

@@ -182,4 +182,4 @@ def test_spaces_do_not_mix(tiny: Space, lighttrack: Space) -> None:
     architecture = lighttrack.sample(np.random.default_rng(0))
     assert not tiny.contains(architecture)
     with pytest.raises(InputError, match=r"of space 'lighttrack' \(\w{12}\), not of 'lighttrack-tiny'"):
-        tiny.network(architecture)
+        tiny.require(architecture)

@@ -10,10 +10,10 @@ from lighttrack_nas.search_spaces.space import Architecture
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.network_costs import Costs
-    from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+    from lighttrack_nas.search_spaces.space import Space
 
 
-def describe_nni_space(space: NniSpace, costs: bool, as_json: bool) -> None:
+def describe_nni_space(space: Space, costs: bool, as_json: bool) -> None:
     """Print a space.
 
     Raises:

@@ -16,7 +16,6 @@ import optuna
 from optuna.samplers import NSGAIISampler
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.samplers.generations import Family, Generations
 from lighttrack_nas.strategies.search.sampling import REDRAWS, ArchitectureSampler, Ask
@@ -119,7 +118,7 @@ def inherited_together(space: Space) -> list[tuple[str, ...]]:
 
     Of a space without stages, each alone.
     """
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         return [(label,) for label in space.labels]
     stages = {stage.name for stage in space.description.stages}
     groups: dict[str, list[str]] = {}
