@@ -30,7 +30,7 @@ class Space(ABC):
 
     Args:
         name: What it is called.
-        code: The hash: twelve hexadecimal digits that change with the networks.
+        digest: Its hash: twelve hexadecimal digits that change with the networks.
         candidates: Candidates of every place, in a fixed order.
         conditions: See `conditions`.
         input_choices: See `input_choices`.
@@ -46,7 +46,7 @@ class Space(ABC):
     def __init__(
         self,
         name: str,
-        code: str,
+        digest: str,
         candidates: Mapping[str, tuple[str, ...]],
         *,
         conditions: Conditions = MappingProxyType({}),
@@ -54,7 +54,7 @@ class Space(ABC):
         size_choices: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
-        self.hash = code
+        self.hash = digest
         self.candidates: Mapping[str, tuple[str, ...]] = MappingProxyType(dict(candidates))
         """Candidates of every place, also of places that leave no choice."""
         self.labels: Mapping[str, tuple[str, ...]] = MappingProxyType(
