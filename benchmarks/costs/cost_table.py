@@ -234,7 +234,9 @@ class CostTable:
             InputError: Another name.
         """
         factors = self.factors(name)
-        return Extremes(self._least(factors), self._least([Factor(each.labels, -each.values) for each in factors]))
+        return Extremes(
+            self._least(factors), self._least([Factor(factor.labels, -factor.values) for factor in factors])
+        )
 
     def factors(self, name: str) -> list[Factor]:
         """A table a place, whose sum is an architecture's cost.

@@ -119,11 +119,13 @@ class _Elimination:
         ]
         self._tree = bucket_tree(by_column[0])
         self._sizes = {
-            label: size for each in by_column[0] for label, size in zip(each.labels, each.values.shape, strict=True)
+            label: size
+            for factor in by_column[0]
+            for label, size in zip(factor.labels, factor.values.shape, strict=True)
         }
         self._least = [least_elsewhere(self._tree, factors) for factors in by_column]
         self._greatest = [
-            least_elsewhere(self._tree, [Factor(each.labels, -each.values) for each in factors])
+            least_elsewhere(self._tree, [Factor(factor.labels, -factor.values) for factor in factors])
             for factors in by_column
         ]
         cells, self.last_cells = np.ones(self._count, np.int64), np.ones(self._count, np.int64)
@@ -175,11 +177,11 @@ class _Elimination:
     def _leaf(self, number: int, bucket: Bucket) -> dict[tuple[int, ...], SumSet]:
         """The same of a bucket with none below it: all of its values are met at once."""
         labels = (*bucket.beside, bucket.label)
-        tables = [self._tables[each] for each in bucket.tables]
+        tables = [self._tables[table] for table in bucket.tables]
         whole = np.stack(
             [
                 np.broadcast_to(
-                    sum(aligned(Factor(each.labels, each.values[..., column]), labels) for each in tables),
+                    sum(aligned(Factor(table.labels, table.values[..., column]), labels) for table in tables),
                     [self._sizes[label] for label in labels],
                 )
                 for column in range(self._count)
@@ -200,15 +202,15 @@ class _Elimination:
         """Add up sets, the largest first: adding a small set to a large one takes the least work."""
         total = SumSet(offset[None])
         waiting = sorted(parts, key=len, reverse=True)
-        if not all(len(each) for each in waiting):
+        if not all(len(part) for part in waiting):
             return SumSet(offset[None][:0])
         for index, part in enumerate(waiting):
             if index == 0:
                 total = part.shifted(offset)
                 continue
             rest = waiting[index + 1 :]
-            low = sum((each.vectors.min(axis=0) for each in rest), least)
-            high = sum((each.vectors.max(axis=0) for each in rest), greatest)
+            low = sum((other.vectors.min(axis=0) for other in rest), least)
+            high = sum((other.vectors.max(axis=0) for other in rest), greatest)
             total = self._sieve.added(total, part, low, high)
         return total
 
@@ -273,7 +275,7 @@ def _range(factors: Sequence[Factor]) -> int:
     """From the least sum of tables to the greatest."""
 
     def at(chosen: Mapping[str, int]) -> int:
-        return sum(int(each.values[tuple(chosen[label] for label in each.labels)]) for each in factors)
+        return sum(int(factor.values[tuple(chosen[label] for label in factor.labels)]) for factor in factors)
 
     return at(minimum([Factor(each.labels, -each.values) for each in factors])) - at(minimum(factors))
 

@@ -263,7 +263,7 @@ class _Counter:
 
 def _claims(counter: _Counter, space: Space) -> tuple[Claim, ...]:
     exits = space.candidates[OUTPUT]
-    kernels = [each for each in block_shares(space, "kernel") if not isinstance(each, str)]
+    kernels = [kernel for kernel in block_shares(space, "kernel") if not isinstance(kernel, str)]
     claims: list[Claim] = []
 
     def claim(text: str, name: str, value: str, threshold: float) -> None:

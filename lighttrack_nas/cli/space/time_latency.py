@@ -83,15 +83,15 @@ def _latency_of_export(folder: Path, runtimes: list[str], settings: dict[str, An
     from lighttrack_nas.benchmarks.latency.latency_exported import measure_exported_apart
 
     with progress("latency", 1, "runtimes") as advance:
-        found = measure_exported_apart(folder, **settings)
+        latency = measure_exported_apart(folder, **settings)
         advance(1, manifest.runtime)
     if as_json:
         record = {"folder": str(folder), "sha256": manifest.seal, "stored_precision": manifest.precision}
-        print_json(record | {"latencies": [found.to_dict()]})
+        print_json(record | {"latencies": [latency.to_dict()]})
         return
-    print(f"{folder}: stored in {manifest.precision}, {found.branch} branch, {found.input_size} pixels")
+    print(f"{folder}: stored in {manifest.precision}, {latency.branch} branch, {latency.input_size} pixels")
     print("one call of the graph, arrays in and arrays out; cropping and reading the answer come on top\n")
-    _print_latencies([found])
+    _print_latencies([latency])
 
 
 def latency_table(
@@ -129,7 +129,7 @@ def latency_table(
     print(path)
 
 
-def _print_latencies(found: list[Latency]) -> None:
+def _print_latencies(latencies: list[Latency]) -> None:
     rows = [
         (
             latency.fingerprint.runtime,
@@ -139,11 +139,11 @@ def _print_latencies(found: list[Latency]) -> None:
             str(latency.attempts),
             latency.disturbance or "none seen",
         )
-        for latency in found
+        for latency in latencies
     ]
     print_table(("runtime", "median ms", "quartiles", "least", "attempts", "disturbance"), rows, right=(1, 2, 3, 4))
     print()
-    for latency in found:
+    for latency in latencies:
         print(latency.fingerprint)
 
 
@@ -167,12 +167,12 @@ def _print_table(table: LatencyTable) -> None:
 
 def _installed() -> list[str]:
     """The runtimes that can be timed here, without those that take long to start."""
-    found = []
+    names = []
     for name in RUNTIMES:
         try:
             checked_runtime(name, writing=True)
         except InputError:
             continue
         if name not in _ONLY_BY_NAME:
-            found.append(name)
-    return found
+            names.append(name)
+    return names

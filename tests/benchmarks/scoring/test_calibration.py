@@ -99,7 +99,9 @@ def test_folded_norms_are_refused(batches: list[TensorBatch]) -> None:
     recalibrate(network, batches)
     fold_norms(network.backbone)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    with pytest.raises(InputError, match=r"with folded norms \(\d+\) cannot be estimated afresh: .*; score it as it is"):
+    with pytest.raises(
+        InputError, match=r"with folded norms \(\d+\) cannot be estimated afresh: .*; score it as it is"
+    ):
         recalibrate(network, batches)
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
 
