@@ -179,6 +179,7 @@ class PlaceScores:
         return pd.DataFrame(rows, columns=["part", "place", "candidate", "beside", "score"])
 
     def _rows(self, place: ScoredPlace) -> Iterator[tuple[str, str, str, str, float]]:
+        """Part, label, candidate, what is chosen beside it, and score, for every combination that the space allows."""
         values = [self.space.labels[label] for label in place.labels]
         needed = self.space.conditions.get(place.label, {})
         for indices in product(*(range(len(candidates)) for candidates in values)):

@@ -153,7 +153,7 @@ class _Elimination:
         """The sets that are left of a bucket, by the values of the choices beside it."""
         if not below:
             return self._leaf(number, bucket)
-        found = {}
+        united = {}
         for values in product(*(range(self._sizes[label]) for label in bucket.beside)):
             chosen = dict(zip(bucket.beside, values, strict=True))
             least = np.array([column[number][values] for column in self._least])
@@ -171,8 +171,8 @@ class _Elimination:
                     for from_, each in below.items()
                 ]
                 sets.append(self._total(offset, parts, least, greatest))
-            found[values] = self._sieve.united(bucket.label, sets, least, greatest)
-        return found
+            united[values] = self._sieve.united(bucket.label, sets, least, greatest)
+        return united
 
     def _leaf(self, number: int, bucket: Bucket) -> dict[tuple[int, ...], SumSet]:
         """The same of a bucket with none below it: all of its values are met at once."""
@@ -247,15 +247,15 @@ def _limit(largest: float, parts: float) -> int:
 def _tables(space: Space, columns: Sequence[Sequence[Factor]]) -> dict[tuple[str, ...], np.ndarray]:
     """Tables of vectors, one for all that depend on the same choices."""
     order = list(space.labels)
-    found: dict[tuple[str, ...], np.ndarray] = {}
+    tables: dict[tuple[str, ...], np.ndarray] = {}
     for column, factors in enumerate(columns):
         for factor in map(_varying, factors):
             axes = sorted(range(len(factor.labels)), key=lambda axis: order.index(factor.labels[axis]))
             labels = tuple(factor.labels[axis] for axis in axes)
             shape = (*(len(space.labels[label]) for label in labels), len(columns))
-            table = found.setdefault(labels, np.zeros(shape, np.int64))
+            table = tables.setdefault(labels, np.zeros(shape, np.int64))
             table[..., column] += factor.values.transpose(axes)
-    return found
+    return tables
 
 
 def _varying(factor: Factor) -> Factor:

@@ -109,6 +109,7 @@ def evenly_along(front: Front, cost: str, count: int) -> list[Architecture]:
 def _check(
     scores: PlaceScores, predictor: ScorePredictor | None, latency: LatencyTable | None, names: Sequence[str]
 ) -> None:
+    """Refuse a latency table or a predictor of something else, and a predictor that ranks no better than MACs."""
     if latency is not None and latency.space != scores.space:
         raise InputError(
             f"the latency table is of space '{latency.space.name}' ({latency.space.hash}), the table of places of "

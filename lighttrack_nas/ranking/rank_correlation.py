@@ -110,10 +110,11 @@ def _train(jobs: Sequence[SupernetJob | AloneJob], workers: int) -> dict[str, st
 def _scores(
     measurements: Sequence[str], supernets: Sequence[SupernetJob], alone: Sequence[AloneJob], count: int
 ) -> dict[Column, np.ndarray]:
-    found: dict[Column, np.ndarray] = {}
+    """The scores of all networks by where they come from, ``(count,)`` each; NaN where a training has not given one."""
+    scores: dict[Column, np.ndarray] = {}
     for measurement in measurements:
         for job in alone:
-            column = found.setdefault(
+            column = scores.setdefault(
                 Column("alone", f"seed {job.settings.seed}", measurement), np.full(count, float("nan"))
             )
             column[job.number] = _number(job.scores().get(measurement))
@@ -121,8 +122,8 @@ def _scores(
             of = supernet.scores()
             for weights in (INHERITED, RECALIBRATED):
                 values = [_number(one.get(measurement)) for one in of[weights]]
-                found[Column(supernet.ranked.name, weights, measurement)] = np.array(values)
-    return found
+                scores[Column(supernet.ranked.name, weights, measurement)] = np.array(values)
+    return scores
 
 
 def _number(value: float | None) -> float:

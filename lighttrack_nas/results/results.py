@@ -139,10 +139,10 @@ class Result:
             if run is None and len(self._runs) > 1:
                 raise InputError(f"trial {which} of which run? Known: {', '.join(self._runs)}")
             name = checked_name(run or next(iter(self._runs)), self._runs, "run")
-            found = [trial.architecture for trial in self._runs[name].trials if trial.number == which]
-            if not found:
+            architectures = [trial.architecture for trial in self._runs[name].trials if trial.number == which]
+            if not architectures:
                 raise InputError(f"run '{name}' has no completed trial {which}")
-            return found[0]
+            return architectures[0]
         networks = [network for network in self._networks if network.startswith(which)]
         if len(networks) != 1 or len(which) < _SHORTEST_DIGEST:
             raise InputError(
@@ -218,6 +218,7 @@ def agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
 
 
 def _trial_table(runs: Sequence[Run], constraints: Sequence[Constraint]) -> pd.DataFrame:
+    """A row a trial; a measurement that no run has and no objective asks for gets no column."""
     rows: list[dict[str, Any]] = []
     for run in runs:
         codes = official_codes([trial.architecture for trial in run.trials])

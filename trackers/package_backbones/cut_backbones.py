@@ -176,6 +176,7 @@ def _unallocated(package: str, model: str) -> nn.Module:
 
 @lru_cache(maxsize=256)
 def _cut(package: str, model: str) -> CutNetwork:
+    """Cut a network before each module that halves the map. Without parts, the end says why."""
     network = _unallocated(package, model).eval()
     parameters = sum(parameter.numel() for parameter in network.parameters())
     if parameters > _MOST_PARAMETERS:

@@ -42,14 +42,14 @@ def latency(
     from lighttrack_nas.models.architecture_files import find_architecture
 
     architecture = find_architecture(source, space, print_note)
-    found: list[Latency] = []
+    latencies: list[Latency] = []
     names = runtimes or _installed()
     for name in names:
         checked_runtime(name, writing=True)
     with progress("latency", len(names), "runtimes") as advance:
         for runtime in names:
             try:
-                found += measure_apart(
+                latencies += measure_apart(
                     architecture, [runtime], threads=threads, device=device, precision=precision, branch=branch
                 )
             except InputError as error:
@@ -57,18 +57,18 @@ def latency(
                     raise
                 print(f"left out {runtime}: {error}", file=sys.stderr)
             advance(1, runtime)
-    if not found:
+    if not latencies:
         raise InputError("none of the installed runtimes can be timed so; see above")
     if as_json:
         record = {"space": architecture.space.name, "space_hash": architecture.space.hash}
-        print_json(record | {"latencies": [latency.to_dict() for latency in found]})
+        print_json(record | {"latencies": [latency.to_dict() for latency in latencies]})
         return
-    first = found[0]
+    first = latencies[0]
     print(
         f"space {architecture.space.name} ({architecture.space.hash}), {first.branch} branch, {first.input_size} pixels"
     )
     print("one call of the network, arrays in and arrays out; cropping and reading the answer come on top\n")
-    _print_latencies(found)
+    _print_latencies(latencies)
 
 
 def _latency_of_export(folder: Path, runtimes: list[str], settings: dict[str, Any], as_json: bool) -> None:
