@@ -129,7 +129,7 @@ class RankingResult:
         return pd.DataFrame(rows, columns=header)
 
     def _compared(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-        """The pairs of rankings whose difference is told: recalibrated or not, two supernets, each and MACs or ceiling."""
+        """The pairs of rankings whose difference is told: recalibrated or not, two supernets, each and MACs."""
         names = self.supernets
         pairs = [((name, RECALIBRATED), (name, INHERITED)) for name in names]
         pairs += [
