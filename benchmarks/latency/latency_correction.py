@@ -74,9 +74,9 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
         one: ``(N,)``.
         other: ``(N,)``.
     """
-    signs = [np.sign(values[:, None] - values[None, :]) for values in (np.asarray(one), np.asarray(other))]
-    pairs = np.sqrt(np.prod([np.abs(sign).sum() for sign in signs]))
-    return float((signs[0] * signs[1]).sum() / pairs) if pairs else float("nan")
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(one, other).statistic) if len(one) > 1 else float("nan")
 
 
 def _sums(used: Sequence[Used], times_ms: Mapping[str, float]) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
+from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -47,7 +47,7 @@ class WorkerStorage(BaseStorage):
     ) -> None:
         self._database = storage
         # What Optuna does with a database that it is given.
-        self._storage = _CachedStorage(storage) if isinstance(storage, RDBStorage) else storage
+        self._storage = get_storage(storage)
         self._number = number
         self._name = name
         self._patience = patience
