@@ -57,7 +57,7 @@ class CostedPlaces(NamedTuple):
     places: tuple[CostedPlace, ...]
 
 
-def count_steps(space: Space) -> int:
+def cost_steps(space: Space) -> int:
     """How many steps `count_parts` tells of."""
     description = space.description
     reached = len(space.blocks_up_to(description.exits[-1].name))
@@ -72,7 +72,7 @@ def count_parts(space: Space, search_size: int | None = None, progress: Progress
     Args:
         space: The space.
         search_size: Side of the search crop, pixels; None for the smaller one that belongs to each template size.
-        progress: Told of `count_steps` steps.
+        progress: Told of `cost_steps` steps.
 
     Raises:
         RuntimeError: The parts do not add up to a whole network, which is a mistake in this package, or a counter that

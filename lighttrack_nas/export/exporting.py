@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.export import export_checks
 from lighttrack_nas.export.export_checks import BOUNDS, AnswerDifferences, Example
-from lighttrack_nas.export.export_folder import check_output, folder_at_once
+from lighttrack_nas.export.export_folder import check_export_folder, folder_at_once
 from lighttrack_nas.export.export_graphs import Plan, build_graphs, write_graphs
 from lighttrack_nas.models.models import Model, load_model
 from lighttrack_nas.models.shipped_models import model_file
@@ -128,7 +128,7 @@ def export_model(
     if not 0 <= largest_ao_loss <= 1:
         raise InputError(f"largest loss of AO: expected a fraction between 0 and 1, got {largest_ao_loss}")
     checked_runtime(runtime, writing=True)
-    check_output(output)
+    check_export_folder(output)
     loaded = load_model(model)
     geometry = loaded.network.geometry
     plan = Plan(
@@ -234,7 +234,7 @@ def _compared(
     exported: ExportedNetwork, plan: Plan, size: int, examples: Sequence[Example], say: Say
 ) -> AnswerDifferences:
     spread = examples[:: max(1, len(examples) // _COMPARED)]
-    differences = export_checks.compare(exported, exported.prepare, spread)
+    differences = export_checks.compare_answers(exported, exported.prepare, spread)
     bound = BOUNDS[plan.precision]
     for what, share in (("logits", differences.logits_share), ("distances", differences.distances_share)):
         if not share <= bound:  # NaN is refused too

@@ -32,7 +32,7 @@ EACH_SEED, MEAN = "each seed", "mean of seeds"
 mean of their scores, which is less noisy than any of them."""
 
 
-class Column(NamedTuple):
+class ScoreColumn(NamedTuple):
     """Where a network's score comes from.
 
     Attributes:
@@ -63,7 +63,7 @@ class RankingResult:
     """
 
     networks: pd.DataFrame
-    scores: Mapping[Column, np.ndarray]
+    scores: Mapping[ScoreColumn, np.ndarray]
     record: Mapping[str, Any]
     resamples: int
     seed: int
@@ -90,12 +90,12 @@ class RankingResult:
 
     def inherited(self, name: str, weights: str, measurement: str) -> np.ndarray:
         """Scores of the whole networks with a supernet's weights; larger is better."""
-        return self._oriented(Column(name, weights, measurement))
+        return self._oriented(ScoreColumn(name, weights, measurement))
 
-    def _of(self, source: str, measurement: str) -> list[Column]:
+    def _of(self, source: str, measurement: str) -> list[ScoreColumn]:
         return [column for column in self.scores if (column.source, column.measurement) == (source, measurement)]
 
-    def _oriented(self, column: Column) -> np.ndarray:
+    def _oriented(self, column: ScoreColumn) -> np.ndarray:
         return -Objective.parse(column.measurement).sign * self.scores[column][self.whole]
 
     @cached_property

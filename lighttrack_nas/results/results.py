@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.benchmarks.latency.latency_correction import rank_correlation
+from lighttrack_nas.benchmarks.latency.latency_correction import kendall_tau
 from lighttrack_nas.reporting.architecture_texts import choices_json, official_codes
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN, Front
 from lighttrack_nas.results.networks import front_rows, judge, network_table, require_measured
@@ -196,7 +196,7 @@ class Result:
         values = table["network"].map(again).astype(float)
         table.insert(list(table.columns).index("latency_ms") + 1, LATENCY_AGAIN_COLUMN, values)
         both = table.dropna(subset=["latency_ms", LATENCY_AGAIN_COLUMN])
-        return agreement(both["latency_ms"].to_numpy(float), both[LATENCY_AGAIN_COLUMN].to_numpy(float))
+        return latency_agreement(both["latency_ms"].to_numpy(float), both[LATENCY_AGAIN_COLUMN].to_numpy(float))
 
     def save(self, folder: Path | str) -> Path:
         """Write trials.csv; returns the file."""
@@ -205,7 +205,7 @@ class Result:
         return path
 
 
-def agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
+def latency_agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
     """Say in a sentence how latencies of the search agree with those measured again, ``(N,)`` each."""
     change = np.median(again_ms / first_ms - 1)
     text = (
@@ -213,7 +213,7 @@ def agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
         f"in turns at its end: {abs(change):.1%} {'more' if change > 0 else 'less'} in the median of {len(first_ms)} "
         f"network{'s' if len(first_ms) > 1 else ''}"
     )
-    tau = rank_correlation(first_ms, again_ms)
+    tau = kendall_tau(first_ms, again_ms)
     return text if np.isnan(tau) else f"{text}, Kendall's tau of the two orders {tau:.2f}"
 
 
