@@ -57,7 +57,7 @@ class CostedPlaces(NamedTuple):
     places: tuple[CostedPlace, ...]
 
 
-def count_steps(space: Space) -> int:
+def cost_steps(space: Space) -> int:
     """How many steps `count_parts` tells of."""
     description = space.description
     reached = len(space.blocks_up_to(description.exits[-1].name))
@@ -72,7 +72,7 @@ def count_parts(space: Space, search_size: int | None = None, progress: Progress
     Args:
         space: The space.
         search_size: Side of the search crop, pixels; None for the smaller one that belongs to each template size.
-        progress: Told of `count_steps` steps.
+        progress: Told of `cost_steps` steps.
 
     Raises:
         RuntimeError: The parts do not add up to a whole network, which is a mistake in this package, or a counter that
@@ -92,7 +92,7 @@ def _costs(place: BuiltPlace) -> list[_Cost]:
     """The costs of a place's variants, in their order."""
     searched: list[_Inputs] = [(variant.module, variant.search) for variant in place.variants]
     counted = _count(searched)
-    templates = [(each.module, (each.template,)) for each in place.variants if each.template is not None]
+    templates = [(variant.module, (variant.template,)) for variant in place.variants if variant.template is not None]
     of_template = _count(templates)
     return [
         counted[variant.module, variant.search]
@@ -105,25 +105,25 @@ def _count(wanted: Sequence[_Inputs]) -> dict[_Inputs, _Cost]:
     """Costs of modules on inputs of given shapes, each pair once, as many as possible in one pass."""
     passes: list[dict[nn.Module, tuple[Shape, ...]]] = []
     for module, shapes in dict.fromkeys(wanted):
-        free = next((each for each in passes if module not in each), None)
+        free = next((modules for modules in passes if module not in modules), None)
         if free is None:
             free = {}
             passes.append(free)
         free[module] = shapes
-    found: dict[_Inputs, _Cost] = {}
-    for each in passes:
-        together = _Together(list(each), [len(shapes) for shapes in each.values()])
-        inputs = tuple(torch.zeros(1, *shape) for shapes in each.values() for shape in shapes)
+    costs: dict[_Inputs, _Cost] = {}
+    for modules in passes:
+        together = _Together(list(modules), [len(shapes) for shapes in modules.values()])
+        inputs = tuple(torch.zeros(1, *shape) for shapes in modules.values() for shape in shapes)
         counted = count_operations(together, inputs)
         macs = counted.by_module()
-        for index, pair in enumerate(each.items()):
+        for index, pair in enumerate(modules.items()):
             name = f"modules_.{index}"
-            found[pair] = {
+            costs[pair] = {
                 "macs": int(macs[name]),
                 "params": parameters_of(pair[0]),
                 **uncounted_of(counted, name),
             }
-    return found
+    return costs
 
 
 class _Together(nn.Module):

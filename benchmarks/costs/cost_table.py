@@ -18,8 +18,8 @@ from lighttrack_nas.benchmarks.costs.cost_parts import (
     COLUMNS,
     CostedPlace,
     CostedPlaces,
+    cost_steps,
     count_parts,
-    count_steps,
 )
 from lighttrack_nas.benchmarks.costs.network_costs import NETWORK_PARTS, Costs, checked_search_size
 from lighttrack_nas.benchmarks.sums.elimination import Factor, minimum
@@ -85,7 +85,7 @@ class CostTable:
     @property
     def steps(self) -> int:
         """How many steps `build` tells of."""
-        return count_steps(self.space)
+        return cost_steps(self.space)
 
     def load(self) -> bool:
         """Take the parts from the cache.
@@ -233,7 +233,9 @@ class CostTable:
             InputError: Another name.
         """
         factors = self.factors(name)
-        return Extremes(self._least(factors), self._least([Factor(each.labels, -each.values) for each in factors]))
+        return Extremes(
+            self._least(factors), self._least([Factor(factor.labels, -factor.values) for factor in factors])
+        )
 
     def factors(self, name: str) -> list[Factor]:
         """A table a place, whose sum is an architecture's cost.

@@ -201,6 +201,7 @@ def _map(channels: int, size: int, stride: int) -> Shape:
 
 
 def _in_backbone(description: SpaceDescription, network: SiameseNetwork, sizes: _Sizes) -> Iterator[_Found]:
+    """The stem and every block that the network has, each with the channels and map sizes that reach it."""
     image, template = _map(3, sizes.search, 1), _map(3, sizes.template, 1)
     yield "backbone", "", Variant(sizes.given, network.backbone.stem, (image,), template)
     for block in description.blocks:
@@ -214,6 +215,7 @@ def _in_backbone(description: SpaceDescription, network: SiameseNetwork, sizes: 
 
 
 def _in_fusions(description: SpaceDescription, network: SiameseNetwork, sizes: _Sizes) -> Iterator[_Found]:
+    """Necks and fusions of every exit, once for each width that the exit's stage may have."""
     for exit_, block in zip(network.exits, description.exits, strict=True):
         label = stage_width_label(block.stage)
         widths = description.widths(block.stage)
@@ -254,6 +256,7 @@ def _towers(
 def _in_tower(
     description: SpaceDescription, branch: str, tower: TowerDescription, given: Given, module: Tower, sizes: _Sizes
 ) -> Iterator[_Found]:
+    """A tower's layers and its prediction, once for each exit, whose stride sets the size of the map."""
     part = f"{branch}_head"
     labels = [*(layer_label(branch, index) for index in range(len(tower.candidates))), ""]
     exits = description.exits

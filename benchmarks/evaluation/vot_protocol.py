@@ -35,7 +35,13 @@ from lighttrack_nas.benchmarks.evaluation.vot_eao import (
     typical_lengths,
 )
 from lighttrack_nas.benchmarks.evaluation.vot_regions import region_overlap
-from lighttrack_nas.benchmarks.evaluation.vot_runs import State, SupervisedRun, read_run, region_of, write_run
+from lighttrack_nas.benchmarks.evaluation.vot_runs import (
+    State,
+    SupervisedRun,
+    read_supervised_run,
+    region_of,
+    write_run,
+)
 from lighttrack_nas.trackers.base.boxes import checked_box, polygon_to_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
@@ -241,7 +247,7 @@ def evaluate_supervised(
         if kept is not None:
             return kept
         write_run(output, sequence.name, run_supervised(fresh_tracker(tracker), sequence))
-        run = read_run(output, sequence)
+        run = read_supervised_run(output, sequence)
         assert run is not None
         return run
 
@@ -255,7 +261,7 @@ def evaluate_supervised(
 
 def _kept_run(output: Path, sequence: Video) -> SupervisedRun | None:
     try:
-        return read_run(output, sequence)
+        return read_supervised_run(output, sequence)
     except InputError:
         # A damaged file is as good as none. What else is wrong (a name, an image) shows again when the tracker runs.
         return None

@@ -49,7 +49,7 @@ _WRITTEN_BY_A_PROCESS = 16
 _VERSIONS = ("lighttrack-nas", "torch")
 
 
-def count_steps(space: Space, networks: int = NETWORKS, rounds: int = ROUNDS) -> int:
+def latency_steps(space: Space, networks: int = NETWORKS, rounds: int = ROUNDS) -> int:
     """How many steps `build_latency_table` tells of."""
     return len(find_pieces(space).pieces) + 2 * networks + rounds
 
@@ -84,7 +84,7 @@ def build_latency_table(
         seed: Of the networks.
         drafts: Folder for converted pieces and networks, see `drafts_folder`, so that a build that was stopped goes on;
             whoever gives it removes it. None keeps none.
-        progress: Told of `count_steps` steps.
+        progress: Told of `latency_steps` steps.
 
     Raises:
         InputError: As `measure_latency`; too few networks or rounds; or the space has fewer networks.

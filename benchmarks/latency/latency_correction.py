@@ -60,14 +60,14 @@ def check_predictions(predicted_ms: np.ndarray, turns_ms: np.ndarray, slowdown: 
         networks=len(predicted_ms),
         median_error=float(np.median(errors)),
         p90_error=float(np.quantile(errors, 0.9)),
-        tau=rank_correlation(predicted_ms, measured),
+        tau=kendall_tau(predicted_ms, measured),
         repeat_error=float(np.median(np.abs(even / odd - 1))),
-        repeat_tau=rank_correlation(even, odd),
+        repeat_tau=kendall_tau(even, odd),
         slowdown=tuple(np.round(slowdown, 3).tolist()),
     )
 
 
-def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+def kendall_tau(one: np.ndarray, other: np.ndarray) -> float:
     """Kendall's tau-b: 1 for the same order, -1 for the reverse, NaN where one of them has no order at all.
 
     Args:

@@ -16,7 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, differences, read_fingerprint, take_fingerprint
+from lighttrack_nas.benchmarks.latency.fingerprint import (
+    Fingerprint,
+    fingerprint_differences,
+    read_fingerprint,
+    take_fingerprint,
+)
 from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, TimedPlace, find_pieces
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
@@ -174,7 +179,7 @@ class LatencyTable:
             )
         found = read_fingerprint(content["fingerprint"], where)
         here = wanted or take_fingerprint(found.runtime, Options(found.threads, found.device, found.precision))
-        different = differences(found.to_dict(), here.to_dict())
+        different = fingerprint_differences(found.to_dict(), here.to_dict())
         if different:
             raise InputError(
                 f"{where} was not measured on what is asked for ({different}): build one here with "

@@ -55,11 +55,11 @@ def sources(space: Space) -> dict[str, PairSource]:
     return {name: training_pairs(config, space) for name, config in configs.items()}
 
 
-def show_speed(found: dict[str, PairSource], pairs: int, repeats: int) -> None:
+def show_speed(by_name: dict[str, PairSource], pairs: int, repeats: int) -> None:
     """Time every source in turn, other pairs in every repeat, and print."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in by_name}
     for repeat in range(repeats + 1):
-        for name, source in found.items():
+        for name, source in by_name.items():
             start, worked = perf_counter(), process_time()
             for index in range(repeat * pairs, (repeat + 1) * pairs):
                 draw_pair(source, SEED, index)

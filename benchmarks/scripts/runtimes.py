@@ -197,13 +197,13 @@ def measure(job: Job) -> dict[str, Any]:
 
 def status() -> dict[str, float]:
     """Memory of this process, MB; NaN where the system does not tell (Linux does)."""
-    found = {"VmRSS": float("nan"), "VmHWM": float("nan")}
+    sizes = {"VmRSS": float("nan"), "VmHWM": float("nan")}
     file = Path("/proc/self/status")
     for line in file.read_text().splitlines() if file.exists() else []:
         name, _, value = line.partition(":")
-        if name in found:
-            found[name] = int(value.split()[0]) * 1024 / 1e6
-    return found
+        if name in sizes:
+            sizes[name] = int(value.split()[0]) * 1024 / 1e6
+    return sizes
 
 
 def jobs(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator[Job]:
@@ -262,7 +262,7 @@ def int8_examples(model: Any, sequences: Path | None) -> dict[int, list[tuple[np
 
     network = TorchNetwork(model.network)
     videos: Any = read_sequences(sequences) if sequences else generated_videos(8, 17)
-    found: dict[int, list[tuple[np.ndarray, ...]]] = {}
+    inputs: dict[int, list[tuple[np.ndarray, ...]]] = {}
     for size in network.search_sizes:
         examples = collect_examples(
             network,
@@ -272,12 +272,12 @@ def int8_examples(model: Any, sequences: Path | None) -> dict[int, list[tuple[np
             hyper_parameters=model.hyper_parameters,
             count=128,
         )
-        found[size] = [(network.template(network_input(one.template)).numpy(), one.search) for one in examples]
-        found[0] = [(one.template,) for one in examples]
-    return found
+        inputs[size] = [(network.template(network_input(one.template)).numpy(), one.search) for one in examples]
+        inputs[0] = [(one.template,) for one in examples]
+    return inputs
 
 
-def row(job: Job, found: dict[str, Any], eager: dict[str, Any] | None) -> str:
+def row(job: Job, measured: dict[str, Any], eager: dict[str, Any] | None) -> str:
     """A line of the table."""
 
     def times(seconds: list[float]) -> str:
@@ -290,9 +290,9 @@ def row(job: Job, found: dict[str, Any], eager: dict[str, Any] | None) -> str:
         return f"{np.median(one) / np.median(other):5.2f}" if one and other else f"{'':>5}"
 
     return (
-        f"{job.name:<44} {times(found['bare'])} {times(found['whole'])} {1 / np.median(found['whole']):6.0f}"
-        f" {ratio(found['whole'], found['bare'])} {ratio(eager['whole'], found['whole']) if eager else '':>5}"
-        f" {found['resident']:6.0f} {found['peak']:5.0f}{'  (torch)' if found['torch'] else ''}"
+        f"{job.name:<44} {times(measured['bare'])} {times(measured['whole'])} {1 / np.median(measured['whole']):6.0f}"
+        f" {ratio(measured['whole'], measured['bare'])} {ratio(eager['whole'], measured['whole']) if eager else '':>5}"
+        f" {measured['resident']:6.0f} {measured['peak']:5.0f}{'  (torch)' if measured['torch'] else ''}"
     )
 
 

@@ -224,7 +224,7 @@ def measure_memory(which: str, space: Space, settings: TrainingSettings, paths: 
     """Train every path in this process for three steps, then for one that is looked at; bytes."""
     batch = noise_batch(space, settings.batch_size)
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # imports what an optimiser needs
-    found: dict[str, Any] = {"before": status("VmRSS"), "weights": [], "moments": [], "peaks": []}
+    memory: dict[str, Any] = {"before": status("VmRSS"), "weights": [], "moments": [], "peaks": []}
     shared = supernet(space, settings) if which == "supernet" else None
     if shared is not None:
         shared.fill_moments()
@@ -236,15 +236,15 @@ def measure_memory(which: str, space: Space, settings: TrainingSettings, paths: 
             if looked_at:
                 sizes = (*trained.bytes(), peak_of_step(trained, batch, number))
                 for name, size in zip(("weights", "moments", "peaks"), sizes, strict=True):
-                    found[name].append(size)
+                    memory[name].append(size)
             del trained  # let go of a plain network before the next is built
-        found.setdefault("resident", status("VmHWM"))
-    return found
+        memory.setdefault("resident", status("VmHWM"))
+    return memory
 
 
-def show_memory(found: dict[str, dict[str, Any]]) -> None:
+def show_memory(memory: dict[str, dict[str, Any]]) -> None:
     """Print both, and their ratios."""
-    one, other = found["supernet"], found["plain"]
+    one, other = memory["supernet"], memory["plain"]
     rows = {
         "weights and statistics": [max(each["weights"]) for each in (one, other)],
         "moments and average": [max(each["moments"]) for each in (one, other)],

@@ -71,7 +71,7 @@ class _TakenOut:
     """
 
     def __init__(self, label: str, tables: Sequence[Factor], below: Sequence[_TakenOut]) -> None:
-        sizes = {each: size for table in tables for each, size in zip(table.labels, table.values.shape, strict=True)}
+        sizes = {other: size for table in tables for other, size in zip(table.labels, table.values.shape, strict=True)}
         for message in below:
             sizes |= message.sizes
         self.label = label
@@ -99,7 +99,7 @@ class _TakenOut:
 
     def draw(self, chosen: dict[str, int], total: int, rng: np.random.Generator) -> None:
         """Draw it and the choices below it, given their sum and those beside it; they go into `chosen`."""
-        values = tuple(chosen[each] for each in self.beside)
+        values = tuple(chosen[other] for other in self.beside)
         rows = [self._rows((*values, index)) for index in range(self.count)]
         left = [total - row.offset for row in rows]
         index = pick([_at(row.prefixes[-1], rest) for row, rest in zip(rows, left, strict=True)], rng)
@@ -154,7 +154,7 @@ def _draw_shares(
 ) -> None:
     """Draw independent choices, given their sum: from the last to the first, each takes its share of what is left."""
     for choice, rest in zip(reversed(choices), reversed(prefixes[:-1]), strict=True):
-        here = choice.odds[tuple(chosen[each] for each in choice.beside)]
+        here = choice.odds[tuple(chosen[other] for other in choice.beside)]
         left = total - here.sums
         fits = (left >= 0) & (left < len(rest))
         share = int(here.sums[fits][pick(here.odds[fits] * rest[left[fits]], rng)])
@@ -164,10 +164,10 @@ def _draw_shares(
 
 def _prefixes(odds: Sequence[_Odds]) -> list[np.ndarray]:
     """Odds of the sum of the first 0, 1, 2 ... of independent numbers."""
-    found = [np.ones(1)]
-    for each in odds:
-        found.append(_sum_of(found[-1], each))
-    return found
+    prefixes = [np.ones(1)]
+    for odd in odds:
+        prefixes.append(_sum_of(prefixes[-1], odd))
+    return prefixes
 
 
 def _sum_of(one: np.ndarray, other: _Odds) -> np.ndarray:

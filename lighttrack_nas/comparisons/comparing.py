@@ -123,6 +123,7 @@ def save(comparison: Comparison, output: Path) -> None:
 
 
 def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
+    """What answers the comparison's trials: a complete table, a surrogate of one with gaps, or the chain's supernet."""
     if config.table is not None:
         table = find_table(config.table)
         if isinstance(table, PlaceScores) or table.complete:

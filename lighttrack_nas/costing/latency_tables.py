@@ -10,8 +10,8 @@ from pathlib import Path
 from lighttrack_nas.benchmarks.latency.latency_build import (
     NETWORKS,
     build_latency_table,
-    count_steps,
     drafts_folder,
+    latency_steps,
     table_file,
 )
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
@@ -59,7 +59,7 @@ def new_table(
         InputError: As `build_latency_table`.
     """
     drafts = None if path is None else drafts_folder(path, space, settings, networks, seed)
-    with progress(f"latency table, {settings.runtime}", count_steps(space, networks), "steps") as advance:
+    with progress(f"latency table, {settings.runtime}", latency_steps(space, networks), "steps") as advance:
         table = build_latency_table(
             space,
             **asdict(settings),

@@ -109,7 +109,7 @@ def collect_examples(
     return examples[:count]
 
 
-def compare(
+def compare_answers(
     exported: ArrayNetwork, prepare: Callable[[np.ndarray], np.ndarray], examples: Sequence[Example]
 ) -> AnswerDifferences:
     """Run an exported network on examples.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.export import export_checks
 from lighttrack_nas.export.export_checks import BOUNDS, AnswerDifferences, Example
-from lighttrack_nas.export.export_folder import check_output, folder_at_once
+from lighttrack_nas.export.export_folder import check_export_folder, folder_at_once
 from lighttrack_nas.export.export_graphs import Plan, build_graphs, write_graphs
 from lighttrack_nas.models.models import Model, load_model
 from lighttrack_nas.models.shipped_models import model_file
@@ -128,7 +128,7 @@ def export_model(
     if not 0 <= largest_ao_loss <= 1:
         raise InputError(f"largest loss of AO: expected a fraction between 0 and 1, got {largest_ao_loss}")
     checked_runtime(runtime, writing=True)
-    check_output(output)
+    check_export_folder(output)
     loaded = load_model(model)
     geometry = loaded.network.geometry
     plan = Plan(
@@ -156,7 +156,7 @@ def export_model(
         ao = _measured_ao(loaded, exported, plan, sequences, largest_ao_loss, say) if precision == "int8" else {}
         checks = {
             "crops_of": "generated videos" if sequences is None else "given sequences",
-            "agreement": {str(size): asdict(found) for size, found in agreement.items()},
+            "agreement": {str(size): asdict(differences) for size, differences in agreement.items()},
             "ao": ao,
             "processor": cpu_name(),
         }
@@ -175,7 +175,7 @@ def _examples(model: Model, plan: Plan, sequences: Sequence[Labelled] | None, sa
         videos = export_checks.generated_videos(_GENERATED_VIDEOS, 1 + math.ceil(count / _GENERATED_VIDEOS))
     else:
         videos = sequences[:count]
-    found = {
+    examples = {
         size: export_checks.collect_examples(
             TorchNetwork(model.network),
             videos,
@@ -186,8 +186,8 @@ def _examples(model: Model, plan: Plan, sequences: Sequence[Labelled] | None, sa
         )
         for size in plan.search_sizes
     }
-    say(f"{sum(map(len, found.values()))} crops tracked by the original")
-    return found
+    say(f"{sum(map(len, examples.values()))} crops tracked by the original")
+    return examples
 
 
 def _description(model: Model, plan: Plan, folder: Path, source: str) -> dict[str, Any]:
@@ -234,17 +234,17 @@ def _compared(
     exported: ExportedNetwork, plan: Plan, size: int, examples: Sequence[Example], say: Say
 ) -> AnswerDifferences:
     spread = examples[:: max(1, len(examples) // _COMPARED)]
-    found = export_checks.compare(exported, exported.prepare, spread)
+    differences = export_checks.compare_answers(exported, exported.prepare, spread)
     bound = BOUNDS[plan.precision]
-    for what, share in (("logits", found.logits_share), ("distances", found.distances_share)):
+    for what, share in (("logits", differences.logits_share), ("distances", differences.distances_share)):
         if not share <= bound:  # NaN is refused too
             raise InputError(
                 f"{plan.runtime} does not reproduce the network: at search size {size} its {what} differ from the "
-                f"original's by {share:.2g} of the largest on {found.crops} crops, at most {bound:.2g} expected in "
-                f"{plan.precision}; nothing was written"
+                f"original's by {share:.2g} of the largest on {differences.crops} crops, at most {bound:.2g} expected "
+                f"in {plan.precision}; nothing was written"
             )
     say(f"search size {size} compared")
-    return found
+    return differences
 
 
 def _measured_ao(

@@ -196,18 +196,18 @@ def export_weights(model: str | Path, output: str | Path) -> str:
     return code
 
 
-def _difference(wanted: Architecture, found: Architecture) -> str | None:
+def _difference(wanted: Architecture, given: Architecture) -> str | None:
     """Where two architectures build different networks, by the chosen places; None where they are one network."""
-    chosen = [a.space.chosen(a.path()) for a in (wanted, found)]
-    alive = [set(a.space.chosen(a)) - a.space.dead_labels(a) for a in (wanted, found)]
+    chosen = [a.space.chosen(a.path()) for a in (wanted, given)]
+    alive = [set(a.space.chosen(a)) - a.space.dead_labels(a) for a in (wanted, given)]
     for label in sorted(alive[0] | alive[1]):
         values = [c[label] if label in a else "nothing" for c, a in zip(chosen, alive, strict=True)]
         if values[0] != values[1]:
             return f"at '{label}' it has {values[1]}, expected {values[0]}"
-    if wanted.space.hash == found.space.hash:
+    if wanted.space.hash == given.space.hash:
         return None
     one, other = (
-        {k: v for k, v in a.space.description if k not in ("name", "summary", "outputs")} for a in (wanted, found)
+        {k: v for k, v in a.space.description if k not in ("name", "summary", "outputs")} for a in (wanted, given)
     )
     return next((f"the spaces differ in {key}" for key in one if one[key] != other[key]), None)
 

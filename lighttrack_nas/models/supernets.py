@@ -74,21 +74,21 @@ def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
     from lighttrack_nas.trackers.weights.weights import load_weights, read_header
 
     path = Path(path)
-    found = shared_weights_space(path, KIND)
+    own = shared_weights_space(path, KIND)
     header = read_header(path)
     tasks, provenance = header.get("tasks"), header.get("provenance")
-    if space is not None and found != space:
+    if space is not None and own != space:
         raise InputError(
-            f"supernet '{path}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
+            f"supernet '{path}' is of space '{own.name}' ({own.hash}), not of '{space.name}' ({space.hash})"
         )
     with torch.device("meta"):
-        if not found.is_declared or tasks is None:
-            model_space = build_model_space(found)
+        if not own.is_declared or tasks is None:
+            model_space = build_model_space(own)
         else:
-            model_space = build_model_space(found, Tasks.read(tasks, f"'{path}', header, tasks"))
+            model_space = build_model_space(own, Tasks.read(tasks, f"'{path}', header, tasks"))
     load_weights(model_space, path)
     teacher = provenance.get("teacher") if isinstance(provenance, dict) else None
-    return Supernet(space or found, model_space, teacher if isinstance(teacher, dict) else None).eval()
+    return Supernet(space or own, model_space, teacher if isinstance(teacher, dict) else None).eval()
 
 
 def supernet_file(source: str | Path) -> Path:

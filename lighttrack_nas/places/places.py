@@ -206,6 +206,7 @@ def _told_apart(short: dict[str, str]) -> dict[str, str]:
 
 
 def _names_of_all_expansions(space: Space) -> set[str]:
+    """Operations that stand only in stages which choose the expansion, so that their own expansion says nothing."""
     stages = space.description.stages
     layers = [names for branch in BRANCHES for names in space.tower(branch).candidates]
     fixed = {name for names in (*layers, *(s.operations for s in stages if not s.expansions)) for name in names}

@@ -18,7 +18,7 @@ from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.ranking.ranking_files import save_ranking
 from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob, settings_record
-from lighttrack_nas.ranking.ranking_result import Column, RankingResult, checked_result, unranked_notes
+from lighttrack_nas.ranking.ranking_result import RankingResult, ScoreColumn, checked_result, unranked_notes
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -109,20 +109,21 @@ def _train(jobs: Sequence[SupernetJob | AloneJob], workers: int) -> dict[str, st
 
 def _scores(
     measurements: Sequence[str], supernets: Sequence[SupernetJob], alone: Sequence[AloneJob], count: int
-) -> dict[Column, np.ndarray]:
-    found: dict[Column, np.ndarray] = {}
+) -> dict[ScoreColumn, np.ndarray]:
+    """The scores of all networks by where they come from, ``(count,)`` each; NaN where a training has not given one."""
+    scores: dict[ScoreColumn, np.ndarray] = {}
     for measurement in measurements:
         for job in alone:
-            column = found.setdefault(
-                Column("alone", f"seed {job.settings.seed}", measurement), np.full(count, float("nan"))
+            column = scores.setdefault(
+                ScoreColumn("alone", f"seed {job.settings.seed}", measurement), np.full(count, float("nan"))
             )
             column[job.number] = _number(job.scores().get(measurement))
         for supernet in supernets:
             of = supernet.scores()
             for weights in (INHERITED, RECALIBRATED):
                 values = [_number(one.get(measurement)) for one in of[weights]]
-                found[Column(supernet.ranked.name, weights, measurement)] = np.array(values)
-    return found
+                scores[ScoreColumn(supernet.ranked.name, weights, measurement)] = np.array(values)
+    return scores
 
 
 def _number(value: float | None) -> float:

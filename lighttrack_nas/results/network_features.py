@@ -128,10 +128,10 @@ def _is_counted(space: Space, stage: StageDescription, block: BlockPlace, name: 
 def _value(
     space: Space, stage: StageDescription, operation: str, name: str, expansion: str | None
 ) -> float | str | None:
-    found = space.description.operations[operation]
+    made = space.description.operations[operation]
     if name == "operation":
-        return found.kind if found.kind != "skip" else None
-    if name == "expansion" and stage.expansions and hasattr(found, "expansion"):
+        return made.kind if made.kind != "skip" else None
+    if name == "expansion" and stage.expansions and hasattr(made, "expansion"):
         return next((each for each in stage.expansions if expansion in (None, number_text(each))), None)
-    value: float | None = getattr(found, name, None)
+    value: float | None = getattr(made, name, None)
     return value

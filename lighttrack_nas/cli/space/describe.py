@@ -125,6 +125,7 @@ def _counts(space: Space) -> list[tuple[str, int, str]]:
 
 
 def _rows(space: Space) -> list[tuple[str, ...]]:
+    """A row for each part of a space, from the stem to the towers: name, channels, stride, candidates and label."""
     description = space.description
     stem = description.stem
     rows: list[tuple[str, ...]] = []
@@ -180,6 +181,7 @@ def _stage_choices(space: Space, stage: StageDescription, blocks: list[str]) -> 
 
 
 def _tower_rows(space: Space, tower: ShownTower) -> list[tuple[str, ...]]:
+    """A tower's rows: one for its widths, and one for each run of layers that are declared alike."""
     branch, label = tower.branch, width_label(tower.branch)
     widths = " ".join(map(str, tower.widths))
     each = [layer_width_label(branch, index) for index in range(len(tower.places))]

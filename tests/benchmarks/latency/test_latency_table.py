@@ -13,8 +13,13 @@ from torch import nn
 
 from lighttrack_nas.benchmarks.latency import latency_build
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_build import build_latency_table, count_steps, drafts_folder, table_file
-from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction, rank_correlation
+from lighttrack_nas.benchmarks.latency.latency_build import (
+    build_latency_table,
+    drafts_folder,
+    latency_steps,
+    table_file,
+)
+from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction, kendall_tau
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
@@ -124,7 +129,7 @@ def test_one_network_leaves_everything_near_no_correction(pieces: Pieces) -> Non
     ],
 )
 def test_rank_correlation(one: list[float], other: list[float], expected: float) -> None:
-    found = rank_correlation(np.array(one, float), np.array(other, float))
+    found = kendall_tau(np.array(one, float), np.array(other, float))
     assert found == pytest.approx(expected, nan_ok=True)
 
 
@@ -196,7 +201,7 @@ def test_build() -> None:
     table = build_latency_table(
         TINY, runtime="torch", networks=10, rounds=2, progress=lambda amount, _where: told.append(amount)
     )
-    assert sum(told) == count_steps(TINY, networks=10, rounds=2)
+    assert sum(told) == latency_steps(TINY, networks=10, rounds=2)
     assert table.fingerprint == HERE
     assert (table.check.networks, len(table.check.slowdown)) == (10, 2)
     assert min(table.check.slowdown) >= 1

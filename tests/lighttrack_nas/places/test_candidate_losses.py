@@ -9,7 +9,7 @@ import pytest
 
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace
-from lighttrack_nas.places.candidate_losses import whole_losses
+from lighttrack_nas.places.candidate_losses import loss_range
 from lighttrack_nas.search_spaces.enumeration import paths
 
 SPACE = ltn.load_space("lighttrack-table")
@@ -62,4 +62,4 @@ def test_a_tower_of_both_branches_goes_by_its_name() -> None:
 def test_whole_networks(random_places: Callable[..., PlaceScores]) -> None:
     scores = random_places(SPACE, 3)
     every = [scores.score(each) for each in paths(SPACE)]
-    assert whole_losses(scores) == pytest.approx((min(every), max(every)))
+    assert loss_range(scores) == pytest.approx((min(every), max(every)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lighttrack_nas.trackers.training.generator.motion import Curves
+from lighttrack_nas.trackers.training.generator.motion import MotionCurves
 
 _FINE = 4  # a mask is drawn this many times as large and averaged down: OpenCV's own smooth edges are too wide
 _SHORTEST_BLUR = 1.5
@@ -52,8 +52,8 @@ class Actor:
     """
 
     parts: tuple[ActorPart, ...]
-    path: Curves
-    pose: Curves
+    path: MotionCurves
+    pose: MotionCurves
 
     def outlines(self, time: float, zoom: float = 1.0) -> list[np.ndarray]:
         """Corners ``(corners, 2)`` of each part in the scene, at a time in frames, the camera's zoom given."""

@@ -138,6 +138,7 @@ def generated_sequences(name: str, folder: Path | str, progress: Callable[[str],
 
 
 def _write(generated: GeneratedSet, folder: Path, progress: Callable[[str], None] | None) -> None:
+    """Write a set into a hidden folder beside, and rename that at the end: nobody ever reads half a set."""
     parent = folder.absolute().parent
     make_folder(parent)
     part = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}.", suffix=".part"))
