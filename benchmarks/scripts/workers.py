@@ -3,7 +3,7 @@
     python benchmarks/scripts/workers.py [--storage postgresql://me@server/name] [--workers 4] [--seconds 2]
 
 The evaluator sleeps, as one does that waits for an accelerator of its own; what is left is what the search adds: its
-proposals, its storage, and that no network is measured twice. Without a storage: a journal in a temporary folder.
+proposals, its storage, and networks that are measured twice. Without a storage: a journal in a temporary folder.
 Every worker is a process. Clocks run from the first trial's start to the last one's end, so that starting Python is
 not counted.
 """

@@ -54,9 +54,9 @@ def search(
 
     With `workers` above 1 as many processes evaluate at once. Evaluator and strategy are sent to them, and so must
     pickle, as `SupernetEvaluator` does; a script calls this under ``if __name__ == "__main__"``. Torch's threads are
-    shared between them. The same call elsewhere, on the same journal or PostgreSQL server, joins the search: no network
-    is measured twice, and what a worker that was killed leaves is taken over. What is proposed depends on the workers'
-    pace then; one worker alone gives the same search each time.
+    shared between them. The same call elsewhere, on the same journal or PostgreSQL server, joins the search: networks
+    are seldom measured twice, and what a worker that was killed leaves is taken over. What is proposed depends on the
+    workers' pace then; one worker alone gives the same search each time.
 
     The folder gets ``journal.log`` (unless another storage is given; `optuna` reads it), ``trials.csv`` and the front
     as table and figures. They are also written when the user stops the search.

@@ -52,7 +52,7 @@ class TPE:
             n_startup_trials=self.startup,
             n_ei_candidates=self.candidates,
             multivariate=self.multivariate,
-            # Running trials are nobody's past, and no network is proposed twice anyway.
+            # Running trials are nobody's past, and their networks are not proposed anyway.
             constant_liar=False,
             seed=seed,
         )

@@ -27,7 +27,7 @@ class WorkerStorage(BaseStorage):
     """Hands every call to a storage; repeats it, with growing pauses, while the storage does not answer.
 
     A call whose answer was lost may have been carried out. Attributes and parameters may be written twice, a trial's
-    end is looked up, and of a trial that was made twice the search gives up the one that it does not know.
+    end is looked up, and of a trial that was made twice the one that the search does not know is told as failed.
 
     Args:
         storage: Optuna's.
