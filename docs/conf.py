@@ -33,6 +33,7 @@ html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["narrow.css"]
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 
 reference_pages.write(HERE / "reference")

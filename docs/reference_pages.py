@@ -158,7 +158,7 @@ def python_page() -> str:
         room = max((room for room in _ROOMS if f"{home}.".startswith(f"{room}.")), key=len)
         sections[_ROOMS[room]].append(name)
     lines = [
-        "# Python",
+        "# Public names",
         "`import lighttrack_nas as ltn` gives these names. The import is cheap: torch, NNI and Optuna are imported by "
         "what uses them. A mistake of the caller is an `InputError`, whose sentence says what would be right.",
     ]

@@ -104,7 +104,10 @@ def run_page(page: Path, folder: Path) -> str:
                 elif not line.startswith(ELSEWHERE):
                     assert words[0] == "lighttrack-nas", line
                     assert run(["-m", "lighttrack_nas", *words[1:]], folder, environment).strip(), line
-    return run(["-W", "error", "-c", program], folder, environment) if program else ""
+    if not program:
+        return ""
+    (folder / f"{page.stem}_blocks.py").write_text(program)
+    return run(["-W", "error", f"{page.stem}_blocks.py"], folder, environment)
 
 
 @pytest.mark.slow
