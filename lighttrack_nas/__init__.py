@@ -76,8 +76,10 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.space import Architecture, Space
     from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
     from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import one_shot_strategy
+    from lighttrack_nas.strategies.one_shot.strategies.paths import PathSampling
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
     from lighttrack_nas.strategies.one_shot.training.images import read_image_folder
+    from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem, TrainingPlan
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
     from lighttrack_nas.strategies.search.goals.evaluator import Evaluator
     from lighttrack_nas.strategies.search.samplers.lighttrack import LightTrack
@@ -89,6 +91,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.search.samplers.regularized_evolution import RegularizedEvolution
     from lighttrack_nas.strategies.search.samplers.screened import Screened
     from lighttrack_nas.strategies.search.samplers.tpe import TPE
+    from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask
+    from lighttrack_nas.strategies.search.search_problem import SearchProblem
     from lighttrack_nas.tables import load_places, load_table, table_names
     from lighttrack_nas.trackers.base.errors import InputError
     from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
@@ -109,7 +113,9 @@ __version__ = "0.6.0"
 
 _HOMES = {
     "Architecture": "search_spaces.space",
+    "ArchitectureSampler": "strategies.search.sampling",
     "ArrayNetwork": "trackers.tracking.tracker",
+    "Ask": "strategies.search.sampling",
     "BenchmarkTable": "benchmarks.scoring.tabular_benchmark",
     "Blockwise": "strategies.one_shot.strategies.blockwise",
     "Choice": "search_spaces.loading.values",
@@ -142,8 +148,10 @@ _HOMES = {
     "NSGA3": "strategies.search.samplers.nsga3",
     "Neighbour": "search_spaces.neighbours",
     "NniSpace": "search_spaces.nni_spaces.nni_space",
+    "OneShotProblem": "strategies.one_shot.training.one_shot_problem",
     "OptunaAlgorithm": "strategies.search.samplers.optuna_algorithm",
     "PairSettings": "trackers.training.pairs.pair_settings",
+    "PathSampling": "strategies.one_shot.strategies.paths",
     "PlaceScores": "benchmarks.scoring.place_scores",
     "PlacesEvaluator": "benchmarks.scoring.places_evaluator",
     "RandomSearch": "strategies.search.samplers.random_search",
@@ -152,6 +160,7 @@ _HOMES = {
     "SceneSettings": "trackers.training.generator.generator_settings",
     "ScorePredictor": "benchmarks.scoring.score_predictor",
     "Screened": "strategies.search.samplers.screened",
+    "SearchProblem": "strategies.search.search_problem",
     "SequencePairs": "trackers.training.pairs.sequences",
     "SiameseTracker": "trackers.tracking.tracker",
     "Space": "search_spaces.space",
@@ -166,6 +175,7 @@ _HOMES = {
     "TargetSettings": "trackers.training.targets",
     "Teacher": "strategies.one_shot.teaching.teacher",
     "Tower": "search_spaces.loading.values",
+    "TrainingPlan": "strategies.one_shot.training.one_shot_problem",
     "TrainingSettings": "strategies.one_shot.training.training_settings",
     "ZeroCostEvaluator": "benchmarks.scoring.zero_cost",
     "build_latency_table": "benchmarks.latency.latency_build",
@@ -237,7 +247,9 @@ __all__ = [
     "NSGA3",
     "TPE",
     "Architecture",
+    "ArchitectureSampler",
     "ArrayNetwork",
+    "Ask",
     "BenchmarkTable",
     "Blockwise",
     "Choice",
@@ -268,8 +280,10 @@ __all__ = [
     "Model",
     "Neighbour",
     "NniSpace",
+    "OneShotProblem",
     "OptunaAlgorithm",
     "PairSettings",
+    "PathSampling",
     "PlaceScores",
     "PlacesEvaluator",
     "RandomSearch",
@@ -278,6 +292,7 @@ __all__ = [
     "SceneSettings",
     "ScorePredictor",
     "Screened",
+    "SearchProblem",
     "SequencePairs",
     "SiameseTracker",
     "Space",
@@ -291,6 +306,7 @@ __all__ = [
     "TargetSettings",
     "Teacher",
     "Tower",
+    "TrainingPlan",
     "TrainingSettings",
     "ZeroCostEvaluator",
     "build_latency_table",

@@ -9,6 +9,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import lighttrack_nas
 
@@ -165,6 +167,20 @@ def test_help_needs_nothing_heavy() -> None:
         ),
     ):
         assert command in shown
+
+
+def test_help_names_every_command_once_and_cuts_no_summary() -> None:
+    from lighttrack_nas.cli.app import app
+    from lighttrack_nas.cli.shared.panels import PANELS, summary
+
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).output
+    assert max(map(len, shown.splitlines())) <= 80
+    group = typer.main.get_command(app)
+    assert [line[:-1] for line in shown.splitlines() if line[:-1] in PANELS] == list(PANELS)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        line = next(line for line in shown.splitlines() if line.startswith(f"  {name} "))
+        assert line.split(maxsplit=1)[1] == summary(command)
+    assert "..." not in shown.partition("Start:")[2]
 
 
 def test_running_half_imports_no_torch() -> None:

@@ -27,7 +27,9 @@ ComputePrecision = Annotated[
         "processor have it. Default: float32."
     ),
 ]
-Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; see the README.")]
+Config = Annotated[
+    Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; schema chain says its keys.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),
