@@ -60,17 +60,20 @@ if TYPE_CHECKING:
     from lighttrack_nas.results.front_plots import draw_front
     from lighttrack_nas.results.fronts import Front
     from lighttrack_nas.results.results import Result
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.building.builder import build_network
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
     from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.search_spaces.declared_space import DeclaredSpace
     from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading.fitting import fit_architecture
     from lighttrack_nas.search_spaces.loading.loading import load_space
-    from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower
+    from lighttrack_nas.search_spaces.loading.texts import space_python, space_yaml
+    from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower, define_space
     from lighttrack_nas.search_spaces.neighbours import Neighbour, neighbours
     from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
     from lighttrack_nas.search_spaces.operations.operation_registry import operation
     from lighttrack_nas.search_spaces.presets import preset_names
-    from lighttrack_nas.search_spaces.space import Space
+    from lighttrack_nas.search_spaces.space import Architecture, Space
     from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
     from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import one_shot_strategy
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
@@ -105,7 +108,7 @@ if TYPE_CHECKING:
 __version__ = "0.6.0"
 
 _HOMES = {
-    "Architecture": "search_spaces.architecture",
+    "Architecture": "search_spaces.space",
     "ArrayNetwork": "trackers.tracking.tracker",
     "BenchmarkTable": "benchmarks.scoring.tabular_benchmark",
     "Blockwise": "strategies.one_shot.strategies.blockwise",
@@ -115,6 +118,7 @@ _HOMES = {
     "Config": "config.config",
     "CostTable": "benchmarks.costs.cost_table",
     "Costs": "benchmarks.costs.network_costs",
+    "DeclaredSpace": "search_spaces.declared_space",
     "Difference": "drawings.differences",
     "Distribution": "search_spaces.distribution",
     "Evaluator": "strategies.search.goals.evaluator",
@@ -136,8 +140,8 @@ _HOMES = {
     "Model": "models.models",
     "NSGA2": "strategies.search.samplers.nsga2",
     "NSGA3": "strategies.search.samplers.nsga3",
-    "NniSpace": "search_spaces.nni_spaces.nni_space",
     "Neighbour": "search_spaces.neighbours",
+    "NniSpace": "search_spaces.nni_spaces.nni_space",
     "OptunaAlgorithm": "strategies.search.samplers.optuna_algorithm",
     "PairSettings": "trackers.training.pairs.pair_settings",
     "PlaceScores": "benchmarks.scoring.place_scores",
@@ -165,9 +169,12 @@ _HOMES = {
     "TrainingSettings": "strategies.one_shot.training.training_settings",
     "ZeroCostEvaluator": "benchmarks.scoring.zero_cost",
     "build_latency_table": "benchmarks.latency.latency_build",
+    "build_model_space": "search_spaces.building.model_space",
+    "build_network": "search_spaces.building.builder",
     "build_table": "comparisons.benchmark_table_building",
     "build_tracker": "models.models",
     "compare": "comparisons.comparing",
+    "define_space": "search_spaces.loading.values",
     "differences": "drawings.differences",
     "draw_architecture": "drawings.architecture_drawing",
     "draw_costs": "costing.cost_plots",
@@ -218,6 +225,8 @@ _HOMES = {
     "save_supernet": "models.supernets",
     "search": "chain.searching",
     "space_costs": "costing.cost_analysis",
+    "space_python": "search_spaces.loading.texts",
+    "space_yaml": "search_spaces.loading.texts",
     "table_names": "tables",
     "train_supernet": "chain.training",
     "tune_tracker": "chain.tuning",
@@ -237,6 +246,7 @@ __all__ = [
     "Config",
     "CostTable",
     "Costs",
+    "DeclaredSpace",
     "Difference",
     "Distribution",
     "Evaluator",
@@ -284,9 +294,12 @@ __all__ = [
     "TrainingSettings",
     "ZeroCostEvaluator",
     "build_latency_table",
+    "build_model_space",
+    "build_network",
     "build_table",
     "build_tracker",
     "compare",
+    "define_space",
     "differences",
     "draw_architecture",
     "draw_costs",
@@ -337,6 +350,8 @@ __all__ = [
     "save_supernet",
     "search",
     "space_costs",
+    "space_python",
+    "space_yaml",
     "table_names",
     "train_supernet",
     "tune_tracker",

@@ -24,9 +24,8 @@ from lighttrack_nas.benchmarks.costs.cost_parts import (
 from lighttrack_nas.benchmarks.costs.network_costs import NETWORK_PARTS, Costs, checked_search_size
 from lighttrack_nas.benchmarks.sums.elimination import Factor, minimum
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE, TOWERS
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Progress

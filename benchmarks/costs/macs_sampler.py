@@ -15,7 +15,7 @@ from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS, CostedPlace
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.sum_odds import SumOdds, pick
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 
 _UNITS = 64

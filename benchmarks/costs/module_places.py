@@ -24,7 +24,8 @@ from lighttrack_nas.search_spaces.base.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.building.builder import Factories, build
-from lighttrack_nas.search_spaces.description.description import SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import TowerDescription
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.heads import SeparateTowers, SharedTower, Tower

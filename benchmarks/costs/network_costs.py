@@ -15,7 +15,8 @@ from lighttrack_nas.benchmarks.costs.macs_counting import (
     parameters_of,
     uncounted_of,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork, TemplateBranch, TrackBranch
 from lighttrack_nas.trackers.network.reparameterise import reparameterise
@@ -143,7 +144,7 @@ def checked_search_size(size: int | None, sizes: Sequence[int]) -> int:
 def _with_zeros(architecture: Architecture) -> SiameseNetwork:
     """Build without drawing weights, so that torch's generator stays where it is: counting needs shapes alone."""
     with torch.device("meta"):
-        network = architecture.space.network(architecture)
+        network = build_network(architecture)
     if any(tensor.is_meta for tensor in network.state_dict().values()):  # somebody's own builds on the CPU
         network.to_empty(device="cpu")
     for tensor in network.state_dict().values():

@@ -34,8 +34,7 @@ from lighttrack_nas.benchmarks.latency.latency_measuring import (
 from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import FORMAT, Check, LatencyTable
 from lighttrack_nas.benchmarks.latency.latency_timing import Step, time_in_turns
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions

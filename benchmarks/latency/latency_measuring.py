@@ -33,8 +33,8 @@ from lighttrack_nas.benchmarks.latency.latency_timing import (
     time_calmly,
     time_in_turns,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Progress
@@ -328,4 +328,4 @@ def network_of(subject: Subject) -> SiameseNetwork:
     # Weights of ordinary size: denormal numbers would cost extra.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return reparameterise(subject.space.network(subject).eval())
+        return reparameterise(build_network(subject).eval())

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.benchmarks.costs.module_places import BuiltPlace, Shape, Variant, place_modules
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import CORRELATION, expansion_label
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 
 LATENCY_PARTS = ("backbone", "fusion", "towers")
 """Where a piece may stand; the neck counts as fusion."""

@@ -25,8 +25,7 @@ from lighttrack_nas.benchmarks.latency.fingerprint import (
 from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, TimedPlace, find_pieces
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text

@@ -21,11 +21,10 @@ import pandas as pd
 
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import layer_label, width_label
 from lighttrack_nas.search_spaces.building.tower_tasks import tower_task
 from lighttrack_nas.search_spaces.loading.loading import parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text

@@ -8,7 +8,7 @@ from typing import Any
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.sums.elimination import Factor
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 

@@ -23,8 +23,8 @@ from lighttrack_nas.benchmarks.latency.latency_measuring import (
 from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
 from lighttrack_nas.benchmarks.scoring.network_scorer import SCORES, NetworkScorer, tensor_batches
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Progress

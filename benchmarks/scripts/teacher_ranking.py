@@ -30,9 +30,8 @@ from lighttrack_nas.chain.predicting import networks_to_measure
 from lighttrack_nas.chain.training import retrain, train_supernet
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.files import write_atomically

@@ -30,11 +30,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.model_space import nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.uniform import path_at
 from lighttrack_nas.strategies.one_shot.training.loader import Sealed
 from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
@@ -147,14 +148,14 @@ class Trained:
 
 def supernet(space: Space, settings: TrainingSettings) -> Trained:
     """A supernet in training, with weights from torch's generator."""
-    model = space.supernet().model_space
+    model = Supernet(space).model_space
     return Trained(space, model, model.network.backbone, settings)
 
 
 def plain(space: Space, architecture: Architecture, settings: TrainingSettings, source: Trained | None) -> Trained:
     """A plain network in training, with a supernet's weights if there is one."""
     model: Any = None if source is None else source.model
-    network: Any = space.network(architecture) if model is None else model.freeze(nni_sample(architecture))
+    network: Any = build_network(architecture) if model is None else model.freeze(nni_sample(architecture))
     return Trained(space, network, network.backbone, settings)
 
 

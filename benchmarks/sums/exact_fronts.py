@@ -18,8 +18,7 @@ from lighttrack_nas.benchmarks.sums.bucket_tree import Bucket, BucketTree, bucke
 from lighttrack_nas.benchmarks.sums.elimination import Factor, aligned, minimum
 from lighttrack_nas.benchmarks.sums.joint_choices import joined
 from lighttrack_nas.benchmarks.sums.sum_sets import Sieve, SumSet, non_dominated_rows
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 _FRACTIONS = 1e9

@@ -24,9 +24,8 @@ from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.migration import TABLE_FILE
 from lighttrack_nas.models.models import Model, load_model, save_model
 from lighttrack_nas.reporting.progress_bar import progress
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text

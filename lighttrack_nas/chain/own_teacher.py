@@ -20,10 +20,9 @@ from lighttrack_nas.config.config_data import UNLABELLED
 from lighttrack_nas.costing.cost_analysis import EXACT, load_cost_table
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.place_tables.place_criteria import criteria
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
@@ -217,7 +216,8 @@ def _untrained(architecture: Architecture) -> Teacher:
     """A teacher of fresh weights, of which everything but what it knows can be checked."""
     import torch
 
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
 
     with torch.random.fork_rng(devices=[]):
-        return Teacher.of(architecture.space.network(architecture), architecture, UNNAMED, "")
+        return Teacher.of(build_network(architecture), architecture, UNNAMED, "")

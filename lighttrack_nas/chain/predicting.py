@@ -21,9 +21,8 @@ from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.place_tables.predicted_fronts import evenly_along, predicted_front
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.results.results import choices_json
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError

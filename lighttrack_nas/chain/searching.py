@@ -16,8 +16,7 @@ from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2

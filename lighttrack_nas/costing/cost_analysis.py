@@ -17,9 +17,7 @@ from lighttrack_nas.reporting.architecture_texts import official_codes
 from lighttrack_nas.reporting.environment import versions
 from lighttrack_nas.reporting.intervals import share_interval
 from lighttrack_nas.reporting.progress_bar import progress
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -142,7 +140,7 @@ class SpaceCosts:
 
 def load_costing(space: Space, search_size: int | None = None) -> Costing:
     """What knows a space's costs: `load_cost_table`, or of an `NniSpace` a count of each network when it is asked."""
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         return MeasuredCosts(space, search_size)
     return load_cost_table(space, search_size)
 
@@ -153,7 +151,7 @@ def load_cost_table(space: Space, search_size: int | None = None) -> CostTable:
     Raises:
         InputError: The space is an `NniSpace`, whose parts nobody knows.
     """
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         space.refuse(
             "is NNI's, of whose parts nobody knows the costs: each network is built and counted, by `costs "
             "ARCHITECTURE`, `costs --sample` and `random`, or `load_costing`"

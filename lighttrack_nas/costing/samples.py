@@ -9,7 +9,7 @@ import numpy as np
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.costs.measured_costs import Costing, MeasuredCosts
 from lighttrack_nas.costing.cost_analysis import cost_constraints
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, total_violation
 from lighttrack_nas.trackers.base.errors import InputError
 

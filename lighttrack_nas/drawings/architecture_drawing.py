@@ -29,8 +29,7 @@ from lighttrack_nas.places.places import (
     kernel_of,
     other_choices,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,7 +86,7 @@ def architecture_drawing(architecture: Architecture, costs: Mapping[str, int] | 
         name: What to call it, such as its official code; "" leaves its space's name alone.
     """
     space = architecture.space
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         lines = _subtitles(name, costs, space.search_sizes[0])
         return choices_drawing(space, lines, architecture.choices)
     description, network = space.description, shown_network(architecture)

@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 
 from lighttrack_nas.places.place_costs import place_costs, span_text, whole_costs
 from lighttrack_nas.places.places import other_choices
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import CORRELATION
-from lighttrack_nas.search_spaces.description.description import BRANCHES
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 ABSENT = "-"
@@ -56,8 +54,8 @@ def differences(
     if isinstance(first, Space) and isinstance(second, Space):
         described = [_of_space(space, costs) for space in (first, second)]
     elif isinstance(first, Architecture) and isinstance(second, Architecture):
-        undeclared = any(isinstance(each.space, NniSpace) for each in (first, second))
-        told = set() if undeclared else _redefined(first.space, second.space)
+        declared = first.space.is_declared and second.space.is_declared
+        told = _redefined(first.space, second.space) if declared else set()
         described = [_of_architecture(architecture, costs, told) for architecture in (first, second)]
     else:
         raise InputError("a space cannot be compared with an architecture: give two spaces, or two architectures")

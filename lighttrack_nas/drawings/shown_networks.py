@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lighttrack_nas.places.places import SHARED, ShownPlace, ShownTower, backbone_places, is_skip, names_at, tower_of
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import (
     CORRELATION,
     TEMPLATE_SIZE,
@@ -16,7 +15,8 @@ from lighttrack_nas.search_spaces.base.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import BRANCHES
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
+from lighttrack_nas.search_spaces.space import Architecture
 
 
 class ChosenPlace(NamedTuple):

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.models.shipped_models import is_shipped
-from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
 from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.presets import preset_names
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space, parse_architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text
 

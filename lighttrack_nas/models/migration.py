@@ -162,11 +162,12 @@ def save_report(report: MigrationReport, folder: Path) -> None:
 def _migrated(source: Supernet, space: Space, seed: int) -> tuple[Supernet, MigrationReport]:
     import torch
 
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
     from lighttrack_nas.search_spaces.building.supernet import Supernet
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model_space = space.model_space()
+        model_space = build_model_space(space)
     report = take_weights(model_space, source.model_space)
     return Supernet(space, model_space).eval(), report
 
@@ -174,7 +175,9 @@ def _migrated(source: Supernet, space: Space, seed: int) -> tuple[Supernet, Migr
 def _tensors(space: Space) -> dict[str, TensorShape]:
     import torch
 
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
+
     with torch.device("meta"):
-        model_space = space.model_space()
+        model_space = build_model_space(space)
     learnt = {name for name, _ in model_space.named_parameters()}
     return {key: TensorShape(tuple(value.shape), key in learnt) for key, value in model_space.state_dict().items()}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lighttrack_nas.models.shipped_models import is_shipped, model_file
 from lighttrack_nas.models.supernets import require_same_code
 from lighttrack_nas.reporting.environment import versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
@@ -76,6 +76,7 @@ def load_model(path: str | Path) -> Model:
     """
     import torch
 
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.trackers.weights.weights import load_weights, read_header
 
     path = model_file(path)
@@ -83,7 +84,7 @@ def load_model(path: str | Path) -> Model:
     architecture = _architecture_of(header, path)
     # Without memory until the file's own shapes are known to fit: a header may ask for any size.
     with torch.device("meta"):
-        network = architecture.space.network(architecture)
+        network = build_network(architecture)
     load_weights(network, path)
     stored = header.get("hyper_parameters", {})
     provenance = header.get("provenance")
@@ -169,9 +170,10 @@ def import_weights(
     Raises:
         InputError: The checkpoint is unreadable or does not fit; the message lists missing and unexpected keys.
     """
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.trackers.weights.official_weights import load_official
 
-    network = architecture.space.network(architecture)
+    network = build_network(architecture)
     load_official(network, Path(checkpoint))
     source = {"source": f"official checkpoint {Path(checkpoint).name}"}
     save_model(network, architecture, output, hyper_parameters=hyper_parameters, provenance=source)

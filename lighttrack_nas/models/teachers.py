@@ -28,6 +28,7 @@ def load_teacher(source: str, code: str | None = None) -> Teacher:
         InputError: Unreadable, of another kind, or its answers are no finite numbers.
     """
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import fingerprint
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
     from lighttrack_nas.trackers.weights.official_weights import load_official
 
@@ -41,7 +42,7 @@ def load_teacher(source: str, code: str | None = None) -> Teacher:
                 "code: back_...}"
             )
         architecture = load_space("lighttrack").decode(code)
-        network = architecture.space.network(architecture)
+        network = build_network(architecture)
         load_official(network, path)
     else:
         if code is not None:

@@ -11,7 +11,7 @@ from lighttrack_nas.benchmarks.scoring.places_evaluator import PlacesEvaluator
 from lighttrack_nas.benchmarks.sums.elimination import minimum
 from lighttrack_nas.benchmarks.sums.exact_fronts import exact_front
 from lighttrack_nas.place_tables.place_criteria import criteria, times
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 

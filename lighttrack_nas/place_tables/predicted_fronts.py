@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
     from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 TOLERANCE = 0.01
 """Of fronts of three objectives or more, unless another is given: they have very many points."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lighttrack_nas.search_spaces.base.labels import CORRELATION, layer_label, width_label
 from lighttrack_nas.search_spaces.description.candidates import candidates_of
-from lighttrack_nas.search_spaces.description.description import BRANCHES, BlockPlace
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BlockPlace
 from lighttrack_nas.search_spaces.operations.package_parts import PackagePart
 from lighttrack_nas.search_spaces.space import Space
 

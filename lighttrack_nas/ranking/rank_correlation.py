@@ -21,8 +21,8 @@ from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJo
 from lighttrack_nas.ranking.ranking_result import RankingResult, ScoreColumn, checked_result, unranked_notes
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.reporting.progress_bar import progress
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.workers.processes import Job, run_jobs

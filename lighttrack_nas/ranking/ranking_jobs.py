@@ -34,7 +34,7 @@ from lighttrack_nas.trackers.base.progress import Progress
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
     from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
     from lighttrack_nas.trackers.network.network import SiameseNetwork

@@ -41,7 +41,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 FEWEST_NETWORKS = 6
 """With fewer, not even unanimous networks decide at 95 %: 2 / 2^5 is more than 0.05, 2 / 2^6 less."""

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lighttrack_nas.places.places import SHARED, ShownTower, tower_of
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, TOWERS, expansion_label, layer_label, layer_width_label
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import BRANCHES, BlockPlace, StageDescription
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BlockPlace, StageDescription
+from lighttrack_nas.search_spaces.space import Architecture, Space
 
 BLOCK_FIGURES = ("kernel", "expansion", "operation")
 """What is counted over blocks: kernels, expansions, and kinds of operations in stages that mix them."""

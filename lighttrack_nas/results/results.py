@@ -32,7 +32,7 @@ from lighttrack_nas.trackers.base.names import checked_name
 if TYPE_CHECKING:
     from optuna import Study
 
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 _SHORTEST_DIGEST = 4
 _COLUMNS = (

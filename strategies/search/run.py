@@ -16,8 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import (
     Constraint,

@@ -14,7 +14,7 @@ from lighttrack_nas.places.places import input_sizes
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.cost_table import CostTable
     from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 
 _MEANING = "NSR: noise-to-signal ratio; 0 is the teacher, 1 no better than the mean"

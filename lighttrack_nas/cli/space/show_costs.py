@@ -13,7 +13,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.network_costs import Costs
     from lighttrack_nas.costing.cost_analysis import SpaceCosts
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 _BAR = 50
 

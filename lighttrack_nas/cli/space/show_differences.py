@@ -10,11 +10,10 @@ from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.drawings.differences import differences
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.nni_spaces.nni_files import is_nni_source
 from lighttrack_nas.search_spaces.presets import preset_names
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description.description import SpaceDescription
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 STEM = ""

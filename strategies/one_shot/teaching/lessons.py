@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, stage_width_label
 from lighttrack_nas.search_spaces.building.tasks import TaskBlock, Tasks, can_have_tasks
-from lighttrack_nas.search_spaces.description.description import BlockPlace
+from lighttrack_nas.search_spaces.description.space_parts import BlockPlace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM, Segment, segments
 from lighttrack_nas.strategies.one_shot.teaching.starts import Channels

@@ -23,9 +23,9 @@ from lighttrack_nas.benchmarks.latency.latency_correction import check_predictio
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
@@ -56,7 +56,7 @@ def test_pieces_are_the_modules_of_the_network(name: str) -> None:
     space = load_space(name)
     found = find_pieces(space)
     for architecture in samples(5, space):
-        network = space.network(architecture)
+        network = build_network(architecture)
         used = found.of(architecture)
         assert len(used["backbone"]) == 1 + len(network.backbone.blocks)
         assert len(used["fusion"]) == 1

@@ -31,7 +31,7 @@ class Nothing:
 def saved(space: ltn.Space, file: Path, change: Callable[[torch.Tensor], object] | None = None) -> Path:
     """A model file of random weights, its largest one changed by hand, as `save_model` would refuse nothing."""
     architecture = space.sample(np.random.default_rng(0))
-    ltn.save_model(space.network(architecture), architecture, file)
+    ltn.save_model(ltn.build_network(architecture), architecture, file)
     if change is not None:
         with safetensors.safe_open(str(file), framework="pt") as content:
             header = content.metadata()
@@ -88,7 +88,7 @@ def test_an_exported_folder_stands_for_its_original(tmp_path: Path) -> None:
 def test_what_is_no_teacher_is_refused(tmp_path: Path, name: str, message: str) -> None:
     file = tmp_path / name
     if name == "supernet.safetensors":
-        ltn.save_supernet(TABLE.supernet(), file)
+        ltn.save_supernet(ltn.Supernet(TABLE), file)
     elif name == "places.json":
         file.write_text(json.dumps({"places": []}))
     elif name == "half.safetensors":
@@ -113,7 +113,7 @@ def other_stride() -> ltn.Space:
     content = TABLE.description.model_dump(mode="json") | {"name": "other"}
     content["outputs"] = content["outputs"][-1:]
     content["stages"][-1]["stride"] = 2
-    return ltn.Space(SpaceDescription.model_validate(content))
+    return ltn.DeclaredSpace(SpaceDescription.model_validate(content))
 
 
 def test_teachers_that_see_something_else_are_refused(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_best_worst_and_names() -> None:
 def test_a_tower_of_both_branches_goes_by_its_name() -> None:
     content = SPACE.description.model_dump(mode="json") | {"name": "shared"}
     content["towers"]["sharing"] = ["shared"]
-    shared = ltn.Space(type(SPACE.description).model_validate(content))
+    shared = ltn.DeclaredSpace(type(SPACE.description).model_validate(content))
     scores = np.zeros(len(shared.labels["reg-layer0"]))
     place = ScoredPlace("reg_head", "reg-layer0", ("reg-layer0",), scores)
     assert [each.part for each in ltn.place_losses(PlaceScores(shared, [place], {}))] == ["shared_head"]

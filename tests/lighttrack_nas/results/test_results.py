@@ -19,9 +19,8 @@ from lighttrack_nas.results.front_files import save_front, save_front_plot
 from lighttrack_nas.results.front_plots import draw_front
 from lighttrack_nas.results.networks import front_rows, network_table
 from lighttrack_nas.results.results import Result
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError

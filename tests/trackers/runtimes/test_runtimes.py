@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
@@ -77,7 +78,7 @@ def tiny(stage: str, activation: str = "exp", layer: str = "k3") -> SiameseNetwo
         elif layer in values and "layer" in label:
             choices[label] = layer
     torch.manual_seed(0)
-    network = with_statistics(space.network(space.architecture(choices)))
+    network = with_statistics(build_network(space.architecture(choices)))
     network.geometry = dataclasses.replace(network.geometry, box_activation=activation)
     return network
 
@@ -86,7 +87,7 @@ def mobile(code: str, weights: Path | None = None) -> SiameseNetwork:
     """LightTrack-Mobile."""
     space = load_space("lighttrack")
     torch.manual_seed(0)
-    network = with_statistics(space.network(space.decode(code)))
+    network = with_statistics(build_network(space.decode(code)))
     if weights is not None:
         load_official(network, weights)
     return network.eval()

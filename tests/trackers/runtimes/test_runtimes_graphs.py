@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Neck
@@ -28,7 +29,7 @@ Unsettled = Callable[[nn.Module], nn.Module]
 def network(unsettled: Unsettled) -> SiameseNetwork:
     space = load_space("lighttrack-tiny")
     torch.manual_seed(0)
-    made = unsettled(space.network(space.sample(np.random.default_rng(1))))
+    made = unsettled(build_network(space.sample(np.random.default_rng(1))))
     assert isinstance(made, SiameseNetwork)
     return made
 
@@ -73,7 +74,7 @@ def test_the_onnx_file_holds_no_batch_norm(correlation: str, network: SiameseNet
 
 def test_the_network_is_left_as_it_was() -> None:
     space = load_space("lighttrack-tiny")
-    network = space.network(space.sample(np.random.default_rng(1))).train()
+    network = build_network(space.sample(np.random.default_rng(1))).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     for correlation in CORRELATIONS:
         track_graph(network, 128, correlation=correlation, raw=True)

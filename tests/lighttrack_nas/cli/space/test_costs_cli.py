@@ -15,8 +15,8 @@ from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
 from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.costing.cost_analysis import space_costs
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
