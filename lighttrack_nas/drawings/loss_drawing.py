@@ -10,7 +10,7 @@ from lighttrack_nas.drawings.figures import figure_of
 from lighttrack_nas.drawings.loss_cells import CELL, WIDTH, cell_of, frame_of, scale_of, small_number
 from lighttrack_nas.drawings.shapes import FAINT_COLOUR, Drawing, Line, Shape, Text, text_width
 from lighttrack_nas.drawings.sheets import bounds, sheet
-from lighttrack_nas.places.candidate_losses import Loss, PlaceLosses, place_losses, whole_losses
+from lighttrack_nas.places.candidate_losses import Loss, PlaceLosses, loss_range, place_losses
 from lighttrack_nas.places.places import BRANCH_NAMES, backbone_places, names_at, towers
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.space import Space
@@ -75,7 +75,7 @@ def losses_drawing(scores: PlaceScores) -> Drawing:
         drawn = _drawn(panel, left, bottom, scale)
         shapes += drawn
         left = bounds(drawn)[2] + _BETWEEN
-    least, greatest = whole_losses(scores)
+    least, greatest = loss_range(scores)
     teacher = scores.provenance.get("teacher")
     name = teacher.get("name") if isinstance(teacher, dict) else teacher
     subtitles = [

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.benchmarks.costs import network_costs as counting
+from lighttrack_nas.benchmarks.costs import macs_counting as counting
 from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.network_costs import measure_costs

@@ -19,7 +19,7 @@ import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.evaluation import metrics
 from lighttrack_nas.benchmarks.evaluation.one_pass import run_sequence
 from lighttrack_nas.export import export_checks, export_graphs, exporting
-from lighttrack_nas.export.export_checks import collect_examples, compare, generated_videos
+from lighttrack_nas.export.export_checks import collect_examples, compare_answers, generated_videos
 from lighttrack_nas.export.export_graphs import Plan, build_graphs
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.trackers.base.boxes import overlap
@@ -350,7 +350,7 @@ def test_examples_are_steps_of_the_tracker() -> None:
     assert {example.template.shape for example in examples} == {(64, 64, 3)}
     assert {example.search.shape for example in examples} == {(136, 136, 3)}
     assert {example.logits.shape for example in examples} == {(1, 1, 17, 17)}
-    same = compare(network, network_input, examples)
+    same = compare_answers(network, network_input, examples)
     assert (same.crops, same.logits, same.distances) == (5, 0, 0)
-    other = compare(network, lambda crop: network_input(crop[..., ::-1].copy()), examples)
+    other = compare_answers(network, lambda crop: network_input(crop[..., ::-1].copy()), examples)
     assert other.logits_share > 1e-2
