@@ -20,7 +20,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
-from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search import study_description as description
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
