@@ -11,7 +11,7 @@ import numpy as np
 from lighttrack_nas.places.places import SHARED, ShownTower, tower_of
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, TOWERS, expansion_label, layer_label, layer_width_label
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BlockPlace, StageDescription
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BackboneBlock, StageDescription
 from lighttrack_nas.search_spaces.space import Architecture, Space
 
 BLOCK_FIGURES = ("kernel", "expansion", "operation")
@@ -104,7 +104,7 @@ def depth_odds(space: Space, branch: str) -> np.ndarray:
     return odds
 
 
-def _blocks(space: Space) -> Iterator[tuple[StageDescription, BlockPlace]]:
+def _blocks(space: Space) -> Iterator[tuple[StageDescription, BackboneBlock]]:
     for index, stage in enumerate(space.description.stages):
         for block in space.description.stage_blocks(index):
             yield stage, block
@@ -116,7 +116,7 @@ def _odds_of(space: Space, label: str) -> float:
     return math.prod(len(values) / len(space.candidates[given]) for given, values in needed.items())
 
 
-def _is_counted(space: Space, stage: StageDescription, block: BlockPlace, name: str) -> bool:
+def _is_counted(space: Space, stage: StageDescription, block: BackboneBlock, name: str) -> bool:
     if name == "expansion" and len(stage.expansions) > 1:
         return True
     if name == "operation":

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, stage_width_label
 from lighttrack_nas.search_spaces.building.tasks import TaskBlock, Tasks, can_have_tasks
-from lighttrack_nas.search_spaces.description.space_parts import BlockPlace
+from lighttrack_nas.search_spaces.description.space_parts import BackboneBlock
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM, Segment, segments
 from lighttrack_nas.strategies.one_shot.teaching.starts import Channels
@@ -50,7 +50,7 @@ class Lessons:
         teacher.require_for(space)
         self.space, self.teacher = space, teacher
         blocks = {block.name: block for block in space.description.blocks}
-        self._blocks: Mapping[str, BlockPlace] = blocks
+        self._blocks: Mapping[str, BackboneBlock] = blocks
         before = segments(space, teacher.architecture)
         exit_name = teacher.exit
         if before[-1].target[1] != exit_name:
