@@ -85,14 +85,18 @@ def block_shares(space: Space, name: str) -> dict[float | str, float]:
         if not _is_counted(space, stage, block, name):
             continue
         odds = _odds_of(space, block.name) / len(block.operations)
-        choices = [number_text(each) for each in stage.expansions] if name == "expansion" and stage.expansions else [""]
+        choices = (
+            [number_text(expansion) for expansion in stage.expansions]
+            if name == "expansion" and stage.expansions
+            else [""]
+        )
         for operation in block.operations:
             for expansion in choices:
                 value = _value(space, stage, operation, name, expansion or None)
                 if value is not None:
                     expected[value] = expected.get(value, 0.0) + odds / len(choices)
     total = sum(expected.values()) or 1.0
-    return {value: expected[value] / total for value in sorted(expected, key=lambda each: (str(type(each)), each))}
+    return {value: expected[value] / total for value in sorted(expected, key=lambda value: (str(type(value)), value))}
 
 
 def depth_odds(space: Space, branch: str) -> np.ndarray:
@@ -120,7 +124,7 @@ def _is_counted(space: Space, stage: StageDescription, block: BackboneBlock, nam
     if name == "expansion" and len(stage.expansions) > 1:
         return True
     if name == "operation":
-        kinds = {space.description.operations[each].kind for each in stage.operations} - {"skip"}
+        kinds = {space.description.operations[operation].kind for operation in stage.operations} - {"skip"}
         return len(kinds) > 1
     return len(block.operations) > 1
 

@@ -236,8 +236,7 @@ def _heads(
     towers = description.towers
 
     def both() -> tuple[nn.Module, nn.Module]:
-        fused = description, chooser
-        return _head(*fused, "cls", towers.cls, 1), _head(*fused, "reg", towers.reg, 4)
+        return _head(description, chooser, "cls", towers.cls, 1), _head(description, chooser, "reg", towers.reg, 4)
 
     if towers.sharing == ("separate",):
         return *both(), None

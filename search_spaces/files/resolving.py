@@ -26,7 +26,7 @@ from typing import Any
 from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake
 from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.files.several import multiplied, one_and_several
-from lighttrack_nas.search_spaces.operations.operation_table import OperationTable, Style, Told
+from lighttrack_nas.search_spaces.operations.operation_table import OperationTable, Style, StyleValue
 from lighttrack_nas.search_spaces.operations.operations import Skip
 from lighttrack_nas.search_spaces.operations.package_parts import backbone_content
 from lighttrack_nas.trackers.base.names import unknown_name
@@ -142,8 +142,8 @@ class _Resolver:
             return {}
         named = isinstance(operations, list) and any(self._table.has(item) for item in operations)
         if isinstance(given, list) and len(given) == 1 and not named:
-            return {"expansion": Told(stage.pop("expansions"), (*place, "expansions"))}
-        return {"expansion": Told(self._expansion, (*place, "expansions"))}
+            return {"expansion": StyleValue(stage.pop("expansions"), (*place, "expansions"))}
+        return {"expansion": StyleValue(self._expansion, (*place, "expansions"))}
 
     def _towers(self, towers: dict[Any, Any]) -> dict[Any, Any]:
         sharing = {"sharing": towers.pop("sharing")} if "sharing" in towers else {}
@@ -259,8 +259,8 @@ def _last(blocks: list[tuple[str, str]], number: int) -> list[str]:
     return found
 
 
-def _style(content: Mapping[str, Any], place: KeyPath) -> dict[str, Told]:
-    return {key: Told(content[key], (*place, key)) for key in STYLES if key in content}
+def _style(content: Mapping[str, Any], place: KeyPath) -> dict[str, StyleValue]:
+    return {key: StyleValue(content[key], (*place, key)) for key in STYLES if key in content}
 
 
 def largest_expansion(stages: Any) -> float:

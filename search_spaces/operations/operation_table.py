@@ -19,14 +19,14 @@ from lighttrack_nas.trackers.base.parsing import short
 _MOST_CANDIDATES = 64
 
 
-class Told(NamedTuple):
+class StyleValue(NamedTuple):
     """What a stage, a tower or the whole space says for its operations, and where."""
 
     value: Any
     place: KeyPath
 
 
-Style = Mapping[str, Told]
+Style = Mapping[str, StyleValue]
 """Parameters of each operation that has such a parameter and was not told."""
 
 
