@@ -15,7 +15,7 @@ import lighttrack_nas
 from lighttrack_nas.cli.app import app
 from lighttrack_nas.cli.shared.panels import PANELS
 from lighttrack_nas.config.config_schema import chain_schema, comparison_schema, said_of_attributes
-from lighttrack_nas.search_spaces.files.schema import space_schema
+from lighttrack_nas.search_spaces.files.editor_schema import space_schema
 from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import ONE_SHOT_STRATEGIES
 from lighttrack_nas.strategies.search.search_registry import SEARCH_STRATEGIES
 

@@ -57,12 +57,12 @@ class MacsSampler:
         # Without a range there is one sum, and one bin.
         unit = max(1.0, (bounds[1] - bounds[0]) / (bins * _UNITS - 1))
         rounded = [_rounded(place, unit) for place in table.places]
-        self._sums = SumOdds([each.units for each in rounded])
+        self._sums = SumOdds([place.units for place in rounded])
         # What is above the cheapest, so that rounding leads nowhere below it.
-        start = sum(each.least for each in rounded) - bounds[0]
+        start = sum(place.least for place in rounded) - bounds[0]
         shift = round(start / unit)
         self.resolution = unit * _UNITS
-        self.tolerance = sum(each.error for each in rounded) + abs(start - shift * unit)
+        self.tolerance = sum(place.error for place in rounded) + abs(start - shift * unit)
         self._shift = shift
         odds = self._sums.odds
         length = max(shift + len(odds), 1)

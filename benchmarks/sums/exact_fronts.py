@@ -160,14 +160,14 @@ class _Elimination:
             sets = []
             for value in range(self._sizes[bucket.label]):
                 chosen[bucket.label] = value
-                tables = (self._tables[each] for each in bucket.tables)
+                tables = (self._tables[number] for number in bucket.tables)
                 offset = sum(
                     (table.values[tuple(chosen[label] for label in table.labels)] for table in tables),
                     np.zeros(self._count, np.int64),
                 )
                 parts = [
-                    each[tuple(chosen[label] for label in self._tree.buckets[from_].beside)]
-                    for from_, each in below.items()
+                    by_values[tuple(chosen[label] for label in self._tree.buckets[from_].beside)]
+                    for from_, by_values in below.items()
                 ]
                 sets.append(self._total(offset, parts, least, greatest))
             united[values] = self._sieve.united(bucket.label, sets, least, greatest)
@@ -276,7 +276,7 @@ def _range(factors: Sequence[Factor]) -> int:
     def at(chosen: Mapping[str, int]) -> int:
         return sum(int(factor.values[tuple(chosen[label] for label in factor.labels)]) for factor in factors)
 
-    return at(minimum([Factor(each.labels, -each.values) for each in factors])) - at(minimum(factors))
+    return at(minimum([Factor(factor.labels, -factor.values) for factor in factors])) - at(minimum(factors))
 
 
 def _architectures(space: Space, chosen: Mapping[str, np.ndarray], count: int) -> tuple[Architecture, ...]:

@@ -29,7 +29,7 @@ from lighttrack_nas.trackers.base.files import make_folder
 if TYPE_CHECKING:
     from optuna import Study
 
-    from lighttrack_nas.strategies.search.run import Progress
+    from lighttrack_nas.strategies.search.run import AfterTrial
 
 
 def search(
@@ -44,7 +44,7 @@ def search(
     storage: str | None = None,
     enqueue: Sequence[Architecture | str] = (),
     workers: int = 1,
-    progress: Progress | None = None,
+    progress: AfterTrial | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Result:
     """Search a space, go on with a search that was stopped, or join one that is running.
@@ -146,7 +146,7 @@ class _Work:
 
     run: Callable[..., Any]
 
-    def __call__(self, progress: Progress, say: Callable[[str], None]) -> None:
+    def __call__(self, progress: AfterTrial, say: Callable[[str], None]) -> None:
         self.run(progress=progress, say=say)
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 from lighttrack_nas.config.comparison_config import ComparisonConfig
 from lighttrack_nas.config.config import Config, SupernetPart
 from lighttrack_nas.config.config_search import RankedStrategy, RankingPart, SearchPart
-from lighttrack_nas.search_spaces.files.schema import DRAFT
+from lighttrack_nas.search_spaces.files.editor_schema import DRAFT
 from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import ONE_SHOT_STRATEGIES
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.strategies.search.search_registry import SEARCH_STRATEGIES

@@ -136,9 +136,9 @@ def take_weights(model_space: TrackerModelSpace, source: TrackerModelSpace) -> M
     Raises:
         InputError: The spaces have nothing in common, or one of them has weights by task.
     """
-    for each in (source, model_space):
-        if getattr(each, "tasks", None) is not None:
-            raise _taught(each.space)
+    for shared in (source, model_space):
+        if getattr(shared, "tasks", None) is not None:
+            raise _taught(shared.space)
     report = compare_supernets(source.space, model_space.space)
     own, other = model_space.state_dict(), source.state_dict()
     for key, source_key in report.taken.items():

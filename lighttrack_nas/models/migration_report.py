@@ -195,8 +195,8 @@ def migration_report(
     used = set(planned.values())
     tensors += [(address(source, key), tensor, LEFT) for key, tensor in source_tensors.items() if key not in used]
     places: dict[tuple[str, str], list[tuple[Address, TensorShape, str]]] = {}
-    for each in tensors:
-        places.setdefault((each[0].part, each[0].label), []).append(each)
+    for address_, tensor, outcome in tensors:
+        places.setdefault((address_.part, address_.label), []).append((address_, tensor, outcome))
     ordered = sorted(places, key=lambda place: (_GROUPS.index(place[0]), place[1].endswith("prediction")))
     return MigrationReport(
         source=(source.name, source.hash),

@@ -44,9 +44,9 @@ def place_front(
     names = [objective.name for objective in objectives]
     sums = {name: evaluator.factors(name) for name in [*names, *(limit.name for limit in constraints)]}
     front = exact_front(evaluator.space, criteria(sums, objectives, constraints))
-    architectures = [each.path() for each in front.architectures]
-    measured = [evaluator.measure(each, names) for each in architectures]
-    values = np.array([[o.sign * each[o.name] for o in objectives] for each in measured], float)
+    architectures = [architecture.path() for architecture in front.architectures]
+    measured = [evaluator.measure(architecture, names) for architecture in architectures]
+    values = np.array([[o.sign * by_name[o.name] for o in objectives] for by_name in measured], float)
     values = values.reshape(-1, len(objectives))
     # Sums in another order differ in their last digits.
     kept = np.flatnonzero(non_dominated(values))

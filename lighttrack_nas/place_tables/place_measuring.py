@@ -180,7 +180,7 @@ class _Measuring:
     def _table(self, labels: Sequence[str], ratio: Callable[[Mapping[str, str]], float], name: str) -> np.ndarray:
         """A ratio for every combination of values; of many a draw is measured, and what each value adds is fitted."""
         values = [self.space.labels[label] for label in labels]
-        shape = [len(each) for each in values]
+        shape = [len(candidates) for candidates in values]
         cells = int(np.prod(shape))
         if cells > _MOST_CELLS:
             raise InputError(
@@ -188,12 +188,12 @@ class _Measuring:
                 f"combinations, at most {_MOST_CELLS:,} can be kept: give the space more blocks that are the teacher's"
             )
         if cells <= _MOST_MEASURED:
-            found = [ratio(dict(zip(labels, each, strict=True))) for each in product(*values)]
-            return np.array(found, float).reshape(shape)
+            ratios = [ratio(dict(zip(labels, chosen, strict=True))) for chosen in product(*values)]
+            return np.array(ratios, float).reshape(shape)
         drawn = [tuple(int(self.rng.integers(size)) for size in shape) for _ in range(_MOST_MEASURED // 2)]
         measured = np.array(
             [
-                ratio({label: each[index] for label, each, index in zip(labels, values, indices, strict=True)})
+                ratio({label: of[index] for label, of, index in zip(labels, values, indices, strict=True)})
                 for indices in drawn
             ]
         )
@@ -201,7 +201,7 @@ class _Measuring:
         says = [np.broadcast_to(self._has_say(label, labels), shape) for label in labels]
         columns = [(axis, index) for axis, size in enumerate(shape) for index in range(size)]
         design = np.array(
-            [[float(each[axis] == index and says[axis][each]) for axis, index in columns] for each in drawn]
+            [[float(cell[axis] == index and says[axis][cell]) for axis, index in columns] for cell in drawn]
         )
         weights = dict(zip(columns, ridge(design, measured), strict=True))
         table = np.zeros(shape)

@@ -45,7 +45,7 @@ def by_task(
         measured: ``(towers,)`` What each loses.
     """
     candidates, skips = space.tower(branch).candidates, space.description.skips
-    names = [name for name in dict.fromkeys(n for each in candidates for n in each) if name not in skips]
+    names = [name for name in dict.fromkeys(n for of_layer in candidates for n in of_layer) if name not in skips]
     tasks = tower_tasks(len(candidates), layers)
     widths = space.candidates[width_label(branch)]
     # A layer's score adds up from what its task loses whatever does it, and what a width and an operation add: what was

@@ -26,7 +26,7 @@ from lighttrack_nas.search_spaces.base.labels import (
 )
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
 from lighttrack_nas.search_spaces.description.description import SpaceDescription
-from lighttrack_nas.search_spaces.description.space_parts import BlockPlace, StageDescription, TowerDescription
+from lighttrack_nas.search_spaces.description.space_parts import BackboneBlock, StageDescription, TowerDescription
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.network.backbone import Backbone, Step
 from lighttrack_nas.trackers.network.blocks import Stem
@@ -129,7 +129,7 @@ def build(space: Space, chooser: Chooser) -> SiameseNetwork:
     )
 
 
-def _exit(description: SpaceDescription, block: BlockPlace, template_size: int, chooser: Chooser) -> Exit:
+def _exit(description: SpaceDescription, block: BackboneBlock, template_size: int, chooser: Chooser) -> Exit:
     """An exit with its sizes, the largest where they are open. Its keys are the same whatever is decided."""
     channels = int(chooser.decided(stage_width_label(block.stage)) or block.outputs)
     kernels = description.kernels(block, template_size)
@@ -147,15 +147,15 @@ def _exit(description: SpaceDescription, block: BlockPlace, template_size: int, 
     )
 
 
-def _width_key(description: SpaceDescription, block: BlockPlace) -> str:
+def _width_key(description: SpaceDescription, block: BackboneBlock) -> str:
     return block.stage if len(description.widths(block.stage)) > 1 else str(block.outputs)
 
 
-def _neck(description: SpaceDescription, block: BlockPlace, chooser: Chooser) -> nn.Module:
+def _neck(description: SpaceDescription, block: BackboneBlock, chooser: Chooser) -> nn.Module:
     return build_for_width(description, block.stage, chooser, lambda width: Neck(width, description.neck_attention))
 
 
-def _fusion(description: SpaceDescription, block: BlockPlace, chooser: Chooser) -> nn.Module:
+def _fusion(description: SpaceDescription, block: BackboneBlock, chooser: Chooser) -> nn.Module:
     def compared(kernels: int, channels: int) -> nn.Module:
         factories: dict[str, Callable[[], nn.Module]] = {
             "pixelwise": lambda: Fusion(kernels, description.fused_channels),
@@ -205,7 +205,7 @@ def build_backbone(space: Space, chooser: Chooser, names: Sequence[str]) -> Back
     return Backbone(first, blocks, steps, depths)
 
 
-def _block(description: SpaceDescription, stage: StageDescription, block: BlockPlace, chooser: Chooser) -> nn.Module:
+def _block(description: SpaceDescription, stage: StageDescription, block: BackboneBlock, chooser: Chooser) -> nn.Module:
     def of_operation(name: str, inputs: int, outputs: int) -> nn.Module:
         operation = description.operations[name]
         if not stage.expansions or name in description.skips:
@@ -236,8 +236,7 @@ def _heads(
     towers = description.towers
 
     def both() -> tuple[nn.Module, nn.Module]:
-        fused = description, chooser
-        return _head(*fused, "cls", towers.cls, 1), _head(*fused, "reg", towers.reg, 4)
+        return _head(description, chooser, "cls", towers.cls, 1), _head(description, chooser, "reg", towers.reg, 4)
 
     if towers.sharing == ("separate",):
         return *both(), None

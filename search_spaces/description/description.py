@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from lighttrack_nas.search_spaces.base.mistakes import MistakesError
-from lighttrack_nas.search_spaces.description.checks import mistakes_in
+from lighttrack_nas.search_spaces.description.space_checks import mistakes_in
 from lighttrack_nas.search_spaces.description.space_parts import SpaceParts
 
 

@@ -137,7 +137,7 @@ class PredictionDescription(Part):
     box_scale: float = Field(gt=0, description="Pixels of the search crop per unit of an activated distance.")
 
 
-class BlockPlace(Part):
+class BackboneBlock(Part):
     """One block of the backbone with its shapes.
 
     Attributes:
@@ -203,7 +203,7 @@ class SpaceParts(Part):
 
     LATER: ClassVar = frozenset({"correlation", "neck_attention", "template_sizes"})
 
-    def stage_blocks(self, index: int) -> tuple[BlockPlace, ...]:
+    def stage_blocks(self, index: int) -> tuple[BackboneBlock, ...]:
         """The blocks of one stage with their shapes."""
         stage = self.stages[index]
         earlier = self.stages[:index]
@@ -211,7 +211,7 @@ class SpaceParts(Part):
         inputs = earlier[-1].channels if earlier else self.stem_channels
         skips = tuple(sorted(self.skips)) if stage.skip else ()
         return tuple(
-            BlockPlace(
+            BackboneBlock(
                 name=f"{stage.name}-block{number}",
                 stage=stage.name,
                 operations=stage.operations + (skips if number > 0 else ()),
@@ -235,12 +235,12 @@ class SpaceParts(Part):
         return self.stem.stride if self.stem else 1
 
     @property
-    def blocks(self) -> tuple[BlockPlace, ...]:
+    def blocks(self) -> tuple[BackboneBlock, ...]:
         """Every block of the backbone, in order."""
         return tuple(block for index in range(len(self.stages)) for block in self.stage_blocks(index))
 
     @property
-    def exits(self) -> tuple[BlockPlace, ...]:
+    def exits(self) -> tuple[BackboneBlock, ...]:
         """The blocks behind which the features may leave, in the backbone's order.
 
         A stage of free depth is left at its end, wherever that is: its exit goes by the name of its last block.
@@ -267,7 +267,7 @@ class SpaceParts(Part):
         """Sides of the search crop beside a template, pixels: they show what they show beside the largest."""
         return tuple(size * template_size // self.template_size for size in self.search_sizes)
 
-    def kernels(self, block: BlockPlace, template_size: int | None = None) -> int:
+    def kernels(self, block: BackboneBlock, template_size: int | None = None) -> int:
         """Correlation kernels of an exit: the positions of the template's map there.
 
         Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.base.mistakes import Mistake, at_their_causes, listed_mistakes, mistakes_of
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake, at_their_causes, listed_mistakes, mistakes_of
 from lighttrack_nas.search_spaces.base.plugins import load_plugins
 from lighttrack_nas.search_spaces.declared_space import DeclaredSpace
 from lighttrack_nas.search_spaces.description.description import SpaceDescription
@@ -18,7 +18,6 @@ from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.files.resolving import resolved
 from lighttrack_nas.search_spaces.files.several import written_key
 from lighttrack_nas.search_spaces.files.space_file import (
-    Place,
     Source,
     extended,
     parse_source,
@@ -177,7 +176,7 @@ def _located(mistake: Mistake, source: Source) -> tuple[str, Mistake]:
     return at, said
 
 
-def _written(place: Place, source: Source) -> Place:
+def _written(place: KeyPath, source: Source) -> KeyPath:
     """The place in what was written: both towers may be one, a backbone the stages, a list of channels the widths."""
     if "backbone" in source.content and place[:1] in (("stem",), ("stages",)) and place[0] not in source.content:
         return ("backbone",)
@@ -199,7 +198,7 @@ def _item(values: Any, index: str | int) -> Any:
     return values[index] if inside else None
 
 
-def _follows(place: Place, known: set[Place]) -> bool:
+def _follows(place: KeyPath, known: set[KeyPath]) -> bool:
     """Whether a mistake follows from one that was said: around it, inside it, or in the same tower's short form."""
     reach = 2 if place[:1] == ("towers",) else len(place)
     return any(place[:reach] == other[:reach] or place[: len(other)] == other for other in known)

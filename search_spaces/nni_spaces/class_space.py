@@ -16,7 +16,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import short
 
 if TYPE_CHECKING:
-    from lighttrack_nas.search_spaces.building.nni_choices import Choice
+    from lighttrack_nas.search_spaces.building.nni_choices import NniChoice
     from lighttrack_nas.search_spaces.description.description import SpaceDescription
 
 SMALLEST_CROP, LARGEST_CROP = 16, 2048
@@ -54,7 +54,7 @@ class ClassSpace(Space):
         self._search_sizes = self._sizes(search_sizes)
         stride = getattr(model_space, "stride", None) if stride is None else stride
         self.stride: int | None = None if stride is None else self._side("stride", stride, 1)
-        self.choices: Mapping[str, Choice] = checked_choices(model_space, self.refuse)
+        self.choices: Mapping[str, NniChoice] = checked_choices(model_space, self.refuse)
         """NNI's choices by label, those of one candidate too."""
         candidates = {label: choice.names for label, choice in self.choices.items()}
         # Nobody knows which choices lie on no path, or which are sizes.

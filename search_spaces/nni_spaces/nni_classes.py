@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from lighttrack_nas.search_spaces.building.nni_adapter import ModelSpace
-from lighttrack_nas.search_spaces.building.nni_choices import Choice, Refuse, read_choice
+from lighttrack_nas.search_spaces.building.nni_choices import NniChoice, Refuse, read_choice
 from lighttrack_nas.trackers.base.errors import InputError
 
 
-def checked_choices(model_space: Any, refuse: Refuse) -> Mapping[str, Choice]:
+def checked_choices(model_space: Any, refuse: Refuse) -> Mapping[str, NniChoice]:
     """Check a class, build it, and read its choices.
 
     Args:

@@ -118,8 +118,8 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         A scalar; a side without positions adds 0.
     """
-    each = functional.binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0), reduction="none")
-    return 0.5 * (_mean_where(each, labels == 1) + _mean_where(each, labels == 0))
+    by_position = functional.binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0), reduction="none")
+    return 0.5 * (_mean_where(by_position, labels == 1) + _mean_where(by_position, labels == 0))
 
 
 def overlap_loss(distances: Tensor, targets: Tensor, weights: Tensor, iou: str = "plain") -> Tensor:
@@ -157,8 +157,8 @@ def distillation_loss(answers: tuple[Tensor, Tensor], teacher: tuple[Tensor, Ten
     wanted, boxes = (_resized(tensor.detach().float(), logits.shape[-1]) for tensor in teacher)
     positive = torch.sigmoid(wanted)
     shares = 0.5 * _shares(positive) + 0.5 * _shares(1 - positive)
-    each = functional.binary_cross_entropy_with_logits(logits, positive, reduction="none")
-    classification = (shares * each).sum()
+    by_position = functional.binary_cross_entropy_with_logits(logits, positive, reduction="none")
+    classification = (shares * by_position).sum()
     regression = (_shares(positive) * _negative_log_overlap(distances, boxes, settings.iou).unsqueeze(1)).sum()
     return Losses(classification + settings.regression_weight * regression, classification, regression)
 

@@ -174,9 +174,9 @@ def _stage_choices(space: Space, stage: StageDescription, blocks: list[str]) -> 
     if depth in space.labels:
         rows.append((f"{stage.name} depth", "", "", f"{' '.join(space.labels[depth])} blocks", depth))
     if stage.expansions:
-        found = [label for label in map(expansion_label, blocks) if label in space.labels]
-        values = " ".join(f"{each:g}" for each in stage.expansions)
-        rows.append((f"{stage.name} expansion", "", "", values, _span(found) if found else "fixed"))
+        labels = [label for label in map(expansion_label, blocks) if label in space.labels]
+        values = " ".join(f"{expansion:g}" for expansion in stage.expansions)
+        rows.append((f"{stage.name} expansion", "", "", values, _span(labels) if labels else "fixed"))
     return rows
 
 
@@ -184,10 +184,10 @@ def _tower_rows(space: Space, tower: ShownTower) -> list[tuple[str, ...]]:
     """A tower's rows: one for its widths, and one for each run of layers that are declared alike."""
     branch, label = tower.branch, width_label(tower.branch)
     widths = " ".join(map(str, tower.widths))
-    each = [layer_width_label(branch, index) for index in range(len(tower.places))]
-    found = [name for name in ([label] if tower.is_tied else each) if name in space.labels]
+    by_layer = [layer_width_label(branch, index) for index in range(len(tower.places))]
+    labels = [name for name in ([label] if tower.is_tied else by_layer) if name in space.labels]
     what = "width" if tower.is_tied else "widths, each"
-    rows: list[tuple[str, ...]] = [(f"{tower.name} {what}", widths, "1", "", _span(found) if found else "fixed")]
+    rows: list[tuple[str, ...]] = [(f"{tower.name} {what}", widths, "1", "", _span(labels) if labels else "fixed")]
     first, given = 0, "width" if tower.is_tied else "its own"
     for layer in space.tower(branch).layers:
         labels = [layer_label(branch, first + i) for i in range(layer.repeat)]

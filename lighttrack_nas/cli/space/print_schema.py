@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lighttrack_nas.search_spaces.files.schema import space_schema
+from lighttrack_nas.search_spaces.files.editor_schema import space_schema
 from lighttrack_nas.search_spaces.operations.operation_registry import known_operations
 from lighttrack_nas.trackers.base.files import checked_output_file, write_atomically
 from lighttrack_nas.trackers.base.names import checked_name

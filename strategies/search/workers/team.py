@@ -35,7 +35,8 @@ class Team:
     def __init__(self, study: optuna.Study, locks: WorkerLocks) -> None:
         self._study = study
         self._locks = locks
-        self._nobodys: dict[int, float] = {}
+        # When a running trial that is no worker's was first seen, by its number.
+        self._ownerless: dict[int, float] = {}
 
     def trials(self, own: int | None = None) -> list[FrozenTrial]:
         """All trials as they are now, with those of dead workers told as failed.
@@ -88,12 +89,13 @@ class Team:
         time.sleep(_PAUSE)
 
     def _dead(self, running: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """The running trials of workers that died, and those that have been no worker's for `_PATIENCE`."""
         now = time.monotonic()
         owners = {trial.user_attrs[WORKER] for trial in running if WORKER in trial.user_attrs}
         # One of this worker's that it does not know: the answer to its making was lost.
         gone = self._locks.dead(owners) | {self._locks.number}
         dead = [trial for trial in running if trial.user_attrs.get(WORKER) in gone]
         for trial in running:
-            if WORKER not in trial.user_attrs and now - self._nobodys.setdefault(trial.number, now) > _PATIENCE:
+            if WORKER not in trial.user_attrs and now - self._ownerless.setdefault(trial.number, now) > _PATIENCE:
                 dead.append(trial)
         return dead

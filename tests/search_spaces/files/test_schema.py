@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from jsonschema import Draft7Validator
 
-from lighttrack_nas.search_spaces.files.schema import space_schema
+from lighttrack_nas.search_spaces.files.editor_schema import space_schema
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space, preset_names
 from lighttrack_nas.search_spaces.loading.texts import space_yaml
 from lighttrack_nas.search_spaces.operations import operation_registry

@@ -15,11 +15,12 @@ from optuna.trial import TrialState
 
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import REDRAWS
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 from lighttrack_nas.strategies.search.samplers.lighttrack import LightTrack
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.samplers.nsga3 import NSGA3
-from lighttrack_nas.strategies.search.sampling import REDRAWS, distributions
+from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from lighttrack_nas.search_spaces.base.mistakes import Mistake, Place
-from lighttrack_nas.search_spaces.description.space_parts import BlockPlace, SpaceParts
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake
+from lighttrack_nas.search_spaces.description.space_parts import BackboneBlock, SpaceParts
 
 _MOST_KERNELS = 4096
 
 
-def unordered(place: Place, key: str, values: Sequence[int], last_key: str, last: int) -> Iterator[Mistake]:
+def unordered(place: KeyPath, key: str, values: Sequence[int], last_key: str, last: int) -> Iterator[Mistake]:
     """What is wrong with values to choose from, which ascend and end in the largest.
 
     Args:
@@ -52,7 +52,7 @@ def exit_mistakes(space: SpaceParts) -> Iterator[Mistake]:
     yield from _smaller_templates(space)
 
 
-def _exit(space: SpaceParts, exit_: BlockPlace) -> Iterator[Mistake]:
+def _exit(space: SpaceParts, exit_: BackboneBlock) -> Iterator[Mistake]:
     """What an output cannot do, which is the same for all of its stride and widths."""
     behind = f"behind '{exit_.name}' (stride {exit_.total_stride})"
     for index, size in enumerate(space.search_sizes):
@@ -75,7 +75,7 @@ def _exit(space: SpaceParts, exit_: BlockPlace) -> Iterator[Mistake]:
         )
     for index, size in enumerate(space.all_template_sizes):
         if size < 2 * exit_.total_stride:
-            place: Place = ("template_sizes", index) if space.template_sizes else ("template_size",)
+            place: KeyPath = ("template_sizes", index) if space.template_sizes else ("template_size",)
             yield Mistake(place, f"{behind} a template of {size} pixels leaves fewer than 2 x 2 positions")
 
 

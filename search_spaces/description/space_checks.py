@@ -7,8 +7,8 @@ from itertools import product
 
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.base.mistakes import Mistake, Place, mistakes_of
-from lighttrack_nas.search_spaces.description.check_sizes import exit_mistakes, size_mistakes, unordered
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake, mistakes_of
+from lighttrack_nas.search_spaces.description.size_checks import exit_mistakes, size_mistakes, unordered
 from lighttrack_nas.search_spaces.description.space_parts import (
     BRANCHES,
     LayerDescription,
@@ -44,7 +44,7 @@ def _operations(space: SpaceParts) -> Iterator[Mistake]:
 def _backbone(space: SpaceParts) -> Iterator[Mistake]:
     names = [stage.name for stage in space.stages]
     for index, stage in enumerate(space.stages):
-        place: Place = ("stages", index)
+        place: KeyPath = ("stages", index)
         if stage.name in names[:index]:
             first = names.index(stage.name)
             yield Mistake((*place, "name"), f"'{stage.name}' is the name of stages[{first}] already: names must differ")
@@ -66,7 +66,7 @@ def _backbone(space: SpaceParts) -> Iterator[Mistake]:
             yield from _fits(space, here, block.name, block.operations, list(pairs), block.stride, stage.expansions)
 
 
-def _stage_choices(space: SpaceParts, stage: StageDescription, place: Place) -> Iterator[Mistake]:
+def _stage_choices(space: SpaceParts, stage: StageDescription, place: KeyPath) -> Iterator[Mistake]:
     if stage.skip and stage.blocks == 1:
         yield Mistake((*place, "skip"), "the first block of a stage is never left out, and there is no other")
     if stage.skip and stage.depths:
@@ -81,7 +81,7 @@ def _stage_choices(space: SpaceParts, stage: StageDescription, place: Place) -> 
         yield from _expansions(space, stage, place)
 
 
-def _expansions(space: SpaceParts, stage: StageDescription, place: Place) -> Iterator[Mistake]:
+def _expansions(space: SpaceParts, stage: StageDescription, place: KeyPath) -> Iterator[Mistake]:
     values = [f"{value:g}" for value in stage.expansions]
     right = [f"{value:g}" for value in sorted(set(stage.expansions))]
     if len(values) == 1:
@@ -127,7 +127,7 @@ def _refused_expansion(operation: Operation, value: float) -> str:
 def _towers(space: SpaceParts) -> Iterator[Mistake]:
     for branch in BRANCHES:
         tower: TowerDescription = getattr(space.towers, branch)
-        place: Place = ("towers", branch)
+        place: KeyPath = ("towers", branch)
         if len(set(tower.widths)) < len(tower.widths):
             yield Mistake((*place, "widths"), f"a width stands twice in {list(tower.widths)}")
         skipping = space.skips & {name for layer in tower.layers for name in layer.operations}
@@ -162,7 +162,7 @@ def _alike(widths: Iterable[int]) -> list[tuple[int, int]]:
     return [(width, width) for width in widths]
 
 
-def _names(space: SpaceParts, place: Place, names: Iterable[str]) -> Iterator[Mistake]:
+def _names(space: SpaceParts, place: KeyPath, names: Iterable[str]) -> Iterator[Mistake]:
     seen: set[str] = set()
     for index, name in enumerate(names):
         if name not in space.operations:
@@ -174,7 +174,7 @@ def _names(space: SpaceParts, place: Place, names: Iterable[str]) -> Iterator[Mi
 
 def _fits(
     space: SpaceParts,
-    place: Place,
+    place: KeyPath,
     where: str,
     names: Iterable[str],
     pairs: Pairs,
