@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +41,7 @@ def test_a_supernet_of_an_example_runs(name: str) -> None:
     template, search = (
         torch.zeros(2, 3, size, size) for size in (description.template_size, description.search_sizes[0])
     )
-    supernet = space.supernet()
+    supernet = Supernet(space)
     supernet.pin(space.sample(np.random.default_rng(0)))
     scores, boxes = supernet(template, search)
     (scores.sum() + boxes.sum()).backward()

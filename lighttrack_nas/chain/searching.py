@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 
-from lighttrack_nas.reporting.progress import progress as shown_progress
+from lighttrack_nas.reporting.progress_bar import progress as shown_progress
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
@@ -54,9 +54,9 @@ def search(
 
     With `workers` above 1 as many processes evaluate at once. Evaluator and strategy are sent to them, and so must
     pickle, as `SupernetEvaluator` does; a script calls this under ``if __name__ == "__main__"``. Torch's threads are
-    shared between them. The same call elsewhere, on the same journal or PostgreSQL server, joins the search: no network
-    is measured twice, and what a worker that was killed leaves is taken over. What is proposed depends on the workers'
-    pace then; one worker alone gives the same search each time.
+    shared between them. The same call elsewhere, on the same journal or PostgreSQL server, joins the search: networks
+    are seldom measured twice, and what a worker that was killed leaves is taken over. What is proposed depends on the
+    workers' pace then; one worker alone gives the same search each time.
 
     The folder gets ``journal.log`` (unless another storage is given; `optuna` reads it), ``trials.csv`` and the front
     as table and figures. They are also written when the user stops the search.
@@ -212,4 +212,4 @@ def _measured_again(study: Study, evaluator: LatencyEvaluator, quiet: bool) -> R
 def _save(result: Result, output: Path) -> None:
     if len(result.trials):
         result.save(output)
-        result.front().save(output)
+        save_front(result.front(), output)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lighttrack_nas.search_spaces.base.labels import CORRELATION, layer_label, width_label
 from lighttrack_nas.search_spaces.description.candidates import candidates_of
-from lighttrack_nas.search_spaces.description.description import BRANCHES, BlockPlace
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BlockPlace
 from lighttrack_nas.search_spaces.operations.package_parts import PackagePart
 from lighttrack_nas.search_spaces.space import Space
 
@@ -206,6 +206,7 @@ def _told_apart(short: dict[str, str]) -> dict[str, str]:
 
 
 def _names_of_all_expansions(space: Space) -> set[str]:
+    """Operations that stand only in stages which choose the expansion, so that their own expansion says nothing."""
     stages = space.description.stages
     layers = [names for branch in BRANCHES for names in space.tower(branch).candidates]
     fixed = {name for names in (*layers, *(s.operations for s in stages if not s.expansions)) for name in names}

@@ -41,7 +41,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 FEWEST_NETWORKS = 6
 """With fewer, not even unanimous networks decide at 95 %: 2 / 2^5 is more than 0.05, 2 / 2^6 less."""
@@ -262,8 +262,9 @@ class _Counter:
 
 
 def _claims(counter: _Counter, space: Space) -> tuple[Claim, ...]:
+    """LightTrack's findings, answered by the intervals of this front; those that the space cannot show are left out."""
     exits = space.candidates[OUTPUT]
-    kernels = [each for each in block_shares(space, "kernel") if not isinstance(each, str)]
+    kernels = [kernel for kernel in block_shares(space, "kernel") if not isinstance(kernel, str)]
     claims: list[Claim] = []
 
     def claim(text: str, name: str, value: str, threshold: float) -> None:

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lighttrack_nas.places.places import SHARED, ShownTower, tower_of
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, TOWERS, expansion_label, layer_label, layer_width_label
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import BRANCHES, BlockPlace, StageDescription
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BlockPlace, StageDescription
+from lighttrack_nas.search_spaces.space import Architecture, Space
 
 BLOCK_FIGURES = ("kernel", "expansion", "operation")
 """What is counted over blocks: kernels, expansions, and kinds of operations in stages that mix them."""
@@ -129,10 +128,10 @@ def _is_counted(space: Space, stage: StageDescription, block: BlockPlace, name: 
 def _value(
     space: Space, stage: StageDescription, operation: str, name: str, expansion: str | None
 ) -> float | str | None:
-    found = space.description.operations[operation]
+    made = space.description.operations[operation]
     if name == "operation":
-        return found.kind if found.kind != "skip" else None
-    if name == "expansion" and stage.expansions and hasattr(found, "expansion"):
+        return made.kind if made.kind != "skip" else None
+    if name == "expansion" and stage.expansions and hasattr(made, "expansion"):
         return next((each for each in stage.expansions if expansion in (None, number_text(each))), None)
-    value: float | None = getattr(found, name, None)
+    value: float | None = getattr(made, name, None)
     return value

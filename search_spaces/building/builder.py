@@ -7,12 +7,11 @@ builds nothing else, NNI's model space (`model_space.py`) makes every candidate 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, singledispatch
 from typing import Protocol
 
 from torch import nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import (
     CORRELATION,
     OUTPUT,
@@ -26,13 +25,9 @@ from lighttrack_nas.search_spaces.base.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import (
-    BlockPlace,
-    SpaceDescription,
-    StageDescription,
-    TowerDescription,
-)
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import BlockPlace, StageDescription, TowerDescription
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.network.backbone import Backbone, Step
 from lighttrack_nas.trackers.network.blocks import Stem
 from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Fusion, Neck
@@ -79,8 +74,23 @@ class _Decided:
 
 
 def build_network(architecture: Architecture) -> SiameseNetwork:
-    """Build an architecture's plain network with fresh weights. It needs no NNI."""
-    return build(architecture.space, _Decided(architecture.space.chosen(architecture)))
+    """Build the plain network of an architecture with fresh weights; it holds no block behind its output.
+
+    Torch's global generator initialises the weights: seed it for the same weights again. Of a declared space it needs
+    no NNI.
+    """
+    return network_in(architecture.space, architecture)
+
+
+@singledispatch
+def network_in(space: Space, architecture: Architecture) -> SiameseNetwork:
+    """`build_network`, by the kind of space: others than declared ones register theirs.
+
+    Args:
+        space: The architecture's.
+        architecture: What is chosen.
+    """
+    return build(space, _Decided(space.chosen(architecture)))
 
 
 def build(space: Space, chooser: Chooser) -> SiameseNetwork:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, expansion_label, layer_label
 from lighttrack_nas.search_spaces.base.normal_forms import block_letters, earliest_placement, letter_of
-from lighttrack_nas.search_spaces.description.description import BlockPlace, SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import BlockPlace, TowerDescription
 
 
 def moved_skips(

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lighttrack_nas.search_spaces.base.mistakes import Mistake, Place
-from lighttrack_nas.search_spaces.description.description import BRANCHES
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.files.several import multiplied, one_and_several
 from lighttrack_nas.search_spaces.operations.operation_table import OperationTable, Style, Told
 from lighttrack_nas.search_spaces.operations.operations import Skip

@@ -12,6 +12,7 @@ import yaml
 from lighttrack_nas.search_spaces.base.mistakes import listed_mistakes
 from lighttrack_nas.search_spaces.files.several import MULTIPLIERS
 from lighttrack_nas.search_spaces.operations.package_parts import PACKAGES, backbone_content
+from lighttrack_nas.search_spaces.presets import preset_text
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import malformed_yaml, short
 
@@ -90,6 +91,16 @@ class Source:
         """The same without a key of the top level."""
         rest = {name: value for name, value in self.content.items() if name != key}
         return replace(self, content=rest)
+
+
+def preset_source(name: str) -> Source:
+    """Read the space file of a preset."""
+    return parse_source(preset_text(name), preset_place(name))
+
+
+def preset_place(name: str) -> str:
+    """What to call a preset in an error message."""
+    return f"space '{name}'"
 
 
 def parse_source(text: str, where: str, folder: Path = Path()) -> Source:

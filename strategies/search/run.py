@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import (
     Constraint,
@@ -50,8 +49,6 @@ Progress = Callable[[int, int, str], None]
 
 FAILURES_IN_A_ROW = 5
 """Architectures that cannot be measured, one after the other, after which something else must be wrong."""
-GIVEN_UP_IN_A_ROW = 5
-"""Proposals that another worker is measuring, one after the other, after which its measurements are waited for."""
 
 
 def run_search(
@@ -75,8 +72,9 @@ def run_search(
     was killed and resumed gives what an undisturbed one gives: exactly so with one worker at a time.
 
     Several workers, on one machine or many, share a journal, an SQLite file or a PostgreSQL server: each calls this
-    with the same arguments. They have numbers from 0, measure no network twice, end together, and take over what one
-    that was killed leaves. In another storage one process at a time may run a study, which is up to you.
+    with the same arguments. They have numbers from 0, end together, and take over what one that was killed leaves. A
+    network that another one measures is not drawn; one that two draw at the same moment is measured twice, which is
+    rare (see `team`). In another storage one process at a time may run a study, which is up to you.
 
     A network that is proposed again is not measured again. One that cannot be measured makes its trial fail, and is not
     proposed again.
@@ -158,7 +156,7 @@ def run_search(
                 directions=[goal.direction for goal in goals],
                 load_if_exists=True,
             )
-            team = _take_place(study, locks, known_by, attributes, goals, say)
+            team = _take_place(study, locks, attributes, goals, say)
         study.sampler = strategy.sampler(replace(problem, worker=locks.number))
         with quiet_optuna(optuna.logging.ERROR), _ended(team):
             _Search(study, team, locks, space, evaluator, goals, bounds, names, known_by).run(n_trials, progress)
@@ -172,7 +170,6 @@ def run_search(
 def _take_place(
     study: optuna.Study,
     locks: WorkerLocks,
-    known_by: Key,
     attributes: dict[str, Any],
     goals: Sequence[Objective],
     say: Callable[[str], None] | None,
@@ -183,7 +180,7 @@ def _take_place(
     locks.take()
     others = locks.others()
     describe(study, attributes, goals, joined=bool(others))
-    team = Team(study, locks, known_by)
+    team = Team(study, locks)
     if others:
         count = f"{len(others)} other{'s' if len(others) > 1 else ''}"
         if say is not None:
@@ -207,8 +204,6 @@ class _Search:
     constraints: tuple[Constraint, ...]
     names: tuple[str, ...]
     known_by: Key
-    given_up: int = field(default=0, init=False)
-    """Trials given up one after the other."""
 
     def run(self, n_trials: int, progress: Progress | None) -> None:
         wanted = distributions(self.space)
@@ -225,7 +220,6 @@ class _Search:
             if done + sum(trial.state == TrialState.RUNNING for trial in trials) >= n_trials:
                 self.team.wait()  # others are at the last ones; what they leave is for us
                 continue
-            failed = {trial.number for trial in trials if FAILURE in trial.user_attrs}
             trial = self.study.ask(wanted)
             if WORKER not in trial.user_attrs:  # from Optuna's queue
                 trial.set_user_attr(WORKER, self.locks.number)
@@ -233,11 +227,8 @@ class _Search:
             keys = {"path": digest(architecture.path()), "network": digest(architecture.canonical())}
             for key, value in keys.items():
                 trial.set_user_attr(key, value)
-            patient = self.given_up >= GIVEN_UP_IN_A_ROW
-            reason = self.team.claim(trial.number, keys[self.known_by], n_trials, failed, patient)
-            self.given_up = self.given_up + 1 if reason else 0
-            if reason:
-                self.team.give_up(trial, reason)
+            if not self.team.is_wanted(trial.number, n_trials):
+                self.team.fail(trial.number)
                 continue
             failure, text = self._evaluate(trial, architecture, keys)
             failures = failures + 1 if failure else 0

@@ -137,8 +137,8 @@ def overlap_loss(distances: Tensor, targets: Tensor, weights: Tensor, iou: str =
     used = weights > 0
     # Elsewhere true distances may be negative: both become a unit box, which costs nothing and has no gradient.
     ones = torch.ones_like(distances, dtype=torch.float32)
-    found, true = torch.where(used, distances.float(), ones), torch.where(used, targets, ones)
-    return _mean_where(_negative_log_overlap(found, true, iou).unsqueeze(1), used)
+    predicted, true = torch.where(used, distances.float(), ones), torch.where(used, targets, ones)
+    return _mean_where(_negative_log_overlap(predicted, true, iou).unsqueeze(1), used)
 
 
 def distillation_loss(answers: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor], settings: LossSettings) -> Losses:
@@ -193,10 +193,10 @@ def best_box_overlap(logits: Tensor, distances: Tensor, boxes: Tensor, search_si
     return torch.where(highest.isfinite() & overlap.isfinite(), overlap, torch.zeros_like(overlap))
 
 
-def _negative_log_overlap(found: Tensor, true: Tensor, iou: str) -> Tensor:
+def _negative_log_overlap(predicted: Tensor, true: Tensor, iou: str) -> Tensor:
     """``(B, n, n)`` of two ``(B, 4, n, n)``."""
-    shared = _area(torch.minimum(found, true))
-    union = _area(found) + _area(true) - shared
+    shared = _area(torch.minimum(predicted, true))
+    union = _area(predicted) + _area(true) - shared
     added = _ADDED_AREAS[iou]
     return torch.log(union + added) - torch.log(shared + added)
 

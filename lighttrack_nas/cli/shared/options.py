@@ -35,6 +35,6 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),
 ]
 MODEL_HELP = (
-    "A model.safetensors, lighttrack-tiny (which ships), an exported folder, or a baseline such as opencv-mil or "
-    "never-moves."
+    "A model.safetensors, lighttrack-tiny-generated (which ships), an exported folder, or a baseline such as "
+    "opencv-mil or never-moves."
 )

@@ -22,10 +22,9 @@ from lighttrack_nas.search_spaces.base.labels import (
     stage_width_label,
     width_label,
 )
-from lighttrack_nas.search_spaces.description.description import StageDescription
+from lighttrack_nas.search_spaces.description.space_parts import StageDescription
 from lighttrack_nas.search_spaces.enumeration import count_paths, has_countable_paths
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 
 if TYPE_CHECKING:
@@ -58,11 +57,11 @@ def describe(
         scores = load_places(losses, load_space(name) if name else None)
     space = scores.space if scores is not None else load_space(name or "lighttrack")
     table = None
-    if costs and not isinstance(space, NniSpace):
+    if costs and space.is_declared:
         from lighttrack_nas.costing.cost_analysis import load_cost_table
 
         table = load_cost_table(space)
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         describe_nni_space(space, costs, as_json)
     elif as_json:
         print_json(_space_record(space, table, scores))
@@ -126,6 +125,7 @@ def _counts(space: Space) -> list[tuple[str, int, str]]:
 
 
 def _rows(space: Space) -> list[tuple[str, ...]]:
+    """A row for each part of a space, from the stem to the towers: name, channels, stride, candidates and label."""
     description = space.description
     stem = description.stem
     rows: list[tuple[str, ...]] = []
@@ -181,6 +181,7 @@ def _stage_choices(space: Space, stage: StageDescription, blocks: list[str]) -> 
 
 
 def _tower_rows(space: Space, tower: ShownTower) -> list[tuple[str, ...]]:
+    """A tower's rows: one for its widths, and one for each run of layers that are declared alike."""
     branch, label = tower.branch, width_label(tower.branch)
     widths = " ".join(map(str, tower.widths))
     each = [layer_width_label(branch, index) for index in range(len(tower.places))]

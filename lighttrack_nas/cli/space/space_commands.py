@@ -77,9 +77,9 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show how two spaces, or two architectures, differ."""
-    from lighttrack_nas.cli.space.diff import diff as run
+    from lighttrack_nas.cli.space.show_differences import show_differences
 
-    run(first, second, space or [], all_, costs, json)
+    show_differences(first, second, space or [], all_, costs, json)
 
 
 @commands.command(rich_help_panel=SPACES)
@@ -180,7 +180,8 @@ def latency(
         str,
         typer.Argument(
             metavar="MODEL|CODE",
-            help="A model.safetensors, lighttrack-tiny, an exported folder, an architecture.json, or an official code.",
+            help="A model.safetensors, lighttrack-tiny-generated, an exported folder, an architecture.json, or an "
+            "official code.",
         ),
     ],
     space: Space = None,

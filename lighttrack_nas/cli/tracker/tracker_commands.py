@@ -52,7 +52,7 @@ def export_weights(
 
 @commands.command(rich_help_panel=TRACKERS)
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model.safetensors, or lighttrack-tiny.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model.safetensors, or lighttrack-tiny-generated.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder to write: missing, empty, or an earlier export.")
     ],

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, stage_width_label
 from lighttrack_nas.search_spaces.building.tasks import TaskBlock, Tasks, can_have_tasks
-from lighttrack_nas.search_spaces.description.description import BlockPlace
+from lighttrack_nas.search_spaces.description.space_parts import BlockPlace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM, Segment, segments
 from lighttrack_nas.strategies.one_shot.teaching.starts import Channels
@@ -144,8 +144,8 @@ class Lessons:
             maps: The teacher's.
         """
         features = self._source(self._starts[output], chosen, maps, None)
-        found = network.backbone.blocks[output](features)
-        return self.channels(output, self.teacher.exit, chosen).ratio(found, maps[self.teacher.exit])
+        answer = network.backbone.blocks[output](features)
+        return self.channels(output, self.teacher.exit, chosen).ratio(answer, maps[self.teacher.exit])
 
     def _source(self, segment: Segment, chosen: Chosen, maps: Mapping[str, Tensor], image: Tensor | None) -> Tensor:
         if segment.source is None:
@@ -178,12 +178,12 @@ class Lessons:
         """
         channels = self.channels(chosen[OUTPUT], self.teacher.exit, chosen)
         exit_ = next(each for each in network.exits if each.block == chosen[OUTPUT])
-        found = network.fuse(exit_, channels.of(template), channels.of(search))
-        return self.fused_ratio(found, fused)
+        answer = network.fuse(exit_, channels.of(template), channels.of(search))
+        return self.fused_ratio(answer, fused)
 
-    def fused_ratio(self, found: Tensor, fused: Tensor) -> Tensor:
+    def fused_ratio(self, answer: Tensor, fused: Tensor) -> Tensor:
         """How far a fused map is from the teacher's."""
-        return self._fused_channels.ratio(found, fused)
+        return self._fused_channels.ratio(answer, fused)
 
 
 def _behind(reached: str, exit_name: str, later: list[str]) -> Iterator[Segment]:
@@ -236,7 +236,7 @@ def _shares(logits: Tensor) -> tuple[Tensor, Tensor]:
     return 0.5 * here + 0.5 * elsewhere, here
 
 
-def _weighted(found: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
+def _weighted(answer: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
     mean = (weights * wanted).sum(dim=(0, 2, 3), keepdim=True) / weights.sum(dim=(0, 2, 3), keepdim=True)
     signal = (weights * (wanted - mean).square()).sum()
-    return (weights * (found - wanted).square()).sum() / signal.clamp(min=1e-12)
+    return (weights * (answer - wanted).square()).sum() / signal.clamp(min=1e-12)

@@ -19,8 +19,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.ranking import losses, violation
 from lighttrack_nas.strategies.search.sampling import REDRAWS, ArchitectureSampler, Ask
 from lighttrack_nas.strategies.search.search_problem import SearchProblem

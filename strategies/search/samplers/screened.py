@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 import optuna
 
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume
 from lighttrack_nas.strategies.search.ranking import RunningFront, losses

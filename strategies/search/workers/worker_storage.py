@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
+from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -27,7 +27,7 @@ class WorkerStorage(BaseStorage):
     """Hands every call to a storage; repeats it, with growing pauses, while the storage does not answer.
 
     A call whose answer was lost may have been carried out. Attributes and parameters may be written twice, a trial's
-    end is looked up, and of a trial that was made twice the search gives up the one that it does not know.
+    end is looked up, and of a trial that was made twice the one that the search does not know is told as failed.
 
     Args:
         storage: Optuna's.
@@ -47,7 +47,7 @@ class WorkerStorage(BaseStorage):
     ) -> None:
         self._database = storage
         # What Optuna does with a database that it is given.
-        self._storage = _CachedStorage(storage) if isinstance(storage, RDBStorage) else storage
+        self._storage = get_storage(storage)
         self._number = number
         self._name = name
         self._patience = patience

@@ -1,0 +1,201 @@
+"""What a comparison makes of runs: scale, indicators, summaries, tests; against scipy and cases by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import false_discovery_control, mannwhitneyu
+
+from lighttrack_nas.comparisons.comparisons import Comparison, Scale, holm
+from lighttrack_nas.config.comparison_config import load_comparison
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_objectives
+from lighttrack_nas.strategies.search.search_problem import SearchProblem
+from lighttrack_nas.trackers.base.errors import InputError
+
+GOALS = parse_objectives(["maximize ao", "minimize macs"])
+# The whole space: a front of three, and a network that is worst in both.
+ALL = np.array([[-0.9, 100.0], [-0.6, 60.0], [-0.5, 20.0], [-0.1, 120.0]])
+
+
+def run(
+    strategy: str, seed: int, points: list[tuple[float, float]], feasible: list[bool] | None = None
+) -> pd.DataFrame:
+    count = len(points)
+    return pd.DataFrame(
+        {
+            "strategy": strategy,
+            "seed": seed,
+            "trial": range(count),
+            "evaluations": range(1, count + 1),
+            "seconds": np.arange(1, count + 1) * 2.0,
+            "ao": [ao for ao, _ in points],
+            "macs": [macs for _, macs in points],
+            "feasible": feasible or [True] * count,
+        }
+    )
+
+
+def compared(*runs: pd.DataFrame, share: float = 0.99, under: Constraint | None = None) -> Comparison:
+    return Comparison(pd.concat(runs, ignore_index=True), Scale.of(GOALS, ALL, known=True), share, under)
+
+
+def test_scale() -> None:
+    scale = Scale.of(GOALS, ALL, known=True)
+    assert scale.to_dict()["reference"] == {"ao": 0.1, "macs": 120.0}
+    assert scale.to_dict()["ideal"] == {"ao": 0.9, "macs": 20.0}
+    np.testing.assert_allclose(scale.scaled(ALL)[0], [0, 0.8])
+    # Of the unit square: 1 * .2 under the first, (1 - .375) * .4 under the second, .5 * .4 under the third.
+    assert scale.volume == pytest.approx(0.2 + 0.625 * 0.4 + 0.5 * 0.4)
+    given_one = Scale.of(GOALS, ALL, known=True, reference={"macs": 200.0})
+    assert given_one.to_dict()["reference"] == {"ao": 0.1, "macs": 200.0}
+
+
+def test_scale_of_equal_values_and_of_none() -> None:
+    assert Scale.of(GOALS, np.array([[-0.5, 3.0]]), known=False).volume == pytest.approx(1.0)
+    assert Scale.of(GOALS, np.empty((0, 2)), known=False).volume == 0.0
+
+
+def test_indicators_of_a_run() -> None:
+    whole = [(0.1, 120.0), (0.9, 100.0), (0.6, 60.0), (0.5, 20.0)]
+    raw = compared(run("a", 0, whole)).raw
+    volume = 0.2 + 0.25 + 0.2
+    np.testing.assert_allclose(raw["hypervolume"], [0, 0.2 / volume, 0.45 / volume, 1.0])
+    assert raw["distance"].iloc[-1] == 0
+    assert raw["best"].tolist() == [0.1, 0.9, 0.9, 0.9]
+
+
+def test_what_breaks_a_limit_counts_for_nothing() -> None:
+    points = [(0.9, 100.0), (0.6, 60.0), (0.5, 20.0)]
+    raw = compared(run("a", 0, points, feasible=[False, True, True]), under=Constraint("macs", 50.0)).raw
+    assert raw["hypervolume"].iloc[0] == 0
+    assert np.isinf(raw["distance"].iloc[0])
+    assert np.isnan(raw["best"].iloc[1])  # feasible, but above 50
+    assert raw["best"].iloc[2] == 0.5
+
+
+def test_summary() -> None:
+    quick = [(0.9, 100.0), (0.6, 60.0), (0.5, 20.0), (0.1, 120.0)]
+    slow = [(0.1, 120.0), (0.9, 100.0), (0.6, 60.0), (0.5, 20.0)]
+    never = [(0.1, 120.0), (0.9, 100.0), (0.9, 100.0), (0.1, 120.0)]
+    comparison = compared(
+        run("b", 0, never), run("b", 1, slow), run("b", 2, never), run("a", 0, quick), run("a", 1, slow)
+    )
+    summary = comparison.summary().set_index("strategy")
+    assert list(summary.index) == ["a", "b"]
+    assert summary.loc["a", "hypervolume"] == pytest.approx(1)
+    assert summary.loc["a", "evaluations_to_share"] == 3.5
+    assert summary.loc["a", "seconds_to_share"] == 7.0
+    assert summary.loc["a", "reached"] == 2
+    assert summary.loc["b", "reached"] == 1
+    assert np.isnan(summary.loc["b", "evaluations_to_share"])  # two of three never came there
+
+
+def test_curve_is_the_median_over_seeds() -> None:
+    one = [(0.1, 120.0), (0.9, 100.0), (0.6, 60.0)]
+    other = [(0.9, 100.0), (0.6, 60.0)]
+    comparison = compared(run("a", 0, one), run("a", 1, other))
+    curve = comparison.curve("a", "hypervolume")
+    assert curve["x"].tolist() == [1, 2]  # as far as both have come
+    volume = 0.65
+    np.testing.assert_allclose(curve["median"], [0.1 / volume, (0.2 + 0.45) / 2 / volume])
+    assert (curve["low"] <= curve["median"]).all()
+    assert comparison.curve("a", "hypervolume", "seconds")["x"].iloc[-1] == 4.0
+
+
+def test_significance_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+
+    def runs(name: str, top: float) -> list[pd.DataFrame]:
+        return [run(name, seed, [(float(rng.uniform(0.1, top)), 20.0)]) for seed in range(10)]
+
+    comparison = compared(*runs("a", 0.9), *runs("b", 0.5), *runs("c", 0.5))
+    final = {name: group["hypervolume"] for name, group in comparison.final().groupby("strategy")}
+    table = comparison.significance().set_index(["first", "second"])
+    for first, second in (("a", "b"), ("a", "c"), ("b", "c")):
+        row = table.loc[(first, second)]
+        assert row["p"] == pytest.approx(mannwhitneyu(final[first], final[second]).pvalue)
+        better = np.mean([(x > y) + 0.5 * (x == y) for x in final[first] for y in final[second]])
+        assert row["first_better"] == pytest.approx(better)
+    assert (table["p_holm"] >= table["p"]).all()
+
+
+def test_holm_by_hand() -> None:
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
+    np.testing.assert_allclose(holm(np.array([0.5, 0.9])), [1.0, 1.0])
+    assert holm(np.array([])).shape == (0,)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_lies_between_false_discovery_and_bonferroni(p: list[float]) -> None:
+    values = np.array(p)
+    corrected = holm(values)
+    assert (corrected <= np.minimum(values * len(values), 1) + 1e-12).all()
+    assert (corrected >= false_discovery_control(values) - 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"strategies": {"r": "random"}}, "give one of 'table' .* and 'chain'"),
+        ({"table": "lighttrack-table", "chain": "c.yaml", "strategies": {"r": "random"}}, "give one of"),
+        ({"table": "lighttrack-table"}, "strategies: Field required"),
+        ({"table": "lighttrack-table", "strategies": {}}, "strategies"),
+        ({"table": "lighttrack-table", "strategies": {"r": "randon"}}, "strategies.r: .*did you mean 'random'"),
+        ({"table": "lighttrack-table", "strategies": {"n": {"name": "nsga2", "seeed": 1}}}, "did you mean 'seed'"),
+        ({"table": "lighttrack-table", "strategies": {"n": {}}}, "strategies.n: expected a name"),
+        ({"table": "lighttrack-table", "strategies": {"a/b": "random"}}, "'a/b' cannot name a file"),
+        (
+            {"table": "lighttrack-table", "strategies": {"n": "nsga2"}, "trials": 20},
+            "fewer than the population_size of 48",
+        ),
+        (
+            {"table": "lighttrack-table", "strategies": {"r": "random"}, "reference": {"params": 1}},
+            "objective in 'reference'",
+        ),
+        ({"table": "lighttrack-table", "strategies": {"r": "random"}, "under": "Mobile"}, "expected one bound"),
+        ({"table": "lighttrack-table", "strategies": {"r": "random"}, "sedes": 3}, "did you mean 'seeds'"),
+        ([1], "expected a mapping of keys"),
+    ],
+)
+def test_wrong_configurations(content: object, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "compare.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match=words):
+        load_comparison(path)
+
+
+def test_values_set_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "compare.yaml"
+    path.write_text("table: mine.zip\nstrategies: {r: random}\n")
+    config = load_comparison(path, ["seeds=3", "strategies.n={name: nsga2, population_size: 10}"])
+    assert config.seeds == 3
+    assert config.table == str(tmp_path / "mine.zip")
+    assert config.strategy("n", 7).seed == 7
+
+
+@pytest.mark.parametrize("name", ["compare", "full_space"])
+def test_examples_are_configurations(name: str) -> None:
+    config = load_comparison(Path(__file__).parents[3] / f"examples/comparison/{name}.yaml")
+    assert len(config.strategies) == 8
+    for strategy in config.strategies:
+        problem = SearchProblem(
+            space=load_space("lighttrack"), objectives=config.goals, constraints=config.bounds, trials=config.trials
+        )
+        config.strategy(strategy, 0).sampler(problem)
+
+
+def test_files_are_found_beside_the_comparison(tmp_path: Path) -> None:
+    path = tmp_path / "compare.yaml"
+    for written, table in (
+        ("supernet/places.json", str(tmp_path / "supernet/places.json")),
+        ("lighttrack-places", "lighttrack-places"),
+    ):
+        path.write_text(f"table: {written}\nstrategies: {{r: random}}\n")
+        assert load_comparison(path).table == table

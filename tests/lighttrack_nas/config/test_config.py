@@ -1,0 +1,112 @@
+"""The configuration: defaults, overrides, and one sentence for every mistake."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lighttrack_nas.chain.data import expanded, read_videos
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import strategy_record
+from lighttrack_nas.trackers.base.errors import InputError
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").rglob("chain*.yaml"))
+
+
+def written(folder: Path, content: object) -> Path:
+    path = folder / "chain.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return path
+
+
+def test_defaults_are_a_whole_chain() -> None:
+    config = load_config(None)
+    assert config == Config()
+    assert config.training(config.supernet.training, "supernet").steps == 2000
+    assert [source.kind for source in config.data.sources] == ["generated"]
+
+
+def test_overrides_reach_every_depth(tmp_path: Path) -> None:
+    path = written(tmp_path, {"seed": 3, "supernet": {"training": {"steps": 10}}})
+    config = load_config(
+        path, ["supernet.training.learning_rate=0.1", "search.constraints=[macs <= 40M]", "device=cuda"]
+    )
+    training = config.training(config.supernet.training, "supernet")
+    assert (training.steps, training.learning_rate, training.seed, training.accelerator) == (10, 0.1, 3, "gpu")
+    assert config.search.constraints == ("macs <= 40M",)
+
+
+def test_a_space_beside_the_configuration_is_found(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, {"space": "mine.yaml"}))
+    assert config.space == str(tmp_path / "mine.yaml")
+    assert load_config(written(tmp_path, {"space": "lighttrack"})).space == "lighttrack"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_examples_are_configurations(path: Path) -> None:
+    config = load_config(path)
+    assert load_space(config.space).labels
+
+
+@pytest.mark.parametrize(
+    ("content", "overrides", "message"),
+    [
+        ("[1, 2]", [], "expected a mapping of keys such as space"),
+        ("a: [", [], "is no valid YAML at line 1"),
+        ({"serch": {}}, [], "unknown key 'serch'; did you mean 'search'"),
+        ({"search": {"trails": 3}}, [], "unknown key 'search.trails'; did you mean 'trials'"),
+        ({"retrain": {"trials": 3}}, [], "unknown key 'retrain.trials'$"),
+        ({"search": {"trials": 0}}, [], r"search.trials: .*greater than or equal to 1, got 0"),
+        ({"supernet": {"training": {"steps": -1}}}, [], r"supernet.training: steps: .*got -1"),
+        ({"retrain": {"training": {"steps": 5, "lr": 1}}}, [], r"retrain.training: unknown key 'lr'"),
+        ({"data": {"sources": []}}, [], "data.sources"),
+        ({"data": {"sources": [{"kind": "films"}]}}, [], "data.sources"),
+        ({}, ["steps"], "'steps': expected KEY=VALUE"),
+        ({}, ["a..b=1"], "expected KEY=VALUE"),
+        ({"seed": 1}, ["seed.x=1"], "'seed' is no mapping of keys"),
+        ({}, ["seed=[1"], "the value of 'seed' is no valid YAML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, content: object, overrides: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_config(written(tmp_path, content), overrides)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"configuration '.*none.yaml' cannot be read"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_environment_variables_stand_in_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_DATA", "/data")
+    assert expanded("$SOME_DATA/train") == "/data/train"
+    with pytest.raises(InputError, match="set the environment variable"):
+        expanded("$NO_SUCH_VARIABLE_HERE/train")
+
+
+def test_names_of_sequences_are_checked(tmp_path: Path) -> None:
+    config = load_config(None, ["validation.path=generated-val-v1", "validation.only=[nobody]"])
+    with pytest.raises(InputError, match=r"sequence of 'generated-val-v1', 'nobody'|unknown sequence"):
+        read_videos(config.validation, tmp_path)
+
+
+def test_a_one_shot_strategy_is_a_name_or_a_mapping() -> None:
+    assert strategy_record(load_config(None).supernet.one_shot_strategy()) == {"name": "spos"}
+    config = load_config(None, ["supernet.strategy={name: sandwich, random_paths: 1}"])
+    assert strategy_record(config.supernet.one_shot_strategy()) == {"name": "sandwich", "random_paths": 1}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("darst", "unknown one-shot strategy 'darst'; did you mean 'darts'"),
+        ("{random_paths: 1}", "supernet.strategy: expected a name, or a mapping with a name"),
+        ("{name: sandwich, paths: 1}", "unknown setting of one-shot strategy 'sandwich', 'paths'"),
+        ("{name: sandwich, random_paths: many}", "random_paths: expected a whole number from 0 to 30, got 'many'"),
+    ],
+)
+def test_impossible_one_shot_strategies_are_named(strategy: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_config(None, [f"supernet.strategy={strategy}"]).supernet.one_shot_strategy()

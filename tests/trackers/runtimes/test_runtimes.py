@@ -1,0 +1,323 @@
+"""Every installed runtime reproduces the network, and says in a sentence what it cannot do."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.network.network import SiameseNetwork
+from lighttrack_nas.trackers.runtimes import runtime_registry
+from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
+from lighttrack_nas.trackers.runtimes.program import STORED, Options, make_program, open_program, write_graph
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime, runtime_versions
+from lighttrack_nas.trackers.tracking.crops import network_input
+from lighttrack_nas.trackers.weights.official_weights import load_official
+
+# Of the largest value. Half precision keeps 11 bits of the weights, bfloat16 8 of everything.
+EXACT, HALF, BRAIN = 1e-5, 5e-3, 5e-2
+
+
+def refuses(runtime: str, precision: str) -> bool | None:
+    """Whether a runtime does not compute in a precision on this processor; None where either is right."""
+    if runtime == "openvino":
+        # Its capabilities are what is fast: with AVX-512 alone it has no BF16, and computes in it all the same.
+        capabilities = pytest.importorskip("openvino").Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return False if {"float16": "FP16", "bfloat16": "BF16"}[precision] in capabilities else None
+    if runtime == "ncnn":
+        return precision == "float16" and not pytest.importorskip("ncnn").cpu_support_arm_asimdhp()
+    return runtime == "onnxruntime"
+
+
+def runtimes(files: bool = False) -> list[object]:
+    """The runtimes as parameters; those that are not installed are skipped, saying so."""
+    chosen = []
+    for name, runtime in RUNTIMES.items():
+        missing = [package for package in (*runtime.packages, *runtime.writing) if find_spec(package) is None]
+        marks = [pytest.mark.skipif(bool(missing), reason=f"{' and '.join(missing)} not installed")]
+        if name == "torch-compiled":
+            marks.append(pytest.mark.slow)
+        if runtime.suffixes or not files:
+            chosen.append(pytest.param(name, marks=marks, id=name))
+    return chosen
+
+
+every_runtime = pytest.mark.parametrize("runtime", runtimes())
+every_file_runtime = pytest.mark.parametrize("runtime", runtimes(files=True))
+
+
+def with_statistics(network: SiameseNetwork) -> SiameseNetwork:
+    """Norms as training leaves them: fresh ones fold into nothing."""
+    generator = torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.3, 0.3, generator=generator)
+            module.running_var.uniform_(0.3, 1.5, generator=generator)
+            module.weight.data.uniform_(0.5, 1.5, generator=generator)
+            module.bias.data.uniform_(-0.3, 0.3, generator=generator)
+    return network.eval()
+
+
+def tiny(stage: str, activation: str = "exp", layer: str = "k3") -> SiameseNetwork:
+    """A network of the smallest preset: the exit's stage, the activation of boxes, the layers of both towers."""
+    space = load_space("lighttrack-tiny")
+    choices = dict(space.sample(np.random.default_rng(0)).choices)
+    for label, values in space.labels.items():
+        if label == "output":
+            choices[label] = next(value for value in values if value.startswith(stage))
+        elif layer in values and "layer" in label:
+            choices[label] = layer
+    torch.manual_seed(0)
+    network = with_statistics(build_network(space.architecture(choices)))
+    network.geometry = dataclasses.replace(network.geometry, box_activation=activation)
+    return network
+
+
+def mobile(code: str, weights: Path | None = None) -> SiameseNetwork:
+    """LightTrack-Mobile."""
+    space = load_space("lighttrack")
+    torch.manual_seed(0)
+    network = with_statistics(build_network(space.decode(code)))
+    if weights is not None:
+        load_official(network, weights)
+    return network.eval()
+
+
+def crop(side: int, seed: int = 0) -> np.ndarray:
+    """A crop of soft colours, ``(side, side, 3)`` BGR uint8."""
+    noise = np.random.default_rng(seed).integers(0, 256, (side // 8 + 1, side // 8 + 1, 3), np.uint8)
+    return np.ascontiguousarray(cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC))
+
+
+def expected(network: SiameseNetwork, template: np.ndarray, search: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What torch answers: the template's features, logits, distances."""
+    with torch.inference_mode():
+        features = network.template(torch.from_numpy(network_input(template)))
+        logits, distances = network.track(features, torch.from_numpy(network_input(search)))
+    return features.numpy(), logits.numpy(), distances.numpy()
+
+
+def assert_close(found: Sequence[np.ndarray], wanted: Sequence[np.ndarray], tolerance: float) -> None:
+    """Compare relative to the maximum of each."""
+    assert [a.shape for a in found] == [a.shape for a in wanted]
+    assert [a.dtype for a in found] == [np.float32] * len(found)
+    for mine, theirs in zip(found, wanted, strict=True):
+        assert abs(mine - theirs).max() <= tolerance * abs(theirs).max()
+
+
+def check(runtime: str, network: SiameseNetwork, search_size: int, tolerance: float = EXACT) -> None:
+    """Make both programs and compare them with the network."""
+    template, search = crop(network.geometry.template_size), crop(search_size, seed=1)
+    features, *predictions = expected(network, template, search)
+    made = make_program(runtime, template_graph(network), Options())
+    assert_close(made.run(network_input(template)), [features], tolerance)
+    made = make_program(runtime, track_graph(network, search_size), Options(threads=2))
+    assert_close(made.run(features, network_input(search)), predictions, tolerance)
+
+
+@every_runtime
+@pytest.mark.parametrize(
+    "network",
+    [tiny("stage2"), tiny("stage3", "relu"), tiny("stage3", layer="skip"), tiny("stage2", "relu", "k5")],
+    ids=["stage2-exp", "stage3-relu", "skips", "stage2-relu-k5"],
+)
+def test_programs_reproduce_the_network(runtime: str, network: SiameseNetwork) -> None:
+    check(runtime, network, 128)
+
+
+@every_runtime
+@pytest.mark.slow
+def test_programs_reproduce_lighttrack_mobile_with_random_weights(runtime: str, mobile_code: str) -> None:
+    check(runtime, mobile(mobile_code), 255, tolerance=5e-5)  # its values are large
+
+
+@every_runtime
+@pytest.mark.slow
+@pytest.mark.data
+def test_programs_reproduce_lighttrack_mobile(runtime: str, mobile_code: str, data: Path) -> None:
+    check(runtime, mobile(mobile_code, data / "lighttrack_mobile" / "lighttrack_mobile.pth"), 256)
+
+
+@pytest.fixture(scope="module")
+def network() -> SiameseNetwork:
+    """The network of the tests below."""
+    return tiny("stage2")
+
+
+@every_runtime
+def test_answers_stay_when_the_program_runs_again(runtime: str, network: SiameseNetwork) -> None:
+    made = make_program(runtime, template_graph(network), Options())
+    first = made.run(network_input(crop(64)))[0]
+    kept = first.copy()
+    made.run(network_input(crop(64, seed=1)))
+    assert np.array_equal(first, kept)
+
+
+@every_file_runtime
+def test_raw_graphs_take_the_crop_itself(runtime: str, network: SiameseNetwork) -> None:
+    template, frame = crop(64), crop(200, seed=1)
+    search = frame[20:148, 30:158]  # a view, as the tracker cuts it
+    features, *predictions = expected(network, template, search)
+    made = make_program(runtime, template_graph(network, raw=True), Options())
+    assert_close(made.run(template[None]), [features], EXACT)
+    made = make_program(runtime, track_graph(network, 128, raw=True), Options())
+    assert_close(made.run(features, search[None]), predictions, EXACT)
+
+
+@every_file_runtime
+@pytest.mark.parametrize("raw", [False, True], ids=["normalised", "raw"])
+def test_one_dynamic_graph_takes_every_search_size(runtime: str, raw: bool, network: SiameseNetwork) -> None:
+    made = make_program(runtime, track_graph(network, 128, dynamic=True, raw=raw), Options())
+    for side in (128, 127, 160, 96):
+        search = crop(side, seed=side)
+        features, *predictions = expected(network, crop(64), search)
+        assert_close(made.run(features, search[None] if raw else network_input(search)), predictions, EXACT)
+
+
+@every_runtime
+def test_correlation_by_convolution_or_a_sentence(runtime: str, network: SiameseNetwork) -> None:
+    graph = track_graph(network, 128, correlation="convolution")
+    if runtime == "ncnn":
+        with pytest.raises(InputError, match="correlate as matmul"):
+            make_program(runtime, graph, Options())
+        return
+    features, *predictions = expected(network, crop(64), crop(128))
+    made = make_program(runtime, graph, Options())
+    assert_close(made.run(features, network_input(crop(128))), predictions, EXACT)
+
+
+@every_file_runtime
+def test_half_weights_halve_the_files(runtime: str, network: SiameseNetwork, tmp_path: Path) -> None:
+    graph = template_graph(network)
+    sizes = []
+    for precision in STORED:
+        write_graph(runtime, graph, tmp_path / precision, precision)
+        weights = tmp_path / f"{precision}{RUNTIMES[runtime].suffixes[-1]}"
+        sizes.append(weights.stat().st_size)
+    saved = sum(parameter.numel() for parameter in graph.module.parameters()) * 2
+    assert sizes[0] - sizes[1] > 0.9 * saved
+    features, *_ = expected(network, crop(64), crop(128))
+    found = open_program(runtime, tmp_path / "float16", Options()).run(network_input(crop(64)))
+    assert_close(found, [features], HALF)
+
+
+@every_runtime
+def test_lower_precisions_are_taken_or_refused_never_ignored(runtime: str, network: SiameseNetwork) -> None:
+    features, *_ = expected(network, crop(64), crop(128))
+    for precision, finest in (("float16", 1e-5), ("bfloat16", 1e-4)):
+        refusal, program = None, None
+        try:
+            program = make_program(runtime, template_graph(network), Options(precision=precision))
+        except InputError as error:
+            refusal = str(error)
+        assert refuses(runtime, precision) in (None, program is None), refusal
+        if program is None:
+            assert f"precision '{precision}'" in str(refusal)
+            continue
+        (found,) = program.run(network_input(crop(64)))
+        assert_close([found], [features], BRAIN)
+        assert abs(found - features).max() > finest * abs(features).max(), "computed in float32"
+
+
+@every_runtime
+def test_an_unknown_device_is_named(runtime: str, network: SiameseNetwork) -> None:
+    with pytest.raises(InputError, match="device 'toaster'"):
+        make_program(runtime, template_graph(network), Options(device="toaster"))
+
+
+@every_file_runtime
+def test_missing_files_are_named(runtime: str, network: SiameseNetwork, tmp_path: Path) -> None:
+    for suffix in RUNTIMES[runtime].suffixes:
+        write_graph(runtime, template_graph(network), tmp_path / "template")
+        (tmp_path / "template").with_suffix(suffix).unlink()
+        with pytest.raises(InputError, match=f"template{suffix}' is missing"):
+            open_program(runtime, tmp_path / "template", Options())
+
+
+@every_file_runtime
+@pytest.mark.parametrize("content", [b"", b"no network", "half"], ids=["empty", "foreign", "torn"])
+def test_broken_files_are_named(runtime: str, content: bytes | str, network: SiameseNetwork, tmp_path: Path) -> None:
+    write_graph(runtime, template_graph(network), tmp_path / "template")
+    for suffix in RUNTIMES[runtime].suffixes:
+        file = (tmp_path / "template").with_suffix(suffix)
+        whole = file.read_bytes()
+        file.write_bytes(content if isinstance(content, bytes) else whole[: len(whole) // 2])
+        with pytest.raises(InputError, match=f"{tmp_path}/template"):
+            open_program(runtime, tmp_path / "template", Options())
+        file.write_bytes(whole)
+
+
+class Strange(torch.nn.Module):
+    """An operator that no other runtime has."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.special.modified_bessel_i0(torch.linalg.svdvals(image))
+
+
+@pytest.mark.parametrize("runtime", [p for p in runtimes(files=True) if p.id != "torch-export"])
+def test_a_refused_operator_leaves_no_file(runtime: str, tmp_path: Path) -> None:
+    graph = Graph(Strange(), (torch.ones(1, 3, 8, 8),), ("image",), ("values",))
+    with pytest.raises(InputError):
+        write_graph(runtime, graph, tmp_path / "strange")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_registry.util, "find_spec", lambda name: None)
+    for name, extra in (("onnxruntime", "onnx"), ("openvino", "openvino"), ("ncnn", "ncnn")):
+        with pytest.raises(InputError, match=rf'pip install "lighttrack-nas\[{extra}\]"'):
+            checked_runtime(name)
+    with pytest.raises(InputError, match=r"'torch-export' needs torch, not installed here: pip install torch$"):
+        checked_runtime("torch-export")
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "ncnn"])
+def test_a_runtime_that_cannot_be_imported_is_named(
+    runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{runtime}.py").write_text("raise ImportError('no libfoo')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, runtime, raising=False)
+    for suffix in RUNTIMES[runtime].suffixes:
+        (tmp_path / f"graph{suffix}").touch()
+    with pytest.raises(InputError, match=rf"'{runtime}' is installed but cannot be imported \(no libfoo\): "):
+        open_program(runtime, tmp_path / "graph", Options())
+
+
+def test_writing_may_need_more_than_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_registry.util, "find_spec", lambda name: None if name == "onnxscript" else name)
+    checked_runtime("onnxruntime")
+    with pytest.raises(InputError, match="onnxscript, not installed here"):
+        checked_runtime("onnxruntime", writing=True)
+    monkeypatch.setattr(runtime_registry.util, "find_spec", lambda name: None if name == "torch" else name)
+    checked_runtime("ncnn")
+    with pytest.raises(InputError, match="needs torch, not installed here"):
+        checked_runtime("ncnn", writing=True)
+
+
+def test_names_are_checked(network: SiameseNetwork, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'onnxruntime'"):
+        checked_runtime("onnxruntme")
+    with pytest.raises(InputError, match="runs modules, not files"):
+        write_graph("torch", template_graph(network), tmp_path / "template")
+    with pytest.raises(InputError, match="unknown precision of the stored weights 'int8'"):
+        write_graph("torch-export", template_graph(network), tmp_path / "template", "int8")
+    with pytest.raises(InputError, match="unknown precision 'half'"):
+        Options(precision="half")
+    with pytest.raises(InputError, match="threads: at least 1 expected, got 0"):
+        Options(threads=0)
+
+
+@every_runtime
+def test_versions_are_told(runtime: str) -> None:
+    assert set(runtime_versions(runtime)) == set(RUNTIMES[runtime].packages)
