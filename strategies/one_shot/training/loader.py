@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -19,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lighttrack_nas.strategies.one_shot.training.task import Task
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.processes import begin_child
 
 
 class Sealed:
@@ -155,16 +153,5 @@ def _end_together(workers: Sequence[BaseProcess]) -> None:
 def _start_worker(worker: int) -> None:
     # Workers run beside the training's threads; OpenCV's own would fight them.
     cv2.setNumThreads(0)
-    # Ctrl-C reaches every process of a terminal; the training's own ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent was killed: its batches wait for a reader, and torch's own watch for that."""
-    # Not the process that this one was split off from, which is another where a training runs in a process of its own.
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    # Its batches would wait for a reader that was killed, and torch's own watch for that.
+    begin_child()
