@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -14,7 +12,6 @@ from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
 
 import numpy as np
 import torch
@@ -36,6 +33,7 @@ from lighttrack_nas.benchmarks.latency.latency_table import FORMAT, Check, Laten
 from lighttrack_nas.benchmarks.latency.latency_timing import Step, time_in_turns
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.processes import begin_child
 from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions
 from lighttrack_nas.trackers.runtimes.graphs import Graph
@@ -191,17 +189,8 @@ class _Maker:
 
 
 def _begin_writing(threads: int) -> None:
-    # Who stops a build stops the process that asked for the file; and nobody writes on when that was killed.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
+    begin_child()
     torch.set_num_threads(threads)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _write(runtime: str, make: Callable[[], Graph], path: Path) -> list[np.ndarray]:

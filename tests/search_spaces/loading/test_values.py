@@ -15,6 +15,7 @@ from lighttrack_nas.search_spaces.files.resolving import STYLES
 from lighttrack_nas.search_spaces.files.several import MULTIPLIERS
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space, preset_names
 from lighttrack_nas.search_spaces.loading.values import Choice, Layer, SpaceKeys, Stage, Tower
+from lighttrack_nas.search_spaces.operations import operation_registry
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from tests.search_spaces.spaces import Content, descriptions
@@ -228,6 +229,8 @@ class TwinPlain(nn.Conv2d):
 
 
 def test_a_module_class_is_a_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is registered here is forgotten behind it.
+    monkeypatch.setattr(operation_registry, "_REGISTERED", dict(operation_registry._REGISTERED))
     monkeypatch.chdir(tmp_path)
     plugin = tmp_path / "mine.py"
     plugin.write_text(PLUGIN)
