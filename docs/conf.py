@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
@@ -36,4 +38,7 @@ html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
 
-reference_pages.write(HERE / "reference")
+
+def setup(app: Sphinx) -> None:
+    """Make the reference's pages before any page is read."""
+    app.connect("builder-inited", lambda app: reference_pages.write(HERE / "reference"))

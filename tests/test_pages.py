@@ -17,6 +17,7 @@ import typer
 import yaml
 
 from lighttrack_nas.cli.app import app
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.weights.official_weights import save_official
 
@@ -35,7 +36,7 @@ def folder(tmp_path: Path, mobile_code: str) -> Path:
     """What the pages take for granted: a released checkpoint, sequences, a video."""
     space = load_space("lighttrack")
     torch.manual_seed(0)
-    save_official(space.network(space.decode(mobile_code)), tmp_path / "official.pth")
+    save_official(build_network(space.decode(mobile_code)), tmp_path / "official.pth")
     rng = np.random.default_rng(0)
     texture = rng.integers(100, 256, (24, 32, 3), np.uint8)
     video = cv2.VideoWriter(str(tmp_path / "video.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (160, 120))

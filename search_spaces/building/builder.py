@@ -152,7 +152,7 @@ def _width_key(description: SpaceDescription, block: BackboneBlock) -> str:
 
 
 def _neck(description: SpaceDescription, block: BackboneBlock, chooser: Chooser) -> nn.Module:
-    return _of_width(description, block.stage, chooser, lambda width: Neck(width, description.neck_attention))
+    return build_for_width(description, block.stage, chooser, lambda width: Neck(width, description.neck_attention))
 
 
 def _fusion(description: SpaceDescription, block: BackboneBlock, chooser: Chooser) -> nn.Module:
@@ -167,7 +167,7 @@ def _fusion(description: SpaceDescription, block: BackboneBlock, chooser: Choose
         kernels = description.kernels(block, size)
         if description.correlation == ("pixelwise",):
             return compared(kernels, block.outputs)
-        return _of_width(description, block.stage, chooser, lambda width: compared(kernels, width))
+        return build_for_width(description, block.stage, chooser, lambda width: compared(kernels, width))
 
     return _given(chooser, TEMPLATE_SIZE, description.all_template_sizes, sized)
 
@@ -222,11 +222,11 @@ def _block(description: SpaceDescription, stage: StageDescription, block: Backbo
         )
 
     def after(inputs: int) -> nn.Module:
-        return _of_width(description, stage.name, chooser, lambda outputs: of_widths(inputs, outputs))
+        return build_for_width(description, stage.name, chooser, lambda outputs: of_widths(inputs, outputs))
 
     if block.before == stage.name:
-        return _of_width(description, stage.name, chooser, lambda width: of_widths(width, width))
-    return _of_width(description, block.before, chooser, after)
+        return build_for_width(description, stage.name, chooser, lambda width: of_widths(width, width))
+    return build_for_width(description, block.before, chooser, after)
 
 
 def _heads(
@@ -280,15 +280,10 @@ def _head(
     return Tower(layers, of_widths(len(tower.candidates) - 1, prediction))
 
 
-def build_for_width(space: Space, chooser: Chooser, stage: str, build: Callable[[int], nn.Module]) -> nn.Module:
-    """Build what depends on the width of a stage."""
-    return _of_width(space.description, stage, chooser, build)
-
-
-def _of_width(
+def build_for_width(
     description: SpaceDescription, stage: str, chooser: Chooser, build: Callable[[int], nn.Module]
 ) -> nn.Module:
-    """What depends on the width of a stage; "" for the stem."""
+    """Build what depends on the width of a stage; "" for the stem."""
     return _given(chooser, stage_width_label(stage), description.widths(stage), build)
 
 

@@ -105,7 +105,9 @@ class ClassifierModelSpace(ModelSpace):
         last = space.description.exits[-1]
         chooser = _NniChooser(space)
         self.backbone = build_backbone(space, chooser, space.blocks_up_to(last.name))
-        self.classifier = build_for_width(space, chooser, last.stage, lambda width: nn.Linear(width, classes))
+        self.classifier = build_for_width(
+            space.description, last.stage, chooser, lambda width: nn.Linear(width, classes)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(batch, 3, height, width)`` to logits ``(batch, classes)``."""

@@ -71,24 +71,22 @@ def best_draw(draws: Iterator[Architecture], badness: Callable[[Architecture], B
 
 
 def measured_before(
-    keys: Mapping[str, str], known_by: Key, complete: Sequence[FrozenTrial]
+    keys: Mapping[str, str], known_by: Key, trials: Sequence[FrozenTrial]
 ) -> tuple[dict[str, float], int | None]:
     """What completed trials have measured of a network.
 
     Args:
         keys: The network's, by "path" and "network".
         known_by: Which of the keys decides that nothing is to be measured again.
-        complete: The completed trials, in order.
+        trials: The network's completed trials, in order.
 
     Returns:
         Measurements by name, and the trial that measured all of them. None where there is no such trial: then the
         latency alone may be known, from the same network on other weights of the supernet: as fast, but not as good.
     """
     latency: dict[str, float] = {}
-    for trial in complete:
+    for trial in trials:
         attributes = trial.user_attrs
-        if attributes.get("network") != keys["network"]:
-            continue
         if attributes[known_by] == keys[known_by]:
             return attributes["measurements"] | latency, attributes.get("copied_from", trial.number)
         latency = {name: value for name, value in attributes["measurements"].items() if name == "latency_ms"}

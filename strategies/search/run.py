@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.duplicates import measured_before
@@ -187,7 +187,7 @@ def _take_place(
         count = f"{len(others)} other{'s' if len(others) > 1 else ''}"
         if say is not None:
             say(f"joined the search as worker {locks.number}, beside {count}")
-        team.trials()
+        team.look()
     else:
         team.start_alone()
     return team
@@ -212,14 +212,14 @@ class _Search:
         failures = 0
         told = None
         while True:
-            trials = self.team.trials()
-            done = sum(trial.state == TrialState.COMPLETE for trial in trials)
+            self.team.look()
+            done = self.team.complete
             if progress and told is not None and done > told:
                 progress(done, n_trials, "by other workers")
             told = done
             if done >= n_trials:
                 return
-            if done + sum(trial.state == TrialState.RUNNING for trial in trials) >= n_trials:
+            if done + len(self.team.running) >= n_trials:
                 self.team.wait()  # others are at the last ones; what they leave is for us
                 continue
             trial = self.study.ask(wanted)
@@ -240,15 +240,15 @@ class _Search:
                     f"{failure}; they will not be proposed again: where they are not to blame, start a new search"
                 )
             if progress and not failure:
-                told = len(self._complete())
+                self.team.look()
+                told = self.team.complete
                 progress(told, n_trials, text)
 
     def _evaluate(self, trial: Trial, architecture: Architecture, keys: dict[str, str]) -> tuple[str, str]:
         """Carry one trial to its end; give what failed, and what to say of it."""
         start = time.perf_counter()
-        complete = self._complete()
         try:
-            measurements, source = self._measurements(architecture, keys, complete)
+            measurements, source = self._measurements(architecture, keys)
         except InputError as error:
             self._tell(trial, {FAILURE: str(error)}, TrialState.FAIL)
             return str(error), ""
@@ -291,14 +291,12 @@ class _Search:
                 )
             )
 
-    def _measurements(
-        self, architecture: Architecture, keys: dict[str, str], complete: Sequence[FrozenTrial]
-    ) -> tuple[dict[str, float], int | None]:
+    def _measurements(self, architecture: Architecture, keys: dict[str, str]) -> tuple[dict[str, float], int | None]:
         """Measure what no earlier trial has measured; give all, and the trial that had everything."""
         costs = self.evaluator.costs(architecture)
         measurements = {name: float(costs[name]) for name in self.evaluator.measurements if name in costs}
         wanted = [name for name in self.names if name not in measurements]
-        before, source = measured_before(keys, self.known_by, complete)
+        before, source = measured_before(keys, self.known_by, self.team.of_network(keys["network"]))
         if source is None:
             before = {name: before[name] for name in wanted if name in before}
         measurements = before | measurements
@@ -311,9 +309,6 @@ class _Search:
                 value = measurements.get(name, "nothing")
                 raise InputError(f"'{name}' was measured as {value}, which is no finite number")
         return measurements, source
-
-    def _complete(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 @contextmanager

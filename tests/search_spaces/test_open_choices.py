@@ -298,15 +298,14 @@ def test_a_batch_takes_the_size_of_the_path() -> None:
 def test_a_proxy_sees_crops_of_the_network_s_size() -> None:
     space = space_of("sizes")
     evaluator, seen = ZeroCostEvaluator(space, seed=0), []
-    build = space.network
 
     def network(architecture: Architecture) -> SiameseNetwork:
-        made = build(architecture)
+        made = build_network(architecture)
         made.backbone.stem.register_forward_pre_hook(lambda _, images: seen.append(images[0].shape[-1]))
         return made
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(space, "network", network)
+        patch.setattr("lighttrack_nas.benchmarks.scoring.zero_cost.build_network", network)
         evaluator.measure(space.architecture(dict(drawn(space, 1)[0].choices) | {"template-size": "32"}), ["proxy"])
     assert set(seen) == {32, 64}
 

@@ -78,6 +78,7 @@ class Generations:
         self._book = selection(0)
         self._offspring = offspring
         self._seed = seed
+        self._noted: tuple[optuna.Study, int, list[FrozenTrial]] | None = None
 
     def draws(self, ask: Ask) -> Iterator[Architecture]:
         """See `Proposer.draws`."""
@@ -96,10 +97,14 @@ class Generations:
         """
         if generation == 0:
             return []
+        # Once noted they are the same for the whole generation.
+        if self._noted is not None and self._noted[0] is study and self._noted[1] == generation:
+            return self._noted[2]
         # A selection that draws lots does so anew for every generation, whoever opened the study in between.
         seed = int(np.random.default_rng([self._seed, generation]).integers(2**32))
         parents = self._selection(seed).get_parent_population(study, generation)
-        return sorted(parents, key=lambda parent: parent.number)
+        self._noted = study, generation, sorted(parents, key=lambda parent: parent.number)
+        return self._noted[2]
 
 
 class OptunasChildren:

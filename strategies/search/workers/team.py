@@ -15,6 +15,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from lighttrack_nas.strategies.search.storage.trial_reader import TrialReader
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks
 from lighttrack_nas.strategies.search.workers.worker_storage import WORKER
 
@@ -30,6 +31,9 @@ class Team:
     Args:
         study: Whose storage is a `WorkerStorage`.
         locks: Who is alive. This worker holds its number.
+
+    Attributes:
+        complete: How many trials were complete at the last look.
     """
 
     def __init__(self, study: optuna.Study, locks: WorkerLocks) -> None:
@@ -37,24 +41,37 @@ class Team:
         self._locks = locks
         # When a running trial that is no worker's was first seen, by its number.
         self._ownerless: dict[int, float] = {}
+        self._reader = TrialReader(study)
+        self.complete = 0
+        self._of_network: dict[str, list[FrozenTrial]] = {}
 
-    def trials(self, own: int | None = None) -> list[FrozenTrial]:
-        """All trials as they are now, with those of dead workers told as failed.
+    @property
+    def running(self) -> list[FrozenTrial]:
+        """The trials that were running at the last look, this worker's own among them."""
+        return self._reader.running
+
+    def of_network(self, network: str) -> Sequence[FrozenTrial]:
+        """The trials of a network that were complete at the last look.
+
+        Args:
+            network: Its key of that name.
+        """
+        return self._of_network.get(network, ())
+
+    def look(self, own: int | None = None) -> None:
+        """Take in what has happened since the last look, and tell the trials of dead workers as failed.
 
         Args:
             own: The number of the trial that this worker is running.
         """
-        trials = self._study.get_trials(deepcopy=False)
-        running = [trial for trial in trials if trial.state == TrialState.RUNNING and trial.number != own]
-        if not running:
-            return trials
+        self._read()
+        others = [trial for trial in self.running if trial.number != own]
         # In this order: a worker holds its number before it makes a trial, so that one without it now is dead.
-        dead = self._dead(running)
-        if not dead:
-            return trials
+        dead = self._dead(others) if others else []
         for trial in dead:
             self.fail(trial.number)
-        return self._study.get_trials(deepcopy=False)
+        if dead:
+            self._read()
 
     def start_alone(self) -> None:
         """Tell the trials that a dead worker left running, whoever it was: nobody else is at work."""
@@ -79,14 +96,19 @@ class Team:
             number: The trial's. Those with lower numbers go first.
             n_trials: Completed trials that are wanted.
         """
-        trials = self.trials(own=number)
-        complete = sum(trial.state == TrialState.COMPLETE for trial in trials)
-        ahead = sum(trial.state == TrialState.RUNNING and trial.number < number for trial in trials)
-        return complete + ahead < n_trials
+        self.look(own=number)
+        ahead = sum(trial.number < number for trial in self.running)
+        return self.complete + ahead < n_trials
 
     def wait(self) -> None:
         """Let some time pass until the next look at the others."""
         time.sleep(_PAUSE)
+
+    def _read(self) -> None:
+        for trial in self._reader.ended():
+            if trial.state == TrialState.COMPLETE:
+                self.complete += 1
+                self._of_network.setdefault(trial.user_attrs.get("network", ""), []).append(trial)
 
     def _dead(self, running: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """The running trials of workers that died, and those that have been no worker's for `_PATIENCE`."""

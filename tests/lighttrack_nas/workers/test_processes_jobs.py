@@ -12,7 +12,14 @@ import pytest
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Progress
+from lighttrack_nas.workers import processes
 from lighttrack_nas.workers.processes import Job, run_jobs
+
+
+@pytest.fixture(autouse=True)
+def _nothing_preloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These jobs need nothing of what a training does, which takes seconds to import."""
+    monkeypatch.setattr(processes, "_PRELOADED", [])
 
 
 def write(path: Path, told: Progress) -> None:
@@ -89,7 +96,8 @@ def test_no_job_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> N
     script = tmp_path / "caller.py"
     script.write_text(
         "from functools import partial\nfrom pathlib import Path\n"
-        "from test_processes_jobs import hang\nfrom lighttrack_nas.workers.processes import Job, run_jobs\n"
+        "from test_processes_jobs import hang\nfrom lighttrack_nas.workers import processes\n"
+        "from lighttrack_nas.workers.processes import Job, run_jobs\nprocesses._PRELOADED = []\n"
         "if __name__ == '__main__':\n"
         f"    run_jobs([Job('hangs', partial(hang, Path({str(tmp_path / 'pid')!r})))], 1)\n"
     )
