@@ -7,7 +7,7 @@ that it has there, and the sums agree with `measure_costs` to the last unit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE, TOWERS
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
-from lighttrack_nas.trackers.base.progress import Progress
+from lighttrack_nas.trackers.base.progress import Progress, Say
 
 
 class Extremes(NamedTuple):
@@ -62,9 +62,7 @@ class CostTable:
         InputError: The search size is out of range.
     """
 
-    def __init__(
-        self, space: Space, search_size: int | None = None, *, warn: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, space: Space, search_size: int | None = None, *, warn: Say | None = None) -> None:
         self.space = space
         self.search_size = checked_search_size(search_size, space.description.search_sizes)
         # None where each template size has a search size of its own.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lighttrack_nas.benchmarks.costs.network_costs import COUNTER, Costs, checke
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
+from lighttrack_nas.trackers.base.progress import Say
 
 _FORMAT = 1
 
@@ -112,9 +113,7 @@ Costing = CostTable | MeasuredCosts
 """What knows the costs of a space's architectures."""
 
 
-def costing(
-    space: Space, search_size: int | None = None, *, warn: Callable[[str], None] | None = None
-) -> CostTable | MeasuredCosts:
+def costing(space: Space, search_size: int | None = None, *, warn: Say | None = None) -> CostTable | MeasuredCosts:
     """What knows the costs of a space's architectures: a table of parts, or a count of each where there are none.
 
     Args:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from lighttrack_nas.chain.choosing import choose
 from lighttrack_nas.chain.data import expanded, read_videos, require_labels, training_pairs, validation_pairs
 from lighttrack_nas.chain.evaluators import (
-    Say,
     prepare_torch,
     search_latency,
     supernet_evaluator,
@@ -29,6 +28,7 @@ from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
 
 if TYPE_CHECKING:

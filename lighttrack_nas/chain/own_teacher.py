@@ -13,7 +13,7 @@ import numpy as np
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.exact_fronts import Criterion, exact_front
 from lighttrack_nas.chain.data import expanded, training_pairs
-from lighttrack_nas.chain.evaluators import Say, targets_and_losses
+from lighttrack_nas.chain.evaluators import targets_and_losses
 from lighttrack_nas.chain.training import MODEL_FILE, retrain
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import UNLABELLED
@@ -25,6 +25,7 @@ from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
 
 if TYPE_CHECKING:

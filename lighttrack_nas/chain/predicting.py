@@ -15,7 +15,7 @@ import numpy as np
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_FILE, PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import PREDICTOR_FILE, ScorePredictor, fit_predictor
-from lighttrack_nas.chain.evaluators import Say, prepare_torch, supernet_evaluator
+from lighttrack_nas.chain.evaluators import prepare_torch, supernet_evaluator
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.place_tables.predicted_fronts import evenly_along, predicted_front
@@ -28,6 +28,7 @@ from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.parsing import read_text
+from lighttrack_nas.trackers.base.progress import Say
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.cost_table import CostTable

@@ -25,6 +25,7 @@ from lighttrack_nas.strategies.search.search_problem import SearchStrategy, requ
 from lighttrack_nas.strategies.search.search_registry import search_strategy
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder
+from lighttrack_nas.trackers.base.progress import Say
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -45,7 +46,7 @@ def search(
     enqueue: Sequence[Architecture | str] = (),
     workers: int = 1,
     progress: AfterTrial | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> Result:
     """Search a space, go on with a search that was stopped, or join one that is running.
 
@@ -146,7 +147,7 @@ class _Work:
 
     run: Callable[..., Any]
 
-    def __call__(self, progress: AfterTrial, say: Callable[[str], None]) -> None:
+    def __call__(self, progress: AfterTrial, say: Say) -> None:
         self.run(progress=progress, say=say)
 
 
@@ -178,7 +179,7 @@ def _wants_latency(result: Result) -> bool:
 
 
 def _measure_again(
-    result: Result, evaluator: LatencyEvaluator, place: str | Path, quiet: bool, say: Callable[[str], None] | None
+    result: Result, evaluator: LatencyEvaluator, place: str | Path, quiet: bool, say: Say | None
 ) -> Result:
     """Measure the front's networks against each other, unless that was done or another worker is at it; note it."""
     from lighttrack_nas.strategies.search.storage.storage import open_shared

@@ -16,7 +16,7 @@ from lighttrack_nas.benchmarks.evaluation.result_files import to_json, write_run
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.places_evaluator import PlacesEvaluator
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import TableEvaluator
-from lighttrack_nas.chain.evaluators import Say, prepare_torch, search_latency, supernet_evaluator
+from lighttrack_nas.chain.evaluators import prepare_torch, search_latency, supernet_evaluator
 from lighttrack_nas.comparisons.comparison_plots import comparison_figure
 from lighttrack_nas.comparisons.comparisons import Comparison, Scale
 from lighttrack_nas.comparisons.problems import TabularProblem, table_evaluator
@@ -35,7 +35,7 @@ from lighttrack_nas.tables import find_table
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.parsing import read_text
-from lighttrack_nas.trackers.base.progress import Progress
+from lighttrack_nas.trackers.base.progress import Progress, Say
 from lighttrack_nas.workers.processes import in_processes
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,9 +18,10 @@ from lighttrack_nas.benchmarks.latency.latency_table import Check, LatencyTable
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 
 
-def machines_table(space: Space, settings: LatencySettings, say: Callable[[str], None]) -> LatencyTable:
+def machines_table(space: Space, settings: LatencySettings, say: Say) -> LatencyTable:
     """This machine's table of a space: the one in the cache, or a new one.
 
     Args:

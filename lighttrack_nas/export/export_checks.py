@@ -13,6 +13,7 @@ from lighttrack_nas.benchmarks.evaluation import metrics
 from lighttrack_nas.benchmarks.evaluation.one_pass import run_sequence
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.sequence import Sequence as Labelled
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
@@ -137,7 +138,7 @@ def tracked_ao(
     network: ArrayNetwork,
     videos: Sequence[Labelled],
     hyper_parameters: HyperParameters,
-    progress: Callable[[str], None],
+    progress: Say,
 ) -> float:
     """AO of a network over sequences, a fraction; NaN where no box is known after the first frame."""
     tracker = SiameseTracker(network, hyper_parameters)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.runtimes.exported import (
     MANIFEST,
     TEMPLATE_GRAPH,
@@ -49,9 +50,6 @@ LARGEST_AO_LOSS = 0.02
 _COMPARED, _INT8_EXAMPLES = 32, 160  # search crops of each size
 _GENERATED_VIDEOS = 8
 _AO_SET = "generated-val-v1"
-
-Say = Callable[[str], None]
-"""Told what was done, step by step."""
 
 
 @dataclass(frozen=True)

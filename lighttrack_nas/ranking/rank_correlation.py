@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,13 +25,14 @@ from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.workers.processes import Job, run_jobs
 
 LEAST_NETWORKS = 4
 """Fewer have so few orders that a rank correlation says nothing."""
 
 
-def run_rank_correlation(config: Config, say: Callable[[str], None]) -> RankingResult:
+def run_rank_correlation(config: Config, say: Say) -> RankingResult:
     """Train supernets by each strategy and networks alone, and compare how they rank; or go on where it stopped.
 
     The folder "ranking" of the configuration's output gets ``supernets/NAME`` and ``alone/NUMBER-seedS``, each with
@@ -146,7 +147,7 @@ def _with_notes(result: RankingResult, notes: Sequence[str]) -> RankingResult:
     return RankingResult(result.networks, result.scores, result.record, result.resamples, result.seed, tuple(notes))
 
 
-def _check_data(config: Config, say: Callable[[str], None]) -> None:
+def _check_data(config: Config, say: Say) -> None:
     """Read data once before processes do, so that mistakes are named once, and generated sets are made once."""
     require_labels(config, "training networks alone")
     read_videos(config.validation, config.folder("generated"))

@@ -18,8 +18,8 @@ from typing import Any
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.processes import begin_child
+from lighttrack_nas.trackers.base.progress import Say
 
-Say = Callable[[str], None]
 Work = Callable[[Callable[[int, int, str], None], Say], object]
 """Called in each process with what it shall tell of progress (done by all, wanted, a few words) and in sentences."""
 

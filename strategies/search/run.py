@@ -44,6 +44,7 @@ from lighttrack_nas.strategies.search.workers.team import Team
 from lighttrack_nas.strategies.search.workers.worker_storage import PATIENCE, WORKER, WorkerStorage
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.progress import Say
 
 AfterTrial = Callable[[int, int, str], None]
 """Called with the completed trials of all workers, those wanted, and a few words on the last of this one."""
@@ -64,7 +65,7 @@ def run_search(
     study_name: str = "search",
     enqueue: Sequence[Architecture] = (),
     progress: AfterTrial | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
     patience: float = PATIENCE,
 ) -> optuna.Study:
     """Search a space, go on with a search that was stopped at any moment, or join one as a further worker.
@@ -173,7 +174,7 @@ def _take_place(
     locks: WorkerLocks,
     attributes: dict[str, Any],
     goals: Sequence[Objective],
-    say: Callable[[str], None] | None,
+    say: Say | None,
 ) -> Team:
     """Become a worker of a study, alone or beside others, and see that the study is for what this worker is for."""
     if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

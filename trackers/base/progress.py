@@ -1,6 +1,10 @@
-"""How long work tells what it has done."""
+"""How work tells what it has done, and what a user should know."""
 
+from collections.abc import Callable
 from typing import Protocol
+
+Say = Callable[[str], None]
+"""Told sentences for the user."""
 
 
 class Progress(Protocol):

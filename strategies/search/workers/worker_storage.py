@@ -13,6 +13,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 
 WORKER = "worker"
 """User attribute of a trial: the number of the worker that made it."""
@@ -43,7 +44,7 @@ class WorkerStorage(BaseStorage):
         number: Callable[[], int],
         name: str,
         patience: float = PATIENCE,
-        say: Callable[[str], None] | None = None,
+        say: Say | None = None,
     ) -> None:
         self._database = storage
         # What Optuna does with a database that it is given.
