@@ -3,7 +3,7 @@
     python benchmarks/scripts/workers.py [--storage postgresql://me@server/name] [--workers 4] [--seconds 2]
 
 The evaluator sleeps, as one does that waits for an accelerator of its own; what is left is what the search adds: its
-proposals, its storage, and that no network is measured twice. Without a storage: a journal in a temporary folder.
+proposals, its storage, and networks that are measured twice. Without a storage: a journal in a temporary folder.
 Every worker is a process. Clocks run from the first trial's start to the last one's end, so that starting Python is
 not counted.
 """
@@ -19,8 +19,8 @@ import optuna
 
 from lighttrack_nas.chain.searching import search
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.search_registry import search_strategy, setting_names
 from lighttrack_nas.strategies.search.storage.trials import load_search
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,8 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.base.progress import Say
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence, read_image
 from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
@@ -37,9 +37,6 @@ from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings, p
 from lighttrack_nas.trackers.training.pairs.sequences import SequencePairs
 from lighttrack_nas.trackers.training.pairs.stills import StillPairs, read_stills
 from lighttrack_nas.trackers.training.pairs.unlabelled import UnlabelledPairs
-
-Say = Callable[[str], None]
-"""Told, sentence by sentence, what was left out of a data set."""
 
 Shot = tuple[Path, np.ndarray]
 """An image file and a target's box in it."""

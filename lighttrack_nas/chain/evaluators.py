@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.chain.data import expanded, read_videos, training_pairs, validation_pairs
@@ -11,6 +10,7 @@ from lighttrack_nas.models.supernets import SUPERNET_FILE
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.building.supernet import Supernet
     from lighttrack_nas.trackers.training.losses import LossSettings
     from lighttrack_nas.trackers.training.targets import TargetSettings
-
-Say = Callable[[str], None]
-"""Told sentences for the user, such as what was left out of a data set."""
 
 
 def supernet_evaluator(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 
-from lighttrack_nas.reporting.progress import progress as shown_progress
+from lighttrack_nas.reporting.progress_bar import progress as shown_progress
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
@@ -25,11 +25,12 @@ from lighttrack_nas.strategies.search.search_problem import SearchStrategy, requ
 from lighttrack_nas.strategies.search.search_registry import search_strategy
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder
+from lighttrack_nas.trackers.base.progress import Say
 
 if TYPE_CHECKING:
     from optuna import Study
 
-    from lighttrack_nas.strategies.search.run import Progress
+    from lighttrack_nas.strategies.search.run import AfterTrial
 
 
 def search(
@@ -44,8 +45,8 @@ def search(
     storage: str | None = None,
     enqueue: Sequence[Architecture | str] = (),
     workers: int = 1,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    progress: AfterTrial | None = None,
+    say: Say | None = None,
 ) -> Result:
     """Search a space, go on with a search that was stopped, or join one that is running.
 
@@ -54,9 +55,9 @@ def search(
 
     With `workers` above 1 as many processes evaluate at once. Evaluator and strategy are sent to them, and so must
     pickle, as `SupernetEvaluator` does; a script calls this under ``if __name__ == "__main__"``. Torch's threads are
-    shared between them. The same call elsewhere, on the same journal or PostgreSQL server, joins the search: no network
-    is measured twice, and what a worker that was killed leaves is taken over. What is proposed depends on the workers'
-    pace then; one worker alone gives the same search each time.
+    shared between them. The same call elsewhere, on the same journal or PostgreSQL server, joins the search: networks
+    are seldom measured twice, and what a worker that was killed leaves is taken over. What is proposed depends on the
+    workers' pace then; one worker alone gives the same search each time.
 
     The folder gets ``journal.log`` (unless another storage is given; `optuna` reads it), ``trials.csv`` and the front
     as table and figures. They are also written when the user stops the search.
@@ -146,7 +147,7 @@ class _Work:
 
     run: Callable[..., Any]
 
-    def __call__(self, progress: Progress, say: Callable[[str], None]) -> None:
+    def __call__(self, progress: AfterTrial, say: Say) -> None:
         self.run(progress=progress, say=say)
 
 
@@ -178,7 +179,7 @@ def _wants_latency(result: Result) -> bool:
 
 
 def _measure_again(
-    result: Result, evaluator: LatencyEvaluator, place: str | Path, quiet: bool, say: Callable[[str], None] | None
+    result: Result, evaluator: LatencyEvaluator, place: str | Path, quiet: bool, say: Say | None
 ) -> Result:
     """Measure the front's networks against each other, unless that was done or another worker is at it; note it."""
     from lighttrack_nas.strategies.search.storage.storage import open_shared
@@ -212,4 +213,4 @@ def _measured_again(study: Study, evaluator: LatencyEvaluator, quiet: bool) -> R
 def _save(result: Result, output: Path) -> None:
     if len(result.trials):
         result.save(output)
-        result.front().save(output)
+        save_front(result.front(), output)

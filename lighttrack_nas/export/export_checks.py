@@ -13,6 +13,7 @@ from lighttrack_nas.benchmarks.evaluation import metrics
 from lighttrack_nas.benchmarks.evaluation.one_pass import run_sequence
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.sequence import Sequence as Labelled
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
@@ -56,7 +57,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class AnswerDifferences:
     """Largest differences between two networks' answers to the same crops.
 
     Attributes:
@@ -109,9 +110,9 @@ def collect_examples(
     return examples[:count]
 
 
-def compare(
+def compare_answers(
     exported: ArrayNetwork, prepare: Callable[[np.ndarray], np.ndarray], examples: Sequence[Example]
-) -> Agreement:
+) -> AnswerDifferences:
     """Run an exported network on examples.
 
     Args:
@@ -128,14 +129,16 @@ def compare(
         differences = np.maximum(differences, found)  # NaN stays
         largest = np.maximum(largest, [np.abs(original).max() for original in wanted])
     shares = differences / np.maximum(largest, np.finfo(float).tiny)
-    return Agreement(len(examples), float(differences[0]), float(shares[0]), float(differences[1]), float(shares[1]))
+    return AnswerDifferences(
+        len(examples), float(differences[0]), float(shares[0]), float(differences[1]), float(shares[1])
+    )
 
 
 def tracked_ao(
     network: ArrayNetwork,
     videos: Sequence[Labelled],
     hyper_parameters: HyperParameters,
-    progress: Callable[[str], None],
+    progress: Say,
 ) -> float:
     """AO of a network over sequences, a fraction; NaN where no box is known after the first frame."""
     tracker = SiameseTracker(network, hyper_parameters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 from lighttrack_nas.export.export_checks import Example
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.runtimes.exported import TEMPLATE_GRAPH, track_graph_name
 from lighttrack_nas.trackers.runtimes.program import Options, open_program, quantise_graph, write_graph
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
@@ -97,7 +98,7 @@ def write_graphs(
     plan: Plan,
     examples: Mapping[int, Sequence[Example]],
     folder: Path,
-    say: Callable[[str], None],
+    say: Say,
 ) -> None:
     """Write graphs as the runtime's files.
 
@@ -112,9 +113,9 @@ def write_graphs(
         InputError: The runtime cannot take the network.
     """
 
-    def write(name: str, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
+    def write(name: str, int8_examples: Iterable[tuple[np.ndarray, ...]]) -> None:
         if plan.precision == "int8":
-            quantise_graph(plan.runtime, graphs[name], folder / name, calibration)
+            quantise_graph(plan.runtime, graphs[name], folder / name, int8_examples)
         else:
             write_graph(plan.runtime, graphs[name], folder / name, plan.precision)
         say(f"graph '{name}' written")

@@ -7,9 +7,7 @@ when it is killed they end within seconds.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +16,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple, TypeVar
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.processes import begin_child
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.workers.memory import keep_freed_memory
 
 Task = TypeVar("Task")
@@ -25,8 +25,6 @@ Answer = TypeVar("Answer")
 
 _ANSWER, _MISTAKE, _FAILURE = "answer", "mistake", "failure"
 
-Told = Callable[[int, str], None]
-"""Told of units of work done since the last call, and a few words on where the job is."""
 
 # Imported once, in the process that the others are split off from: torch and NNI take seconds.
 _PRELOADED = ["lighttrack_nas.strategies.one_shot.training.fit"]
@@ -41,7 +39,7 @@ class Job(NamedTuple):
     """
 
     name: str
-    work: Callable[[Told], None]
+    work: Callable[[Progress], None]
 
 
 def in_processes(
@@ -191,19 +189,8 @@ def _do_job(job: Job, connection: Connection) -> None:
 
 def _begin() -> None:
     """What a process does first."""
-    # Ctrl-C reaches every process of a terminal; the caller ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_caller, daemon=True).start()
+    begin_child()
     keep_freed_memory()
-
-
-def _end_with_caller() -> None:
-    # Not the process that this one was split off from, which lives as long as this one.
-    caller = multiprocessing.parent_process()
-    assert caller is not None
-    caller.join()
-    os._exit(1)
 
 
 def _death(exitcode: int | None) -> str:

@@ -11,14 +11,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import connection as pipes
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.processes import begin_child
+from lighttrack_nas.trackers.base.progress import Say
 
-Say = Callable[[str], None]
 Work = Callable[[Callable[[int, int, str], None], Say], object]
 """Called in each process with what it shall tell of progress (done by all, wanted, a few words) and in sentences."""
 
@@ -121,12 +122,10 @@ def _end(processes: list[BaseProcess]) -> None:
 
 
 def _run(work: bytes, sender: Connection, threads: int | None) -> None:
-    """What a process does. Ctrl-C reaches all of a terminal's processes: only the first one's word counts here."""
+    """What a process does. It ends its trial before it ends itself."""
     from lighttrack_nas.workers.memory import keep_freed_memory
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_child(signal.default_int_handler)
     keep_freed_memory()
     if threads is not None:
         import torch
@@ -149,13 +148,6 @@ def _run(work: bytes, sender: Connection, threads: int | None) -> None:
     except Exception:  # whatever it is, the caller says it, and the other workers go on
         send("failed", traceback.format_exc())
         sys.exit(1)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    pipes.wait([parent.sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager

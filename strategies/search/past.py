@@ -7,8 +7,8 @@ from bisect import insort
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.storage.trial_reader import TrialReader
 from lighttrack_nas.strategies.search.storage.trials import FAILURE, Key, digest
 
 
@@ -33,17 +33,16 @@ class Past:
         self._space = space
         self._known_by: Key = known_by
         self._study: optuna.Study | None = None
-        self._forget()
 
-    def _forget(self) -> None:
+    def _start(self, study: optuna.Study) -> None:
+        self._study = study
+        self._reader = TrialReader(study)
         self.complete: list[FrozenTrial] = []
         self.evaluated: list[FrozenTrial] = []
         self.known: set[str] = set()
         self.failed: set[str] = set()
         self.paths: set[str] = set()
         self._done: tuple[set[str], set[str]] = set(), set()
-        self._settled = 0
-        self._seen: set[int] = set()
 
     def read(self, study: optuna.Study) -> None:
         """Take in what has happened since the last call.
@@ -52,24 +51,15 @@ class Past:
             study: Where it is another object than at the last call, everything is read again.
         """
         if study is not self._study:
-            self._forget()
-            self._study = study
+            self._start(study)
+        for trial in self._reader.ended():
+            self._take_in(trial)
         known, paths = self._done
-        running: tuple[set[str], set[str]] = set(), set()
-        trials = study.get_trials(deepcopy=False)
-        for trial in trials[self._settled :]:
-            if trial.state.is_finished():
-                if trial.number not in self._seen:
-                    self._seen.add(trial.number)
-                    self._take_in(trial)
-            elif trial.state == TrialState.RUNNING:
-                running[0].add(trial.user_attrs.get(self._known_by, ""))
-                running[1].add(trial.user_attrs.get("path", ""))
-        while self._settled < len(trials) and self._settled in self._seen:
-            self._seen.remove(self._settled)
-            self._settled += 1
-        self.known = known | running[0] if running[0] - {""} else known
-        self.paths = paths | running[1] if running[1] - {""} else paths
+        running = [trial.user_attrs for trial in self._reader.running]
+        at_work = {attributes[self._known_by] for attributes in running if self._known_by in attributes}
+        paths_at_work = {attributes["path"] for attributes in running if "path" in attributes}
+        self.known = known | at_work if at_work else known
+        self.paths = paths | paths_at_work if paths_at_work else paths
 
     def architecture(self, trial: FrozenTrial) -> Architecture:
         """The architecture of a trial of `evaluated`."""

@@ -7,17 +7,17 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import measured_before
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import (
     Constraint,
@@ -38,20 +38,19 @@ from lighttrack_nas.strategies.search.storage.trials import (
     labels_without_say,
     load_search,
 )
-from lighttrack_nas.strategies.search.study_description import describe, versions
+from lighttrack_nas.strategies.search.study_description import describe_study, versions
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks, worker_locks
 from lighttrack_nas.strategies.search.workers.team import Team
 from lighttrack_nas.strategies.search.workers.worker_storage import PATIENCE, WORKER, WorkerStorage
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.progress import Say
 
-Progress = Callable[[int, int, str], None]
+AfterTrial = Callable[[int, int, str], None]
 """Called with the completed trials of all workers, those wanted, and a few words on the last of this one."""
 
 FAILURES_IN_A_ROW = 5
 """Architectures that cannot be measured, one after the other, after which something else must be wrong."""
-GIVEN_UP_IN_A_ROW = 5
-"""Proposals that another worker is measuring, one after the other, after which its measurements are waited for."""
 
 
 def run_search(
@@ -65,8 +64,8 @@ def run_search(
     storage: str | Path | BaseStorage,
     study_name: str = "search",
     enqueue: Sequence[Architecture] = (),
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    progress: AfterTrial | None = None,
+    say: Say | None = None,
     patience: float = PATIENCE,
 ) -> optuna.Study:
     """Search a space, go on with a search that was stopped at any moment, or join one as a further worker.
@@ -75,8 +74,9 @@ def run_search(
     was killed and resumed gives what an undisturbed one gives: exactly so with one worker at a time.
 
     Several workers, on one machine or many, share a journal, an SQLite file or a PostgreSQL server: each calls this
-    with the same arguments. They have numbers from 0, measure no network twice, end together, and take over what one
-    that was killed leaves. In another storage one process at a time may run a study, which is up to you.
+    with the same arguments. They have numbers from 0, end together, and take over what one that was killed leaves. A
+    network that another one measures is not drawn; one that two draw at the same moment is measured twice, which is
+    rare (see `team`). In another storage one process at a time may run a study, which is up to you.
 
     A network that is proposed again is not measured again. One that cannot be measured makes its trial fail, and is not
     proposed again.
@@ -158,7 +158,7 @@ def run_search(
                 directions=[goal.direction for goal in goals],
                 load_if_exists=True,
             )
-            team = _take_place(study, locks, known_by, attributes, goals, say)
+            team = _take_place(study, locks, attributes, goals, say)
         study.sampler = strategy.sampler(replace(problem, worker=locks.number))
         with quiet_optuna(optuna.logging.ERROR), _ended(team):
             _Search(study, team, locks, space, evaluator, goals, bounds, names, known_by).run(n_trials, progress)
@@ -172,23 +172,22 @@ def run_search(
 def _take_place(
     study: optuna.Study,
     locks: WorkerLocks,
-    known_by: Key,
     attributes: dict[str, Any],
     goals: Sequence[Objective],
-    say: Callable[[str], None] | None,
+    say: Say | None,
 ) -> Team:
     """Become a worker of a study, alone or beside others, and see that the study is for what this worker is for."""
     if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         locks.settle()
     locks.take()
     others = locks.others()
-    describe(study, attributes, goals, joined=bool(others))
-    team = Team(study, locks, known_by)
+    describe_study(study, attributes, goals, joined=bool(others))
+    team = Team(study, locks)
     if others:
         count = f"{len(others)} other{'s' if len(others) > 1 else ''}"
         if say is not None:
             say(f"joined the search as worker {locks.number}, beside {count}")
-        team.trials()
+        team.look()
     else:
         team.start_alone()
     return team
@@ -207,25 +206,22 @@ class _Search:
     constraints: tuple[Constraint, ...]
     names: tuple[str, ...]
     known_by: Key
-    given_up: int = field(default=0, init=False)
-    """Trials given up one after the other."""
 
-    def run(self, n_trials: int, progress: Progress | None) -> None:
+    def run(self, n_trials: int, progress: AfterTrial | None) -> None:
         wanted = distributions(self.space)
         failures = 0
         told = None
         while True:
-            trials = self.team.trials()
-            done = sum(trial.state == TrialState.COMPLETE for trial in trials)
+            self.team.look()
+            done = self.team.complete
             if progress and told is not None and done > told:
                 progress(done, n_trials, "by other workers")
             told = done
             if done >= n_trials:
                 return
-            if done + sum(trial.state == TrialState.RUNNING for trial in trials) >= n_trials:
+            if done + len(self.team.running) >= n_trials:
                 self.team.wait()  # others are at the last ones; what they leave is for us
                 continue
-            failed = {trial.number for trial in trials if FAILURE in trial.user_attrs}
             trial = self.study.ask(wanted)
             if WORKER not in trial.user_attrs:  # from Optuna's queue
                 trial.set_user_attr(WORKER, self.locks.number)
@@ -233,11 +229,8 @@ class _Search:
             keys = {"path": digest(architecture.path()), "network": digest(architecture.canonical())}
             for key, value in keys.items():
                 trial.set_user_attr(key, value)
-            patient = self.given_up >= GIVEN_UP_IN_A_ROW
-            reason = self.team.claim(trial.number, keys[self.known_by], n_trials, failed, patient)
-            self.given_up = self.given_up + 1 if reason else 0
-            if reason:
-                self.team.give_up(trial, reason)
+            if not self.team.is_wanted(trial.number, n_trials):
+                self.team.fail(trial.number)
                 continue
             failure, text = self._evaluate(trial, architecture, keys)
             failures = failures + 1 if failure else 0
@@ -247,15 +240,15 @@ class _Search:
                     f"{failure}; they will not be proposed again: where they are not to blame, start a new search"
                 )
             if progress and not failure:
-                told = len(self._complete())
+                self.team.look()
+                told = self.team.complete
                 progress(told, n_trials, text)
 
     def _evaluate(self, trial: Trial, architecture: Architecture, keys: dict[str, str]) -> tuple[str, str]:
         """Carry one trial to its end; give what failed, and what to say of it."""
         start = time.perf_counter()
-        complete = self._complete()
         try:
-            measurements, source = self._measurements(architecture, keys, complete)
+            measurements, source = self._measurements(architecture, keys)
         except InputError as error:
             self._tell(trial, {FAILURE: str(error)}, TrialState.FAIL)
             return str(error), ""
@@ -298,36 +291,24 @@ class _Search:
                 )
             )
 
-    def _measurements(
-        self, architecture: Architecture, keys: dict[str, str], complete: Sequence[FrozenTrial]
-    ) -> tuple[dict[str, float], int | None]:
+    def _measurements(self, architecture: Architecture, keys: dict[str, str]) -> tuple[dict[str, float], int | None]:
         """Measure what no earlier trial has measured; give all, and the trial that had everything."""
         costs = self.evaluator.costs(architecture)
-        found = {name: float(costs[name]) for name in self.evaluator.measurements if name in costs}
-        dear = [name for name in self.names if name not in found]
-        source = None
-        for trial in complete:
-            attributes = trial.user_attrs
-            if attributes.get("network") != keys["network"]:
-                continue
-            if attributes[self.known_by] == keys[self.known_by]:
-                source = attributes.get("copied_from", trial.number)
-                found = attributes["measurements"] | found
-                break
-            # The same network on other weights of the supernet: as fast, but not as good.
-            if "latency_ms" in dear:
-                found["latency_ms"] = attributes["measurements"]["latency_ms"]
-        missing = [name for name in dear if name not in found]
+        measurements = {name: float(costs[name]) for name in self.evaluator.measurements if name in costs}
+        wanted = [name for name in self.names if name not in measurements]
+        before, source = measured_before(keys, self.known_by, self.team.of_network(keys["network"]))
+        if source is None:
+            before = {name: before[name] for name in wanted if name in before}
+        measurements = before | measurements
+        missing = [name for name in wanted if name not in measurements]
         if missing:
             measured = self.evaluator.measure(architecture, missing)
-            found |= {name: float(measured[name]) for name in missing if name in measured}
+            measurements |= {name: float(measured[name]) for name in missing if name in measured}
         for name in self.names:
-            if not math.isfinite(found.get(name, math.nan)):
-                raise InputError(f"'{name}' was measured as {found.get(name, 'nothing')}, which is no finite number")
-        return found, source
-
-    def _complete(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            if not math.isfinite(measurements.get(name, math.nan)):
+                value = measurements.get(name, "nothing")
+                raise InputError(f"'{name}' was measured as {value}, which is no finite number")
+        return measurements, source
 
 
 @contextmanager

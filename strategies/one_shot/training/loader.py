@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from multiprocessing import parent_process
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import cv2
@@ -18,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lighttrack_nas.strategies.one_shot.training.task import Task
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.processes import begin_child
 
 
 class Sealed:
@@ -70,7 +69,7 @@ class BatchLoader:
             generator=torch.Generator(),
         )
         prepared = iter(batches)
-        _watch(prepared)
+        watched = _watch(prepared)
         try:
             for sealed in prepared:
                 if isinstance(sealed.content, InputError):
@@ -78,7 +77,7 @@ class BatchLoader:
                 for _ in range(self._passes):
                     yield sealed
         except (RuntimeError, EOFError, OSError) as error:
-            if not _is_a_death(error, prepared):
+            if not _is_a_death(error, watched):
                 raise
             reason = str(error).splitlines()[0] if str(error) else "its queue ended"
             raise InputError(
@@ -105,32 +104,43 @@ class _Numbered(Dataset):
             return Sealed(error)
 
 
-def _is_a_death(error: Exception, prepared: Any) -> bool:
+def _is_a_death(error: Exception, watched: Sequence[BaseProcess]) -> bool:
     """Whether an error of torch's iterator comes of a worker's death."""
     if isinstance(error, RuntimeError):
         # Torch has no type of its own for it.
         return re.match(r"DataLoader worker .* (killed|exited)", str(error)) is not None
     # The queue ends a moment before the process does; torch, which asks the process at once, passes the error on.
-    workers = [worker.sentinel for worker in getattr(prepared, "_workers", [])]
-    return bool(workers and wait(workers, timeout=1.0))
+    return bool(watched and wait([worker.sentinel for worker in watched], timeout=1.0))
 
 
-def _watch(prepared: Any) -> None:
+def _watch(prepared: Any) -> Sequence[BaseProcess]:
     """Let the death of a worker end the queue, which would be waited on for ever otherwise.
 
     The reader sees the end only when no process can write: torch keeps the writing end open in this one too, and the
     other workers wait for a lock that may have died with its holder. Torch's own watch, a signal handler that raises
     wherever the program happens to be, is taken off: what it raises may be lost, or hit what has nothing to do with it.
+
+    Torch has no public way to either. A torch that keeps them elsewhere is left to its own watch.
+
+    Args:
+        prepared: Torch's iterator.
+
+    Returns:
+        The workers that are watched over; none where there are none, or torch watches itself.
     """
-    workers = getattr(prepared, "_workers", [])
-    if workers:
-        torch._C._remove_worker_pids(id(prepared))
-        prepared._worker_pids_set = False
-        prepared._worker_result_queue._writer.close()
-        threading.Thread(target=_end_together, args=(list(workers),), daemon=True).start()
+    try:
+        workers, writer = prepared._workers, prepared._worker_result_queue._writer
+        forget, _ = torch._C._remove_worker_pids, prepared._worker_pids_set
+    except AttributeError:
+        return []
+    forget(id(prepared))
+    prepared._worker_pids_set = False
+    writer.close()
+    threading.Thread(target=_end_together, args=(list(workers),), daemon=True).start()
+    return list(workers)
 
 
-def _end_together(workers: list[Any]) -> None:
+def _end_together(workers: Sequence[BaseProcess]) -> None:
     ended = wait([worker.sentinel for worker in workers])
     first = next(worker for worker in workers if worker.sentinel in ended)
     while first.exitcode is None:  # its end of the pipe closes a moment before the process is gone
@@ -143,16 +153,5 @@ def _end_together(workers: list[Any]) -> None:
 def _start_worker(worker: int) -> None:
     # Workers run beside the training's threads; OpenCV's own would fight them.
     cv2.setNumThreads(0)
-    # Ctrl-C reaches every process of a terminal; the training's own ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent was killed: its batches wait for a reader, and torch's own watch for that."""
-    # Not the process that this one was split off from, which is another where a training runs in a process of its own.
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    # Its batches would wait for a reader that was killed, and torch's own watch for that.
+    begin_child()

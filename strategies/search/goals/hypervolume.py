@@ -21,10 +21,7 @@ def non_dominated(values: np.ndarray) -> np.ndarray:
     Returns:
         (points,) bool.
     """
-    values = np.asarray(values, float)
-    if values.shape[1] == 1:  # moocore wants two objectives or more
-        return values[:, 0] == values.min(initial=np.inf)
-    return np.asarray(moocore.is_nondominated(values, keep_weakly=True), bool) if len(values) else np.ones(0, bool)
+    return np.asarray(moocore.is_nondominated(values, keep_weakly=True))
 
 
 def hypervolume(values: np.ndarray, reference: np.ndarray) -> float:
@@ -46,6 +43,4 @@ def hypervolume(values: np.ndarray, reference: np.ndarray) -> float:
     values = values[np.all(values < reference, axis=1)]
     if not len(values):
         return 0.0
-    if len(reference) == 1:  # moocore wants two objectives or more
-        return float(reference[0] - values.min())
     return float(moocore.hypervolume(values, ref=reference))

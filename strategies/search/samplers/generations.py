@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
+import optuna
 from optuna.samplers import NSGAIIISampler, NSGAIISampler
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.sampling import Ask, distributions, uniform
 
 Selection = NSGAIISampler | NSGAIIISampler
-"""Optuna's sampler, of which the book-keeping of generations and the selection are used."""
+"""Optuna's sampler, of which the book-keeping of generations and the selection are used; see `selection_of`."""
+Kind = TypeVar("Kind", NSGAIISampler, NSGAIIISampler)
+
+
+def selection_of(kind: type[Kind], name: str, space: Space) -> type[Kind]:
+    """Make a class of Optuna's whose parents are architectures of a space: a study may hold other trials.
+
+    Args:
+        kind: Optuna's class.
+        name: Of the new one. Optuna notes generations in the study under it, so that a resumed search needs the same.
+        space: The space.
+    """
+
+    def select_parent(self: Kind, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        selected = kind.select_parent(self, study, generation)
+        return [trial for trial in selected if trial.params.keys() >= space.labels.keys()]
+
+    return type(name, (kind,), {"select_parent": select_parent})
 
 
 @dataclass(frozen=True)
@@ -23,12 +40,18 @@ class Family:
     """What a child is made of.
 
     Attributes:
+        generation: The child's, from 1.
         parents: In the order of their numbers; at least one.
-        elder: Completed trials of the child's own generation.
+        book: Knows who is of which generation.
     """
 
+    generation: int
     parents: list[FrozenTrial]
-    elder: int
+    book: Selection
+
+    def elder(self, study: optuna.Study) -> int:
+        """Count the completed trials of the child's own generation."""
+        return len(self.book.get_population(study, self.generation))
 
 
 class Offspring(Protocol):
@@ -55,17 +78,18 @@ class Generations:
         self._book = selection(0)
         self._offspring = offspring
         self._seed = seed
+        self._noted: tuple[optuna.Study, int, list[FrozenTrial]] | None = None
 
     def draws(self, ask: Ask) -> Iterator[Architecture]:
         """See `Proposer.draws`."""
         # Also where the draws are not wanted: trials that were asked for are of a generation.
         generation = self._book.get_trial_generation(ask.study, ask.trial)
-        parents = self._parents(ask, generation)
+        parents = self._parents(ask.study, generation)
         if not parents:
             return uniform(self._space, ask.rng)
-        return self._offspring(ask, Family(parents, self._elder(ask, generation)))
+        return self._offspring(ask, Family(generation, parents, self._book))
 
-    def _parents(self, ask: Ask, generation: int) -> list[FrozenTrial]:
+    def _parents(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         """The parents of a generation, in the order of their numbers.
 
         Optuna gives them in the order of its selection the first time, and in the study's when it has noted them:
@@ -73,16 +97,14 @@ class Generations:
         """
         if generation == 0:
             return []
+        # Once noted they are the same for the whole generation.
+        if self._noted is not None and self._noted[0] is study and self._noted[1] == generation:
+            return self._noted[2]
         # A selection that draws lots does so anew for every generation, whoever opened the study in between.
         seed = int(np.random.default_rng([self._seed, generation]).integers(2**32))
-        parents = self._selection(seed).get_parent_population(ask.study, generation)
-        # A study may hold trials of other parameters, which are nobody's parents.
-        fitting = [parent for parent in parents if parent.params.keys() >= self._space.labels.keys()]
-        return sorted(fitting, key=lambda parent: parent.number)
-
-    def _elder(self, ask: Ask, generation: int) -> int:
-        key = self._book._get_generation_key()
-        return sum(trial.system_attrs.get(key) == generation for trial in ask.past.complete)
+        parents = self._selection(seed).get_parent_population(study, generation)
+        self._noted = study, generation, sorted(parents, key=lambda parent: parent.number)
+        return self._noted[2]
 
 
 class OptunasChildren:
@@ -100,12 +122,11 @@ class OptunasChildren:
 
     def __call__(self, ask: Ask, family: Family) -> Iterator[Architecture]:
         """See `Offspring`."""
-        # Optuna has no public call for its crossover and mutation alone; a sampler of its own brings its own stream.
-        generate: Callable[..., Mapping[str, Any]] = self._selection(
-            int(ask.rng.integers(2**32))
-        )._child_generation_strategy
+        sampler = self._selection(int(ask.rng.integers(2**32)))
+        # As it is now: its generation is noted with it.
+        trial = ask.study.get_trials(deepcopy=False)[ask.trial.number]
         while True:
-            inherited = generate(ask.study, self._distributions, family.parents)
+            inherited = sampler.sample_relative(ask.study, trial, self._distributions)
             # Optuna leaves out what it mutates, to be drawn uniformly.
-            drawn = dict(self._space.sample(ask.rng).choices) | dict(inherited)
+            drawn = dict(self._space.sample(ask.rng).choices) | inherited
             yield self._space.architecture(drawn)

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import optuna
 from optuna.samplers import NSGAIISampler
-from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.samplers.generations import Family, Generations
-from lighttrack_nas.strategies.search.sampling import REDRAWS, ArchitectureSampler, Ask
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import REDRAWS
+from lighttrack_nas.strategies.search.samplers.generations import Family, Generations, selection_of
+from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least, require_probabilities
 from lighttrack_nas.trackers.base.errors import InputError
@@ -57,26 +54,19 @@ class LightTrack:
         """See `ProposingStrategy.proposer`."""
         mutations = self.population_size // 2 if self.mutations is None else self.mutations
         children = _Children(problem.space, mutations, self.mutation_probability)
-        return Generations(
-            problem.space, lambda seed: _BestSoFar(self.population_size, self.parents), children, self.seed
-        )
+        kind = selection_of(NSGAIISampler, "_BestSoFar", problem.space)
+
+        def selection(seed: int) -> NSGAIISampler:
+            # A selection keeps as many as it was made for; a generation has as many members as is said afterwards.
+            best_so_far = kind(population_size=self.parents)
+            best_so_far.population_size = self.population_size
+            return best_so_far
+
+        return Generations(problem.space, selection, children, self.seed)
 
     def sampler(self, problem: SearchProblem) -> ArchitectureSampler:
         """See `SearchStrategy.sampler`."""
         return ArchitectureSampler(self.proposer(problem), problem, self.seed)
-
-
-class _BestSoFar(NSGAIISampler):
-    """Keeps fewer parents than a generation has members."""
-
-    def __init__(self, population_size: int, parents: int) -> None:
-        super().__init__(population_size=population_size)
-        self._ranking = NSGAIISampler(population_size=parents)._elite_population_selection_strategy
-
-    def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
-        """Choose the best of a generation and of its parents."""
-        before = generation - 1
-        return self._ranking(study, self.get_population(study, before) + self.get_parent_population(study, before))
 
 
 class _Children:
@@ -88,9 +78,10 @@ class _Children:
 
     def __call__(self, ask: Ask, family: Family) -> Iterator[Architecture]:
         parents = [parent.params for parent in family.parents]
+        elder = family.elder(ask.study)
         # Parents that are too alike have no new children: random networks fill up then, as in the original.
         for _ in range(REDRAWS // 2):
-            if family.elder < self._mutations:
+            if elder < self._mutations:
                 yield self._mutant(parents, ask.rng)
             else:
                 yield self._crossed(parents, ask.rng)
@@ -120,7 +111,7 @@ def inherited_together(space: Space) -> list[tuple[str, ...]]:
 
     Of a space without stages, each alone.
     """
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         return [(label,) for label in space.labels]
     stages = {stage.name for stage in space.description.stages}
     groups: dict[str, list[str]] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from optuna.samplers import NSGAIISampler
 
-from lighttrack_nas.strategies.search.samplers.generations import Generations, OptunasChildren
+from lighttrack_nas.strategies.search.samplers.generations import Generations, OptunasChildren, selection_of
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least, require_probabilities
@@ -35,13 +35,14 @@ class NSGA2:
         require_at_least(self, 0, "seed")
         require_probabilities(self, "crossover_probability", "swapping_probability", "mutation_probability")
 
-    def optuna_sampler(self, seed: int) -> NSGAIISampler:
+    def optuna_sampler(self, seed: int, kind: type[NSGAIISampler] = NSGAIISampler) -> NSGAIISampler:
         """Make Optuna's own sampler with these settings.
 
         Args:
             seed: From 0 to 2**32 - 1, in place of the strategy's.
+            kind: Its class.
         """
-        return NSGAIISampler(
+        return kind(
             population_size=self.population_size,
             crossover_prob=self.crossover_probability,
             swapping_prob=self.swapping_probability,
@@ -51,21 +52,13 @@ class NSGA2:
 
     def proposer(self, problem: SearchProblem) -> Generations:
         """See `ProposingStrategy.proposer`."""
-        children = OptunasChildren(problem.space, self.optuna_sampler)
-        return Generations(problem.space, lambda seed: _Book(population_size=self.population_size), children, self.seed)
+        kind = selection_of(NSGAIISampler, "ArchitectureSampler", problem.space)
+
+        def selection(seed: int) -> NSGAIISampler:
+            return self.optuna_sampler(seed, kind)
+
+        return Generations(problem.space, selection, OptunasChildren(problem.space, selection), self.seed)
 
     def sampler(self, problem: SearchProblem) -> ArchitectureSampler:
         """See `SearchStrategy.sampler`."""
         return ArchitectureSampler(self.proposer(problem), problem, self.seed)
-
-
-class _Book(NSGAIISampler):
-    """Optuna notes generations in the study under the sampler's name: under this one older studies have theirs."""
-
-    @classmethod
-    def _get_generation_key(cls) -> str:
-        return "ArchitectureSampler:generation"
-
-    @classmethod
-    def _get_parent_cache_key_prefix(cls) -> str:
-        return "ArchitectureSampler:parent:"

@@ -9,7 +9,7 @@ from math import comb
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import NSGAIIISampler
 
-from lighttrack_nas.strategies.search.samplers.generations import Generations, OptunasChildren
+from lighttrack_nas.strategies.search.samplers.generations import Generations, OptunasChildren, selection_of
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least, require_probabilities
@@ -43,16 +43,19 @@ class NSGA3:
         require_at_least(self, 0, "seed")
         require_probabilities(self, "crossover_probability", "swapping_probability", "mutation_probability")
 
-    def optuna_sampler(self, seed: int, objectives: int = 2) -> NSGAIIISampler:
+    def optuna_sampler(
+        self, seed: int, objectives: int = 2, kind: type[NSGAIIISampler] = NSGAIIISampler
+    ) -> NSGAIIISampler:
         """Make Optuna's own sampler with these settings.
 
         Args:
             seed: From 0 to 2**32 - 1, in place of the strategy's.
             objectives: Of the study; what None for `divisions` means depends on it.
+            kind: Its class.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return NSGAIIISampler(
+            return kind(
                 population_size=self.population_size,
                 dividing_parameter=self.divisions or most_divisions(self.population_size, objectives),
                 crossover_prob=self.crossover_probability,
@@ -70,8 +73,10 @@ class NSGA3:
                 f"'{problem.objectives[0]}'; take 'nsga2' for one"
             )
 
+        kind = selection_of(NSGAIIISampler, "NSGAIIISampler", problem.space)
+
         def selection(seed: int) -> NSGAIIISampler:
-            return self.optuna_sampler(seed, count)
+            return self.optuna_sampler(seed, count, kind)
 
         return Generations(problem.space, selection, OptunasChildren(problem.space, selection), self.seed)
 

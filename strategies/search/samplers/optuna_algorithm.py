@@ -15,7 +15,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask, distributions
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least
@@ -131,7 +131,7 @@ class OptunasDraws:
             return  # it holds what cannot be copied
         with quiet_optuna(optuna.logging.ERROR):
             study = optuna.create_study(directions=directions or ["minimize"])
-        trial = study._storage.get_trial(study.ask()._trial_id)
+        trial = _as_it_is(study, study.ask().number)
         try:
             with _experiments_allowed():
                 self._draw(sampler, study, trial)
@@ -152,7 +152,7 @@ class OptunasDraws:
         """Ask the sampler as a trial of Optuna does."""
         sampler.before_trial(study, asked)
         # What the sampler noted with the trial is to be seen by it, and one choice after the other.
-        trial = copy.copy(study._storage.get_trial(asked._trial_id))
+        trial = copy.copy(_as_it_is(study, asked.number))
         inferred = sampler.infer_relative_search_space(study, trial)
         known = {label: inferred[label] for label in inferred if label in self._distributions}
         chosen = sampler.sample_relative(study, trial, known)
@@ -162,6 +162,10 @@ class OptunasDraws:
             trial.distributions = {**trial.distributions, label: distribution}
             trial.params = {**trial.params, label: chosen[label]}
         return {label: chosen[label] for label in self._distributions}
+
+
+def _as_it_is(study: optuna.Study, number: int) -> FrozenTrial:
+    return study.get_trials(deepcopy=False)[number]
 
 
 def _names() -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from optuna.samplers import TPESampler
 
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask, distributions, uniform
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least
@@ -52,7 +52,7 @@ class TPE:
             n_startup_trials=self.startup,
             n_ei_candidates=self.candidates,
             multivariate=self.multivariate,
-            # Running trials are nobody's past, and no network is proposed twice anyway.
+            # Running trials are nobody's past, and their networks are not proposed anyway.
             constant_liar=False,
             seed=seed,
         )

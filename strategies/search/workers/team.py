@@ -1,28 +1,28 @@
-"""One worker among those of a search: whose a network is, and what becomes of the trials of a worker that died."""
+"""One worker among those of a search: what the others are at, and what becomes of the trials of one that died.
+
+Workers do not agree on networks. One sees what the others measure and draws something else, unless two draw the same
+while neither has noted it: four workers repeated 0 of 120 trials on the tiny space, and 1 of 120 on one of 2,016
+networks.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from lighttrack_nas.strategies.search.storage.trials import FAILURE, Key
+from lighttrack_nas.strategies.search.storage.trial_reader import TrialReader
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks
 from lighttrack_nas.strategies.search.workers.worker_storage import WORKER
 
-GIVEN_UP = "given_up"
-"""User attribute of a failed trial that nothing was measured for: why. It says nothing of the architecture."""
 _PATIENCE = 10.0
 """Seconds after which a running trial that is no worker's is nobody's: a worker may have died before it said so."""
-_PAUSES = (0.005, 0.2)
-"""Seconds between two looks at the others, at first and at most."""
-
-Whose = Literal["ours", "theirs", "undecided"]
+_PAUSE = 0.2
+"""Seconds between two looks at the others."""
 
 
 class Team:
@@ -31,32 +31,47 @@ class Team:
     Args:
         study: Whose storage is a `WorkerStorage`.
         locks: Who is alive. This worker holds its number.
-        known_by: The trials' user attribute by which a network is known.
+
+    Attributes:
+        complete: How many trials were complete at the last look.
     """
 
-    def __init__(self, study: optuna.Study, locks: WorkerLocks, known_by: Key) -> None:
+    def __init__(self, study: optuna.Study, locks: WorkerLocks) -> None:
         self._study = study
         self._locks = locks
-        self._known_by = known_by
-        self._nobodys: dict[int, float] = {}
+        # When a running trial that is no worker's was first seen, by its number.
+        self._ownerless: dict[int, float] = {}
+        self._reader = TrialReader(study)
+        self.complete = 0
+        self._of_network: dict[str, list[FrozenTrial]] = {}
 
-    def trials(self, own: int | None = None) -> list[FrozenTrial]:
-        """All trials as they are now, with those of dead workers told as failed.
+    @property
+    def running(self) -> list[FrozenTrial]:
+        """The trials that were running at the last look, this worker's own among them."""
+        return self._reader.running
+
+    def of_network(self, network: str) -> Sequence[FrozenTrial]:
+        """The trials of a network that were complete at the last look.
+
+        Args:
+            network: Its key of that name.
+        """
+        return self._of_network.get(network, ())
+
+    def look(self, own: int | None = None) -> None:
+        """Take in what has happened since the last look, and tell the trials of dead workers as failed.
 
         Args:
             own: The number of the trial that this worker is running.
         """
-        trials = self._study.get_trials(deepcopy=False)
-        running = [trial for trial in trials if trial.state == TrialState.RUNNING and trial.number != own]
-        if not running:
-            return trials
+        self._read()
+        others = [trial for trial in self.running if trial.number != own]
         # In this order: a worker holds its number before it makes a trial, so that one without it now is dead.
-        dead = self._dead(running)
-        if not dead:
-            return trials
+        dead = self._dead(others) if others else []
         for trial in dead:
             self.fail(trial.number)
-        return self._study.get_trials(deepcopy=False)
+        if dead:
+            self._read()
 
     def start_alone(self) -> None:
         """Tell the trials that a dead worker left running, whoever it was: nobody else is at work."""
@@ -74,81 +89,35 @@ class Team:
         with suppress(UpdateFinishedTrialError):
             self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
 
-    def give_up(self, trial: optuna.Trial, reason: str) -> None:
-        """Tell a trial as failed that nothing is measured for."""
-        with suppress(UpdateFinishedTrialError):
-            trial.set_user_attr(GIVEN_UP, reason)
-            self._study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-
-    def claim(self, number: int, key: str, n_trials: int, failed: set[int], patient: bool) -> str:
-        """Find out whether a trial of ours, whose key is written, may be measured.
+    def is_wanted(self, number: int, n_trials: int) -> bool:
+        """Say whether a trial of ours shall be measured, so that workers that end together make no trial too many.
 
         Args:
-            number: The trial's.
-            key: Tells its network.
+            number: The trial's. Those with lower numbers go first.
             n_trials: Completed trials that are wanted.
-            failed: Numbers of the trials whose networks could not be measured, from before this one was made.
-            patient: Whether to wait for another worker that is measuring the network, to copy what it finds.
-
-        Returns:
-            Why it is given up; "" where it is ours.
         """
-        pause, longest = _PAUSES
-        while True:
-            trials = self.trials(own=number)
-            newly_failed = (t for t in trials if FAILURE in t.user_attrs and t.number not in failed)
-            for trial in newly_failed:
-                if trial.user_attrs.get(self._known_by) == key:
-                    return f"the network of trial {trial.number} could not be measured"
-            ahead = [trial for trial in trials if trial.number < number and _at_work(trial)]
-            whose, other = claim(ahead, key, self._known_by)
-            if whose == "theirs" and not patient:
-                return f"trial {other} is measuring the same network"
-            if whose == "ours":
-                complete = sum(trial.state == TrialState.COMPLETE for trial in trials)
-                return "" if complete + len(ahead) < n_trials else "enough trials are running"
-            time.sleep(pause)
-            pause = min(2 * pause, longest)
+        self.look(own=number)
+        ahead = sum(trial.number < number for trial in self.running)
+        return self.complete + ahead < n_trials
 
     def wait(self) -> None:
         """Let some time pass until the next look at the others."""
-        time.sleep(_PAUSES[1])
+        time.sleep(_PAUSE)
+
+    def _read(self) -> None:
+        for trial in self._reader.ended():
+            if trial.state == TrialState.COMPLETE:
+                self.complete += 1
+                self._of_network.setdefault(trial.user_attrs.get("network", ""), []).append(trial)
 
     def _dead(self, running: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """The running trials of workers that died, and those that have been no worker's for `_PATIENCE`."""
         now = time.monotonic()
         owners = {trial.user_attrs[WORKER] for trial in running if WORKER in trial.user_attrs}
         # One of this worker's that it does not know: the answer to its making was lost.
         gone = self._locks.dead(owners) | {self._locks.number}
         dead = [trial for trial in running if trial.user_attrs.get(WORKER) in gone]
         for trial in running:
-            if WORKER not in trial.user_attrs and now - self._nobodys.setdefault(trial.number, now) > _PATIENCE:
+            if WORKER not in trial.user_attrs and now - self._ownerless.setdefault(trial.number, now) > _PATIENCE:
                 dead.append(trial)
         return dead
-
-
-def claim(ahead: Sequence[FrozenTrial], key: str, known_by: Key) -> tuple[Whose, int | None]:
-    """Say whose a network is, of a trial and those that run and have lower numbers.
-
-    Lamport's bakery: whoever has the lower number goes first. A trial ahead that has not written its key is still
-    choosing. One behind will see ours: it was made later than this one, whose key was written before we looked.
-
-    Args:
-        ahead: Trials at work with lower numbers.
-        key: Of the trial whose worker asks.
-        known_by: The user attribute that holds keys.
-
-    Returns:
-        Whose it is, and the number of the trial that decides it.
-    """
-    undecided = None
-    for trial in ahead:
-        other = trial.user_attrs.get(known_by)
-        if other == key:
-            return "theirs", trial.number
-        if other is None:
-            undecided = trial.number
-    return ("ours" if undecided is None else "undecided"), undecided
-
-
-def _at_work(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.RUNNING and GIVEN_UP not in trial.user_attrs

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
+from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 
 WORKER = "worker"
 """User attribute of a trial: the number of the worker that made it."""
@@ -27,7 +28,7 @@ class WorkerStorage(BaseStorage):
     """Hands every call to a storage; repeats it, with growing pauses, while the storage does not answer.
 
     A call whose answer was lost may have been carried out. Attributes and parameters may be written twice, a trial's
-    end is looked up, and of a trial that was made twice the search gives up the one that it does not know.
+    end is looked up, and of a trial that was made twice the one that the search does not know is told as failed.
 
     Args:
         storage: Optuna's.
@@ -43,11 +44,11 @@ class WorkerStorage(BaseStorage):
         number: Callable[[], int],
         name: str,
         patience: float = PATIENCE,
-        say: Callable[[str], None] | None = None,
+        say: Say | None = None,
     ) -> None:
         self._database = storage
         # What Optuna does with a database that it is given.
-        self._storage = _CachedStorage(storage) if isinstance(storage, RDBStorage) else storage
+        self._storage = get_storage(storage)
         self._number = number
         self._name = name
         self._patience = patience

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.workers import processes
-from lighttrack_nas.workers.processes import Job, Told, run_jobs
+from lighttrack_nas.workers.processes import Job, run_jobs
 
 
 @pytest.fixture(autouse=True)
@@ -21,32 +22,32 @@ def _nothing_preloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_PRELOADED", [])
 
 
-def write(path: Path, told: Told) -> None:
+def write(path: Path, told: Progress) -> None:
     told(1, "half")
     path.write_text(str(os.getpid()))
     told(1, "whole")
 
 
-def refuse(told: Told) -> None:
+def refuse(told: Progress) -> None:
     raise InputError("this cannot be done")
 
 
-def die(told: Told) -> None:
+def die(told: Progress) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def break_down(told: Told) -> None:
+def break_down(told: Progress) -> None:
     raise ZeroDivisionError
 
 
-def meet(mine: Path, other: Path, told: Told) -> None:
+def meet(mine: Path, other: Path, told: Progress) -> None:
     """Ends only when another job runs at the same time."""
     mine.touch()
     while not other.exists():
         time.sleep(0.01)
 
 
-def hang(path: Path, told: Told) -> None:
+def hang(path: Path, told: Progress) -> None:
     path.write_text(str(os.getpid()))
     time.sleep(600)
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,8 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.base.progress import Say
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.videos import GeneratedVideo, generate_video
@@ -111,7 +112,7 @@ GENERATED_SETS: Mapping[str, GeneratedSet] = MappingProxyType(
 """The frozen sets by name: one to report figures on, one to choose by."""
 
 
-def generated_sequences(name: str, folder: Path | str, progress: Callable[[str], None] | None = None) -> list[Sequence]:
+def generated_sequences(name: str, folder: Path | str, progress: Say | None = None) -> list[Sequence]:
     """Read a frozen set from a folder, after writing it if the folder is missing or empty.
 
     The folder has GOT-10k's layout, with frames as JPEG of quality 95, and a ``meta.json`` that says which set it is.
@@ -137,7 +138,8 @@ def generated_sequences(name: str, folder: Path | str, progress: Callable[[str],
     return read_sequences(folder, "got10k")
 
 
-def _write(generated: GeneratedSet, folder: Path, progress: Callable[[str], None] | None) -> None:
+def _write(generated: GeneratedSet, folder: Path, progress: Say | None) -> None:
+    """Write a set into a hidden folder beside, and rename that at the end: nobody ever reads half a set."""
     parent = folder.absolute().parent
     make_folder(parent)
     part = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}.", suffix=".part"))

@@ -4,10 +4,12 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 import time
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -117,5 +119,26 @@ def test_a_worker_killed_in_the_middle_of_a_batch_is_noticed(workers: int, kille
     worker = sorted(started, key=lambda process: process.pid or 0)[killed]
     assert worker.pid is not None
     os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(InputError, match="a process that prepares batches was killed"):
+        list(batches)
+
+
+class Slow(Numbers):
+    def batch(self, index: int) -> int:
+        time.sleep(1.0 if index else 0.0)
+        return index
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_torch_without_its_private_calls_watches_itself(killed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch._C, "_remove_worker_pids")
+    children = set(multiprocessing.active_children())
+    batches = iter(BatchLoader(Slow(), first=0, total=3, workers=1))
+    assert next(batches).content == 0
+    if not killed:
+        assert [sealed.content for sealed in batches] == [1, 2]
+        return
+    (worker,) = set(multiprocessing.active_children()) - children
+    threading.Timer(0.3, worker.kill).start()  # while the next batch is waited for
     with pytest.raises(InputError, match="a process that prepares batches was killed"):
         list(batches)

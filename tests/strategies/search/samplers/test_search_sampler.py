@@ -13,13 +13,15 @@ from optuna.samplers import BaseSampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase
 from optuna.trial import TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import REDRAWS
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
+from lighttrack_nas.strategies.search.samplers.lighttrack import LightTrack
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
-from lighttrack_nas.strategies.search.sampling import REDRAWS, distributions
-from lighttrack_nas.strategies.search.search_problem import SearchProblem
+from lighttrack_nas.strategies.search.samplers.nsga3 import NSGA3
+from lighttrack_nas.strategies.search.sampling import distributions
+from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -112,6 +114,20 @@ def test_children_come_from_parents(tiny: Space, values: Callable[[Architecture]
     ask_and_tell(mutants, tiny, 6, values)
     drawn = ask_and_tell(mutants, tiny, 6, values)
     assert any(child.choices[label] not in genes[label] for child in drawn for label in tiny.labels)
+
+
+@pytest.mark.parametrize(
+    "strategy", [NSGA2(population_size=6), NSGA3(population_size=6), LightTrack(population_size=6)]
+)
+def test_trials_of_other_parameters_are_nobodys_parents(
+    strategy: SearchStrategy, tiny: Space, values: Callable[[Architecture], list[float]]
+) -> None:
+    study = make_study(strategy.sampler(SearchProblem(space=tiny)))
+    ask_and_tell(study, tiny, 5, values)
+    foreign = study.ask()
+    foreign.suggest_float("learning_rate", 0.0, 1.0)
+    study.tell(foreign, [1.0, 0.0])  # better than any
+    assert len(set(ask_and_tell(study, tiny, 12, values))) == 12
 
 
 def test_costs_are_redrawn_in_every_generation(

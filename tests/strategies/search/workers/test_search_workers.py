@@ -1,4 +1,4 @@
-"""Several workers of one search: no network measured twice, no trial lost, different proposals, one end."""
+"""Several workers of one search: no trial lost, different proposals, few repeats, one end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,18 +18,16 @@ import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search import study_description as description
-from lighttrack_nas.strategies.search.run import GIVEN_UP_IN_A_ROW, run_search
+from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.storage.storage import connect
-from lighttrack_nas.strategies.search.storage.trials import completed_trials, digest, load_search
+from lighttrack_nas.strategies.search.storage.trials import completed_trials, load_search
 from lighttrack_nas.strategies.search.workers import postgres_locks
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks, worker_locks
-from lighttrack_nas.strategies.search.workers.team import GIVEN_UP, claim
 from lighttrack_nas.strategies.search.workers.worker_storage import WORKER
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -108,38 +105,13 @@ def states(storage: str) -> Counter[str]:
     return Counter(trial.state.name for trial in load_search(storage).trials)
 
 
-# Whose a network is -------------------------------------------------------------------------------------------------
-
-
-def running(number: int, **attributes: Any) -> optuna.trial.FrozenTrial:
-    trial = create_trial(state=TrialState.RUNNING, user_attrs=attributes)
-    trial.number = number
-    return trial
-
-
-@pytest.mark.parametrize(
-    ("ahead", "expected"),
-    [
-        ([], ("ours", None)),
-        ([running(0, path="b")], ("ours", None)),
-        ([running(0, path="a")], ("theirs", 0)),
-        ([running(0)], ("undecided", 0)),  # still choosing
-        ([running(0), running(1, path="b")], ("undecided", 0)),
-        ([running(0), running(1, path="a")], ("theirs", 1)),  # whatever the other chooses
-        ([running(0, network="a", path="b")], ("ours", None)),
-    ],
-)
-def test_the_lower_number_goes_first(ahead: list, expected: tuple) -> None:
-    assert claim(ahead, "a", "path") == expected
-
-
 @pytest.mark.parametrize("storage", STORAGES, indirect=True)
 @pytest.mark.slow
-def test_no_network_is_measured_twice(storage: str, processes: Processes) -> None:
+def test_all_end_together_and_repeat_little(storage: str, processes: Processes) -> None:
     n_trials, count = (60, 6) if "sqlite" not in storage else (24, 3)
     for _ in range(count):
         # Longer than the last of them takes to connect, so that all find something left to do.
-        processes.start(storage=storage, n_trials=n_trials, pool=n_trials // 2, seconds=1.0)
+        processes.start(storage=storage, n_trials=n_trials, pool=1000, seconds=1.0)
     processes.together()
     output = processes.finish()
     assert [process.returncode for process in processes.started] == [0] * count, output
@@ -147,22 +119,16 @@ def test_no_network_is_measured_twice(storage: str, processes: Processes) -> Non
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     # All of them end together, without one trial too many.
     assert len(complete) == n_trials
+    # Whatever was measured is in a trial, and what was not was copied from one that was.
     measured = processes.measured()
-    assert len(set(measured)) == len(measured)
-    assert set(measured) == {trial.user_attrs["path"] for trial in complete}
-    # What was not measured was copied, from a trial that was.
     records = {record.number: record for record in completed_trials(study)}
     copies = [record for record in records.values() if record.copied_from is not None]
-    assert len(copies) == n_trials - len(measured) > 0
+    assert set(measured) == {trial.user_attrs["path"] for trial in complete}
+    assert len(measured) == n_trials - len(copies)
     for record in copies:
         assert records[record.copied_from].measurements == record.measurements
         assert records[record.copied_from].copied_from is None
-    # The others were given up before anything was measured, and say why.
-    failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
-    assert {re.sub(r"\d+", "N", trial.user_attrs[GIVEN_UP]) for trial in failed} <= {
-        "trial N is measuring the same network",
-        "enough trials are running",
-    }
+    assert len(measured) - len(set(measured)) <= n_trials // 20
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.FAIL}
     by_worker = Counter(trial.user_attrs[WORKER] for trial in complete)
     assert len(by_worker) >= count - 1
@@ -191,11 +157,12 @@ def test_a_killed_worker_stops_nobody_and_loses_nothing(storage: str, processes:
     study = load_search(storage)
     assert states(storage)["COMPLETE"] == 24
     assert set(states(storage)) == {"COMPLETE", "FAIL"}
-    left = [trial for trial in study.trials if trial.state == TrialState.FAIL and GIVEN_UP not in trial.user_attrs]
-    assert len(left) == 1
-    assert left[0].number >= number[0]
+    left = [
+        trial for trial in study.trials if trial.state == TrialState.FAIL and trial.user_attrs[WORKER] == workers[1]
+    ]
+    assert [trial.number for trial in left][-1] >= number[0]
     # The trial of the dead one was told while the others were at work, not at the end.
-    assert left[0].datetime_complete < max(t.datetime_complete for t in study.trials if t.values)
+    assert left[-1].datetime_complete < max(t.datetime_complete for t in study.trials if t.values)
     if "postgres" not in storage:
         assert not list(Path(storage.removeprefix("sqlite:///")).parent.glob("*.workers"))
 
@@ -285,46 +252,28 @@ def test_who_joins_is_told_and_leaves_the_others_trials_alone_until_they_die(
     assert len(said) == 1
 
 
-def always(architecture: Architecture) -> optuna.samplers.BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.PartialFixedSampler(dict(architecture.choices), optuna.samplers.RandomSampler(seed=0))
-
-
-def test_a_network_that_another_worker_measures_is_waited_for_in_the_end(
-    storage: str,
-    search: Callable[..., optuna.Study],
-    evaluator: Any,
-    tiny: Space,
-    other: WorkerLocks,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_trial_too_many_is_not_measured(
+    storage: str, search: Callable[..., optuna.Study], evaluator: Any, tiny: Space, other: WorkerLocks
 ) -> None:
+    """The other worker makes its trial while ours is proposed; it ends well, so that ours is one too many."""
+    search(n_trials=1, constraints="macs <= 900M")
+    costs, theirs = evaluator.costs, []
     wish = tiny.sample(np.random.default_rng(3))
-    search(n_trials=1, objectives=["ao", "macs"])
-    study = optuna.load_study(study_name="search", storage=connect(storage), sampler=always(wish))
-    theirs = study.ask({label: CategoricalDistribution(values) for label, values in tiny.labels.items()})
-    theirs.set_user_attr(WORKER, other.number)
-    theirs.set_user_attr("path", digest(wish.path()))
-    theirs.set_user_attr("network", digest(wish.canonical()))
+    values = {"ao": 0.5} | dict(costs(wish))
+    study = optuna.load_study(study_name="search", storage=connect(storage))
+
+    def choose(architecture: Any) -> Any:
+        if not theirs:
+            theirs.append(study.ask({label: CategoricalDistribution(c) for label, c in tiny.labels.items()}))
+            for name, value in {WORKER: other.number, "path": "p", "network": "n", "measurements": values}.items():
+                theirs[0].set_user_attr(name, value)
+            study.tell(theirs[0], [values["ao"], values["macs"]])
+        return costs(architecture)
+
+    evaluator.costs = choose
     evaluator.measured.clear()
-    values = dict(evaluator.measure(wish, ["ao"])) | {name: evaluator.costs(wish)[name] for name in ("macs", "params")}
-    evaluator.measured.clear()
-
-    def end() -> None:
-        wait_for(lambda: len(study.trials) > GIVEN_UP_IN_A_ROW + 1)
-        theirs.set_user_attr("measurements", values)
-        study.tell(theirs, [values["ao"], values["macs"]])
-
-    thread = threading.Thread(target=end)
-    thread.start()
-
-    # A strategy that proposes the same again and again.
-    monkeypatch.setattr(NSGA2, "sampler", lambda strategy, problem: always(wish))
-    found = search(n_trials=3)
-    thread.join()
-    given_up = [trial.user_attrs[GIVEN_UP] for trial in found.trials if GIVEN_UP in trial.user_attrs]
-    assert given_up == ["trial 1 is measuring the same network"] * GIVEN_UP_IN_A_ROW
-    assert [record.copied_from for record in completed_trials(found)] == [None, None, 1]
+    found = search(n_trials=2, constraints="macs <= 900M")
+    assert [trial.state.name[0] for trial in found.trials] == ["C", "F", "C"]
     assert not evaluator.measured
 
 
@@ -369,29 +318,3 @@ def test_a_trial_that_others_took_for_dead_is_not_lost(
     assert [trial.state.name[0] for trial in study.trials] == ["C", "C", "F", "C", "C"]
     assert study.trials[2].params == study.trials[3].params
     assert len(evaluator.measured) == 4
-
-
-def test_failures_are_measured_by_one_worker_alone(
-    storage: str, search: Callable[..., optuna.Study], evaluator: Any, broken: InputError, other: WorkerLocks
-) -> None:
-    search(n_trials=1, constraints="macs <= 900M")
-    study = optuna.load_study(study_name="search", storage=connect(storage))
-    theirs = study.ask()
-    theirs.set_user_attr(WORKER, other.number)
-    costs, told = evaluator.costs, []
-
-    def choose(architecture: Any) -> Any:
-        # While ours is proposed, theirs turns out to be the same, and to fail.
-        if not told:
-            told.append(digest(architecture.path()))
-            theirs.set_user_attr("path", told[0])
-            theirs.set_user_attr("failure", "it does not converge")
-            study.tell(theirs, state=TrialState.FAIL)
-        return costs(architecture)
-
-    evaluator.costs = choose
-    evaluator.measured.clear()
-    found = search(n_trials=3, constraints="macs <= 900M")
-    assert found.trials[2].user_attrs[GIVEN_UP] == "the network of trial 1 could not be measured"
-    assert told[0] not in {digest(architecture.path()) for architecture, _ in evaluator.measured}
-    assert len(completed_trials(found)) == 3

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import moocore
 import numpy as np
 
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume
@@ -24,8 +25,7 @@ def distance_to_front(values: np.ndarray, front: np.ndarray) -> float:
     """
     if not len(values):
         return float("inf")
-    short = np.maximum(values[None, :, :] - front[:, None, :], 0)  # (front, points, objectives)
-    return float(np.linalg.norm(short, axis=2).min(axis=1).mean())
+    return float(moocore.igd_plus(values, ref=front))
 
 
 @dataclass(frozen=True)
