@@ -4,14 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test check slow format benchmark clean
+.PHONY: install demo test docs check slow format benchmark clean
 
 install: $(READY)
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable '.[deploy]' --group test --group check
+	$(BIN)/python -m pip install --quiet --editable '.[deploy]' --group test --group check --group docs
 	touch $(READY)
 
 # The whole chain on generated video, from the install to a video of the found tracker; a stopped demo goes on.
@@ -21,6 +21,10 @@ demo: $(READY)
 # The whole suite; tests on real data run where LIGHTTRACK_NAS_DATA names the folder, and skip elsewhere.
 test: $(READY)
 	$(BIN)/python -m pytest -n auto
+
+# The documentation, into docs/_build/index.html; a warning is an error.
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build
 
 # Format, lint, types, and the tests that take seconds.
 check: $(READY)
@@ -42,4 +46,4 @@ benchmark: $(READY)
 	$(BIN)/python benchmarks/scripts/tracker_step.py $(MODEL)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     from lighttrack_nas.chain.searching import search
     from lighttrack_nas.chain.training import pretrain_backbone, retrain, train_supernet
     from lighttrack_nas.chain.tuning import tune_tracker
+    from lighttrack_nas.comparisons.benchmark_table_building import build_table
     from lighttrack_nas.comparisons.comparing import compare
     from lighttrack_nas.comparisons.comparisons import Comparison
     from lighttrack_nas.comparisons.problems import TabularProblem
-    from lighttrack_nas.comparisons.table_building import build_table
     from lighttrack_nas.config.comparison_config import ComparisonConfig, load_comparison
     from lighttrack_nas.config.config import Config
     from lighttrack_nas.config.config_files import load_config
     from lighttrack_nas.costing.cost_analysis import SpaceCosts, load_cost_table, load_costing, space_costs
+    from lighttrack_nas.costing.cost_files import save_costs
+    from lighttrack_nas.costing.cost_plots import draw_costs
     from lighttrack_nas.costing.samples import random_networks
     from lighttrack_nas.drawings.architecture_drawing import draw_architecture
     from lighttrack_nas.drawings.differences import Difference, differences
@@ -54,23 +56,30 @@ if TYPE_CHECKING:
     from lighttrack_nas.place_tables.place_measuring import measure_places
     from lighttrack_nas.place_tables.predicted_fronts import predicted_front
     from lighttrack_nas.places.candidate_losses import place_losses
+    from lighttrack_nas.results.front_files import save_front, save_front_plot
+    from lighttrack_nas.results.front_plots import draw_front
     from lighttrack_nas.results.fronts import Front
     from lighttrack_nas.results.results import Result
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.building.builder import build_network
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
     from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.search_spaces.declared_space import DeclaredSpace
     from lighttrack_nas.search_spaces.distribution import Distribution
     from lighttrack_nas.search_spaces.loading.fitting import fit_architecture
     from lighttrack_nas.search_spaces.loading.loading import load_space
-    from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower
+    from lighttrack_nas.search_spaces.loading.texts import space_python, space_yaml
+    from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower, define_space
     from lighttrack_nas.search_spaces.neighbours import Neighbour, neighbours
     from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
     from lighttrack_nas.search_spaces.operations.operation_registry import operation
     from lighttrack_nas.search_spaces.presets import preset_names
-    from lighttrack_nas.search_spaces.space import Space
+    from lighttrack_nas.search_spaces.space import Architecture, Space
     from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
     from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import one_shot_strategy
+    from lighttrack_nas.strategies.one_shot.strategies.paths import PathSampling
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
     from lighttrack_nas.strategies.one_shot.training.images import read_image_folder
+    from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem, TrainingPlan
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
     from lighttrack_nas.strategies.search.goals.evaluator import Evaluator
     from lighttrack_nas.strategies.search.samplers.lighttrack import LightTrack
@@ -82,9 +91,11 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.search.samplers.regularized_evolution import RegularizedEvolution
     from lighttrack_nas.strategies.search.samplers.screened import Screened
     from lighttrack_nas.strategies.search.samplers.tpe import TPE
+    from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask
+    from lighttrack_nas.strategies.search.search_problem import SearchProblem
     from lighttrack_nas.tables import load_places, load_table, table_names
     from lighttrack_nas.trackers.base.errors import InputError
-    from lighttrack_nas.trackers.data.readers import read_sequences
+    from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
     from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
     from lighttrack_nas.trackers.tracking.tracker import ArrayNetwork, SiameseTracker
     from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
@@ -101,8 +112,10 @@ if TYPE_CHECKING:
 __version__ = "0.6.0"
 
 _HOMES = {
-    "Architecture": "search_spaces.architecture",
+    "Architecture": "search_spaces.space",
+    "ArchitectureSampler": "strategies.search.sampling",
     "ArrayNetwork": "trackers.tracking.tracker",
+    "Ask": "strategies.search.sampling",
     "BenchmarkTable": "benchmarks.scoring.tabular_benchmark",
     "Blockwise": "strategies.one_shot.strategies.blockwise",
     "Choice": "search_spaces.loading.values",
@@ -111,6 +124,7 @@ _HOMES = {
     "Config": "config.config",
     "CostTable": "benchmarks.costs.cost_table",
     "Costs": "benchmarks.costs.network_costs",
+    "DeclaredSpace": "search_spaces.declared_space",
     "Difference": "drawings.differences",
     "Distribution": "search_spaces.distribution",
     "Evaluator": "strategies.search.goals.evaluator",
@@ -132,10 +146,12 @@ _HOMES = {
     "Model": "models.models",
     "NSGA2": "strategies.search.samplers.nsga2",
     "NSGA3": "strategies.search.samplers.nsga3",
-    "NniSpace": "search_spaces.nni_spaces.nni_space",
     "Neighbour": "search_spaces.neighbours",
+    "NniSpace": "search_spaces.nni_spaces.nni_space",
+    "OneShotProblem": "strategies.one_shot.training.one_shot_problem",
     "OptunaAlgorithm": "strategies.search.samplers.optuna_algorithm",
     "PairSettings": "trackers.training.pairs.pair_settings",
+    "PathSampling": "strategies.one_shot.strategies.paths",
     "PlaceScores": "benchmarks.scoring.place_scores",
     "PlacesEvaluator": "benchmarks.scoring.places_evaluator",
     "RandomSearch": "strategies.search.samplers.random_search",
@@ -144,6 +160,7 @@ _HOMES = {
     "SceneSettings": "trackers.training.generator.generator_settings",
     "ScorePredictor": "benchmarks.scoring.score_predictor",
     "Screened": "strategies.search.samplers.screened",
+    "SearchProblem": "strategies.search.search_problem",
     "SequencePairs": "trackers.training.pairs.sequences",
     "SiameseTracker": "trackers.tracking.tracker",
     "Space": "search_spaces.space",
@@ -158,14 +175,20 @@ _HOMES = {
     "TargetSettings": "trackers.training.targets",
     "Teacher": "strategies.one_shot.teaching.teacher",
     "Tower": "search_spaces.loading.values",
+    "TrainingPlan": "strategies.one_shot.training.one_shot_problem",
     "TrainingSettings": "strategies.one_shot.training.training_settings",
     "ZeroCostEvaluator": "benchmarks.scoring.zero_cost",
     "build_latency_table": "benchmarks.latency.latency_build",
-    "build_table": "comparisons.table_building",
+    "build_model_space": "search_spaces.building.model_space",
+    "build_network": "search_spaces.building.builder",
+    "build_table": "comparisons.benchmark_table_building",
     "build_tracker": "models.models",
     "compare": "comparisons.comparing",
+    "define_space": "search_spaces.loading.values",
     "differences": "drawings.differences",
     "draw_architecture": "drawings.architecture_drawing",
+    "draw_costs": "costing.cost_plots",
+    "draw_front": "results.front_plots",
     "draw_losses": "drawings.loss_drawing",
     "draw_space": "drawings.space_drawing",
     "evaluate": "benchmarks.evaluation.one_pass",
@@ -202,13 +225,18 @@ _HOMES = {
     "pretrain_backbone": "chain.training",
     "random_networks": "costing.samples",
     "read_image_folder": "strategies.one_shot.training.images",
-    "read_sequences": "trackers.data.readers",
+    "read_sequences": "trackers.data.readers.reader_registry",
     "read_stills": "trackers.training.pairs.stills",
     "retrain": "chain.training",
+    "save_costs": "costing.cost_files",
+    "save_front": "results.front_files",
+    "save_front_plot": "results.front_files",
     "save_model": "models.models",
     "save_supernet": "models.supernets",
     "search": "chain.searching",
     "space_costs": "costing.cost_analysis",
+    "space_python": "search_spaces.loading.texts",
+    "space_yaml": "search_spaces.loading.texts",
     "table_names": "tables",
     "train_supernet": "chain.training",
     "tune_tracker": "chain.tuning",
@@ -219,7 +247,9 @@ __all__ = [
     "NSGA3",
     "TPE",
     "Architecture",
+    "ArchitectureSampler",
     "ArrayNetwork",
+    "Ask",
     "BenchmarkTable",
     "Blockwise",
     "Choice",
@@ -228,6 +258,7 @@ __all__ = [
     "Config",
     "CostTable",
     "Costs",
+    "DeclaredSpace",
     "Difference",
     "Distribution",
     "Evaluator",
@@ -249,8 +280,10 @@ __all__ = [
     "Model",
     "Neighbour",
     "NniSpace",
+    "OneShotProblem",
     "OptunaAlgorithm",
     "PairSettings",
+    "PathSampling",
     "PlaceScores",
     "PlacesEvaluator",
     "RandomSearch",
@@ -259,6 +292,7 @@ __all__ = [
     "SceneSettings",
     "ScorePredictor",
     "Screened",
+    "SearchProblem",
     "SequencePairs",
     "SiameseTracker",
     "Space",
@@ -272,14 +306,20 @@ __all__ = [
     "TargetSettings",
     "Teacher",
     "Tower",
+    "TrainingPlan",
     "TrainingSettings",
     "ZeroCostEvaluator",
     "build_latency_table",
+    "build_model_space",
+    "build_network",
     "build_table",
     "build_tracker",
     "compare",
+    "define_space",
     "differences",
     "draw_architecture",
+    "draw_costs",
+    "draw_front",
     "draw_losses",
     "draw_space",
     "evaluate",
@@ -319,10 +359,15 @@ __all__ = [
     "read_sequences",
     "read_stills",
     "retrain",
+    "save_costs",
+    "save_front",
+    "save_front_plot",
     "save_model",
     "save_supernet",
     "search",
     "space_costs",
+    "space_python",
+    "space_yaml",
     "table_names",
     "train_supernet",
     "tune_tracker",

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from lighttrack_nas.search_spaces.base.labels import layer_label
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import BRANCHES, BlockPlace, SpaceDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BackboneBlock
 from lighttrack_nas.search_spaces.space import Space
 
 _BLOCK = re.compile(r"(.*\bbackbone\.blocks\.)([^.]+)\.(.+)")
@@ -111,7 +112,7 @@ def operation_text(description: SpaceDescription, name: str, expansion: float | 
     return json.dumps(content, sort_keys=True)
 
 
-def _block(space: Space, label: str) -> BlockPlace:
+def _block(space: Space, label: str) -> BackboneBlock:
     return next(block for block in space.description.blocks if block.name == label)
 
 

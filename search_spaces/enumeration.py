@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, expansion_label
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 
 
 def paths(space: Space) -> Iterator[Architecture]:

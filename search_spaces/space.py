@@ -1,92 +1,72 @@
-"""The space: every choice and its candidates, with the verbs that search needs."""
+"""Spaces and their architectures: every choice with its candidates, and one chosen value for each."""
 
 from __future__ import annotations
 
-import math
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
-from lighttrack_nas.search_spaces.base.labels import (
-    OUTPUT,
-    TEMPLATE_SIZE,
-    depth_label,
-    layer_width_label,
-    stage_width_label,
-)
-from lighttrack_nas.search_spaces.base.plugins import load_all
-from lighttrack_nas.search_spaces.description.candidates import candidates_of
-from lighttrack_nas.search_spaces.description.canonical import moved_skips
-from lighttrack_nas.search_spaces.description.conditions import conditions_of
-from lighttrack_nas.search_spaces.description.counting import SpaceSize, count_networks
-from lighttrack_nas.search_spaces.description.description import BRANCHES, SpaceDescription, TowerDescription
-from lighttrack_nas.search_spaces.operations.operation_registry import plugin_files
+from lighttrack_nas.search_spaces.description.conditions import Conditions
+from lighttrack_nas.search_spaces.description.counting import SpaceSize
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import TowerDescription
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
-
-if TYPE_CHECKING:
-    from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace
-    from lighttrack_nas.search_spaces.building.supernet import Supernet
-    from lighttrack_nas.search_spaces.building.tasks import Tasks
-    from lighttrack_nas.search_spaces.loading.values import SpaceKeys
-    from lighttrack_nas.trackers.network.network import SiameseNetwork
+from lighttrack_nas.trackers.base.parsing import parse_json
 
 
-class Space:
-    """A search space, from its description. Immutable; equal when the descriptions build the same networks.
+class Space(ABC):
+    """A search space: every choice with its candidates, and the questions that search asks of it. Immutable.
+
+    `load_space` and `define_space` make one. Most are a `DeclaredSpace`, made from a description; a class of NNI's
+    gives an `NniSpace`, which declares no stages and towers. Building is done by functions: `build_network`,
+    `build_model_space`, `Supernet`.
 
     Args:
-        description: Checked data, usually from `load_space`.
+        name: What it is called.
+        digest: Its hash: twelve hexadecimal digits that change with the networks.
+        candidates: Candidates of every place, in a fixed order.
+        conditions: See `conditions`.
+        input_choices: See `input_choices`.
+        size_choices: See `size_choices`.
     """
 
-    def __init__(self, description: SpaceDescription) -> None:
-        self.description = description
-        self.name = description.name
-        self.hash = description.hash
-        candidates = candidates_of(description)
-        self._blocks = tuple(block.name for block in description.blocks)
-        self.candidates: Mapping[str, tuple[str, ...]] = MappingProxyType(candidates)
+    is_declared: ClassVar[bool]
+    """Whether its stages, blocks and towers are known; otherwise `description` and what rests on it are refused."""
+
+    value_labels: tuple[str, ...] = ()
+    """Labels of values and depths, which path sampling trains and the differentiable strategies do not."""
+
+    def __init__(
+        self,
+        name: str,
+        digest: str,
+        candidates: Mapping[str, tuple[str, ...]],
+        *,
+        conditions: Conditions = MappingProxyType({}),
+        input_choices: frozenset[str] = frozenset(),
+        size_choices: frozenset[str] = frozenset(),
+    ) -> None:
+        self.name = name
+        self.hash = digest
+        self.candidates: Mapping[str, tuple[str, ...]] = MappingProxyType(dict(candidates))
         """Candidates of every place, also of places that leave no choice."""
         self.labels: Mapping[str, tuple[str, ...]] = MappingProxyType(
             {label: values for label, values in candidates.items() if len(values) > 1}
         )
         """Candidates of every choice, in a fixed order: backbone, output, towers."""
-        self.conditions = conditions_of(description, candidates)
+        self.conditions = conditions
         """Of labels that have a say only where others have certain values: those values, by label."""
-        depths = {depth_label(stage.name) for stage in description.stages}
-        self.input_choices = frozenset({OUTPUT, *depths}) & candidates.keys()
+        self.input_choices = input_choices
         """Labels of which of several features go on, not of what runs: the output, the depths of stages."""
-        sized = {stage_width_label(stage.name) for stage in description.stages} | {TEMPLATE_SIZE}
-        sized |= {
-            layer_width_label(branch, index)
-            for branch in BRANCHES
-            for index in range(len(self.tower(branch).candidates))
-        }
-        self.size_choices = frozenset(sized & candidates.keys())
+        self.size_choices = size_choices
         """Labels of sizes that other places have to take: candidates of theirs cannot be mixed."""
-
-    @staticmethod
-    def define(**keys: Unpack[SpaceKeys]) -> Space:
-        """Make a space of Python values, the keys of a space file as keywords; see `search_spaces.loading.values`."""
-        from lighttrack_nas.search_spaces.loading.values import define
-
-        return define(keys)
-
-    def to_yaml(self) -> str:
-        """Write a space file that loads as an equal space, in the short forms where they fit."""
-        from lighttrack_nas.search_spaces.files.writing import space_text
-
-        return space_text(self.description)
-
-    def to_python(self) -> str:
-        """Write the expression that makes this space, with `Space`, `Stage`, `Tower`, `Layer` and `Choice`."""
-        from lighttrack_nas.search_spaces.loading.values import space_expression
-
-        return space_expression(self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and (self.name, self.hash) == (other.name, other.hash)
@@ -97,28 +77,66 @@ class Space:
     def __repr__(self) -> str:
         return f"Space({self.name}, {len(self.labels)} choices, {self.hash})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # The classes of registered operations are made while a process runs: another one makes its own.
-        return _restored, (self.description.model_dump(mode="json"), self.code_files)
+    def refuse(self, what: str) -> NoReturn:
+        """Raise InputError: the space's name, and what it cannot do."""
+        raise InputError(f"space '{self.name}' {what}")
 
     @property
+    @abstractmethod
+    def description(self) -> SpaceDescription:
+        """Stages, blocks and towers.
+
+        Raises:
+            InputError: The space declares none, see `is_declared`.
+        """
+
+    @property
+    @abstractmethod
     def code_files(self) -> tuple[str, ...]:
         """Files with the code of its operations, other than this package's and installed ones."""
-        return plugin_files(self.description.operations.values())
-
-    def record(self) -> dict[str, Any]:
-        """The whole space, JSON-able; `lighttrack_nas.search_spaces.loading.loading.parse_space` reads it."""
-        return self.description.model_dump(mode="json")
 
     @property
+    @abstractmethod
     def template_size(self) -> int:
         """Side of the square template crop, pixels."""
-        return self.description.template_size
 
     @property
+    @abstractmethod
     def search_sizes(self) -> tuple[int, ...]:
         """Sides of the square search crops, pixels, ascending."""
-        return self.description.search_sizes
+
+    @property
+    @abstractmethod
+    def size(self) -> SpaceSize:
+        """The number of label combinations and of different networks, both exact."""
+
+    @abstractmethod
+    def record(self) -> dict[str, Any]:
+        """The space as files name it, JSON-able; `search_spaces.loading.loading.parse_space` reads it."""
+
+    @abstractmethod
+    def path(self, architecture: Architecture) -> Architecture:
+        """See `Architecture.path`."""
+
+    @abstractmethod
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """See `Architecture.canonical`."""
+
+    @abstractmethod
+    def decode(self, code: str) -> Architecture:
+        """Read an official LightTrack code; see `search_spaces.codec`.
+
+        Raises:
+            InputError: The space has no such codes, or the code is malformed.
+        """
+
+    @abstractmethod
+    def encode(self, architecture: Architecture) -> str:
+        """Write an official LightTrack code; see `search_spaces.codec`.
+
+        Raises:
+            InputError: The space has no such codes, or the architecture is of another one.
+        """
 
     def tower(self, branch: str) -> TowerDescription:
         """The description of the "cls" or "reg" tower."""
@@ -126,10 +144,12 @@ class Space:
         return tower
 
     @cached_property
-    def size(self) -> SpaceSize:
-        """The number of label combinations and of different networks, both exact."""
-        labels = math.prod(len(values) for values in self.labels.values())
-        return SpaceSize(labels=labels, networks=count_networks(self.description))
+    def _blocks(self) -> tuple[str, ...]:
+        return tuple(block.name for block in self.description.blocks)
+
+    def blocks_up_to(self, output: str) -> tuple[str, ...]:
+        """Names of the blocks up to and including an exit's."""
+        return self._blocks[: self._blocks.index(output) + 1]
 
     def architecture(self, choices: Mapping[str, str]) -> Architecture:
         """Check chosen values and make the architecture.
@@ -177,20 +197,6 @@ class Space:
         """The value at every place, also where the space leaves no choice."""
         return {label: values[0] for label, values in self.candidates.items()} | dict(architecture.choices)
 
-    def path(self, architecture: Architecture) -> Architecture:
-        """See `Architecture.path`."""
-        chosen = dict(architecture.choices)
-        for label in self.dead_labels(architecture) & self.labels.keys():
-            chosen[label] = self.labels[label][0]
-        return Architecture(self, tuple(chosen.values()))
-
-    def canonical(self, architecture: Architecture) -> Architecture:
-        """See `Architecture.canonical`."""
-        chosen = self.chosen(self.path(architecture))
-        alive, exits = self.blocks_up_to(chosen[OUTPUT]), self.candidates[OUTPUT]
-        chosen |= moved_skips(self.description, chosen, alive, exits)
-        return self.architecture({label: chosen[label] for label in self.labels}).path()
-
     def from_json(self, text: str, where: str = "architecture") -> Architecture:
         """Read what `Architecture.to_json` wrote.
 
@@ -209,52 +215,6 @@ class Space:
             )
         return self.architecture(content["choices"])
 
-    def decode(self, code: str) -> Architecture:
-        """Read an official LightTrack code; see `lighttrack_nas.search_spaces.codec`."""
-        from lighttrack_nas.search_spaces.codec import decode
-
-        return decode(code, self)
-
-    def encode(self, architecture: Architecture) -> str:
-        """Write an official LightTrack code; see `lighttrack_nas.search_spaces.codec`."""
-        from lighttrack_nas.search_spaces.codec import encode
-
-        self.require(architecture)
-        return encode(architecture)
-
-    def network(self, architecture: Architecture) -> SiameseNetwork:
-        """Build the plain network of an architecture with fresh weights; it holds no block behind its output.
-
-        Torch's global generator initialises the weights: seed it for the same weights again.
-
-        Raises:
-            InputError: The architecture is of another space.
-        """
-        from lighttrack_nas.search_spaces.building.builder import build_network
-
-        self.require(architecture)
-        return build_network(architecture)
-
-    def model_space(self, tasks: Tasks | None = None) -> TrackerModelSpace:
-        """Build NNI's model space: LayerChoice for operations and widths, InputChoice for the output layer.
-
-        Args:
-            tasks: Where candidates have weights by task; None: nowhere.
-        """
-        from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace
-
-        return TrackerModelSpace(self, tasks)
-
-    def supernet(self) -> Supernet:
-        """Build the weight-sharing network with fresh weights; torch's global generator initialises them."""
-        from lighttrack_nas.search_spaces.building.supernet import Supernet
-
-        return Supernet(self)
-
-    def blocks_up_to(self, output: str) -> tuple[str, ...]:
-        """Names of the blocks up to and including an exit's."""
-        return self._blocks[: self._blocks.index(output) + 1]
-
     def dead_labels(self, architecture: Architecture) -> set[str]:
         """Labels of places that an architecture's network does not have: those of blocks behind the output, for one."""
         return self.labels_without_say(self.chosen(architecture))
@@ -272,6 +232,58 @@ class Space:
         }
 
 
-def _restored(content: dict[str, Any], files: tuple[str, ...]) -> Space:
-    load_all(files)
-    return Space(SpaceDescription.model_validate(content))
+@dataclass(frozen=True)
+class Architecture:
+    """A point of a space, frozen and hashable. `Space.architecture` makes it, and checks it.
+
+    Two normal forms, never to be confused:
+
+    - `path()`: the same for architectures that take the same *weights* from a supernet. Only genes behind the output
+      are reset.
+    - `canonical()`: the same for architectures that are the same *network*. The skips of a tower also move to its end:
+      `k3, skip, k5` and `k3, k5, skip` are one network, but take their weights from different places of a supernet.
+
+    Attributes:
+        space: The space it belongs to.
+        values: The chosen values in the order of `space.labels`.
+    """
+
+    space: Space
+    values: tuple[str, ...]
+
+    @property
+    def choices(self) -> Mapping[str, str]:
+        """Chosen value by label."""
+        return MappingProxyType(dict(zip(self.space.labels, self.values, strict=True)))
+
+    def path(self) -> Architecture:
+        """The architecture with every gene behind the output reset to its first candidate."""
+        return self.space.path(self)
+
+    def canonical(self) -> Architecture:
+        """`path()`, with the skips of each tower moved to its end."""
+        return self.space.canonical(self)
+
+    def to_json(self) -> str:
+        """Write as JSON: the space's name and hash, and the choices. `Space.from_json` reads it."""
+        content = {"space": self.space.name, "space_hash": self.space.hash, "choices": dict(self.choices)}
+        return json.dumps(content, indent=2)
+
+    def __repr__(self) -> str:
+        chosen = ", ".join(f"{label}={value}" for label, value in self.choices.items())
+        return f"Architecture({self.space.name}: {chosen})"
+
+
+def parse_architecture(text: str, where: str) -> dict:
+    """Read an architecture's JSON without knowing its space.
+
+    Returns:
+        A mapping with "space" (str), "space_hash" and "choices" (mapping of str to str).
+
+    Raises:
+        InputError: Malformed JSON or missing keys.
+    """
+    content = parse_json(text, where)
+    if not isinstance(content, dict) or not isinstance(content.get("choices"), dict) or "space" not in content:
+        raise InputError(f"{where}: expected an object with the keys space, space_hash and choices")
+    return content

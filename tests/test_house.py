@@ -5,9 +5,12 @@ import re
 import subprocess
 import sys
 import zipfile
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import lighttrack_nas
 
@@ -32,7 +35,7 @@ RUNNING_HALF = (
     "base.errors",
     "base.files",
     "data.frames",
-    "data.readers",
+    "data.readers.reader_registry",
     "data.sequence",
     "data.sources",
     "runtimes.exported",
@@ -89,6 +92,37 @@ def test_no_arrow_runs_back_up(folder: str) -> None:
             assert framework not in FOLDERS[:-1], f"{path.relative_to(ROOT)} imports the bare name {name}"
 
 
+def rooms() -> dict[str, list[Path]]:
+    """The modules of every package, a folder such as "search_spaces/building"."""
+    found: dict[str, list[Path]] = {}
+    for path in (path for folder in FOLDERS for path in modules(folder)):
+        found.setdefault(path.relative_to(ROOT).parent.as_posix(), []).append(path)
+    return found
+
+
+def test_rooms_form_no_circle() -> None:
+    known = rooms()
+
+    def room_of(name: str) -> str:
+        folder, parts = folder_of(name), name.split(".")
+        room = "/".join(parts if folder == "lighttrack_nas" else parts[1:]) if folder else ""
+        while room and room not in known:
+            room = room.rpartition("/")[0]
+        return room
+
+    arrows = {room: {room_of(name) for path in paths for name in imported(path)} for room, paths in known.items()}
+    # "" is other people's packages, "lighttrack_nas" the public names, which are looked up when they are used.
+    beside = {"", "lighttrack_nas"}
+    graph = {room: targets - beside - {room} for room, targets in arrows.items() if room not in beside}
+    assert sum(map(len, graph.values())) > len(graph)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_no_room_holds_more_than_a_dozen_modules() -> None:
+    counts = {room: sum(path.name != "__init__.py" for path in paths) for room, paths in rooms().items()}
+    assert {room: count for room, count in counts.items() if count > 12} == {}
+
+
 def test_nni_is_touched_in_few_places() -> None:
     touching = {
         path.relative_to(ROOT / "strategies").as_posix()
@@ -133,6 +167,20 @@ def test_help_needs_nothing_heavy() -> None:
         ),
     ):
         assert command in shown
+
+
+def test_help_names_every_command_once_and_cuts_no_summary() -> None:
+    from lighttrack_nas.cli.app import app
+    from lighttrack_nas.cli.shared.panels import PANELS, summary
+
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).output
+    assert max(map(len, shown.splitlines())) <= 80
+    group = typer.main.get_command(app)
+    assert [line[:-1] for line in shown.splitlines() if line[:-1] in PANELS] == list(PANELS)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        line = next(line for line in shown.splitlines() if line.startswith(f"  {name} "))
+        assert line.split(maxsplit=1)[1] == summary(command)
+    assert "..." not in shown.partition("Start:")[2]
 
 
 def test_running_half_imports_no_torch() -> None:
@@ -180,7 +228,7 @@ def test_wheel_has_one_name_and_every_module(tmp_path: Path) -> None:
         "quickstart.yaml",
         "quickstart-without-teacher.yaml",
     }
-    assert "lighttrack_nas/pretrained/lighttrack-tiny.safetensors" in names
+    assert "lighttrack_nas/pretrained/lighttrack-tiny-generated.safetensors" in names
 
 
 def test_version_is_said_once() -> None:

@@ -49,7 +49,7 @@ def test_training_repeats_and_reads_back(small: ltn.Space, supernet: ltn.Superne
     torch.manual_seed(99)
     again = ltn.train_supernet(small, Squares(), settings=settings(), output=tmp_path)
     read = ltn.load_supernet(tmp_path / "supernet.safetensors", small)
-    fresh = small.supernet().state_dict()
+    fresh = ltn.Supernet(small).state_dict()
     for key, tensor in supernet.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[key])
         assert torch.equal(tensor, read.state_dict()[key])
@@ -100,7 +100,7 @@ def test_a_backbone_is_treated_apart_where_there_is_one(small: ltn.Space, tmp_pa
     trained = ltn.train_supernet(small, Squares(), settings=frozen, output=tmp_path / "small").state_dict()
     with torch.random.fork_rng():
         torch.manual_seed(frozen.seed)
-        start = small.model_space().state_dict()
+        start = ltn.build_model_space(small).state_dict()
     stems = {"model_space." + key for key in start if ".backbone.stem." in key and key.endswith("weight")}
     assert stems
     assert all(torch.equal(trained[key], start[key.removeprefix("model_space.")]) for key in stems)
@@ -118,9 +118,9 @@ def test_costs_are_counted_once(small: ltn.Space, monkeypatch: pytest.MonkeyPatc
     drawn = [small.sample(np.random.default_rng(seed)) for seed in range(3)]
     found = [costing(small).costs(architecture) for architecture in drawn]
     for architecture, costs in zip(drawn, found, strict=True):
-        counted = ltn.measure_costs(small.network(architecture))
+        counted = ltn.measure_costs(ltn.build_network(architecture))
         assert costs == {"macs": counted.macs, "params": counted.params, "macs_template": counted.macs_template}
-        assert counted.params == sum(p.numel() for p in small.network(architecture).parameters())
+        assert counted.params == sum(p.numel() for p in ltn.build_network(architecture).parameters())
         assert set(counted.parts) == {"backbone", "way", "fused", "norm", "head"}
         assert sum(part["params"] for part in counted.parts.values()) == counted.params
         assert sum(part["macs"] for part in counted.parts.values()) <= counted.macs
@@ -191,7 +191,7 @@ def test_a_found_network_is_trained_saved_and_tracks(
 @pytest.mark.slow
 def test_it_is_exported(small: ltn.Space, tmp_path: Path) -> None:
     architecture = small.sample(np.random.default_rng(4))
-    ltn.save_model(small.network(architecture), architecture, tmp_path / "model.safetensors")
+    ltn.save_model(ltn.build_network(architecture), architecture, tmp_path / "model.safetensors")
     export = ltn.export_model(tmp_path / "model.safetensors", tmp_path / "out", format="torch-export")
     assert export is not None
     assert ltn.load_tracker(tmp_path / "out").network.stride == 16

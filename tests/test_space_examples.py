@@ -1,16 +1,13 @@
-"""The worked examples of spaces, their variants, and the tutorial: as short as they say, and they run."""
+"""The worked examples of spaces, and their variants: as short as they say, and they run."""
 
-import os
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +41,7 @@ def test_a_supernet_of_an_example_runs(name: str) -> None:
     template, search = (
         torch.zeros(2, 3, size, size) for size in (description.template_size, description.search_sizes[0])
     )
-    supernet = space.supernet()
+    supernet = Supernet(space)
     supernet.pin(space.sample(np.random.default_rng(0)))
     scores, boxes = supernet(template, search)
     (scores.sum() + boxes.sum()).backward()
@@ -59,27 +56,3 @@ def test_variants_are_what_they_say() -> None:
     assert {getattr(op, "attention", "none") for op in without.description.operations.values()} == {"none"}
     nano = load_space(SPACES / "variants/nanotrack_like.yaml")
     assert [exit_.outputs for exit_ in nano.description.exits] == [48]
-
-
-@pytest.mark.slow
-def test_the_tutorial_runs(tmp_path: Path) -> None:
-    text, environment = (ROOT / "docs/tutorial.md").read_text(), dict(os.environ)
-    for language, content in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL):
-        if language in ("python", "yaml"):
-            name = re.match(r"# (\S+)\n", content)
-            assert name, "a file's block begins with its name"
-            content = content.replace("steps: 1200, batch_size: 8", "steps: 3, batch_size: 4")
-            content = content.replace("trials: 120", "trials: 4").replace("population_size: 20", "population_size: 2")
-            (tmp_path / name[1]).write_text(content)
-            continue
-        for line in content.splitlines():
-            if line.startswith("export "):
-                name, _, value = line.removeprefix("export ").partition("=")
-                environment[name] = value
-                continue
-            call = [sys.executable, "-m", *shlex.split(line.replace("lighttrack-nas", "lighttrack_nas", 1))]
-            done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, env=environment)
-            assert done.returncode == 0, f"{line}\n{done.stderr}"
-            assert done.stdout.strip(), line
-    assert (tmp_path / "wide.svg").is_file()
-    assert (tmp_path / "runs/wide/search/front.csv").is_file()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.costs.cost_parts import Parts, Place
+from lighttrack_nas.benchmarks.costs.cost_parts import CostedPlace, CostedPlaces
 from lighttrack_nas.benchmarks.costs.network_costs import COUNTER
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
@@ -43,7 +43,7 @@ def cache_folder() -> Path | None:
     return base / "lighttrack-nas" / "cost-tables"
 
 
-def read_parts(space: Space, search_size: int | None) -> tuple[Parts | None, str]:
+def read_parts(space: Space, search_size: int | None) -> tuple[CostedPlaces | None, str]:
     """Read the counted parts of a space.
 
     Args:
@@ -72,11 +72,13 @@ def read_parts(space: Space, search_size: int | None) -> tuple[Parts | None, str
     if content.get("digest") != _digest(content.get("parts")):
         return None, f"cost table '{path}' was changed or damaged; its space is counted again"
     parts = content["parts"]
-    places = (Place(p["part"], p["label"], tuple(p["labels"]), np.array(p["costs"], np.int64)) for p in parts["places"])
-    return Parts(tuple(parts["columns"]), tuple(places)), ""
+    places = (
+        CostedPlace(p["part"], p["label"], tuple(p["labels"]), np.array(p["costs"], np.int64)) for p in parts["places"]
+    )
+    return CostedPlaces(tuple(parts["columns"]), tuple(places)), ""
 
 
-def write_parts(space: Space, search_size: int | None, parts: Parts) -> None:
+def write_parts(space: Space, search_size: int | None, parts: CostedPlaces) -> None:
     """Keep the counted parts of a space. A folder that cannot be written is no error: the next process counts again."""
     path = _path(space, search_size)
     if path is None:

@@ -6,7 +6,7 @@ is a sum (`cost_table.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -14,22 +14,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.benchmarks.costs.module_places import ModulePlace, Shape, place_modules
-from lighttrack_nas.benchmarks.costs.network_costs import count_operations, measure_costs, parameters_of, uncounted_of
+from lighttrack_nas.benchmarks.costs.macs_counting import count_operations, parameters_of, uncounted_of
+from lighttrack_nas.benchmarks.costs.module_places import BuiltPlace, Shape, place_modules
+from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.trackers.base.progress import Progress
 
 COLUMNS = ("macs", "params", "macs_template")
 """Multiply-adds of a tracked frame, parameters, multiply-adds of the template branch."""
-
-Progress = Callable[[int, str], None]
-"""Called with how many parts were counted since the last call, and what they were."""
 
 _Cost = dict[str, int]
 """Value by column; those not named are 0."""
 _Inputs = tuple[nn.Module, tuple[Shape, ...]]
 
 
-class Place(NamedTuple):
+class CostedPlace(NamedTuple):
     """A place of the network, and what stands there costs.
 
     Attributes:
@@ -45,7 +44,7 @@ class Place(NamedTuple):
     costs: np.ndarray
 
 
-class Parts(NamedTuple):
+class CostedPlaces(NamedTuple):
     """All places of a space.
 
     Attributes:
@@ -55,10 +54,10 @@ class Parts(NamedTuple):
     """
 
     columns: tuple[str, ...]
-    places: tuple[Place, ...]
+    places: tuple[CostedPlace, ...]
 
 
-def count_steps(space: Space) -> int:
+def cost_steps(space: Space) -> int:
     """How many steps `count_parts` tells of."""
     description = space.description
     reached = len(space.blocks_up_to(description.exits[-1].name))
@@ -67,13 +66,13 @@ def count_steps(space: Space) -> int:
 
 
 @torch.no_grad()
-def count_parts(space: Space, search_size: int | None = None, progress: Progress | None = None) -> Parts:
+def count_parts(space: Space, search_size: int | None = None, progress: Progress | None = None) -> CostedPlaces:
     """Count every candidate of a space at every place.
 
     Args:
         space: The space.
         search_size: Side of the search crop, pixels; None for the smaller one that belongs to each template size.
-        progress: Told of `count_steps` steps.
+        progress: Told of `cost_steps` steps.
 
     Raises:
         RuntimeError: The parts do not add up to a whole network, which is a mistake in this package, or a counter that
@@ -89,11 +88,11 @@ def count_parts(space: Space, search_size: int | None = None, progress: Progress
     return _parts(space, rows, left)
 
 
-def _costs(place: ModulePlace) -> list[_Cost]:
+def _costs(place: BuiltPlace) -> list[_Cost]:
     """The costs of a place's variants, in their order."""
     searched: list[_Inputs] = [(variant.module, variant.search) for variant in place.variants]
     counted = _count(searched)
-    templates = [(each.module, (each.template,)) for each in place.variants if each.template is not None]
+    templates = [(variant.module, (variant.template,)) for variant in place.variants if variant.template is not None]
     of_template = _count(templates)
     return [
         counted[variant.module, variant.search]
@@ -106,25 +105,25 @@ def _count(wanted: Sequence[_Inputs]) -> dict[_Inputs, _Cost]:
     """Costs of modules on inputs of given shapes, each pair once, as many as possible in one pass."""
     passes: list[dict[nn.Module, tuple[Shape, ...]]] = []
     for module, shapes in dict.fromkeys(wanted):
-        free = next((each for each in passes if module not in each), None)
+        free = next((modules for modules in passes if module not in modules), None)
         if free is None:
             free = {}
             passes.append(free)
         free[module] = shapes
-    found: dict[_Inputs, _Cost] = {}
-    for each in passes:
-        together = _Together(list(each), [len(shapes) for shapes in each.values()])
-        inputs = tuple(torch.zeros(1, *shape) for shapes in each.values() for shape in shapes)
+    costs: dict[_Inputs, _Cost] = {}
+    for modules in passes:
+        together = _Together(list(modules), [len(shapes) for shapes in modules.values()])
+        inputs = tuple(torch.zeros(1, *shape) for shapes in modules.values() for shape in shapes)
         counted = count_operations(together, inputs)
         macs = counted.by_module()
-        for index, pair in enumerate(each.items()):
+        for index, pair in enumerate(modules.items()):
             name = f"modules_.{index}"
-            found[pair] = {
+            costs[pair] = {
                 "macs": int(macs[name]),
                 "params": parameters_of(pair[0]),
                 **uncounted_of(counted, name),
             }
-    return found
+    return costs
 
 
 class _Together(nn.Module):
@@ -145,7 +144,7 @@ class _Together(nn.Module):
         return tuple(outputs)
 
 
-_Row = tuple[ModulePlace, list[_Cost]]
+_Row = tuple[BuiltPlace, list[_Cost]]
 
 
 def _left_over(space: Space, rows: Sequence[_Row], search_size: int | None) -> _Cost:
@@ -163,7 +162,7 @@ def _left_over(space: Space, rows: Sequence[_Row], search_size: int | None) -> _
     return {name: value for name, value in left.items() if value}
 
 
-def _parts(space: Space, rows: Sequence[_Row], left: _Cost) -> Parts:
+def _parts(space: Space, rows: Sequence[_Row], left: _Cost) -> CostedPlaces:
     """Turn costs by variant into arrays."""
     found = {name for _, costs in rows for cost in costs for name in cost} | set(left)
     columns = (*COLUMNS, *sorted(found - set(COLUMNS)))
@@ -176,6 +175,6 @@ def _parts(space: Space, rows: Sequence[_Row], left: _Cost) -> Parts:
         array = np.zeros((*(len(space.labels[label]) for label in place.labels), len(columns)), np.int64)
         for variant, cost in zip(place.variants, costs, strict=True):
             array[np.ix_(*place.cells(space, variant))] = vector(cost)
-        places.append(Place(place.part, place.label, place.labels, array))
-    places.append(Place("", "", (), np.array(vector(left), np.int64)))
-    return Parts(columns, tuple(places))
+        places.append(CostedPlace(place.part, place.label, place.labels, array))
+    places.append(CostedPlace("", "", (), np.array(vector(left), np.int64)))
+    return CostedPlaces(columns, tuple(places))

@@ -14,15 +14,21 @@ from typing import NamedTuple
 import numpy as np
 
 from lighttrack_nas.benchmarks.costs.cost_cache import read_parts, write_parts
-from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS, Parts, Place, Progress, count_parts, count_steps
-from lighttrack_nas.benchmarks.costs.network_costs import PARTS, Costs, checked_search_size
+from lighttrack_nas.benchmarks.costs.cost_parts import (
+    COLUMNS,
+    CostedPlace,
+    CostedPlaces,
+    cost_steps,
+    count_parts,
+)
+from lighttrack_nas.benchmarks.costs.network_costs import NETWORK_PARTS, Costs, checked_search_size
 from lighttrack_nas.benchmarks.sums.elimination import Factor, minimum
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE, TOWERS
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.progress import Progress
 
 
 class Extremes(NamedTuple):
@@ -64,7 +70,7 @@ class CostTable:
         # None where each template size has a search size of its own.
         self._counted_size = search_size if space.description.template_sizes else self.search_size
         self._warn = warn
-        self._found: Parts | None = None
+        self._found: CostedPlaces | None = None
         self._positions = {label: index for index, label in enumerate(space.labels)}
         self._numbers = [{value: i for i, value in enumerate(values)} for values in space.labels.values()]
 
@@ -79,7 +85,7 @@ class CostTable:
     @property
     def steps(self) -> int:
         """How many steps `build` tells of."""
-        return count_steps(self.space)
+        return cost_steps(self.space)
 
     def load(self) -> bool:
         """Take the parts from the cache.
@@ -104,7 +110,7 @@ class CostTable:
         write_parts(self.space, self._counted_size, self._found)
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[CostedPlace, ...]:
         """Every place of the space's networks with the costs of its candidates there."""
         return self._parts.places
 
@@ -136,7 +142,7 @@ class CostTable:
             InputError: The architecture is of another space.
         """
         (numbers,) = self.indices([architecture])
-        parts = {part: np.zeros(len(self._parts.columns), np.int64) for part in ("", *PARTS)}
+        parts = {part: np.zeros(len(self._parts.columns), np.int64) for part in ("", *NETWORK_PARTS)}
         is_shared = self.space.chosen(architecture).get(TOWERS) == "shared"
         for place in self.places:
             # A tower of both branches has the places of the regression's.
@@ -227,7 +233,9 @@ class CostTable:
             InputError: Another name.
         """
         factors = self.factors(name)
-        return Extremes(self._least(factors), self._least([Factor(each.labels, -each.values) for each in factors]))
+        return Extremes(
+            self._least(factors), self._least([Factor(factor.labels, -factor.values) for factor in factors])
+        )
 
     def factors(self, name: str) -> list[Factor]:
         """A table a place, whose sum is an architecture's cost.
@@ -246,7 +254,7 @@ class CostTable:
             {label: values[numbers.get(label, 0)] for label, values in self.space.labels.items()}
         )
 
-    def _at(self, place: Place, numbers: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    def _at(self, place: CostedPlace, numbers: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Costs at a place: ``(..., columns)`` for numbers ``(labels, ...)`` of the chosen candidates."""
         if not place.labels:
             return place.costs
@@ -260,7 +268,7 @@ class CostTable:
         return [Factor(place.labels, place.costs[..., column]) for place in self.places]
 
     @property
-    def _parts(self) -> Parts:
+    def _parts(self) -> CostedPlaces:
         if not self.load():
             self.build()
         assert self._found is not None

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS, Place
+from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS, CostedPlace
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.sum_odds import SumOdds, pick
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 
 _UNITS = 64
@@ -57,12 +57,12 @@ class MacsSampler:
         # Without a range there is one sum, and one bin.
         unit = max(1.0, (bounds[1] - bounds[0]) / (bins * _UNITS - 1))
         rounded = [_rounded(place, unit) for place in table.places]
-        self._sums = SumOdds([each.units for each in rounded])
+        self._sums = SumOdds([place.units for place in rounded])
         # What is above the cheapest, so that rounding leads nowhere below it.
-        start = sum(each.least for each in rounded) - bounds[0]
+        start = sum(place.least for place in rounded) - bounds[0]
         shift = round(start / unit)
         self.resolution = unit * _UNITS
-        self.tolerance = sum(each.error for each in rounded) + abs(start - shift * unit)
+        self.tolerance = sum(place.error for place in rounded) + abs(start - shift * unit)
         self._shift = shift
         odds = self._sums.odds
         length = max(shift + len(odds), 1)
@@ -99,26 +99,26 @@ class MacsSampler:
             InputError: The space was not seen to hold so many networks.
         """
         part_of = self._bins[:, 0] * count // int(self._bins[-1, 1])
-        found: dict[Architecture, tuple[int, Architecture]] = {}
+        networks: dict[Architecture, tuple[int, Architecture]] = {}
         for part in range(count):
-            self._add(found, np.flatnonzero(part_of == part), rng)
-        while len(found) < count:
-            if not self._add(found, np.arange(len(self._bins)), rng):
+            self._add(networks, np.flatnonzero(part_of == part), rng)
+        while len(networks) < count:
+            if not self._add(networks, np.arange(len(self._bins)), rng):
                 raise InputError(
                     f"{count} networks spread over MACs: space '{self.space.name}' was not seen to hold more than "
-                    f"{len(found)}; ask for fewer"
+                    f"{len(networks)}; ask for fewer"
                 )
-        return [drawn for _, drawn in sorted(found.values(), key=lambda entry: entry[0])]
+        return [drawn for _, drawn in sorted(networks.values(), key=lambda entry: entry[0])]
 
     def _add(
-        self, found: dict[Architecture, tuple[int, Architecture]], bins: np.ndarray, rng: np.random.Generator
+        self, networks: dict[Architecture, tuple[int, Architecture]], bins: np.ndarray, rng: np.random.Generator
     ) -> bool:
         """Draw a network from some bins that is not among those found, which are kept by their canonical form."""
         for _ in range(_TRIES if len(bins) else 0):
             number = int(rng.choice(bins))
             drawn = self._from_bin(number, rng).path()
-            if drawn.canonical() not in found:
-                found[drawn.canonical()] = (number, drawn)
+            if drawn.canonical() not in networks:
+                networks[drawn.canonical()] = (number, drawn)
                 return True
         return False
 
@@ -150,7 +150,7 @@ class _Rounded(NamedTuple):
     error: float
 
 
-def _rounded(place: Place, unit: float) -> _Rounded:
+def _rounded(place: CostedPlace, unit: float) -> _Rounded:
     macs = place.costs[..., COLUMNS.index("macs")]
     above = macs - macs.min()
     units = np.rint(above / unit).astype(np.int64)

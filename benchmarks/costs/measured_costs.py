@@ -15,9 +15,7 @@ from lighttrack_nas.benchmarks.costs.cost_cache import cache_folder
 from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.network_costs import COUNTER, Costs, checked_search_size, measure_costs
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 
@@ -30,15 +28,15 @@ class MeasuredCosts:
     What was counted is kept in the user's cache folder, see `cost_cache.cache_folder`.
 
     Args:
-        space: An `NniSpace`.
+        space: One that declares no parts, such as an `NniSpace`.
         search_size: Side of the search crop, pixels, 16 to 2048; None means the smaller of the space's own.
 
     Raises:
         InputError: The search size is out of range.
     """
 
-    def __init__(self, space: NniSpace, search_size: int | None = None) -> None:
-        self.space: Space = space
+    def __init__(self, space: Space, search_size: int | None = None) -> None:
+        self.space = space
         self.search_size = checked_search_size(search_size, space.search_sizes)
         self.searched = (self.search_size,)
         self._found: dict[tuple[str, ...], tuple[int, ...]] | None = None
@@ -127,7 +125,7 @@ def costing(
     Raises:
         InputError: The search size is out of range.
     """
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         return MeasuredCosts(space, search_size)
     return CostTable(space, search_size, warn=warn)
 

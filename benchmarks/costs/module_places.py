@@ -24,7 +24,8 @@ from lighttrack_nas.search_spaces.base.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.building.builder import Factories, build
-from lighttrack_nas.search_spaces.description.description import SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import TowerDescription
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.heads import SeparateTowers, SharedTower, Tower
@@ -56,7 +57,7 @@ class Variant(NamedTuple):
     template: Shape | None = None
 
 
-class ModulePlace(NamedTuple):
+class BuiltPlace(NamedTuple):
     """A place of the network.
 
     Attributes:
@@ -105,7 +106,7 @@ class AllCandidates:
 
 
 @torch.no_grad()
-def place_modules(space: Space, search_size: int | None = None) -> list[ModulePlace]:
+def place_modules(space: Space, search_size: int | None = None) -> list[BuiltPlace]:
     """Build every candidate of a space, and say where each may stand.
 
     Args:
@@ -125,7 +126,7 @@ def place_modules(space: Space, search_size: int | None = None) -> list[ModulePl
     for part, label, variant in _variants(space.description, network, search_size):
         found.setdefault((part, label), []).append(variant)
     return [
-        ModulePlace(part, label, _deciding(space, label or part, variants), tuple(variants))
+        BuiltPlace(part, label, _deciding(space, label or part, variants), tuple(variants))
         for (part, label), variants in found.items()
     ]
 
@@ -200,6 +201,7 @@ def _map(channels: int, size: int, stride: int) -> Shape:
 
 
 def _in_backbone(description: SpaceDescription, network: SiameseNetwork, sizes: _Sizes) -> Iterator[_Found]:
+    """The stem and every block that the network has, each with the channels and map sizes that reach it."""
     image, template = _map(3, sizes.search, 1), _map(3, sizes.template, 1)
     yield "backbone", "", Variant(sizes.given, network.backbone.stem, (image,), template)
     for block in description.blocks:
@@ -213,6 +215,7 @@ def _in_backbone(description: SpaceDescription, network: SiameseNetwork, sizes: 
 
 
 def _in_fusions(description: SpaceDescription, network: SiameseNetwork, sizes: _Sizes) -> Iterator[_Found]:
+    """Necks and fusions of every exit, once for each width that the exit's stage may have."""
     for exit_, block in zip(network.exits, description.exits, strict=True):
         label = stage_width_label(block.stage)
         widths = description.widths(block.stage)
@@ -253,6 +256,7 @@ def _towers(
 def _in_tower(
     description: SpaceDescription, branch: str, tower: TowerDescription, given: Given, module: Tower, sizes: _Sizes
 ) -> Iterator[_Found]:
+    """A tower's layers and its prediction, once for each exit, whose stride sets the size of the map."""
     part = f"{branch}_head"
     labels = [*(layer_label(branch, index) for index in range(len(tower.candidates))), ""]
     exits = description.exits

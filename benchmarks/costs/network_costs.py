@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.benchmarks.costs.macs_counting import (
+    CONVENTION,
+    COUNTER,
+    count_operations,
+    parameters_of,
+    uncounted_of,
+)
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork, TemplateBranch, TrackBranch
 from lighttrack_nas.trackers.network.reparameterise import reparameterise
@@ -19,28 +25,7 @@ from lighttrack_nas.trackers.network.wrapped_network import WrappedNetwork
 SMALLEST_CROP, LARGEST_CROP = 16, 2048
 """Sides of a crop, pixels, as a space may declare them."""
 
-COUNTER = "fvcore"
-CONVENTION = (
-    "one multiply-add counts as one; BatchNorm (2 an element, eval mode), pooling and the correlation's matmul are "
-    "counted, activations and additions are not"
-)
-# Element-wise operations and zeros around a map, which fvcore leaves out by design; anything else is reported.
-_FREE = {
-    "aten::add",
-    "aten::sub",
-    "aten::mul",
-    "aten::pad",
-    "aten::silu_",
-    "aten::gelu",
-    "aten::hardswish_",
-    "aten::hardsigmoid",
-    "aten::relu_",
-    "aten::relu6_",
-    "aten::sigmoid",
-    "aten::exp",
-    "aten::clamp",
-}
-PARTS: dict[str, tuple[str, ...]] = {
+NETWORK_PARTS: dict[str, tuple[str, ...]] = {
     "backbone": ("backbone",),
     "neck": ("necks",),
     "fusion": ("fusions",),
@@ -159,7 +144,7 @@ def checked_search_size(size: int | None, sizes: Sequence[int]) -> int:
 def _with_zeros(architecture: Architecture) -> SiameseNetwork:
     """Build without drawing weights, so that torch's generator stays where it is: counting needs shapes alone."""
     with torch.device("meta"):
-        network = architecture.space.network(architecture)
+        network = build_network(architecture)
     if any(tensor.is_meta for tensor in network.state_dict().values()):  # somebody's own builds on the CPU
         network.to_empty(device="cpu")
     for tensor in network.state_dict().values():
@@ -170,29 +155,4 @@ def _with_zeros(architecture: Architecture) -> SiameseNetwork:
 def _parts_of(network: SiameseNetwork) -> dict[str, tuple[str, ...]]:
     if isinstance(network, WrappedNetwork):
         return {name: (f"own.{name}",) for name, _ in network.own.named_children()}
-    return PARTS
-
-
-def count_operations(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
-    """Run a module once and count; returns fvcore's analysis."""
-    with warnings.catch_warnings():
-        # fvcore counts on TorchScript graphs, whose entry points newer torch calls deprecated.
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
-        from fvcore.nn import FlopCountAnalysis
-
-        analysis = FlopCountAnalysis(module, inputs)
-        analysis.unsupported_ops_warnings(False)
-        analysis.uncalled_modules_warnings(False)
-        analysis.total()
-    return analysis
-
-
-def uncounted_of(analysis: Any, name: str = "") -> dict[str, int]:
-    """The operators of a sub-module, or of the whole, that fvcore does not know and that are not free, counted."""
-    return {operator: n for operator, n in sorted(analysis.unsupported_ops(name).items()) if operator not in _FREE}
-
-
-def parameters_of(module: nn.Module) -> int:
-    """The number of a module's parameters."""
-    return sum(parameter.numel() for parameter in module.parameters())
+    return NETWORK_PARTS

@@ -141,11 +141,11 @@ def curves(scores: FrameScores) -> Curves:
 
 def mean_curves(sequences: Iterable[FrameScores]) -> Curves:
     """Average the sequences' curves, each sequence counting once; those that are not `is_scored` are left out."""
-    each = [curves(scores) for scores in sequences]
+    by_sequence = [curves(scores) for scores in sequences]
     return Curves(
-        _mean_rows([c.success for c in each], len(SUCCESS_THRESHOLDS)),
-        _mean_rows([c.precision for c in each], len(PRECISION_THRESHOLDS)),
-        _mean_rows([c.normalised_precision for c in each], len(NORMALISED_THRESHOLDS)),
+        _mean_rows([c.success for c in by_sequence], len(SUCCESS_THRESHOLDS)),
+        _mean_rows([c.precision for c in by_sequence], len(PRECISION_THRESHOLDS)),
+        _mean_rows([c.normalised_precision for c in by_sequence], len(NORMALISED_THRESHOLDS)),
     )
 
 
@@ -173,9 +173,12 @@ def overall_metrics(sequences: Sequence[FrameScores]) -> dict[str, float]:
     """
     per_sequence = [_scored(scores.overlaps[1:]) for scores in sequences]
     pooled = np.concatenate([np.empty(0), *per_sequence])
-    each = [_overlap_metrics(overlaps) for overlaps in per_sequence]
+    by_sequence = [_overlap_metrics(overlaps) for overlaps in per_sequence]
     return {
-        **{name: _mean(_scored(np.array([metrics[name] for metrics in each]))) for name in ("ao", "sr50", "sr75")},
+        **{
+            name: _mean(_scored(np.array([metrics[name] for metrics in by_sequence])))
+            for name in ("ao", "sr50", "sr75")
+        },
         **{f"{name}_frames": value for name, value in _overlap_metrics(pooled).items()},
         **_curve_metrics(mean_curves(sequences)),
         "frames": len(pooled),

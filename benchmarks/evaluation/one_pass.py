@@ -30,7 +30,7 @@ from lighttrack_nas.trackers.tracking.protocol import Tracker
 T = TypeVar("T")
 TrackerSource = Tracker | Callable[[], Tracker]
 """A tracker, or a function that makes one; it is called once for every sequence that must be run."""
-Progress = Callable[[str, Mapping[str, float] | None], None]
+AfterSequence = Callable[[str, Mapping[str, float] | None], None]
 """Called after each sequence with its name and figures; the figures are None if it failed."""
 
 
@@ -113,7 +113,7 @@ def evaluate(
     sequences: Sequence[Video],
     output: Path | str,
     record: Mapping[str, Any],
-    progress: Progress | None = None,
+    progress: AfterSequence | None = None,
     *,
     clip: bool = False,
 ) -> EvaluationResult:
@@ -209,7 +209,7 @@ def run_each(
     sequences: Sequence[Video],
     one: Callable[[Video], T],
     figures: Callable[[T], Mapping[str, float]],
-    progress: Progress | None = None,
+    progress: AfterSequence | None = None,
 ) -> tuple[dict[str, T], dict[str, str]]:
     """Do something with every sequence; one whose input is bad does not stop the others.
 

@@ -27,7 +27,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _STYLES = ("-", "--", "-.", ":")
 
 
-class Line(NamedTuple):
+class PlottedLine(NamedTuple):
     """One tracker's curve.
 
     Attributes:
@@ -61,7 +61,7 @@ class PlotInfo(NamedTuple):
     y_label: str
     legend_title: str
     thresholds: np.ndarray
-    lines: list[Line]
+    lines: list[PlottedLine]
     mark: float | None
 
 
@@ -141,12 +141,12 @@ def save_figures(result: EvaluationResult, output: Path | str, name: str | None 
     return [output / file for file in figures]
 
 
-def _best_first(scored: Mapping[str, tuple[float, np.ndarray]]) -> list[Line]:
+def _best_first(scored: Mapping[str, tuple[float, np.ndarray]]) -> list[PlottedLine]:
     lines = []
     for place, (name, (score, values)) in enumerate(scored.items()):
         # The score first, so that the numbers stand below each other; "$" would start a formula.
         label = f"[{'  -  ' if np.isnan(score) else f'{score:.3f}'}] {name}".replace("$", r"\$")
-        lines.append(Line(label, score, values, place))
+        lines.append(PlottedLine(label, score, values, place))
     return sorted(lines, key=lambda line: -np.inf if np.isnan(line.score) else line.score, reverse=True)
 
 

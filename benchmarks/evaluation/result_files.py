@@ -205,6 +205,7 @@ def _read_numbers(path: Path, width: int, expected: str) -> np.ndarray:
 
 
 def _first_difference(old: Any, new: Any, where: str = "") -> str:
+    """Say at which key two records differ first, and how; "" where they are the same."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
             difference = _first_difference(old.get(key), new.get(key), f"{where}.{key}".lstrip("."))

@@ -20,7 +20,13 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.benchmarks.evaluation.metrics import frames_per_second
-from lighttrack_nas.benchmarks.evaluation.one_pass import Progress, TrackerSource, check_output, fresh_tracker, run_each
+from lighttrack_nas.benchmarks.evaluation.one_pass import (
+    AfterSequence,
+    TrackerSource,
+    check_output,
+    fresh_tracker,
+    run_each,
+)
 from lighttrack_nas.benchmarks.evaluation.result_files import sequence_table, to_json, write_run_record, write_summary
 from lighttrack_nas.benchmarks.evaluation.vot_eao import (
     Fragment,
@@ -29,7 +35,13 @@ from lighttrack_nas.benchmarks.evaluation.vot_eao import (
     typical_lengths,
 )
 from lighttrack_nas.benchmarks.evaluation.vot_regions import region_overlap
-from lighttrack_nas.benchmarks.evaluation.vot_runs import State, SupervisedRun, read_run, region_of, write_run
+from lighttrack_nas.benchmarks.evaluation.vot_runs import (
+    State,
+    SupervisedRun,
+    read_supervised_run,
+    region_of,
+    write_run,
+)
 from lighttrack_nas.trackers.base.boxes import checked_box, polygon_to_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
@@ -202,7 +214,7 @@ def evaluate_supervised(
     output: Path | str,
     record: Mapping[str, Any],
     interval: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    progress: AfterSequence | None = None,
 ) -> SupervisedResult:
     """Run a tracker over sequences under the supervised protocol and measure it.
 
@@ -235,7 +247,7 @@ def evaluate_supervised(
         if kept is not None:
             return kept
         write_run(output, sequence.name, run_supervised(fresh_tracker(tracker), sequence))
-        run = read_run(output, sequence)
+        run = read_supervised_run(output, sequence)
         assert run is not None
         return run
 
@@ -249,7 +261,7 @@ def evaluate_supervised(
 
 def _kept_run(output: Path, sequence: Video) -> SupervisedRun | None:
     try:
-        return read_run(output, sequence)
+        return read_supervised_run(output, sequence)
     except InputError:
         # A damaged file is as good as none. What else is wrong (a name, an image) shows again when the tracker runs.
         return None

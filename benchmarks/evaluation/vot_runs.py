@@ -51,7 +51,7 @@ def write_run(output: Path, name: str, run: SupervisedRun) -> None:
     write_atomically(boxes_path(output, name), "".join(f"{line}\n" for line in lines))
 
 
-def read_run(output: Path, sequence: Video) -> SupervisedRun | None:
+def read_supervised_run(output: Path, sequence: Video) -> SupervisedRun | None:
     """Read what `write_run` wrote; the overlaps are computed anew from the boxes.
 
     Returns:

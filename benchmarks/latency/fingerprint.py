@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.runtimes.program import Options, runtime_versions
+from lighttrack_nas.trackers.runtimes.program import Options
+from lighttrack_nas.trackers.runtimes.runtime_registry import runtime_versions
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def read_fingerprint(content: object, where: str) -> Fingerprint:
     return Fingerprint(**content)
 
 
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def fingerprint_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """In what two fingerprints, or other records of what a latency was measured on, differ; "" if in nothing."""
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
     return ", ".join(f"{key} {_short(one.get(key))} and {_short(other.get(key))}" for key in keys)
@@ -89,7 +90,7 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 def device_name(device: str) -> str:
     """What a device is called, as far as the system tells it; the device's own word where nobody knows."""
     if device == "cpu":
-        return cpu_name()
+        return processor_name()
     if device.startswith("cuda"):
         import torch
 
@@ -98,7 +99,7 @@ def device_name(device: str) -> str:
     return device
 
 
-def cpu_name() -> str:
+def processor_name() -> str:
     """The processor's name."""
     try:
         with open("/proc/cpuinfo") as file:

@@ -31,20 +31,14 @@ from lighttrack_nas.benchmarks.latency.latency_measuring import (
 from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import FORMAT, Check, LatencyTable
 from lighttrack_nas.benchmarks.latency.latency_timing import Step, time_in_turns
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.processes import begin_child
-from lighttrack_nas.trackers.runtimes.folding import fold_norms
+from lighttrack_nas.trackers.base.progress import Progress
+from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions
 from lighttrack_nas.trackers.runtimes.graphs import Graph
-from lighttrack_nas.trackers.runtimes.program import (
-    RUNTIMES,
-    Options,
-    checked_runtime,
-    make_program,
-    open_program,
-    write_graph,
-)
+from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, write_graph
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
 
 NETWORKS = 50
 ROUNDS = 12
@@ -52,11 +46,8 @@ ROUNDS = 12
 _WRITTEN_BY_A_PROCESS = 16
 _VERSIONS = ("lighttrack-nas", "torch")
 
-Progress = Callable[[int, str], None]
-"""Called with the steps done since the last call, and what they were."""
 
-
-def count_steps(space: Space, networks: int = NETWORKS, rounds: int = ROUNDS) -> int:
+def latency_steps(space: Space, networks: int = NETWORKS, rounds: int = ROUNDS) -> int:
     """How many steps `build_latency_table` tells of."""
     return len(find_pieces(space).pieces) + 2 * networks + rounds
 
@@ -91,7 +82,7 @@ def build_latency_table(
         seed: Of the networks.
         drafts: Folder for converted pieces and networks, see `drafts_folder`, so that a build that was stopped goes on;
             whoever gives it removes it. None keeps none.
-        progress: Told of `count_steps` steps.
+        progress: Told of `latency_steps` steps.
 
     Raises:
         InputError: As `measure_latency`; too few networks or rounds; or the space has fewer networks.
@@ -116,7 +107,7 @@ def build_latency_table(
             )
             tell(1, "networks are made")
     with fixed_threads(threads):
-        turns = time_in_turns(steps, rounds, progress=lambda amount: tell(amount, "timed in turns"))
+        turns = time_in_turns(steps, rounds, progress=tell)
     times_ms = {name: float(turns[name].min()) for name in pieces.pieces}
     used = [pieces.of(architecture) for architecture in drawn]
     measured = np.array([turns[number] for number in range(len(drawn))])
@@ -223,7 +214,7 @@ def _piece_graph(space: Space, name: str, runtime: str) -> Graph:
     module = piece.module.requires_grad_(False)
     names = tuple(f"input{number}" for number in range(len(inputs)))
     graph = Graph(module, inputs, names, ("output",))
-    return graph if runtime == "torch" else replace(graph, module=fold_norms(module))
+    return graph if runtime == "torch" else replace(graph, module=fold_into_convolutions(module))
 
 
 def _network_graph(architecture: Architecture, runtime: str) -> Graph:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction
 
 FITTED = ("backbone", "towers")
@@ -29,10 +29,10 @@ def fit_correction(used: Sequence[Used], times_ms: Mapping[str, float], measured
         measured_ms: By network, ``(N,)``, above 0.
     """
     sums, counts = _sums(used, times_ms), _counts(used)
-    columns = [PARTS.index(part) for part in FITTED]
+    columns = [LATENCY_PARTS.index(part) for part in FITTED]
     features = np.column_stack([np.ones(len(used)), sums[:, columns], counts[:, columns]]) / measured_ms[:, None]
     before = np.array([0.0] + [1.0] * len(columns) + [0.0] * len(columns))
-    left = 1 - sums[:, PARTS.index("fusion")] / measured_ms - features @ before
+    left = 1 - sums[:, LATENCY_PARTS.index("fusion")] / measured_ms - features @ before
     weights = np.diag(np.sqrt(_RIDGE * (features**2).sum(axis=0)))
     moved, *_ = np.linalg.lstsq(
         np.concatenate([features, weights]), np.concatenate([left, np.zeros(len(before))]), rcond=None
@@ -60,14 +60,14 @@ def check_predictions(predicted_ms: np.ndarray, turns_ms: np.ndarray, slowdown: 
         networks=len(predicted_ms),
         median_error=float(np.median(errors)),
         p90_error=float(np.quantile(errors, 0.9)),
-        tau=rank_correlation(predicted_ms, measured),
+        tau=kendall_tau(predicted_ms, measured),
         repeat_error=float(np.median(np.abs(even / odd - 1))),
-        repeat_tau=rank_correlation(even, odd),
+        repeat_tau=kendall_tau(even, odd),
         slowdown=tuple(np.round(slowdown, 3).tolist()),
     )
 
 
-def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+def kendall_tau(one: np.ndarray, other: np.ndarray) -> float:
     """Kendall's tau-b: 1 for the same order, -1 for the reverse, NaN where one of them has no order at all.
 
     Args:
@@ -80,8 +80,8 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _sums(used: Sequence[Used], times_ms: Mapping[str, float]) -> np.ndarray:
-    return np.array([[sum(times_ms[name] for name in network[part]) for part in PARTS] for network in used])
+    return np.array([[sum(times_ms[name] for name in network[part]) for part in LATENCY_PARTS] for network in used])
 
 
 def _counts(used: Sequence[Used]) -> np.ndarray:
-    return np.array([[float(len(network[part])) for part in PARTS] for network in used])
+    return np.array([[float(len(network[part])) for part in LATENCY_PARTS] for network in used])

@@ -33,14 +33,16 @@ from lighttrack_nas.benchmarks.latency.latency_timing import (
     time_calmly,
     time_in_turns,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.reparameterise import reparameterise
 from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
-from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime, make_program
+from lighttrack_nas.trackers.runtimes.program import Options, make_program
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
 
 BRANCHES = ("track", "template")
 """What can be timed: the work of every frame, and the work of once a target."""
@@ -191,7 +193,7 @@ def measure_in_turns(
     device: str = "cpu",
     precision: str = "float32",
     rounds: int = 10,
-    progress: Callable[[int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Latency]:
     """Time several networks against each other: all are open at once, and run in turns.
 
@@ -218,7 +220,7 @@ def measure_in_turns(
             steps[number], size = _step(subject, "track", runtime, options)
             sizes.append(size)
             tell(1, "networks are made")
-        found = time_in_turns(steps, rounds, progress=lambda amount: tell(amount, "timed in turns"))
+        found = time_in_turns(steps, rounds, progress=tell)
     fingerprint = take_fingerprint(runtime, options)
     return [
         Latency(
@@ -326,4 +328,4 @@ def network_of(subject: Subject) -> SiameseNetwork:
     # Weights of ordinary size: denormal numbers would cost extra.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return reparameterise(subject.space.network(subject).eval())
+        return reparameterise(build_network(subject).eval())

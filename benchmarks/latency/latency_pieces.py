@@ -13,12 +13,11 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.benchmarks.costs.module_places import ModulePlace, Shape, Variant, place_modules
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.benchmarks.costs.module_places import BuiltPlace, Shape, Variant, place_modules
 from lighttrack_nas.search_spaces.base.labels import CORRELATION, expansion_label
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 
-PARTS = ("backbone", "fusion", "towers")
+LATENCY_PARTS = ("backbone", "fusion", "towers")
 """Where a piece may stand; the neck counts as fusion."""
 
 
@@ -36,11 +35,11 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class PiecePlace:
+class TimedPlace:
     """A place, and what may stand there.
 
     Attributes:
-        part: One of `PARTS`.
+        part: One of `LATENCY_PARTS`.
         labels: The choices on which it depends, in the space's order.
         pieces: Names of pieces by the values of `labels`. Where a place is missing, or a skip stands, there is none.
     """
@@ -62,7 +61,7 @@ class Pieces:
 
     space: Space
     pieces: Mapping[str, Piece]
-    places: Sequence[PiecePlace]
+    places: Sequence[TimedPlace]
 
     def of(self, architecture: Architecture) -> dict[str, list[str]]:
         """Names of the pieces that an architecture runs for a frame, by part; some more than once.
@@ -72,7 +71,7 @@ class Pieces:
         """
         self.space.require(architecture)
         chosen = architecture.choices
-        used: dict[str, list[str]] = {part: [] for part in PARTS}
+        used: dict[str, list[str]] = {part: [] for part in LATENCY_PARTS}
         for place in self.places:
             name = place.pieces.get(tuple(chosen[label] for label in place.labels))
             if name is not None:
@@ -104,8 +103,8 @@ def find_pieces(space: Space) -> Pieces:
             cells = zip(place.labels, place.cells(space, variant), strict=True)
             values = [[space.labels[label][index] for index in indices] for label, indices in cells]
             pieces |= dict.fromkeys(product(*values), names[known])
-        part = place.part if place.part in PARTS else "towers"
-        places.append(PiecePlace(part, place.labels, pieces))
+        part = place.part if place.part in LATENCY_PARTS else "towers"
+        places.append(TimedPlace(part, place.labels, pieces))
     return Pieces(space, found, places)
 
 
@@ -123,7 +122,7 @@ class Fused(nn.Module):
         return fused
 
 
-def _with_fused(places: Sequence[ModulePlace]) -> Iterator[ModulePlace]:
+def _with_fused(places: Sequence[BuiltPlace]) -> Iterator[BuiltPlace]:
     """The places, with the neck as a part of the fusion: alone it is too little to be timed."""
     necks = next(place for place in places if place.part == "neck")
     joined: dict[tuple[nn.Module, nn.Module], Fused] = {}
@@ -139,7 +138,7 @@ def _with_fused(places: Sequence[ModulePlace]) -> Iterator[ModulePlace]:
             yield place
 
 
-def _called(space: Space, place: ModulePlace, variant: Variant) -> str:
+def _called(space: Space, place: BuiltPlace, variant: Variant) -> str:
     """What a variant is, for people."""
     if not place.label:
         return "stem" if place.part == "backbone" else "prediction"

@@ -16,12 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, differences, read_fingerprint, take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_pieces import PiecePlace, Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency.fingerprint import (
+    Fingerprint,
+    fingerprint_differences,
+    read_fingerprint,
+    take_fingerprint,
+)
+from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, TimedPlace, find_pieces
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text
@@ -175,7 +179,7 @@ class LatencyTable:
             )
         found = read_fingerprint(content["fingerprint"], where)
         here = wanted or take_fingerprint(found.runtime, Options(found.threads, found.device, found.precision))
-        different = differences(found.to_dict(), here.to_dict())
+        different = fingerprint_differences(found.to_dict(), here.to_dict())
         if different:
             raise InputError(
                 f"{where} was not measured on what is asked for ({different}): build one here with "
@@ -205,7 +209,7 @@ class LatencyTable:
             "pieces_ms": self._times,
         }
 
-    def _factor(self, place: PiecePlace) -> Factor:
+    def _factor(self, place: TimedPlace) -> Factor:
         """What a place adds to a network, milliseconds, by the choices on which it depends; nothing is 0."""
         labels = [self.space.labels[label] for label in place.labels]
         values = np.zeros([len(each) for each in labels])

@@ -17,6 +17,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from lighttrack_nas.trackers.base.progress import Progress
+
 CALM_SPREAD, CALM_DRIFT, CALM_WAIT = 0.25, 0.15, 0.1
 """What a machine that does nothing else stays below, see `Timing`."""
 ATTEMPTS = 3
@@ -79,7 +81,7 @@ def time_in_turns(
     *,
     seconds: float = 0.02,
     warmup: int = 2,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[K, np.ndarray]:
     """Time several calls in turns, so that what disturbs for a while disturbs all of them alike.
 
@@ -105,7 +107,7 @@ def time_in_turns(
                 times.append(_seconds(step))
             found[name].append(min(times) * 1e3)
         if progress is not None:
-            progress(1)
+            progress(1, "timed in turns")
     return {name: np.array(times) for name, times in found.items()}
 
 

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
-from lighttrack_nas.trackers.network.norms import folded_norms
+from lighttrack_nas.trackers.network.norms import folded_norms, has_folded_norms
 from lighttrack_nas.trackers.training.batches import TensorBatch, fitted
 
 
@@ -31,11 +31,12 @@ def recalibrate(network: SiameseNetwork, batches: Iterable[TensorBatch]) -> None
         batches: On the network's device. The order does not matter but for rounding.
 
     Raises:
-        InputError: There is no batch, or a norm is folded (`trackers.network.norms`): the network would be lost.
+        InputError: There is no batch, or most norms are folded (`trackers.network.norms`): the network would be lost.
         TypeError: The network is a weight-sharing one.
     """
     _ = network.exit  # a weight-sharing network has none
-    if folded := len(folded_norms(network)):
+    if has_folded_norms(network):
+        folded = len(folded_norms(network))
         raise InputError(
             f"BatchNorm statistics of a network with folded norms ({folded}) cannot be estimated afresh: they were put "
             "into its convolutions, and what is left are affine maps; score it as it is"

@@ -21,11 +21,10 @@ import pandas as pd
 
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import layer_label, width_label
 from lighttrack_nas.search_spaces.building.tower_tasks import tower_task
 from lighttrack_nas.search_spaces.loading.loading import parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text
@@ -179,9 +178,10 @@ class PlaceScores:
         return pd.DataFrame(rows, columns=["part", "place", "candidate", "beside", "score"])
 
     def _rows(self, place: ScoredPlace) -> Iterator[tuple[str, str, str, str, float]]:
+        """Part, label, candidate, what is chosen beside it, and score, for every combination that the space allows."""
         values = [self.space.labels[label] for label in place.labels]
         needed = self.space.conditions.get(place.label, {})
-        for indices in product(*(range(len(each)) for each in values)):
+        for indices in product(*(range(len(candidates)) for candidates in values)):
             chosen = {
                 label: values[axis][index]
                 for axis, (label, index) in enumerate(zip(place.labels, indices, strict=True))
@@ -252,10 +252,10 @@ class PlaceScores:
             raise InputError(f"{where} is of space '{own.name}' ({own.hash}), not of '{space.name}' ({space.hash})")
         try:
             places = [
-                ScoredPlace(each["part"], each["label"], tuple(each["labels"]), np.array(each["scores"], float))
-                for each in content["places"]
+                ScoredPlace(entry["part"], entry["label"], tuple(entry["labels"]), np.array(entry["scores"], float))
+                for entry in content["places"]
             ]
-            towers = [TowerScores(**each) for each in content["towers"]]
+            towers = [TowerScores(**entry) for entry in content["towers"]]
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{where}: places and towers as this version writes them expected ({error})") from None
         provenance = content.get("provenance")

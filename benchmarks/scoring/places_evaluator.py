@@ -8,7 +8,7 @@ from typing import Any
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.sums.elimination import Factor
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 
@@ -53,8 +53,8 @@ class PlacesEvaluator:
         Raises:
             InputError: The architecture is of another space.
         """
-        found = self.cost_table.costs(architecture)
-        return {name: float(found[name]) for name in _COSTS}
+        counted = self.cost_table.costs(architecture)
+        return {name: float(counted[name]) for name in _COSTS}
 
     def measure(self, architecture: Architecture, names: Collection[str]) -> dict[str, float]:
         """Look up measurements.
@@ -64,10 +64,10 @@ class PlacesEvaluator:
         """
         for name in names:
             checked_name(name, self.measurements, "measurement of this table of places")
-        found = self.costs(architecture) if {*names} & {*_COSTS} else {}
+        measured = self.costs(architecture) if {*names} & {*_COSTS} else {}
         if _SCORE in names:
-            found[_SCORE] = self.scores.score(architecture)
-        return {name: found[name] for name in names}
+            measured[_SCORE] = self.scores.score(architecture)
+        return {name: measured[name] for name in names}
 
     def seconds(self, architecture: Architecture) -> float:
         """0.0: what measuring a network takes is not known; here it is a look-up.

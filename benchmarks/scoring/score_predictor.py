@@ -21,7 +21,7 @@ from scipy.optimize import nnls
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.rank_intervals import Estimate, Resamples, correlation, estimate
 from lighttrack_nas.benchmarks.sums.elimination import Factor
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.names import checked_name

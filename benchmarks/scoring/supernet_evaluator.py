@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -23,10 +23,11 @@ from lighttrack_nas.benchmarks.latency.latency_measuring import (
 from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
 from lighttrack_nas.benchmarks.scoring.network_scorer import SCORES, NetworkScorer, tensor_batches
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.norms import has_folded_norms
@@ -188,9 +189,7 @@ class SupernetEvaluator:
                 values["latency_ms"] = measure_latency(network, **asdict(self._latency)).least_ms
         return {name: values[name] for name in names}
 
-    def latencies_again(
-        self, architectures: Sequence[Architecture], progress: Callable[[int, str], None] | None = None
-    ) -> list[float]:
+    def latencies_again(self, architectures: Sequence[Architecture], progress: Progress | None = None) -> list[float]:
         """Measure whole networks against each other, in turns, with the settings of "latency_ms".
 
         Args:

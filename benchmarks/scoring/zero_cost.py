@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 
@@ -76,7 +76,7 @@ class ZeroCostEvaluator:
             torch.manual_seed(self._seed)
             template, search = (torch.randn(self._inputs, 3, side, side) for side in (size, sides[0]))
             # The batch's statistics normalise: fresh running ones would not.
-            network = self.space.network(architecture).train()
+            network = build_network(architecture).train()
             return {_MEASURED: separation(network, template, search)}
 
     def record(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
 from lighttrack_nas.benchmarks.scoring.network_scores import fixed_pairs_loss
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
 from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.training.batches import TensorBatch, to_tensors
 from lighttrack_nas.trackers.training.losses import LossSettings
@@ -59,7 +60,7 @@ def show(name: str, milliseconds: np.ndarray) -> None:
 def measure(space_name: str, arguments: argparse.Namespace) -> None:
     """Measure one space and print."""
     space = load_space(space_name)
-    supernet = space.supernet()
+    supernet = Supernet(space)
     evaluator, table = SupernetEvaluator(supernet), CostTable(space)
     rng = np.random.default_rng(0)
     start = perf_counter()

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 from lighttrack_nas.trackers.tracking.lockstep import track_in_step
@@ -116,7 +117,7 @@ def main() -> None:
     print("freed memory kept" if kept else "default allocator")
     for name in arguments.space:
         space = load_space(name)
-        network = TorchNetwork(space.network(space.sample(np.random.default_rng(0))), arguments.device)
+        network = TorchNetwork(build_network(space.sample(np.random.default_rng(0))), arguments.device)
         sizes: list[int | None] = [None, *arguments.batch_sizes]
         alone: list[float] = []
         together: dict[int | None, list[float]] = {size: [] for size in sizes}

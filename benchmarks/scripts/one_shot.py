@@ -31,6 +31,7 @@ from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.models.teachers import load_teacher
 from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import ONE_SHOT_STRATEGIES, one_shot_strategy
@@ -49,7 +50,7 @@ MIB = 2**20
 WARM_UP = 2
 PATHS_WEIGHED = 3
 ONE_PATH = ("spos", "macs-uniform", "blockwise, places", "blockwise, paths")
-TEACHER = "lighttrack-tiny"
+TEACHER = "lighttrack-tiny-generated"
 JOINT = ("darts", "gumbel-darts", "proxyless")
 
 
@@ -126,7 +127,7 @@ def train(space: Space, macs: MacsPaths, title: str, batch: int, steps: int, *, 
     problem = OneShotProblem(space=space, settings=settings, macs=lambda: macs, load_teacher=load_teacher)
     plan = one_shot_strategy(name, **chosen).plan(problem)
     torch.manual_seed(0)
-    model = space.model_space(None if plan.lessons is None else plan.lessons.tasks)
+    model = build_model_space(space, None if plan.lessons is None else plan.lessons.tasks)
     task = OneBatch(Noise(space), batch, 0, TargetSettings(), LossSettings())
     if plan.lessons is not None:
         start_from_teacher(model, plan.lessons, to_tensors(task.batch(0)))
@@ -201,7 +202,7 @@ def show_times(space: Space, macs: MacsPaths, batch: int, steps: int, rounds: in
 
 def show_memory(space: Space) -> None:
     """Weigh an update by every strategy, each in a process of its own, and print it."""
-    weights = sum(p.nbytes for p in space.model_space().parameters())
+    weights = sum(p.nbytes for p in build_model_space(space).parameters())
     print(f"weights {weights / MIB:.1f} MiB, AdamW's moments {2 * weights / MIB:.1f} MiB; an update beside them:")
     least = 0
     for title in cases():

@@ -21,6 +21,7 @@ from torch import nn
 from lighttrack_nas.chain.data import training_pairs
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.strategies.uniform import path_at
@@ -54,11 +55,11 @@ def sources(space: Space) -> dict[str, PairSource]:
     return {name: training_pairs(config, space) for name, config in configs.items()}
 
 
-def show_speed(found: dict[str, PairSource], pairs: int, repeats: int) -> None:
+def show_speed(by_name: dict[str, PairSource], pairs: int, repeats: int) -> None:
     """Time every source in turn, other pairs in every repeat, and print."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in by_name}
     for repeat in range(repeats + 1):
-        for name, source in found.items():
+        for name, source in by_name.items():
             start, worked = perf_counter(), process_time()
             for index in range(repeat * pairs, (repeat + 1) * pairs):
                 draw_pair(source, SEED, index)
@@ -74,7 +75,7 @@ def show_speed(found: dict[str, PairSource], pairs: int, repeats: int) -> None:
 def steps_of_supernet(space: Space, task: TrackingTask, settings: TrainingSettings, workers: int) -> np.ndarray:
     """Train a supernet; seconds ``(steps, 2)`` of each step waited for the batch and worked on it."""
     torch.manual_seed(SEED)
-    supernet = space.supernet().train()
+    supernet = Supernet(space).train()
     model = supernet.model_space.to(memory_format=torch.channels_last)
     module = TrainingModule(task, settings, model.network.backbone)
     module.set_model(model)

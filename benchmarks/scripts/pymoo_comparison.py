@@ -22,7 +22,7 @@ from lighttrack_nas.benchmarks.scoring.tabular_benchmark import TableEvaluator
 from lighttrack_nas.cli.shared.printing import print_table
 from lighttrack_nas.comparisons.comparisons import Scale
 from lighttrack_nas.comparisons.problems import TabularProblem
-from lighttrack_nas.results.indicators import growth
+from lighttrack_nas.results.front_growth import growth
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.search_registry import search_strategy
 from lighttrack_nas.strategies.search.storage.trials import completed_trials

@@ -31,15 +31,9 @@ import numpy as np
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.reporting.environment import cpu_name
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers import read_sequences
-from lighttrack_nas.trackers.runtimes.program import (
-    Options,
-    checked_runtime,
-    open_program,
-    quantise_graph,
-    runtime_versions,
-    write_graph,
-)
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
+from lighttrack_nas.trackers.runtimes.program import Options, open_program, quantise_graph, write_graph
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime, runtime_versions
 from lighttrack_nas.trackers.tracking.baselines import build_baseline
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
@@ -203,13 +197,13 @@ def measure(job: Job) -> dict[str, Any]:
 
 def status() -> dict[str, float]:
     """Memory of this process, MB; NaN where the system does not tell (Linux does)."""
-    found = {"VmRSS": float("nan"), "VmHWM": float("nan")}
+    sizes = {"VmRSS": float("nan"), "VmHWM": float("nan")}
     file = Path("/proc/self/status")
     for line in file.read_text().splitlines() if file.exists() else []:
         name, _, value = line.partition(":")
-        if name in found:
-            found[name] = int(value.split()[0]) * 1024 / 1e6
-    return found
+        if name in sizes:
+            sizes[name] = int(value.split()[0]) * 1024 / 1e6
+    return sizes
 
 
 def jobs(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator[Job]:
@@ -233,7 +227,7 @@ def jobs(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator[J
             target = folder / f"{model.stem}-{runtime}-{stored}{'-raw' if arguments.raw else ''}"
             if needs_files and not target.exists():
                 if stored == "int8" and not examples:
-                    examples = calibration(loaded, arguments.calibration)
+                    examples = int8_examples(loaded, arguments.calibration)
                 write(loaded, runtime, stored, target, examples, arguments.raw)
         except InputError as error:
             print(f"{name}: left out: {error}", flush=True)
@@ -261,14 +255,14 @@ def write(model: Any, runtime: str, stored: str, folder: Path, examples: dict[in
         quantise_graph(runtime, graph, folder / name, [(*arrays[:-1], prepare(arrays[-1])) for arrays in shown])
 
 
-def calibration(model: Any, sequences: Path | None) -> dict[int, list[tuple[np.ndarray, ...]]]:
+def int8_examples(model: Any, sequences: Path | None) -> dict[int, list[tuple[np.ndarray, ...]]]:
     """Inputs of the graphs (crops, not yet prepared) as the tracker meets them; those of the template under 0."""
     from lighttrack_nas.export.export_checks import collect_examples, generated_videos
     from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 
     network = TorchNetwork(model.network)
     videos: Any = read_sequences(sequences) if sequences else generated_videos(8, 17)
-    found: dict[int, list[tuple[np.ndarray, ...]]] = {}
+    inputs: dict[int, list[tuple[np.ndarray, ...]]] = {}
     for size in network.search_sizes:
         examples = collect_examples(
             network,
@@ -278,12 +272,12 @@ def calibration(model: Any, sequences: Path | None) -> dict[int, list[tuple[np.n
             hyper_parameters=model.hyper_parameters,
             count=128,
         )
-        found[size] = [(network.template(network_input(one.template)).numpy(), one.search) for one in examples]
-        found[0] = [(one.template,) for one in examples]
-    return found
+        inputs[size] = [(network.template(network_input(one.template)).numpy(), one.search) for one in examples]
+        inputs[0] = [(one.template,) for one in examples]
+    return inputs
 
 
-def row(job: Job, found: dict[str, Any], eager: dict[str, Any] | None) -> str:
+def row(job: Job, measured: dict[str, Any], eager: dict[str, Any] | None) -> str:
     """A line of the table."""
 
     def times(seconds: list[float]) -> str:
@@ -296,9 +290,9 @@ def row(job: Job, found: dict[str, Any], eager: dict[str, Any] | None) -> str:
         return f"{np.median(one) / np.median(other):5.2f}" if one and other else f"{'':>5}"
 
     return (
-        f"{job.name:<44} {times(found['bare'])} {times(found['whole'])} {1 / np.median(found['whole']):6.0f}"
-        f" {ratio(found['whole'], found['bare'])} {ratio(eager['whole'], found['whole']) if eager else '':>5}"
-        f" {found['resident']:6.0f} {found['peak']:5.0f}{'  (torch)' if found['torch'] else ''}"
+        f"{job.name:<44} {times(measured['bare'])} {times(measured['whole'])} {1 / np.median(measured['whole']):6.0f}"
+        f" {ratio(measured['whole'], measured['bare'])} {ratio(eager['whole'], measured['whole']) if eager else '':>5}"
+        f" {measured['resident']:6.0f} {measured['peak']:5.0f}{'  (torch)' if measured['torch'] else ''}"
     )
 
 

@@ -17,9 +17,8 @@ from typing import Any
 from optuna.storages import BaseStorage, InMemoryStorage
 
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.search_registry import SEARCH_STRATEGIES, search_strategy
 

@@ -1,7 +1,7 @@
 """How well networks are ranked before they are trained: by the predictor, by weights shared by teaching and by spos.
 
     python benchmarks/scripts/teacher_ranking.py --output runs/teacher_ranking [--space lighttrack-tiny]
-        [--teacher lighttrack-tiny] [--networks 20] [--steps 250] [--seeds 2] [--supernet 350] [--threads 1]
+        [--teacher lighttrack-tiny-generated] [--networks 20] [--steps 250] [--seeds 2] [--supernet 350] [--threads 1]
 
 Networks spread over MACs, distinct, are each trained alone from random weights, with the teacher, all for the same few
 steps, once a seed; what they reach, the overlap on 400 pairs of the validation videos, is to be foretold. A supernet by
@@ -30,9 +30,8 @@ from lighttrack_nas.chain.predicting import networks_to_measure
 from lighttrack_nas.chain.training import retrain, train_supernet
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.files import write_atomically
@@ -165,7 +164,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--space", default="lighttrack-tiny")
-    parser.add_argument("--teacher", default="lighttrack-tiny")
+    parser.add_argument("--teacher", default="lighttrack-tiny-generated")
     for name, value in (("networks", 20), ("steps", 250), ("seeds", 2), ("supernet", 350), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=value)
     return parser.parse_args()

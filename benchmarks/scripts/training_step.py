@@ -30,11 +30,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.model_space import nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.uniform import path_at
 from lighttrack_nas.strategies.one_shot.training.loader import Sealed
 from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
@@ -47,7 +48,7 @@ from lighttrack_nas.workers.memory import keep_freed_memory
 
 MIB = 2**20
 SEED = 0
-PARTS = ("draw and pin the path", "loss", "gradients", "norm and clipping", "optimiser", "moving average")
+STEP_PARTS = ("draw and pin the path", "loss", "gradients", "norm and clipping", "optimiser", "moving average")
 
 
 class NoisePairs:
@@ -66,7 +67,7 @@ class Clock:
     """Adds up seconds of the wall and of this process's CPU time, part by part."""
 
     def __init__(self) -> None:
-        self.seconds = {part: np.zeros(2) for part in PARTS}
+        self.seconds = {part: np.zeros(2) for part in STEP_PARTS}
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -147,14 +148,14 @@ class Trained:
 
 def supernet(space: Space, settings: TrainingSettings) -> Trained:
     """A supernet in training, with weights from torch's generator."""
-    model = space.supernet().model_space
+    model = Supernet(space).model_space
     return Trained(space, model, model.network.backbone, settings)
 
 
 def plain(space: Space, architecture: Architecture, settings: TrainingSettings, source: Trained | None) -> Trained:
     """A plain network in training, with a supernet's weights if there is one."""
     model: Any = None if source is None else source.model
-    network: Any = space.network(architecture) if model is None else model.freeze(nni_sample(architecture))
+    network: Any = build_network(architecture) if model is None else model.freeze(nni_sample(architecture))
     return Trained(space, network, network.backbone, settings)
 
 
@@ -185,7 +186,7 @@ def show_time(times: np.ndarray) -> None:
     """Print parts, whole steps and ratios."""
     steps = times.sum(axis=2)  # (supernet or plain, step, wall or CPU)
     print(f"  {'median, ms':<24}{'supernet':>10}{'plain':>10}   (CPU time)")
-    for index, part in enumerate(PARTS):
+    for index, part in enumerate(STEP_PARTS):
         (one, one_cpu), (other, other_cpu) = np.median(times[:, :, index], axis=1)
         if one or other:
             print(f"  {part:<24}{one:10.2f}{other:10.2f}   ({one_cpu:.2f}, {other_cpu:.2f})")
@@ -223,7 +224,7 @@ def measure_memory(which: str, space: Space, settings: TrainingSettings, paths: 
     """Train every path in this process for three steps, then for one that is looked at; bytes."""
     batch = noise_batch(space, settings.batch_size)
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # imports what an optimiser needs
-    found: dict[str, Any] = {"before": status("VmRSS"), "weights": [], "moments": [], "peaks": []}
+    memory: dict[str, Any] = {"before": status("VmRSS"), "weights": [], "moments": [], "peaks": []}
     shared = supernet(space, settings) if which == "supernet" else None
     if shared is not None:
         shared.fill_moments()
@@ -235,15 +236,15 @@ def measure_memory(which: str, space: Space, settings: TrainingSettings, paths: 
             if looked_at:
                 sizes = (*trained.bytes(), peak_of_step(trained, batch, number))
                 for name, size in zip(("weights", "moments", "peaks"), sizes, strict=True):
-                    found[name].append(size)
+                    memory[name].append(size)
             del trained  # let go of a plain network before the next is built
-        found.setdefault("resident", status("VmHWM"))
-    return found
+        memory.setdefault("resident", status("VmHWM"))
+    return memory
 
 
-def show_memory(found: dict[str, dict[str, Any]]) -> None:
+def show_memory(memory: dict[str, dict[str, Any]]) -> None:
     """Print both, and their ratios."""
-    one, other = found["supernet"], found["plain"]
+    one, other = memory["supernet"], memory["plain"]
     rows = {
         "weights and statistics": [max(each["weights"]) for each in (one, other)],
         "moments and average": [max(each["moments"]) for each in (one, other)],

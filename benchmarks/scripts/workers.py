@@ -19,8 +19,8 @@ import optuna
 
 from lighttrack_nas.chain.searching import search
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.search_registry import search_strategy, setting_names
 from lighttrack_nas.strategies.search.storage.trials import load_search
 

@@ -53,7 +53,7 @@ def bucket_tree(factors: Sequence[Factor]) -> BucketTree:
         own = tuple(number for number, labels in tables.items() if label in labels)
         below = tuple(number for number, labels in waiting.items() if label in labels)
         scopes = [*(tables.pop(number) for number in own), *(waiting.pop(number) for number in below)]
-        beside = tuple(dict.fromkeys(each for labels in scopes for each in labels if each != label))
+        beside = tuple(dict.fromkeys(other for labels in scopes for other in labels if other != label))
         waiting[len(buckets)] = beside
         buckets.append(Bucket(label, beside, own, below))
     return BucketTree(tuple(buckets), tuple(waiting), tuple(tables))
@@ -78,12 +78,12 @@ def least_elsewhere(tree: BucketTree, factors: Sequence[Factor]) -> list[np.ndar
         bucket = tree.buckets[number]
         labels = (*bucket.beside, bucket.label)
         around = _inside(tree, bucket, factors, least) + found[number][..., None]
-        for each in bucket.below:
-            beside = tree.buckets[each].beside
-            rest = around - aligned(Factor(beside, least[each]), labels)
+        for below in bucket.below:
+            beside = tree.buckets[below].beside
+            rest = around - aligned(Factor(beside, least[below]), labels)
             axes = tuple(axis for axis, label in enumerate(labels) if label not in beside)
             kept = [label for label in labels if label in beside]
-            found[each] = aligned(Factor(tuple(kept), rest.min(axis=axes)), beside)
+            found[below] = aligned(Factor(tuple(kept), rest.min(axis=axes)), beside)
     return [found[number] for number in range(len(tree.buckets))]
 
 

@@ -40,7 +40,7 @@ def elimination_order(factors: Sequence[Factor]) -> list[str]:
         tables = {label: math.prod(sizes[other] for other in beside) for label, beside in around.items()}
         uses = {label: sum(label in group for group in groups) for label in around}
         # Of equals the one that fewest others wait for: what many depend on comes last, and is added up once.
-        label = min(around, key=lambda each: (tables[each], uses[each]))
+        label = min(around, key=lambda name: (tables[name], uses[name]))
         groups = [group for group in groups if label not in group] + [around[label] - {label}]
         order.append(label)
     return order
@@ -57,13 +57,13 @@ def minimum(factors: Sequence[Factor]) -> dict[str, int]:
     for label in elimination_order(factors):
         around = [factor for factor in left if label in factor.labels]
         left = [factor for factor in left if label not in factor.labels]
-        labels = (*dict.fromkeys(each for factor in around for each in factor.labels if each != label), label)
+        labels = (*dict.fromkeys(other for factor in around for other in factor.labels if other != label), label)
         total = sum(aligned(factor, labels) for factor in around)
         noted.append((label, labels[:-1], np.argmin(total, axis=-1)))
         left.append(Factor(labels[:-1], np.min(total, axis=-1)))
     chosen: dict[str, int] = {}
     for label, beside, best in reversed(noted):
-        chosen[label] = int(best[tuple(chosen[each] for each in beside)])
+        chosen[label] = int(best[tuple(chosen[other] for other in beside)])
     return chosen
 
 

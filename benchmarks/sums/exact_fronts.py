@@ -18,11 +18,10 @@ from lighttrack_nas.benchmarks.sums.bucket_tree import Bucket, BucketTree, bucke
 from lighttrack_nas.benchmarks.sums.elimination import Factor, aligned, minimum
 from lighttrack_nas.benchmarks.sums.joint_choices import joined
 from lighttrack_nas.benchmarks.sums.sum_sets import Sieve, SumSet, non_dominated_rows
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
-_PARTS = 1e9
+_FRACTIONS = 1e9
 """Tables with fractions are counted in milliardths: sums of whole numbers are the same in any order."""
 _MOST = 2**52
 _UNLIMITED = 2**53
@@ -79,7 +78,7 @@ def exact_front(space: Space, criteria: Sequence[Criterion], tolerance: float = 
     objectives = sum(criterion.is_objective for criterion in ordered)
     if not objectives:
         raise InputError("a front needs one objective or more")
-    parts = [1.0 if _is_whole(criterion.factors) else _PARTS for criterion in ordered]
+    parts = [1.0 if _is_whole(criterion.factors) else _FRACTIONS for criterion in ordered]
     columns = [_counted(criterion.factors, part) for criterion, part in zip(ordered, parts, strict=True)]
     tables, joint = joined(_tables(space, columns))
     largest = [_limit(criterion.largest, part) for criterion, part in zip(ordered, parts, strict=True)]
@@ -119,11 +118,13 @@ class _Elimination:
         ]
         self._tree = bucket_tree(by_column[0])
         self._sizes = {
-            label: size for each in by_column[0] for label, size in zip(each.labels, each.values.shape, strict=True)
+            label: size
+            for factor in by_column[0]
+            for label, size in zip(factor.labels, factor.values.shape, strict=True)
         }
         self._least = [least_elsewhere(self._tree, factors) for factors in by_column]
         self._greatest = [
-            least_elsewhere(self._tree, [Factor(each.labels, -each.values) for each in factors])
+            least_elsewhere(self._tree, [Factor(factor.labels, -factor.values) for factor in factors])
             for factors in by_column
         ]
         cells, self.last_cells = np.ones(self._count, np.int64), np.ones(self._count, np.int64)
@@ -151,7 +152,7 @@ class _Elimination:
         """The sets that are left of a bucket, by the values of the choices beside it."""
         if not below:
             return self._leaf(number, bucket)
-        found = {}
+        united = {}
         for values in product(*(range(self._sizes[label]) for label in bucket.beside)):
             chosen = dict(zip(bucket.beside, values, strict=True))
             least = np.array([column[number][values] for column in self._least])
@@ -159,27 +160,27 @@ class _Elimination:
             sets = []
             for value in range(self._sizes[bucket.label]):
                 chosen[bucket.label] = value
-                tables = (self._tables[each] for each in bucket.tables)
+                tables = (self._tables[number] for number in bucket.tables)
                 offset = sum(
                     (table.values[tuple(chosen[label] for label in table.labels)] for table in tables),
                     np.zeros(self._count, np.int64),
                 )
                 parts = [
-                    each[tuple(chosen[label] for label in self._tree.buckets[from_].beside)]
-                    for from_, each in below.items()
+                    by_values[tuple(chosen[label] for label in self._tree.buckets[from_].beside)]
+                    for from_, by_values in below.items()
                 ]
                 sets.append(self._total(offset, parts, least, greatest))
-            found[values] = self._sieve.united(bucket.label, sets, least, greatest)
-        return found
+            united[values] = self._sieve.united(bucket.label, sets, least, greatest)
+        return united
 
     def _leaf(self, number: int, bucket: Bucket) -> dict[tuple[int, ...], SumSet]:
         """The same of a bucket with none below it: all of its values are met at once."""
         labels = (*bucket.beside, bucket.label)
-        tables = [self._tables[each] for each in bucket.tables]
+        tables = [self._tables[table] for table in bucket.tables]
         whole = np.stack(
             [
                 np.broadcast_to(
-                    sum(aligned(Factor(each.labels, each.values[..., column]), labels) for each in tables),
+                    sum(aligned(Factor(table.labels, table.values[..., column]), labels) for table in tables),
                     [self._sizes[label] for label in labels],
                 )
                 for column in range(self._count)
@@ -200,15 +201,15 @@ class _Elimination:
         """Add up sets, the largest first: adding a small set to a large one takes the least work."""
         total = SumSet(offset[None])
         waiting = sorted(parts, key=len, reverse=True)
-        if not all(len(each) for each in waiting):
+        if not all(len(part) for part in waiting):
             return SumSet(offset[None][:0])
         for index, part in enumerate(waiting):
             if index == 0:
                 total = part.shifted(offset)
                 continue
             rest = waiting[index + 1 :]
-            low = sum((each.vectors.min(axis=0) for each in rest), least)
-            high = sum((each.vectors.max(axis=0) for each in rest), greatest)
+            low = sum((other.vectors.min(axis=0) for other in rest), least)
+            high = sum((other.vectors.max(axis=0) for other in rest), greatest)
             total = self._sieve.added(total, part, low, high)
         return total
 
@@ -245,15 +246,15 @@ def _limit(largest: float, parts: float) -> int:
 def _tables(space: Space, columns: Sequence[Sequence[Factor]]) -> dict[tuple[str, ...], np.ndarray]:
     """Tables of vectors, one for all that depend on the same choices."""
     order = list(space.labels)
-    found: dict[tuple[str, ...], np.ndarray] = {}
+    tables: dict[tuple[str, ...], np.ndarray] = {}
     for column, factors in enumerate(columns):
         for factor in map(_varying, factors):
             axes = sorted(range(len(factor.labels)), key=lambda axis: order.index(factor.labels[axis]))
             labels = tuple(factor.labels[axis] for axis in axes)
             shape = (*(len(space.labels[label]) for label in labels), len(columns))
-            table = found.setdefault(labels, np.zeros(shape, np.int64))
+            table = tables.setdefault(labels, np.zeros(shape, np.int64))
             table[..., column] += factor.values.transpose(axes)
-    return found
+    return tables
 
 
 def _varying(factor: Factor) -> Factor:
@@ -273,9 +274,9 @@ def _range(factors: Sequence[Factor]) -> int:
     """From the least sum of tables to the greatest."""
 
     def at(chosen: Mapping[str, int]) -> int:
-        return sum(int(each.values[tuple(chosen[label] for label in each.labels)]) for each in factors)
+        return sum(int(factor.values[tuple(chosen[label] for label in factor.labels)]) for factor in factors)
 
-    return at(minimum([Factor(each.labels, -each.values) for each in factors])) - at(minimum(factors))
+    return at(minimum([Factor(factor.labels, -factor.values) for factor in factors])) - at(minimum(factors))
 
 
 def _architectures(space: Space, chosen: Mapping[str, np.ndarray], count: int) -> tuple[Architecture, ...]:

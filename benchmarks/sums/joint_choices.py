@@ -43,23 +43,23 @@ def joined(tables: Tables) -> tuple[dict[tuple[str, ...], np.ndarray], list[Join
     """
     left, made = dict(tables), []
     for scope in sorted(tables, key=len, reverse=True):
-        own = tuple(label for label in scope if all(set(each) <= set(scope) for each in left if label in each))
+        own = tuple(label for label in scope if all(set(labels) <= set(scope) for labels in left if label in labels))
         if scope not in left or len(own) < 2:
             continue
-        inside = [each for each in left if set(own) & set(each)]
+        inside = [labels for labels in left if set(own) & set(labels)]
         order = (*(label for label in scope if label not in own), *own)
         columns = left[scope].shape[-1]
         whole = np.stack(
             [
-                sum(aligned(Factor(each, left[each][..., column]), order) for each in inside)
+                sum(aligned(Factor(labels, left[labels][..., column]), order) for labels in inside)
                 for column in range(columns)
             ],
             axis=-1,
         )
         beside, sizes = whole.shape[: len(order) - len(own)], whole.shape[len(order) - len(own) : -1]
         choice = JointChoice(" and ".join(own), own, sizes)
-        for each in inside:
-            del left[each]
+        for labels in inside:
+            del left[labels]
         key = (*order[: len(beside)], choice.label)
         left[key] = whole.reshape(*beside, -1, columns)
         made.append(choice)

@@ -50,6 +50,7 @@ class PlaceSums:
         return total + sum([row[choose(values)] for choose, row in joint]) if joint else total
 
     def _amounts(self, deciding: Sequence[str]) -> _Amounts:
+        """What is added under given values of the deciding choices: always, by one other choice, by several of them."""
         chosen = {
             position: self._values[position].index(value)
             for position, value in zip(self._deciding, deciding, strict=True)

@@ -30,13 +30,13 @@ class SumOdds:
 
     def __init__(self, factors: Sequence[Factor]) -> None:
         tables = list(factors)
-        messages: list[_Choice] = []
+        messages: list[_TakenOut] = []
         for label in elimination_order(factors):
             around = [factor for factor in tables if label in factor.labels]
             tables = [factor for factor in tables if label not in factor.labels]
             below = [message for message in messages if label in message.beside]
             messages = [message for message in messages if label not in message.beside]
-            messages.append(_Choice(label, around, below))
+            messages.append(_TakenOut(label, around, below))
         self._offset = sum(int(factor.values) for factor in tables)  # of tables without a choice
         self._roots = _largest_first(messages)
         self._prefixes = _prefixes([choice.odds[()] for choice in self._roots])
@@ -57,7 +57,7 @@ class SumOdds:
         return chosen
 
 
-class _Choice:
+class _TakenOut:
     """A choice that was taken out, with everything that depends on it.
 
     Args:
@@ -70,8 +70,8 @@ class _Choice:
         odds: Odds of the sum of all that depends on it, by the values of `beside`.
     """
 
-    def __init__(self, label: str, tables: Sequence[Factor], below: Sequence[_Choice]) -> None:
-        sizes = {each: size for table in tables for each, size in zip(table.labels, table.values.shape, strict=True)}
+    def __init__(self, label: str, tables: Sequence[Factor], below: Sequence[_TakenOut]) -> None:
+        sizes = {other: size for table in tables for other, size in zip(table.labels, table.values.shape, strict=True)}
         for message in below:
             sizes |= message.sizes
         self.label = label
@@ -99,7 +99,7 @@ class _Choice:
 
     def draw(self, chosen: dict[str, int], total: int, rng: np.random.Generator) -> None:
         """Draw it and the choices below it, given their sum and those beside it; they go into `chosen`."""
-        values = tuple(chosen[each] for each in self.beside)
+        values = tuple(chosen[other] for other in self.beside)
         rows = [self._rows((*values, index)) for index in range(self.count)]
         left = [total - row.offset for row in rows]
         index = pick([_at(row.prefixes[-1], rest) for row, rest in zip(rows, left, strict=True)], rng)
@@ -140,13 +140,13 @@ def pick(odds: Sequence[float] | np.ndarray, rng: np.random.Generator) -> int:
     return int(np.searchsorted(sums, sums[-1] * (1.0 - rng.random())))
 
 
-def _largest_first(choices: Sequence[_Choice]) -> list[_Choice]:
+def _largest_first(choices: Sequence[_TakenOut]) -> list[_TakenOut]:
     """The order in which sums take the least work: a distribution of few numbers is quickly added to any other."""
     return sorted(choices, key=lambda choice: -max(len(odds.sums) for odds in choice.odds.values()))
 
 
 def _draw_shares(
-    choices: Sequence[_Choice],
+    choices: Sequence[_TakenOut],
     prefixes: Sequence[np.ndarray],
     total: int,
     chosen: dict[str, int],
@@ -154,7 +154,7 @@ def _draw_shares(
 ) -> None:
     """Draw independent choices, given their sum: from the last to the first, each takes its share of what is left."""
     for choice, rest in zip(reversed(choices), reversed(prefixes[:-1]), strict=True):
-        here = choice.odds[tuple(chosen[each] for each in choice.beside)]
+        here = choice.odds[tuple(chosen[other] for other in choice.beside)]
         left = total - here.sums
         fits = (left >= 0) & (left < len(rest))
         share = int(here.sums[fits][pick(here.odds[fits] * rest[left[fits]], rng)])
@@ -164,10 +164,10 @@ def _draw_shares(
 
 def _prefixes(odds: Sequence[_Odds]) -> list[np.ndarray]:
     """Odds of the sum of the first 0, 1, 2 ... of independent numbers."""
-    found = [np.ones(1)]
-    for each in odds:
-        found.append(_sum_of(found[-1], each))
-    return found
+    prefixes = [np.ones(1)]
+    for odd in odds:
+        prefixes.append(_sum_of(prefixes[-1], odd))
+    return prefixes
 
 
 def _sum_of(one: np.ndarray, other: _Odds) -> np.ndarray:

@@ -43,22 +43,22 @@ class SumSet:
         Args:
             sums: ``(N,)`` Numbers of sums.
         """
-        found: dict[str, np.ndarray] = {}
-        self._trace(np.asarray(sums), np.arange(len(sums)), len(sums), found)
-        return found
+        chosen: dict[str, np.ndarray] = {}
+        self._trace(np.asarray(sums), np.arange(len(sums)), len(sums), chosen)
+        return chosen
 
-    def _trace(self, sums: np.ndarray, rows: np.ndarray, count: int, found: dict[str, np.ndarray]) -> None:
+    def _trace(self, sums: np.ndarray, rows: np.ndarray, count: int, chosen: dict[str, np.ndarray]) -> None:
         if not self.parts:
             return
         first, second = self.indices[sums].T
         if not self.label:
-            self.parts[0]._trace(first, rows, count, found)
-            self.parts[1]._trace(second, rows, count, found)
+            self.parts[0]._trace(first, rows, count, chosen)
+            self.parts[1]._trace(second, rows, count, chosen)
             return
-        found.setdefault(self.label, np.full(count, -1))[rows] = first
+        chosen.setdefault(self.label, np.full(count, -1))[rows] = first
         for value in np.unique(first):
             here = first == value
-            self.parts[value]._trace(second[here], rows[here], count, found)
+            self.parts[value]._trace(second[here], rows[here], count, chosen)
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ class Sieve:
 
     def united(self, label: str, sets: Sequence[SumSet], least: np.ndarray, greatest: np.ndarray) -> SumSet:
         """What is worth keeping of the sets that the values of a choice lead to; see `added`."""
-        vectors = np.concatenate([each.vectors for each in sets])
-        values = np.repeat(np.arange(len(sets)), [len(each) for each in sets])
-        indices = np.stack([values, np.concatenate([np.arange(len(each)) for each in sets])], axis=1)
+        vectors = np.concatenate([part.vectors for part in sets])
+        values = np.repeat(np.arange(len(sets)), [len(part) for part in sets])
+        indices = np.stack([values, np.concatenate([np.arange(len(part)) for part in sets])], axis=1)
         vectors, indices = self._sifted(vectors, indices, least, greatest)
         return SumSet(vectors, tuple(sets), indices, label)
 

@@ -23,10 +23,9 @@ from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.migration import TABLE_FILE
 from lighttrack_nas.models.models import Model, load_model, save_model
-from lighttrack_nas.reporting.progress import progress
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.chain.tuning import Tuning
     from lighttrack_nas.results.results import Result
     from lighttrack_nas.search_spaces.building.supernet import Supernet
-    from lighttrack_nas.strategies.one_shot.training.callbacks import Progress as StepsTold
+    from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 
 
@@ -282,7 +281,7 @@ def _require(file: Path, command: str) -> None:
 
 
 @contextmanager
-def _steps(title: str, settings: TrainingSettings) -> Iterator[StepsTold | None]:
+def _steps(title: str, settings: TrainingSettings) -> Iterator[AfterStep | None]:
     """Show the steps of a training and their losses; the processes of further devices show nothing."""
     if not is_first_process():
         yield None

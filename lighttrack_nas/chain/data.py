@@ -25,7 +25,7 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence, read_image
 from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings

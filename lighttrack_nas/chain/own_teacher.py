@@ -20,10 +20,9 @@ from lighttrack_nas.config.config_data import UNLABELLED
 from lighttrack_nas.costing.cost_analysis import EXACT, load_cost_table
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.place_tables.place_criteria import criteria
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.cost_table import CostTable
     from lighttrack_nas.strategies.one_shot.strategies.blockwise import Blockwise
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
-    from lighttrack_nas.strategies.one_shot.training.callbacks import Progress
+    from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 
@@ -117,7 +116,7 @@ def taught_by_own(
     settings: TrainingSettings,
     folder: Path,
     say: Say,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> Blockwise:
     """Train a teacher of the chain's own, or go on where that was stopped, and let the strategy learn from it.
 
@@ -181,7 +180,8 @@ def _labelled(config: Config) -> Config:
     if not sources:
         raise InputError(
             "supernet.strategy: no teacher is named, and none can be trained alone, since no source of data.sources "
-            "has labels: name one, such as {name: blockwise, teacher: lighttrack-tiny}, or add a source with labels"
+            "has labels: name one, such as {name: blockwise, teacher: lighttrack-tiny-generated}, or add a source "
+            "with labels"
         )
     return config.model_copy(update={"data": config.data.model_copy(update={"sources": sources})})
 
@@ -216,7 +216,8 @@ def _untrained(architecture: Architecture) -> Teacher:
     """A teacher of fresh weights, of which everything but what it knows can be checked."""
     import torch
 
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
 
     with torch.random.fork_rng(devices=[]):
-        return Teacher.of(architecture.space.network(architecture), architecture, UNNAMED, "")
+        return Teacher.of(build_network(architecture), architecture, UNNAMED, "")

@@ -19,11 +19,10 @@ from lighttrack_nas.chain.evaluators import Say, prepare_torch, supernet_evaluat
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.place_tables.predicted_fronts import evenly_along, predicted_front
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.results.results import choices_json
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
@@ -79,9 +78,9 @@ def run_predictor(config: Config, say: Say) -> ScorePredictor:
             advance(1, f"{part.measurement} {known[path]:.3f}")
     _write(file, drawn, macs, known, part.measurement, key)
     values = [known[digest(architecture)] for architecture in drawn]
-    found = fit_predictor(scores, drawn, values, macs, part.measurement, config.seed)
-    found.save(folder / PREDICTOR_FILE)
-    return found
+    predictor = fit_predictor(scores, drawn, values, macs, part.measurement, config.seed)
+    predictor.save(folder / PREDICTOR_FILE)
+    return predictor
 
 
 def networks_to_measure(table: CostTable, count: int, seed: int) -> list[Architecture]:
@@ -97,18 +96,18 @@ def networks_to_measure(table: CostTable, count: int, seed: int) -> list[Archite
     """
     rng = np.random.default_rng(seed)
     sampler = MacsSampler(table)
-    found: dict[Architecture, Architecture] = {}
+    paths: dict[Architecture, Architecture] = {}
     tries = 0
-    while len(found) < count:
-        path = (sampler.sample(rng) if len(found) < (count + 1) // 2 else table.space.sample(rng)).path()
-        found.setdefault(path.canonical(), path)
+    while len(paths) < count:
+        path = (sampler.sample(rng) if len(paths) < (count + 1) // 2 else table.space.sample(rng)).path()
+        paths.setdefault(path.canonical(), path)
         tries += 1
         if tries > _TRIES * count:
             raise InputError(
                 f"predictor.networks: {count} different networks expected, space '{table.space.name}' was not seen to "
-                f"hold more than {len(found)}; ask for fewer"
+                f"hold more than {len(paths)}; ask for fewer"
             )
-    return list(found.values())
+    return list(paths.values())
 
 
 def chain_scores(config: Config, space: Space) -> PlaceScores:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 
-from lighttrack_nas.reporting.progress import progress as shown_progress
+from lighttrack_nas.reporting.progress_bar import progress as shown_progress
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
@@ -29,7 +29,7 @@ from lighttrack_nas.trackers.base.files import make_folder
 if TYPE_CHECKING:
     from optuna import Study
 
-    from lighttrack_nas.strategies.search.run import Progress
+    from lighttrack_nas.strategies.search.run import AfterTrial
 
 
 def search(
@@ -44,7 +44,7 @@ def search(
     storage: str | None = None,
     enqueue: Sequence[Architecture | str] = (),
     workers: int = 1,
-    progress: Progress | None = None,
+    progress: AfterTrial | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Result:
     """Search a space, go on with a search that was stopped, or join one that is running.
@@ -146,7 +146,7 @@ class _Work:
 
     run: Callable[..., Any]
 
-    def __call__(self, progress: Progress, say: Callable[[str], None]) -> None:
+    def __call__(self, progress: AfterTrial, say: Callable[[str], None]) -> None:
         self.run(progress=progress, say=say)
 
 
@@ -212,4 +212,4 @@ def _measured_again(study: Study, evaluator: LatencyEvaluator, quiet: bool) -> R
 def _save(result: Result, output: Path) -> None:
     if len(result.trials):
         result.save(output)
-        result.front().save(output)
+        save_front(result.front(), output)

@@ -24,8 +24,7 @@ from lighttrack_nas.models.supernets import (
     save_supernet,
     supernet_file,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.models.models import Model
     from lighttrack_nas.search_spaces.building.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
-    from lighttrack_nas.strategies.one_shot.training.callbacks import Progress
+    from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.images import ImageFolder
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
@@ -55,7 +54,7 @@ def pretrain_backbone(
     output: str | Path,
     image_size: int = 128,
     record: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> Path:
     """Train a space's backbone as a supernet that tells classes of images apart, one random path a step, through NNI.
 
@@ -115,7 +114,7 @@ def train_supernet(
     start_from: str | Path | None = None,
     held_out: PairSource | None = None,
     record: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> Supernet:
     """Train a space's weight-sharing network for tracking, through one of NNI's one-shot strategies.
 
@@ -150,6 +149,7 @@ def train_supernet(
 
     from lighttrack_nas.models.migration import save_report, start_record, take_weights
     from lighttrack_nas.models.teachers import load_teacher
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
     from lighttrack_nas.search_spaces.building.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.strategies.differentiable import learnt_distribution, without_alphas
     from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import one_shot_strategy, strategy_record
@@ -187,7 +187,7 @@ def train_supernet(
         return _taught(output, load_supernet(file, space), lessons, pairs if held_out is None else held_out, settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model = space.model_space() if lessons is None else space.model_space(lessons.tasks)
+        model = build_model_space(space) if lessons is None else build_model_space(space, lessons.tasks)
     if lessons is not None and not (output / CHECKPOINT).exists():
         start_from_teacher(model, lessons, to_tensors(draw_batch(pairs, settings.seed, 0, FITTED_PAIRS)))
     if backbone is not None:
@@ -234,7 +234,7 @@ def retrain(
     teacher_weight: float = 1.0,
     label_weight: float = 1.0,
     record: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> Model:
     """Train one architecture's plain network, from random weights or from those it inherits.
 

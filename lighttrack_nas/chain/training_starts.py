@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lighttrack_nas.models.supernets import BACKBONE_KIND, shared_weights_space
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
-    from lighttrack_nas.search_spaces.architecture import Architecture
     from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.search_spaces.space import Architecture
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import MacsPaths
     from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
     from lighttrack_nas.strategies.one_shot.training.taught_task import TaughtTask
@@ -31,7 +30,7 @@ def macs_paths(space: Space) -> MacsPaths:
     Raises:
         InputError: The space has none.
     """
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         space.refuse(
             "is NNI's, whose networks' MACs are known one by one only, so that one-shot strategies 'macs-uniform' and "
             "'sandwich' cannot draw by them: take 'spos'"
@@ -91,6 +90,7 @@ def first_network(
     """
     import torch
 
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.strategies.one_shot.teaching.network_start import network_from_teacher, refit_backbone
     from lighttrack_nas.strategies.one_shot.training.taught_task import TaughtTask
     from lighttrack_nas.trackers.training.batches import to_tensors
@@ -110,5 +110,5 @@ def first_network(
             if lessons is not None and batch is not None:
                 network = network_from_teacher(architecture, lessons, batch)
             else:
-                network = architecture.space.network(architecture)
+                network = build_network(architecture)
     return network.train()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def tune_tracker(
     start: HyperParameters | None = None,
     seed: int = 0,
     device: str = "cpu",
-    progress: Callable[[int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Tuning:
     """Look for the penalty, window and rate with which a network tracks best.
 

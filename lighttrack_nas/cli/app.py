@@ -6,11 +6,13 @@ import typer
 
 from lighttrack_nas.cli.search import search_commands
 from lighttrack_nas.cli.shared.options import Json
+from lighttrack_nas.cli.shared.panels import START, GroupedCommands
 from lighttrack_nas.cli.space import space_commands
 from lighttrack_nas.cli.tracker import tracker_commands
 
 app = typer.Typer(
     name="lighttrack-nas",
+    cls=GroupedCommands,
     help="Neural architecture search for visual tracking: LightTrack's space on NNI and Optuna.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,9 +40,12 @@ def _options(
     pass
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def doctor(json: Json = False) -> None:
-    """Check this installation: versions, known traps, devices, runtimes, baselines."""
+    """Check this installation, and name what is missing.
+
+    Versions, known traps, devices, runtimes, baselines.
+    """
     from lighttrack_nas.cli.tracker.doctor import doctor as run
 
     run(json)

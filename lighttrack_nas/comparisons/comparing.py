@@ -35,12 +35,12 @@ from lighttrack_nas.tables import find_table
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.parsing import read_text
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.workers.processes import in_processes
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
 
-Advance = Callable[[int, str], None]
 OnTable = TableEvaluator | SurrogateEvaluator | PlacesEvaluator
 """What answers at once, and knows what measuring would take."""
 Measuring: TypeAlias = "OnTable | SupernetEvaluator"
@@ -48,7 +48,7 @@ Run = tuple[str, int]
 """A strategy's name and a seed."""
 
 
-def compare(config: ComparisonConfig, say: Say, progress: Advance | None = None) -> Comparison:
+def compare(config: ComparisonConfig, say: Say, progress: Progress | None = None) -> Comparison:
     """Run every strategy with every seed, or go on with a comparison that was stopped.
 
     A run on a table is kept when it is whole; one on a supernet has a journal, and goes on in its middle. The folder
@@ -123,6 +123,7 @@ def save(comparison: Comparison, output: Path) -> None:
 
 
 def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
+    """What answers the comparison's trials: a complete table, a surrogate of one with gaps, or the chain's supernet."""
     if config.table is not None:
         table = find_table(config.table)
         if isinstance(table, PlaceScores) or table.complete:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
-from lighttrack_nas.results.indicators import distance_to_front, growth
+from lighttrack_nas.results.front_growth import distance_to_front, growth
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 

@@ -13,7 +13,7 @@ from optuna.study import StudyDirection
 
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import BenchmarkTable, TableEvaluator
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import (
     Constraint,

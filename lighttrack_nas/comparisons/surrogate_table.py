@@ -9,7 +9,7 @@ import numpy as np
 
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import COSTS, SECONDS, BenchmarkTable
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.samplers.surrogate import FOLDS, Regressor, fit_surrogate, one_hot
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name

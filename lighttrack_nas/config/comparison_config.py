@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from lighttrack_nas.config.config_files import read_with_overrides
-from lighttrack_nas.config.config_parts import Named, Part, checked
+from lighttrack_nas.config.config_parts import ConfigPart, Named, checked
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.search.search_problem import SearchStrategy
 
 
-class ComparisonConfig(Part):
+class ComparisonConfig(ConfigPart):
     """Strategies times seeds on one evaluator with one budget.
 
     Attributes:

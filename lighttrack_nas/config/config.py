@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from lighttrack_nas.config.config_data import Data, Videos
-from lighttrack_nas.config.config_parts import Named, Part, Training, checked
+from lighttrack_nas.config.config_parts import ConfigPart, Named, Training, checked
 from lighttrack_nas.config.config_search import PredictorPart, RankingPart, SearchPart
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
 
 
-class Pretraining(Part):
+class Pretraining(ConfigPart):
     """The backbone's training on images.
 
     Attributes:
@@ -31,7 +31,7 @@ class Pretraining(Part):
     training: Training = {"steps": 1000, "batch_size": 32}
 
 
-class SupernetPart(Part):
+class SupernetPart(ConfigPart):
     """The supernet's training.
 
     Attributes:
@@ -67,7 +67,7 @@ class SupernetPart(Part):
         return named_strategy(self.strategy, where="supernet.strategy")
 
 
-class RetrainPart(Part):
+class RetrainPart(ConfigPart):
     """The chosen architecture's own training.
 
     Attributes:
@@ -94,7 +94,7 @@ class RetrainPart(Part):
     training: Training = {"steps": 2000, "average": 0.99}
 
 
-class TuningPart(Part):
+class TuningPart(ConfigPart):
     """The tracker's hyper-parameters.
 
     Attributes:
@@ -104,7 +104,7 @@ class TuningPart(Part):
     trials: int = Field(default=60, ge=1)
 
 
-class TablePart(Part):
+class BenchmarkTablePart(ConfigPart):
     """A tabular benchmark.
 
     Attributes:
@@ -120,7 +120,7 @@ class TablePart(Part):
     workers: int = Field(default=2, ge=1, le=256)
 
 
-class Config(Part):
+class Config(ConfigPart):
     """Everything that the commands of the chain need; each reads its part.
 
     Attributes:
@@ -154,7 +154,7 @@ class Config(Part):
     search: SearchPart = SearchPart()
     retrain: RetrainPart = RetrainPart()
     tuning: TuningPart = TuningPart()
-    table: TablePart = TablePart()
+    table: BenchmarkTablePart = BenchmarkTablePart()
     ranking: RankingPart = RankingPart()
 
     def folder(self, step: str) -> Path:

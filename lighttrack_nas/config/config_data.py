@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from lighttrack_nas.config.config_parts import Part
+from lighttrack_nas.config.config_parts import ConfigPart
 
 Weight = Annotated[float, Field(gt=0)]
 
 
-class Videos(Part):
+class Videos(ConfigPart):
     """Sequences of a data set.
 
     Attributes:
@@ -28,7 +28,7 @@ class Videos(Part):
     without: tuple[str, ...] = ()
 
 
-class GeneratedSource(Part):
+class GeneratedSource(ConfigPart):
     """Pairs from generated scenes.
 
     Attributes:
@@ -56,7 +56,7 @@ class SequencesSource(Videos):
     frame_range: int = Field(default=100, ge=1)
 
 
-class StillsSource(Part):
+class StillsSource(ConfigPart):
     """Pairs from still images with boxes, in COCO's format.
 
     Attributes:
@@ -69,7 +69,7 @@ class StillsSource(Part):
     weight: Weight = 1.0
 
 
-class ImagesSource(Part):
+class ImagesSource(ConfigPart):
     """Pairs from pictures without labels, around random boxes, for learning from a teacher.
 
     Attributes:
@@ -82,7 +82,7 @@ class ImagesSource(Part):
     weight: Weight = 1.0
 
 
-class VideosSource(Part):
+class VideosSource(ConfigPart):
     """Pairs from videos without labels, around random boxes, for learning from a teacher.
 
     Attributes:
@@ -105,7 +105,7 @@ Source = Annotated[
 ]
 
 
-class Data(Part):
+class Data(ConfigPart):
     """Training pairs.
 
     Attributes:

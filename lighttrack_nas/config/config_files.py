@@ -14,7 +14,8 @@ from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.parsing import parse_yaml, read_text, short
-from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime
+from lighttrack_nas.trackers.runtimes.program import Options
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
 

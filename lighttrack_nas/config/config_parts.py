@@ -15,7 +15,7 @@ Named = str | dict[str, Any]
 """A strategy: its name, or a mapping of `name` and settings."""
 
 
-class Part(BaseModel):
+class ConfigPart(BaseModel):
     """A part of a configuration: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

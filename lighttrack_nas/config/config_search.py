@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from lighttrack_nas.config.config_parts import Named, Part, Training
+from lighttrack_nas.config.config_parts import ConfigPart, Named, Training
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 
 if TYPE_CHECKING:
     from lighttrack_nas.strategies.search.search_problem import SearchStrategy
 
 
-class LatencyPart(Part):
+class LatencyPart(ConfigPart):
     """Where "latency_ms" comes from, in a search that asks for it.
 
     Attributes:
@@ -36,7 +36,7 @@ class LatencyPart(Part):
     table: str | None = None
 
 
-class SearchPart(Part):
+class SearchPart(ConfigPart):
     """The search of architectures.
 
     Attributes:
@@ -109,7 +109,7 @@ class SearchPart(Part):
         return made
 
 
-class PredictorPart(Part):
+class PredictorPart(ConfigPart):
     """What predicts whole networks from the table of places, and is fitted to some that are measured.
 
     Attributes:
@@ -121,7 +121,7 @@ class PredictorPart(Part):
     measurement: Literal["overlap", "ao"] = "overlap"
 
 
-class RankedStrategy(Part):
+class RankedStrategy(ConfigPart):
     """A way to train a supernet whose ranking is looked at.
 
     Attributes:
@@ -141,7 +141,7 @@ class RankedStrategy(Part):
         return self.label or str(named)
 
 
-class RankingPart(Part):
+class RankingPart(ConfigPart):
     """How well supernets rank networks, against training each alone.
 
     Attributes:

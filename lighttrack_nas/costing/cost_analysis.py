@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,23 +16,17 @@ from lighttrack_nas.benchmarks.costs.network_costs import CONVENTION, COUNTER
 from lighttrack_nas.reporting.architecture_texts import official_codes
 from lighttrack_nas.reporting.environment import versions
 from lighttrack_nas.reporting.intervals import share_interval
-from lighttrack_nas.reporting.progress import progress
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.reporting.progress_bar import progress
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.files import write_atomically
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
 
 EXACT = ("macs", "params")
 """Measurements whose extremes are known exactly."""
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-_FILES = ("costs.csv", "costs.png", "costs.json")
 
 
 class Share(NamedTuple):
@@ -57,6 +48,8 @@ class Share(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class SpaceCosts:
     """Costs of a sample of a space, every label combination equally likely, and the space's exact ends.
+
+    `draw_costs` draws them, `save_costs` writes them.
 
     Attributes:
         table: What the costs come from.
@@ -109,12 +102,6 @@ class SpaceCosts:
         """
         return np.histogram(self.samples[name], bins, range=self.limits(name))
 
-    def figure(self) -> Figure:
-        """Draw a histogram of each measurement, with the constraints."""
-        from lighttrack_nas.costing.cost_plots import costs_figure
-
-        return costs_figure(self)
-
     def to_dict(self) -> dict[str, Any]:
         """Everything but the sample itself, JSON-able."""
         space = self.table.space
@@ -146,25 +133,6 @@ class SpaceCosts:
             "versions": versions(),
         }
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write costs.csv (the sample with all its choices), costs.png and costs.json.
-
-        Returns:
-            The files.
-        """
-        labels = self.table.space.labels.items()
-        choices = {
-            label: pd.Categorical.from_codes(self.indices[:, column], categories=pd.Index(values))
-            for column, (label, values) in enumerate(labels)
-        }
-        content = BytesIO()
-        self.figure().savefig(content, format="png", dpi=150)
-        csv, png, record = (Path(folder) / name for name in _FILES)
-        write_atomically(csv, self.samples.assign(**choices).to_csv(index=False, lineterminator="\n"))
-        write_atomically(png, content.getvalue())
-        write_atomically(record, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
-        return [csv, png, record]
-
     def _end(self, architecture: Architecture) -> dict[str, Any]:
         (code,) = official_codes([architecture])
         return {**self.table.costs(architecture), "code": code or None, "choices": dict(architecture.choices)}
@@ -172,7 +140,7 @@ class SpaceCosts:
 
 def load_costing(space: Space, search_size: int | None = None) -> Costing:
     """What knows a space's costs: `load_cost_table`, or of an `NniSpace` a count of each network when it is asked."""
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         return MeasuredCosts(space, search_size)
     return load_cost_table(space, search_size)
 
@@ -183,7 +151,7 @@ def load_cost_table(space: Space, search_size: int | None = None) -> CostTable:
     Raises:
         InputError: The space is an `NniSpace`, whose parts nobody knows.
     """
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         space.refuse(
             "is NNI's, of whose parts nobody knows the costs: each network is built and counted, by `costs "
             "ARCHITECTURE`, `costs --sample` and `random`, or `load_costing`"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BINS = 60
 
 
-def costs_figure(costs: SpaceCosts) -> Figure:
+def draw_costs(costs: SpaceCosts) -> Figure:
     """Draw a histogram of each measurement with the median, the constraints and, where known, the exact ends.
 
     Args:

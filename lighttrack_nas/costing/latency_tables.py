@@ -10,13 +10,13 @@ from pathlib import Path
 from lighttrack_nas.benchmarks.latency.latency_build import (
     NETWORKS,
     build_latency_table,
-    count_steps,
     drafts_folder,
+    latency_steps,
     table_file,
 )
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_table import Check, LatencyTable
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -59,7 +59,7 @@ def new_table(
         InputError: As `build_latency_table`.
     """
     drafts = None if path is None else drafts_folder(path, space, settings, networks, seed)
-    with progress(f"latency table, {settings.runtime}", count_steps(space, networks), "steps") as advance:
+    with progress(f"latency table, {settings.runtime}", latency_steps(space, networks), "steps") as advance:
         table = build_latency_table(
             space,
             **asdict(settings),

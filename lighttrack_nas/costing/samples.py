@@ -9,7 +9,7 @@ import numpy as np
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.costs.measured_costs import Costing, MeasuredCosts
 from lighttrack_nas.costing.cost_analysis import cost_constraints
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, total_violation
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -48,19 +48,19 @@ def random_networks(
     if macs_uniform and isinstance(table, MeasuredCosts):
         raise InputError(f"space '{space.name}': draws spread over MACs need a declared space; leave out macs-uniform")
     draw = MacsSampler(table).sample if macs_uniform and not isinstance(table, MeasuredCosts) else space.sample
-    found: dict[Architecture, Architecture] = {}
+    networks: dict[Architecture, Architecture] = {}
     fruitless = 0
-    while len(found) < number:
+    while len(networks) < number:
         drawn = draw(rng).path()
-        if not total_violation(parsed, table.costs(drawn)) and drawn.canonical() not in found:
-            found[drawn.canonical()] = drawn
+        if not total_violation(parsed, table.costs(drawn)) and drawn.canonical() not in networks:
+            networks[drawn.canonical()] = drawn
             fruitless = 0
             continue
         fruitless += 1
         if fruitless == _TRIES:
             bounds = f" where {' and '.join(map(str, parsed))}" if parsed else ""
             raise InputError(
-                f"space '{space.name}': {len(found)} of {number} networks{bounds} were found, and {_TRIES:,} more "
+                f"space '{space.name}': {len(networks)} of {number} networks{bounds} were found, and {_TRIES:,} more "
                 "draws gave no other: ask for fewer" + (", or loosen the constraints" if parsed else "")
             )
-    return list(found.values())
+    return list(networks.values())

@@ -22,15 +22,14 @@ from lighttrack_nas.drawings.shapes import (
     text_width,
 )
 from lighttrack_nas.drawings.sheets import sheet
-from lighttrack_nas.drawings.shown_networks import NetworkPlace, shown_network
+from lighttrack_nas.drawings.shown_networks import ChosenPlace, shown_network
 from lighttrack_nas.drawings.space_drawing import INPUT_WIDTH, TARGETS, inputs, shape_text
 from lighttrack_nas.places.places import (
     BRANCH_NAMES,
     kernel_of,
     other_choices,
 )
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,12 +86,12 @@ def architecture_drawing(architecture: Architecture, costs: Mapping[str, int] | 
         name: What to call it, such as its official code; "" leaves its space's name alone.
     """
     space = architecture.space
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         lines = _subtitles(name, costs, space.search_sizes[0])
         return choices_drawing(space, lines, architecture.choices)
     description, network = space.description, shown_network(architecture)
 
-    def block(here: NetworkPlace) -> _Block:
+    def block(here: ChosenPlace) -> _Block:
         kernel, is_output = kernel_of(space, here.operation), here is network.output
         return _Block(here.place.group, here.name, str(here.channels), kernel, _is_fixed(here), is_output)
 
@@ -140,7 +139,7 @@ def architecture_drawing(architecture: Architecture, costs: Mapping[str, int] | 
     )
 
 
-def _is_fixed(here: NetworkPlace) -> bool:
+def _is_fixed(here: ChosenPlace) -> bool:
     """Whether the space leaves neither the operation nor its expansion open."""
     return here.place.is_fixed and len(here.place.expansions) < 2
 

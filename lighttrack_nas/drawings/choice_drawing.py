@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from lighttrack_nas.drawings.shapes import Box, Drawing, Shape, Text, fill_of, text_colour_of, text_width
 from lighttrack_nas.drawings.sheets import sheet
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Space
 
 _CELL, _STEP, _SIZE, _LABEL = 0.22, 0.3, 7.0, 8.0
 _DARK = 7  # the colour of large kernels, which no candidate here is known to have
 
 
-def choices_drawing(space: NniSpace, subtitles: Sequence[str], chosen: Mapping[str, str] | None = None) -> Drawing:
+def choices_drawing(space: Space, subtitles: Sequence[str], chosen: Mapping[str, str] | None = None) -> Drawing:
     """Lay out the choices of a space, or of one of its architectures.
 
     Args:

@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 
 from lighttrack_nas.places.place_costs import place_costs, span_text, whole_costs
 from lighttrack_nas.places.places import other_choices
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import CORRELATION
-from lighttrack_nas.search_spaces.description.description import BRANCHES
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 ABSENT = "-"
@@ -56,8 +54,8 @@ def differences(
     if isinstance(first, Space) and isinstance(second, Space):
         described = [_of_space(space, costs) for space in (first, second)]
     elif isinstance(first, Architecture) and isinstance(second, Architecture):
-        undeclared = any(isinstance(each.space, NniSpace) for each in (first, second))
-        told = set() if undeclared else _redefined(first.space, second.space)
+        declared = first.space.is_declared and second.space.is_declared
+        told = _redefined(first.space, second.space) if declared else set()
         described = [_of_architecture(architecture, costs, told) for architecture in (first, second)]
     else:
         raise InputError("a space cannot be compared with an architecture: give two spaces, or two architectures")
@@ -71,23 +69,23 @@ def differences(
 def _of_space(space: Space, costs: bool) -> dict[str, str]:
     description = space.description
     content = {"correlation": list(description.correlation)} | description.model_dump(mode="json")
-    found = dict(_flat({key: value for key, value in _with_lists(content).items() if key not in _APART}))
+    texts = dict(_flat({key: value for key, value in _with_lists(content).items() if key not in _APART}))
     for stage in content["stages"]:
         name = stage.pop("name")
-        found |= _flat(_with_lists(stage), f"stages.{name}")
+        texts |= _flat(_with_lists(stage), f"stages.{name}")
     for stage, exits in groupby(description.exits, key=lambda exit_: exit_.stage):
-        found[f"outputs.{stage}"] = " ".join(exit_.name.removeprefix(f"{stage}-") for exit_ in exits)
-    found["towers"] = " ".join(description.towers.sharing)
+        texts[f"outputs.{stage}"] = " ".join(exit_.name.removeprefix(f"{stage}-") for exit_ in exits)
+    texts["towers"] = " ".join(description.towers.sharing)
     for branch in BRANCHES:
         tower, layers = content["towers"][branch], space.tower(branch).candidates
-        found |= _flat({key: value for key, value in tower.items() if key != "layers"}, f"towers.{branch}")
-        found |= {f"towers.{branch}.layer{index}": " ".join(names) for index, names in enumerate(layers)}
-    found |= {f"operations.{name}": _operation(space, name) for name in description.operations}
-    found |= {f"choices.{label}": " ".join(values) for label, values in other_choices(space).items()}
-    found.pop(f"choices.{CORRELATION}", None)  # it stands at the top
-    found["label combinations"] = f"{space.size.labels:,}"
-    found["distinct networks"] = f"{space.size.networks:,}"
-    return found | (_space_costs(space) if costs else {})
+        texts |= _flat({key: value for key, value in tower.items() if key != "layers"}, f"towers.{branch}")
+        texts |= {f"towers.{branch}.layer{index}": " ".join(names) for index, names in enumerate(layers)}
+    texts |= {f"operations.{name}": _operation(space, name) for name in description.operations}
+    texts |= {f"choices.{label}": " ".join(values) for label, values in other_choices(space).items()}
+    texts.pop(f"choices.{CORRELATION}", None)  # it stands at the top
+    texts["label combinations"] = f"{space.size.labels:,}"
+    texts["distinct networks"] = f"{space.size.networks:,}"
+    return texts | (_space_costs(space) if costs else {})
 
 
 def _with_lists(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,26 +101,26 @@ def _space_costs(space: Space) -> dict[str, str]:
     from lighttrack_nas.costing.cost_analysis import load_cost_table
 
     table = load_cost_table(space)
-    found = {f"{name} (M)": span_text(span, 1e6) for name, span in whole_costs(table).items()}
+    texts = {f"{name} (M)": span_text(span, 1e6) for name, span in whole_costs(table).items()}
     for place in place_costs(table):
-        found[f"{place.name} macs (M)"] = span_text(place.macs, 1e6)
-        found[f"{place.name} params (K)"] = span_text(place.params, 1e3)
-    return found
+        texts[f"{place.name} macs (M)"] = span_text(place.macs, 1e6)
+        texts[f"{place.name} params (K)"] = span_text(place.params, 1e3)
+    return texts
 
 
 def _of_architecture(architecture: Architecture, costs: bool, told: set[str]) -> dict[str, str]:
     space = architecture.space
     dead = space.dead_labels(architecture)
-    found = {"space": f"{space.name} ({space.hash})"}
+    texts = {"space": f"{space.name} ({space.hash})"}
     for label, value in space.chosen(architecture).items():
         known = f"{value}: {_operation(space, value)}" if value in told else value
-        found[label] = ABSENT if label in dead else known
+        texts[label] = ABSENT if label in dead else known
     if costs:
         from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
 
         measured = measure_costs(architecture)
-        found |= {"macs": f"{measured.macs:,}", "params": f"{measured.params:,}"}
-    return found
+        texts |= {"macs": f"{measured.macs:,}", "params": f"{measured.params:,}"}
+    return texts
 
 
 def _redefined(first: Space, second: Space) -> set[str]:

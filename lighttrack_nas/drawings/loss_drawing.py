@@ -10,7 +10,7 @@ from lighttrack_nas.drawings.figures import figure_of
 from lighttrack_nas.drawings.loss_cells import CELL, WIDTH, cell_of, frame_of, scale_of, small_number
 from lighttrack_nas.drawings.shapes import FAINT_COLOUR, Drawing, Line, Shape, Text, text_width
 from lighttrack_nas.drawings.sheets import bounds, sheet
-from lighttrack_nas.places.candidate_losses import Loss, PlaceLosses, place_losses, whole_losses
+from lighttrack_nas.places.candidate_losses import Loss, PlaceLosses, loss_range, place_losses
 from lighttrack_nas.places.places import BRANCH_NAMES, backbone_places, names_at, towers
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.space import Space
@@ -75,7 +75,7 @@ def losses_drawing(scores: PlaceScores) -> Drawing:
         drawn = _drawn(panel, left, bottom, scale)
         shapes += drawn
         left = bounds(drawn)[2] + _BETWEEN
-    least, greatest = whole_losses(scores)
+    least, greatest = loss_range(scores)
     teacher = scores.provenance.get("teacher")
     name = teacher.get("name") if isinstance(teacher, dict) else teacher
     subtitles = [
@@ -106,8 +106,8 @@ def _panels(space: Space, losses: dict[str, PlaceLosses]) -> tuple[_Panel, list[
         columns = tuple(("", place.label.rpartition("layer")[2]) for place in layers)
         names = {name: text for place in layers for name, text in names_at(space, place).items()}
         if layers:
-            found = tuple(losses[place.label] for place in layers)
-            heads.append(_Panel(BRANCH_NAMES[tower.name], columns, found, names))
+            of_layers = tuple(losses[place.label] for place in layers)
+            heads.append(_Panel(BRANCH_NAMES[tower.name], columns, of_layers, names))
     others = [_Panel(label, (("", ""),), (place,), {}) for label, place in losses.items() if label not in drawn]
     return backbone, heads, others
 
@@ -173,19 +173,19 @@ def _outputs(
 
 def _across(panel: _Panel, left: float) -> list[float]:
     """Where the columns begin."""
-    found, x = [], left
+    lefts, x = [], left
     for index, (group, _) in enumerate(panel.columns):
         x += _GAP if index and group != panel.columns[index - 1][0] else 0.0
-        found.append(x)
+        lefts.append(x)
         x += WIDTH
-    return found
+    return lefts
 
 
 def _headers(panel: _Panel, places: Sequence[float], y: float) -> list[Shape]:
     shapes: list[Shape] = []
     for x, (_, number) in zip(places, panel.columns, strict=True):
         shapes.append(Text(x + WIDTH / 2, y + 0.1, number, 6, FAINT_COLOUR))
-    for group, members in groupby(zip(places, panel.columns, strict=True), key=lambda each: each[1][0]):
+    for group, members in groupby(zip(places, panel.columns, strict=True), key=lambda column: column[1][0]):
         if group:
             edges = [x for x, _ in members]
             start, end = edges[0], edges[-1] + WIDTH
@@ -201,8 +201,8 @@ def _cells(panel: _Panel) -> tuple[list[_Row], list[list[Loss | None]]]:
     candidate loses least is shown.
     """
     for depth in ("all", "own", "none"):
-        found = [_by_row(place, depth) for place in panel.places]
-        rows = list(dict.fromkeys(row for column in found for row in column))
+        by_row = [_by_row(place, depth) for place in panel.places]
+        rows = list(dict.fromkeys(row for column in by_row for row in column))
         if len(rows) <= _MOST_ROWS:
             break
     candidates = list(
@@ -210,12 +210,12 @@ def _cells(panel: _Panel) -> tuple[list[_Row], list[list[Loss | None]]]:
     )
     beside = list(dict.fromkeys(row[1] for row in rows))
     rows.sort(key=lambda row: (candidates.index(row[0]), beside.index(row[1])))
-    return rows, [[column.get(row) for row in rows] for column in found]
+    return rows, [[column.get(row) for row in rows] for column in by_row]
 
 
 def _by_row(place: PlaceLosses, depth: str) -> dict[_Row, Loss]:
     """The losses of a place by row, which names what is chosen beside without the name of the place or its group."""
-    found: dict[_Row, Loss] = {}
+    least: dict[_Row, Loss] = {}
     group = place.label.partition("-")[0]
     for loss in place.losses:
         beside = [
@@ -224,9 +224,9 @@ def _by_row(place: PlaceLosses, depth: str) -> dict[_Row, Loss]:
             if depth == "all" or (depth == "own" and label.startswith(f"{group}-"))
         ]
         row = (loss.candidate, tuple(beside))
-        if row not in found or loss.nsr < found[row].nsr:
-            found[row] = loss
-    return found
+        if row not in least or loss.nsr < least[row].nsr:
+            least[row] = loss
+    return least
 
 
 def _row_text(row: _Row, names: dict[str, str]) -> str:
@@ -249,6 +249,8 @@ def _notes(losses: dict[str, PlaceLosses], panels: Sequence[_Panel]) -> list[str
     if OUTPUT in losses:
         notes.append("As output: what the features lose that leave behind the block.")
     rows = [{row for place in panel.places for row in _by_row(place, "all")} for panel in panels]
-    if any(len(each) > _MOST_ROWS for each in rows) or any(("layers", "1") in panel.columns for panel in panels):
+    if any(len(of_panel) > _MOST_ROWS for of_panel in rows) or any(
+        ("layers", "1") in panel.columns for panel in panels
+    ):
         notes.append("A cell shows the least over what is chosen elsewhere.")
     return notes

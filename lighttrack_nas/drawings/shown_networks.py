@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lighttrack_nas.places.places import SHARED, ShownPlace, ShownTower, backbone_places, is_skip, names_at, tower_of
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import (
     CORRELATION,
     TEMPLATE_SIZE,
@@ -16,10 +15,11 @@ from lighttrack_nas.search_spaces.base.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import BRANCHES
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
+from lighttrack_nas.search_spaces.space import Architecture
 
 
-class NetworkPlace(NamedTuple):
+class ChosenPlace(NamedTuple):
     """A block or layer of a network.
 
     Attributes:
@@ -37,7 +37,7 @@ class NetworkPlace(NamedTuple):
     expansion: float | None
 
 
-class NetworkTower(NamedTuple):
+class ChosenTower(NamedTuple):
     """A tower of a network.
 
     Attributes:
@@ -47,7 +47,7 @@ class NetworkTower(NamedTuple):
     """
 
     of: ShownTower
-    layers: tuple[NetworkPlace, ...]
+    layers: tuple[ChosenPlace, ...]
     width: int | None
 
     @property
@@ -70,15 +70,15 @@ class ShownNetwork(NamedTuple):
         search_sizes: Sides of its search crop, pixels.
     """
 
-    blocks: tuple[NetworkPlace, ...]
+    blocks: tuple[ChosenPlace, ...]
     correlation: str
     kernels: int
-    towers: tuple[NetworkTower, ...]
+    towers: tuple[ChosenTower, ...]
     template_size: int
     search_sizes: tuple[int, ...]
 
     @property
-    def output(self) -> NetworkPlace:
+    def output(self) -> ChosenPlace:
         """The block behind which the features leave: the last."""
         return self.blocks[-1]
 
@@ -95,14 +95,14 @@ def shown_network(architecture: Architecture) -> ShownNetwork:
     description, chosen = space.description, space.chosen(architecture)
     dead = space.dead_labels(architecture)
 
-    def found(place: ShownPlace, width: str) -> NetworkPlace | None:
+    def found(place: ShownPlace, width: str) -> ChosenPlace | None:
         operation = chosen.get(place.label, place.candidates[0])
         if place.label in dead or is_skip(space, operation):
             return None
         value = chosen.get(expansion_label(place.label))
         expansion = next((each for each in place.expansions if value in (None, number_text(each))), None)
         channels = int(chosen.get(width, place.widths[0]))
-        return NetworkPlace(place, operation, names_at(space, place, expansion)[operation], channels, expansion)
+        return ChosenPlace(place, operation, names_at(space, place, expansion)[operation], channels, expansion)
 
     blocks = [found(place, stage_width_label(place.group)) for place in backbone_places(space)]
     template_size = int(chosen.get(TEMPLATE_SIZE, description.template_size))
@@ -114,7 +114,7 @@ def shown_network(architecture: Architecture) -> ShownNetwork:
             for index, place in enumerate(tower.places)
         ]
         width = int(chosen.get(width_label(tower.branch), tower.widths[0])) if tower.is_tied else None
-        towers.append(NetworkTower(tower, tuple(filter(None, layers)), width))
+        towers.append(ChosenTower(tower, tuple(filter(None, layers)), width))
     present = tuple(filter(None, blocks))
     last = next(block for block in description.blocks if block.name == present[-1].place.label)
     return ShownNetwork(

@@ -29,7 +29,6 @@ from lighttrack_nas.places.places import (
     towers,
 )
 from lighttrack_nas.search_spaces.base.labels import TOWERS
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -73,7 +72,7 @@ def space_drawing(space: Space, costs: Sequence[PlaceCosts] = (), whole: Mapping
         costs: What places cost; none are shown where there are none.
         whole: What whole networks cost, by "macs" and "params".
     """
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         return choices_drawing(space, [_networks(space)])
     make = _Columns(space, costs)
     backbone, middle = make.backbone(), make.middle()

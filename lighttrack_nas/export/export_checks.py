@@ -56,7 +56,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class AnswerDifferences:
     """Largest differences between two networks' answers to the same crops.
 
     Attributes:
@@ -109,9 +109,9 @@ def collect_examples(
     return examples[:count]
 
 
-def compare(
+def compare_answers(
     exported: ArrayNetwork, prepare: Callable[[np.ndarray], np.ndarray], examples: Sequence[Example]
-) -> Agreement:
+) -> AnswerDifferences:
     """Run an exported network on examples.
 
     Args:
@@ -128,7 +128,9 @@ def compare(
         differences = np.maximum(differences, found)  # NaN stays
         largest = np.maximum(largest, [np.abs(original).max() for original in wanted])
     shares = differences / np.maximum(largest, np.finfo(float).tiny)
-    return Agreement(len(examples), float(differences[0]), float(shares[0]), float(differences[1]), float(shares[1]))
+    return AnswerDifferences(
+        len(examples), float(differences[0]), float(shares[0]), float(differences[1]), float(shares[1])
+    )
 
 
 def tracked_ao(

@@ -14,7 +14,7 @@ from lighttrack_nas.trackers.base.files import make_folder, naming_output
 from lighttrack_nas.trackers.runtimes.exported import is_export
 
 
-def check_output(output: Path) -> None:
+def check_export_folder(output: Path) -> None:
     """Check that an exported folder may be written there: it is missing or empty, or an earlier export.
 
     Raises:
@@ -36,7 +36,7 @@ def folder_at_once(output: Path) -> Iterator[Path]:
     nothing reads; between the two renames that replace an earlier export, that one lies in ``.NAME.….old``.
 
     Args:
-        output: See `check_output`.
+        output: See `check_export_folder`.
 
     Raises:
         InputError: The folder above cannot be made or written to, or something else has come to be there.
@@ -48,7 +48,7 @@ def folder_at_once(output: Path) -> Iterator[Path]:
     try:
         yield part
         part.chmod(0o755)
-        check_output(output)
+        check_export_folder(output)
         _rename_over(part, output)
     except OSError as error:
         # A full disk is noticed without a name.

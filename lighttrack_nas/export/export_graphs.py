@@ -112,9 +112,9 @@ def write_graphs(
         InputError: The runtime cannot take the network.
     """
 
-    def write(name: str, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
+    def write(name: str, int8_examples: Iterable[tuple[np.ndarray, ...]]) -> None:
         if plan.precision == "int8":
-            quantise_graph(plan.runtime, graphs[name], folder / name, calibration)
+            quantise_graph(plan.runtime, graphs[name], folder / name, int8_examples)
         else:
             write_graph(plan.runtime, graphs[name], folder / name, plan.precision)
         say(f"graph '{name}' written")

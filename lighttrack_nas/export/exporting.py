@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.export import export_checks
-from lighttrack_nas.export.export_checks import BOUNDS, Agreement, Example
-from lighttrack_nas.export.export_folder import check_output, folder_at_once
+from lighttrack_nas.export.export_checks import BOUNDS, AnswerDifferences, Example
+from lighttrack_nas.export.export_folder import check_export_folder, folder_at_once
 from lighttrack_nas.export.export_graphs import Plan, build_graphs, write_graphs
-from lighttrack_nas.models.models import Model, load_model, model_file
+from lighttrack_nas.models.models import Model, load_model
+from lighttrack_nas.models.shipped_models import model_file
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
@@ -27,7 +28,7 @@ from lighttrack_nas.trackers.runtimes.exported import (
     file_hashes,
     manifest_text,
 )
-from lighttrack_nas.trackers.runtimes.program import checked_runtime, runtime_versions
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime, runtime_versions
 from lighttrack_nas.trackers.tracking.crops import DEVIATION, MEAN
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
 from lighttrack_nas.trackers.training.generator.sets import generated_sequences
@@ -45,11 +46,11 @@ FORMATS: Mapping[str, str] = {
 """What can be written, and the runtime that runs it."""
 LARGEST_AO_LOSS = 0.02
 """AO that an int8 network may lose against the original unless the caller says otherwise."""
-_COMPARED, _CALIBRATION = 32, 160  # search crops of each size
+_COMPARED, _INT8_EXAMPLES = 32, 160  # search crops of each size
 _GENERATED_VIDEOS = 8
 _AO_SET = "generated-val-v1"
 
-Progress = Callable[[str], None]
+Say = Callable[[str], None]
 """Told what was done, step by step."""
 
 
@@ -69,7 +70,7 @@ class Export:
     folder: Path
     runtime: str
     versions: Mapping[str, str]
-    agreement: Mapping[int, Agreement]
+    agreement: Mapping[int, AnswerDifferences]
     ao: Mapping[str, Any]
     bytes: int
 
@@ -88,7 +89,7 @@ def export_model(
     hyper_parameters: HyperParameters | str | Path | None = None,
     sequences: Sequence[Labelled] | None = None,
     largest_ao_loss: float = LARGEST_AO_LOSS,
-    progress: Progress | None = None,
+    progress: Say | None = None,
 ) -> Export:
     """Write a model's graphs and a manifest to a folder that `load_tracker`, `track` and `evaluate` take as a model.
 
@@ -127,7 +128,7 @@ def export_model(
     if not 0 <= largest_ao_loss <= 1:
         raise InputError(f"largest loss of AO: expected a fraction between 0 and 1, got {largest_ao_loss}")
     checked_runtime(runtime, writing=True)
-    check_output(output)
+    check_export_folder(output)
     loaded = load_model(model)
     geometry = loaded.network.geometry
     plan = Plan(
@@ -155,7 +156,7 @@ def export_model(
         ao = _measured_ao(loaded, exported, plan, sequences, largest_ao_loss, say) if precision == "int8" else {}
         checks = {
             "crops_of": "generated videos" if sequences is None else "given sequences",
-            "agreement": {str(size): asdict(found) for size, found in agreement.items()},
+            "agreement": {str(size): asdict(differences) for size, differences in agreement.items()},
             "ao": ao,
             "processor": cpu_name(),
         }
@@ -164,19 +165,17 @@ def export_model(
     return Export(output, runtime, runtime_versions(runtime), agreement, ao, written)
 
 
-def _examples(
-    model: Model, plan: Plan, sequences: Sequence[Labelled] | None, say: Progress
-) -> dict[int, list[Example]]:
+def _examples(model: Model, plan: Plan, sequences: Sequence[Labelled] | None, say: Say) -> dict[int, list[Example]]:
     """By search size: crops that the original tracks through, with its answers."""
     from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 
-    count = _CALIBRATION if plan.precision == "int8" else _COMPARED
+    count = _INT8_EXAMPLES if plan.precision == "int8" else _COMPARED
     videos: Sequence[Video]
     if sequences is None:
         videos = export_checks.generated_videos(_GENERATED_VIDEOS, 1 + math.ceil(count / _GENERATED_VIDEOS))
     else:
         videos = sequences[:count]
-    found = {
+    examples = {
         size: export_checks.collect_examples(
             TorchNetwork(model.network),
             videos,
@@ -187,8 +186,8 @@ def _examples(
         )
         for size in plan.search_sizes
     }
-    say(f"{sum(map(len, found.values()))} crops tracked by the original")
-    return found
+    say(f"{sum(map(len, examples.values()))} crops tracked by the original")
+    return examples
 
 
 def _description(model: Model, plan: Plan, folder: Path, source: str) -> dict[str, Any]:
@@ -232,20 +231,20 @@ def _description(model: Model, plan: Plan, folder: Path, source: str) -> dict[st
 
 
 def _compared(
-    exported: ExportedNetwork, plan: Plan, size: int, examples: Sequence[Example], say: Progress
-) -> Agreement:
+    exported: ExportedNetwork, plan: Plan, size: int, examples: Sequence[Example], say: Say
+) -> AnswerDifferences:
     spread = examples[:: max(1, len(examples) // _COMPARED)]
-    found = export_checks.compare(exported, exported.prepare, spread)
+    differences = export_checks.compare_answers(exported, exported.prepare, spread)
     bound = BOUNDS[plan.precision]
-    for what, share in (("logits", found.logits_share), ("distances", found.distances_share)):
+    for what, share in (("logits", differences.logits_share), ("distances", differences.distances_share)):
         if not share <= bound:  # NaN is refused too
             raise InputError(
                 f"{plan.runtime} does not reproduce the network: at search size {size} its {what} differ from the "
-                f"original's by {share:.2g} of the largest on {found.crops} crops, at most {bound:.2g} expected in "
-                f"{plan.precision}; nothing was written"
+                f"original's by {share:.2g} of the largest on {differences.crops} crops, at most {bound:.2g} expected "
+                f"in {plan.precision}; nothing was written"
             )
     say(f"search size {size} compared")
-    return found
+    return differences
 
 
 def _measured_ao(
@@ -254,7 +253,7 @@ def _measured_ao(
     plan: Plan,
     sequences: Sequence[Labelled] | None,
     largest_loss: float,
-    say: Progress,
+    say: Say,
 ) -> dict[str, Any]:
     from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lighttrack_nas.models.models import SHIPPED, load_model
-from lighttrack_nas.search_spaces.architecture import Architecture, parse_architecture
+from lighttrack_nas.models.models import load_model
+from lighttrack_nas.models.shipped_models import is_shipped
 from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.presets import preset_names
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space, parse_architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text
 
@@ -24,7 +24,7 @@ def find_architecture(
     """Find an architecture from an official code, an architecture's JSON file, or a model file.
 
     Args:
-        source: The code, or a path that ends in .json or .safetensors.
+        source: The code, a path that ends in .json or .safetensors, or the name of a model that ships.
         space: A preset's name or a YAML file. None: the file's own space; for a code the first of `lighttrack` and
             `lighttrack-12` that contains it. A file's architecture of another space is read in this one if it fits,
             see `lighttrack_nas.search_spaces.loading.fitting.fit_architecture`.
@@ -35,7 +35,7 @@ def find_architecture(
             not fit, every label and value that does not.
     """
     path = Path(source)
-    if path.suffix == ".safetensors" or source in SHIPPED:
+    if path.suffix == ".safetensors" or is_shipped(source):
         architecture = load_model(path).architecture
         return architecture if space is None else _fitted(architecture, load_space(space), source, say)
     if path.suffix == ".json":

@@ -47,8 +47,8 @@ def migrate_supernet(source: Supernet | str | Path, space: Space, *, seed: int =
     Raises:
         InputError: No such file, no supernet, not whole, or the spaces have nothing in common.
     """
-    found = load_supernet(supernet_file(source)) if isinstance(source, str | Path) else source
-    return _migrated(found, space, seed)
+    supernet = load_supernet(supernet_file(source)) if isinstance(source, str | Path) else source
+    return _migrated(supernet, space, seed)
 
 
 def migrate_to_folder(source: str | Path, space: Space, output: str | Path, *, seed: int = 0) -> MigrationReport:
@@ -101,17 +101,17 @@ def start_record(source: str | Path, space: Space, output: Path) -> dict[str, An
     begun = read_run_record(output).get("start_from") if (output / RECORD_NAME).is_file() else None
     if isinstance(begun, dict) and begun.get("path") == str(source) and not file.exists():
         return begun
-    found = shared_weights_space(file, KIND)
+    origin = shared_weights_space(file, KIND)
     if read_header(file).get("tasks") is not None:
-        raise _taught(found)
+        raise _taught(origin)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     return {
         "path": str(source),
         "sha256": digest,
-        "space": found.name,
-        "space_hash": found.hash,
-        "migration": compare_supernets(found, space).summary(),
+        "space": origin.name,
+        "space_hash": origin.hash,
+        "migration": compare_supernets(origin, space).summary(),
     }
 
 
@@ -136,9 +136,9 @@ def take_weights(model_space: TrackerModelSpace, source: TrackerModelSpace) -> M
     Raises:
         InputError: The spaces have nothing in common, or one of them has weights by task.
     """
-    for each in (source, model_space):
-        if getattr(each, "tasks", None) is not None:
-            raise _taught(each.space)
+    for shared in (source, model_space):
+        if getattr(shared, "tasks", None) is not None:
+            raise _taught(shared.space)
     report = compare_supernets(source.space, model_space.space)
     own, other = model_space.state_dict(), source.state_dict()
     for key, source_key in report.taken.items():
@@ -162,11 +162,12 @@ def save_report(report: MigrationReport, folder: Path) -> None:
 def _migrated(source: Supernet, space: Space, seed: int) -> tuple[Supernet, MigrationReport]:
     import torch
 
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
     from lighttrack_nas.search_spaces.building.supernet import Supernet
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model_space = space.model_space()
+        model_space = build_model_space(space)
     report = take_weights(model_space, source.model_space)
     return Supernet(space, model_space).eval(), report
 
@@ -174,7 +175,9 @@ def _migrated(source: Supernet, space: Space, seed: int) -> tuple[Supernet, Migr
 def _tensors(space: Space) -> dict[str, TensorShape]:
     import torch
 
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
+
     with torch.device("meta"):
-        model_space = space.model_space()
+        model_space = build_model_space(space)
     learnt = {name for name, _ in model_space.named_parameters()}
     return {key: TensorShape(tuple(value.shape), key in learnt) for key, value in model_space.state_dict().items()}

@@ -16,7 +16,7 @@ from lighttrack_nas.search_spaces.weight_matching import plan, same_operations
 TAKEN, FRESH, LEFT, DIFFERS = "taken", "fresh", "left_behind", "shape_differs"
 OUTCOMES = (TAKEN, FRESH, LEFT, DIFFERS)
 """Of a tensor: in both spaces; only in the target; only in the source; in both, but its layer is of another shape."""
-_PARTS = ("stem", "backbone", "neck", "fusion", "cls", "reg", "shared", "other")
+_GROUPS = ("stem", "backbone", "neck", "fusion", "cls", "reg", "shared", "other")
 _SHOWN = 8
 
 
@@ -191,13 +191,13 @@ def migration_report(
     outcomes = {
         key: FRESH if key not in planned else DIFFERS if _layer(key) in torn else TAKEN for key in target_tensors
     }
-    found = [(address(target, key), target_tensors[key], outcomes[key]) for key in target_tensors]
+    tensors = [(address(target, key), target_tensors[key], outcomes[key]) for key in target_tensors]
     used = set(planned.values())
-    found += [(address(source, key), tensor, LEFT) for key, tensor in source_tensors.items() if key not in used]
+    tensors += [(address(source, key), tensor, LEFT) for key, tensor in source_tensors.items() if key not in used]
     places: dict[tuple[str, str], list[tuple[Address, TensorShape, str]]] = {}
-    for each in found:
-        places.setdefault((each[0].part, each[0].label), []).append(each)
-    ordered = sorted(places, key=lambda place: (_PARTS.index(place[0]), place[1].endswith("prediction")))
+    for address_, tensor, outcome in tensors:
+        places.setdefault((address_.part, address_.label), []).append((address_, tensor, outcome))
+    ordered = sorted(places, key=lambda place: (_GROUPS.index(place[0]), place[1].endswith("prediction")))
     return MigrationReport(
         source=(source.name, source.hash),
         target=(target.name, target.hash),
@@ -208,25 +208,25 @@ def migration_report(
     )
 
 
-def _label_counts(part: str, label: str, found: list[tuple[Address, TensorShape, str]]) -> LabelCounts:
+def _label_counts(part: str, label: str, tensors: list[tuple[Address, TensorShape, str]]) -> LabelCounts:
     counts = dict.fromkeys(OUTCOMES, Count())
-    for _, tensor, outcome in found:
+    for _, tensor, outcome in tensors:
         counts[outcome] += Count(1, tensor.parameters)
 
-    return LabelCounts(part, label, counts, new=_wholly(FRESH, found), gone=_wholly(LEFT, found))
+    return LabelCounts(part, label, counts, new=_wholly(FRESH, tensors), gone=_wholly(LEFT, tensors))
 
 
-def _wholly(outcome: str, found: list[tuple[Address, TensorShape, str]]) -> tuple[str, ...]:
+def _wholly(outcome: str, tensors: list[tuple[Address, TensorShape, str]]) -> tuple[str, ...]:
     """Widths and operations all of whose tensors have an outcome; operations in the other widths."""
 
     def names(of: list[tuple[str, str]]) -> list[str]:
         other = {name for name, out in of if out != outcome}
         return [name for name in dict.fromkeys(name for name, _ in of) if name and name not in other]
 
-    widths = names([(where.width, out) for where, _, out in found])
+    widths = names([(where.width, out) for where, _, out in tensors])
     return tuple(
         [f"width {width}" for width in widths]
-        + names([(where.operation, out) for where, _, out in found if where.width not in widths])
+        + names([(where.operation, out) for where, _, out in tensors if where.width not in widths])
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lighttrack_nas.models.shipped_models import is_shipped, model_file
 from lighttrack_nas.models.supernets import require_same_code
 from lighttrack_nas.reporting.environment import versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
@@ -68,18 +68,6 @@ def save_model(
     save_weights(network, Path(path), header)
 
 
-SHIPPED = ("lighttrack-tiny",)
-"""Names of the models that come with the package; they may stand wherever a model file may."""
-
-
-def model_file(source: str | Path) -> Path:
-    """The file of a model that ships with the package, or the path that was given."""
-    if str(source) not in SHIPPED:
-        return Path(source)
-    # The package lies in folders, never in an archive: safetensors maps its files into memory.
-    return Path(str(resources.files("lighttrack_nas.pretrained").joinpath(f"{source}.safetensors")))
-
-
 def load_model(path: str | Path) -> Model:
     """Read a model file, or a model that ships with the package, by its name.
 
@@ -88,6 +76,7 @@ def load_model(path: str | Path) -> Model:
     """
     import torch
 
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.trackers.weights.weights import load_weights, read_header
 
     path = model_file(path)
@@ -95,7 +84,7 @@ def load_model(path: str | Path) -> Model:
     architecture = _architecture_of(header, path)
     # Without memory until the file's own shapes are known to fit: a header may ask for any size.
     with torch.device("meta"):
-        network = architecture.space.network(architecture)
+        network = build_network(architecture)
     load_weights(network, path)
     stored = header.get("hyper_parameters", {})
     provenance = header.get("provenance")
@@ -130,7 +119,7 @@ def load_tracker(
         InputError: Unreadable, damaged, of another version, or of an architecture that its space does not have; a
             missing runtime, device or precision.
     """
-    if str(path) not in SHIPPED and Path(path).is_dir():
+    if not is_shipped(path) and Path(path).is_dir():
         return _exported_tracker(Path(path), hyper_parameters, device, threads, compute_precision or "float32")
     if compute_precision not in (None, "float32"):
         raise InputError(
@@ -181,9 +170,10 @@ def import_weights(
     Raises:
         InputError: The checkpoint is unreadable or does not fit; the message lists missing and unexpected keys.
     """
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.trackers.weights.official_weights import load_official
 
-    network = architecture.space.network(architecture)
+    network = build_network(architecture)
     load_official(network, Path(checkpoint))
     source = {"source": f"official checkpoint {Path(checkpoint).name}"}
     save_model(network, architecture, output, hyper_parameters=hyper_parameters, provenance=source)
@@ -206,18 +196,18 @@ def export_weights(model: str | Path, output: str | Path) -> str:
     return code
 
 
-def _difference(wanted: Architecture, found: Architecture) -> str | None:
+def _difference(wanted: Architecture, given: Architecture) -> str | None:
     """Where two architectures build different networks, by the chosen places; None where they are one network."""
-    chosen = [a.space.chosen(a.path()) for a in (wanted, found)]
-    alive = [set(a.space.chosen(a)) - a.space.dead_labels(a) for a in (wanted, found)]
+    chosen = [a.space.chosen(a.path()) for a in (wanted, given)]
+    alive = [set(a.space.chosen(a)) - a.space.dead_labels(a) for a in (wanted, given)]
     for label in sorted(alive[0] | alive[1]):
         values = [c[label] if label in a else "nothing" for c, a in zip(chosen, alive, strict=True)]
         if values[0] != values[1]:
             return f"at '{label}' it has {values[1]}, expected {values[0]}"
-    if wanted.space.hash == found.space.hash:
+    if wanted.space.hash == given.space.hash:
         return None
     one, other = (
-        {k: v for k, v in a.space.description if k not in ("name", "summary", "outputs")} for a in (wanted, found)
+        {k: v for k, v in a.space.description if k not in ("name", "summary", "outputs")} for a in (wanted, given)
     )
     return next((f"the spaces differ in {key}" for key in one if one[key] != other[key]), None)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.reporting.environment import versions
 from lighttrack_nas.search_spaces.loading.loading import parse_space
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -69,26 +68,27 @@ def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
     """
     import torch
 
+    from lighttrack_nas.search_spaces.building.model_space import build_model_space
     from lighttrack_nas.search_spaces.building.supernet import Supernet
     from lighttrack_nas.search_spaces.building.tasks import Tasks
     from lighttrack_nas.trackers.weights.weights import load_weights, read_header
 
     path = Path(path)
-    found = shared_weights_space(path, KIND)
+    own = shared_weights_space(path, KIND)
     header = read_header(path)
     tasks, provenance = header.get("tasks"), header.get("provenance")
-    if space is not None and found != space:
+    if space is not None and own != space:
         raise InputError(
-            f"supernet '{path}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
+            f"supernet '{path}' is of space '{own.name}' ({own.hash}), not of '{space.name}' ({space.hash})"
         )
     with torch.device("meta"):
-        if isinstance(found, NniSpace) or tasks is None:
-            model_space = found.model_space()
+        if not own.is_declared or tasks is None:
+            model_space = build_model_space(own)
         else:
-            model_space = found.model_space(Tasks.read(tasks, f"'{path}', header, tasks"))
+            model_space = build_model_space(own, Tasks.read(tasks, f"'{path}', header, tasks"))
     load_weights(model_space, path)
     teacher = provenance.get("teacher") if isinstance(provenance, dict) else None
-    return Supernet(space or found, model_space, teacher if isinstance(teacher, dict) else None).eval()
+    return Supernet(space or own, model_space, teacher if isinstance(teacher, dict) else None).eval()
 
 
 def supernet_file(source: str | Path) -> Path:

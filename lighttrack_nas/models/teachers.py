@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lighttrack_nas.models.models import SHIPPED, Model, load_model, model_file
+from lighttrack_nas.models.models import Model, load_model
+from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.exported import read_manifest
@@ -27,11 +28,12 @@ def load_teacher(source: str, code: str | None = None) -> Teacher:
         InputError: Unreadable, of another kind, or its answers are no finite numbers.
     """
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import fingerprint
+    from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
     from lighttrack_nas.trackers.weights.official_weights import load_official
 
     path = Path(source)
-    if source not in SHIPPED and path.is_dir():
+    if not is_shipped(source) and path.is_dir():
         path = _original(path)
     if path.suffix in (".pth", ".pt"):
         if code is None:
@@ -40,7 +42,7 @@ def load_teacher(source: str, code: str | None = None) -> Teacher:
                 "code: back_...}"
             )
         architecture = load_space("lighttrack").decode(code)
-        network = architecture.space.network(architecture)
+        network = build_network(architecture)
         load_official(network, path)
     else:
         if code is not None:

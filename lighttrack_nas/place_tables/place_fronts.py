@@ -11,7 +11,7 @@ from lighttrack_nas.benchmarks.scoring.places_evaluator import PlacesEvaluator
 from lighttrack_nas.benchmarks.sums.elimination import minimum
 from lighttrack_nas.benchmarks.sums.exact_fronts import exact_front
 from lighttrack_nas.place_tables.place_criteria import criteria, times
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 
@@ -43,10 +43,10 @@ def place_front(
     """
     names = [objective.name for objective in objectives]
     sums = {name: evaluator.factors(name) for name in [*names, *(limit.name for limit in constraints)]}
-    found = exact_front(evaluator.space, criteria(sums, objectives, constraints))
-    architectures = [each.path() for each in found.architectures]
-    measured = [evaluator.measure(each, names) for each in architectures]
-    values = np.array([[o.sign * each[o.name] for o in objectives] for each in measured], float)
+    front = exact_front(evaluator.space, criteria(sums, objectives, constraints))
+    architectures = [architecture.path() for architecture in front.architectures]
+    measured = [evaluator.measure(architecture, names) for architecture in architectures]
+    values = np.array([[o.sign * by_name[o.name] for o in objectives] for by_name in measured], float)
     values = values.reshape(-1, len(objectives))
     # Sums in another order differ in their last digits.
     kept = np.flatnonzero(non_dominated(values))
@@ -66,7 +66,7 @@ def worst_values(
     Raises:
         InputError: A measurement that the evaluator has not.
     """
-    found = {}
+    worst_by_name = {}
     for objective in objectives:
         name, sign = objective.name, int(objective.sign)
         numbers = minimum(times(-sign, evaluator.factors(name)))
@@ -75,5 +75,5 @@ def worst_values(
         )
         sense = "<=" if sign == 1 else ">="
         limits = [bound.limit for bound in constraints if (bound.name, bound.sense) == (name, sense)]
-        found[name] = sign * min(sign * value for value in (evaluator.measure(worst, [name])[name], *limits))
-    return found
+        worst_by_name[name] = sign * min(sign * value for value in (evaluator.measure(worst, [name])[name], *limits))
+    return worst_by_name

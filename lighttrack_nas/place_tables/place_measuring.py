@@ -22,6 +22,7 @@ from lighttrack_nas.search_spaces.base.labels import (
 )
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Progress
 
 if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.building.supernet import Supernet
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
     from lighttrack_nas.strategies.one_shot.teaching.teacher import Answers
     from lighttrack_nas.trackers.training.pairs.pair import PairSource
-
-Advance = Callable[[int, str], None]
 
 _PAIRS, _BATCH = 64, 16
 _MOST_CELLS = 2_000_000
@@ -52,7 +51,7 @@ class _Seen(NamedTuple):
 
 @torch.no_grad()
 def measure_places(
-    supernet: Supernet, lessons: Lessons, pairs: PairSource, *, seed: int = 0, progress: Advance | None = None
+    supernet: Supernet, lessons: Lessons, pairs: PairSource, *, seed: int = 0, progress: Progress | None = None
 ) -> PlaceScores:
     """Measure every candidate of a supernet that learnt from a teacher, each at its own place.
 
@@ -73,9 +72,9 @@ def measure_places(
     measure = _Measuring(supernet, lessons, _see(lessons, pairs, seed), seed)
     places = []
     for segment in lessons.segments:
-        found = measure.segment(segment)
-        if found is not None:
-            places.append(found)
+        place = measure.segment(segment)
+        if place is not None:
+            places.append(place)
         tell(1, segment.blocks[-1] or "stem")
     fusion = measure.fusion()
     towers = measure.towers()
@@ -138,12 +137,12 @@ class _Measuring:
             chosen = self._pinned({**given, **({OUTPUT: name} if exit_ else {})})
             network = self.supernet.network
             if exit_:
-                found = [self.lessons.exit_ratio(network, name, chosen, each.maps) for each in self.seen]
+                ratios = [self.lessons.exit_ratio(network, name, chosen, seen.maps) for seen in self.seen]
             else:
-                found = [
-                    self.lessons.segment_ratio(network, segment, chosen, each.maps, each.search) for each in self.seen
+                ratios = [
+                    self.lessons.segment_ratio(network, segment, chosen, seen.maps, seen.search) for seen in self.seen
                 ]
-            return float(torch.stack(found).mean())
+            return float(torch.stack(ratios).mean())
 
         inner = [label for label in labels if label in own]
         usual = self._table(inner, lambda given: ratio(given, False), name)
@@ -165,23 +164,23 @@ class _Measuring:
     def _may_run(self, label: str, given: Mapping[str, str]) -> bool:
         """Whether a label may have a say beside what is given."""
         needed = self.space.conditions.get(label, {})
-        return all(given[each] in allowed for each, allowed in needed.items() if each in given)
+        return all(given[other] in allowed for other, allowed in needed.items() if other in given)
 
     def _labels_of(self, segment: Segment) -> set[str]:
         """The choices by which a segment's candidates, and the maps around it, differ."""
         blocks = {block.name: block for block in self.space.description.blocks}
-        found: set[str] = set()
+        labels: set[str] = set()
         for name in segment.blocks:
             if name != STEM:
                 block = blocks[name]
-                found |= {name, expansion_label(name), stage_width_label(block.stage), stage_width_label(block.before)}
-                found.add(depth_label(block.stage))  # a block that is left out passes on what it gets
-        return found & self.space.labels.keys()
+                labels |= {name, expansion_label(name), stage_width_label(block.stage), stage_width_label(block.before)}
+                labels.add(depth_label(block.stage))  # a block that is left out passes on what it gets
+        return labels & self.space.labels.keys()
 
     def _table(self, labels: Sequence[str], ratio: Callable[[Mapping[str, str]], float], name: str) -> np.ndarray:
         """A ratio for every combination of values; of many a draw is measured, and what each value adds is fitted."""
         values = [self.space.labels[label] for label in labels]
-        shape = [len(each) for each in values]
+        shape = [len(candidates) for candidates in values]
         cells = int(np.prod(shape))
         if cells > _MOST_CELLS:
             raise InputError(
@@ -189,12 +188,12 @@ class _Measuring:
                 f"combinations, at most {_MOST_CELLS:,} can be kept: give the space more blocks that are the teacher's"
             )
         if cells <= _MOST_MEASURED:
-            found = [ratio(dict(zip(labels, each, strict=True))) for each in product(*values)]
-            return np.array(found, float).reshape(shape)
+            ratios = [ratio(dict(zip(labels, chosen, strict=True))) for chosen in product(*values)]
+            return np.array(ratios, float).reshape(shape)
         drawn = [tuple(int(self.rng.integers(size)) for size in shape) for _ in range(_MOST_MEASURED // 2)]
         measured = np.array(
             [
-                ratio({label: each[index] for label, each, index in zip(labels, values, indices, strict=True)})
+                ratio({label: of[index] for label, of, index in zip(labels, values, indices, strict=True)})
                 for indices in drawn
             ]
         )
@@ -202,7 +201,7 @@ class _Measuring:
         says = [np.broadcast_to(self._has_say(label, labels), shape) for label in labels]
         columns = [(axis, index) for axis, size in enumerate(shape) for index in range(size)]
         design = np.array(
-            [[float(each[axis] == index and says[axis][each]) for axis, index in columns] for each in drawn]
+            [[float(cell[axis] == index and says[axis][cell]) for axis, index in columns] for cell in drawn]
         )
         weights = dict(zip(columns, ridge(design, measured), strict=True))
         table = np.zeros(shape)
@@ -232,13 +231,13 @@ class _Measuring:
         def ratio(given: Mapping[str, str]) -> float:
             chosen = self._pinned(given)
             teacher = self.lessons.teacher
-            found = [
+            ratios = [
                 self.lessons.fusion_ratio(
-                    network.network, chosen, each.template_features, each.maps[teacher.exit], each.answers.fused
+                    network.network, chosen, seen.template_features, seen.maps[teacher.exit], seen.answers.fused
                 )
-                for each in self.seen
+                for seen in self.seen
             ]
-            return float(torch.stack(found).mean())
+            return float(torch.stack(ratios).mean())
 
         return [ScoredPlace("output", OUTPUT, tuple(labels), self._table(labels, ratio, OUTPUT))]
 
@@ -253,26 +252,26 @@ class _Measuring:
         for path in paths:
             self._pinned(path.choices)
             network = self.supernet.network
-            found = [
-                torch.stack(answers_ratios(network, network.raw(self.lessons.tower_input(each.answers)), each.answers))
-                for each in self.seen
+            of_pairs = [
+                torch.stack(answers_ratios(network, network.raw(self.lessons.tower_input(seen.answers)), seen.answers))
+                for seen in self.seen
             ]
-            ratios.append(torch.stack(found).mean(dim=0).tolist())
+            ratios.append(torch.stack(of_pairs).mean(dim=0).tolist())
         measured = np.array(ratios)
         branches = space.description.towers.branches
         chosen = [space.chosen(path) for path in paths]
         if space.description.towers.sharing != ("separate",):
             # One tower may give both answers.
             return [by_choice(space, branches, chosen, measured.sum(axis=1))]
-        found_towers: list[TowerScores | list[ScoredPlace]] = []
+        scored: list[TowerScores | list[ScoredPlace]] = []
         for column, branch in enumerate(branches):
             if branch in tasks.towers:
-                found_towers.append(by_task(space, branch, tasks.towers[branch], chosen, measured[:, column]))
+                scored.append(by_task(space, branch, tasks.towers[branch], chosen, measured[:, column]))
             else:
-                found_towers.append(by_choice(space, (branch,), chosen, measured[:, column]))
-        return found_towers
+                scored.append(by_choice(space, (branch,), chosen, measured[:, column]))
+        return scored
 
 
 def _along(values: np.ndarray, axis: int, axes: int) -> np.ndarray:
     """Values along one of so many axes."""
-    return values.reshape([-1 if each == axis else 1 for each in range(axes)])
+    return values.reshape([-1 if position == axis else 1 for position in range(axes)])

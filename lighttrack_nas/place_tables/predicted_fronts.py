@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
     from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 TOLERANCE = 0.01
 """Of fronts of three objectives or more, unless another is given: they have very many points."""
@@ -74,10 +74,10 @@ def predicted_front(
             raise InputError(f"'{text}': '{name}' is not predicted here; there are {', '.join(sums)}{more}")
     if tolerance is None:
         tolerance = 0.0 if len(wanted) < 3 else TOLERANCE
-    found = exact_front(scores.space, criteria(sums, wanted, limits), tolerance)
-    if not found.architectures:
+    exact = exact_front(scores.space, criteria(sums, wanted, limits), tolerance)
+    if not exact.architectures:
         raise InputError(_nobody_keeps(scores, sums, limits))
-    table = _table(found, scores, predictor, costs, latency_table, wanted)
+    table = _table(exact, scores, predictor, costs, latency_table, wanted)
     architectures = tuple(table.pop("architecture"))
     networks = table.drop(columns=["code", "choices"])
     said = _said(scores, predictor, latency_table, tolerance)
@@ -109,6 +109,7 @@ def evenly_along(front: Front, cost: str, count: int) -> list[Architecture]:
 def _check(
     scores: PlaceScores, predictor: ScorePredictor | None, latency: LatencyTable | None, names: Sequence[str]
 ) -> None:
+    """Refuse a latency table or a predictor of something else, and a predictor that ranks no better than MACs."""
     if latency is not None and latency.space != scores.space:
         raise InputError(
             f"the latency table is of space '{latency.space.name}' ({latency.space.hash}), the table of places of "
@@ -137,12 +138,12 @@ def _sums(
     scores: PlaceScores, predictor: ScorePredictor | None, costs: CostTable, latency: LatencyTable | None
 ) -> dict[str, Sequence[Factor]]:
     """By measurement, the tables that add up to it."""
-    found: dict[str, Sequence[Factor]] = {"nsr": scores.factors, **{name: costs.factors(name) for name in COSTS}}
+    sums: dict[str, Sequence[Factor]] = {"nsr": scores.factors, **{name: costs.factors(name) for name in COSTS}}
     if predictor is not None:
-        found[predictor.measurement] = times(-1, predictor.factors)
+        sums[predictor.measurement] = times(-1, predictor.factors)
     if latency is not None:
-        found["latency_ms"] = latency.factors
-    return {name: found[name] for name in MEASUREMENTS if name in found}
+        sums["latency_ms"] = latency.factors
+    return {name: sums[name] for name in MEASUREMENTS if name in sums}
 
 
 def _nobody_keeps(scores: PlaceScores, sums: Mapping[str, Sequence[Factor]], constraints: Sequence[Constraint]) -> str:
@@ -158,7 +159,7 @@ def _nobody_keeps(scores: PlaceScores, sums: Mapping[str, Sequence[Factor]], con
 
 
 def _table(
-    found: ExactFront,
+    exact: ExactFront,
     scores: PlaceScores,
     predictor: ScorePredictor | None,
     costs: CostTable,
@@ -166,7 +167,7 @@ def _table(
     objectives: Sequence[Objective],
 ) -> pd.DataFrame:
     """The table of a `Front`, with the architectures."""
-    paths = [architecture.path() for architecture in found.architectures]
+    paths = [architecture.path() for architecture in exact.architectures]
     columns: dict[str, list[float] | np.ndarray] = {"nsr": [round(scores.score(path), 9) for path in paths]}
     columns |= {name: values for name, values in costs.bulk(paths).items() if name in COSTS}
     if predictor is not None:

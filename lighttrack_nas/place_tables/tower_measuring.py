@@ -45,7 +45,7 @@ def by_task(
         measured: ``(towers,)`` What each loses.
     """
     candidates, skips = space.tower(branch).candidates, space.description.skips
-    names = [name for name in dict.fromkeys(n for each in candidates for n in each) if name not in skips]
+    names = [name for name in dict.fromkeys(n for of_layer in candidates for n in of_layer) if name not in skips]
     tasks = tower_tasks(len(candidates), layers)
     widths = space.candidates[width_label(branch)]
     # A layer's score adds up from what its task loses whatever does it, and what a width and an operation add: what was
@@ -99,13 +99,13 @@ def by_choice(
     )
     weights = dict(zip(columns, ridge(design, measured), strict=True)) if columns else {}
     places = []
-    for label in (each for each in space.labels if each in part):
+    for label in (name for name in space.labels if name in part):
         needed = space.conditions.get(label, {})
-        labels = tuple(each for each in space.labels if each == label or each in needed)
-        scores = np.zeros([len(space.labels[each]) for each in labels])
+        labels = tuple(name for name in space.labels if name == label or name in needed)
+        scores = np.zeros([len(space.labels[name]) for name in labels])
         for index, values in zip(np.ndindex(scores.shape), product(*(space.labels[e] for e in labels)), strict=True):
             given = dict(zip(labels, values, strict=True))
-            if all(given[each] in allowed for each, allowed in needed.items()):
+            if all(given[name] in allowed for name, allowed in needed.items()):
                 scores[index] = weights[label, given[label]]
         places.append(ScoredPlace(part[label], label, labels, scores))
     return places

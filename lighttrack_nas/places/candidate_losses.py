@@ -79,7 +79,7 @@ def place_losses(scores: PlaceScores) -> list[PlaceLosses]:
     ]
 
 
-def whole_losses(scores: PlaceScores) -> tuple[float, float]:
+def loss_range(scores: PlaceScores) -> tuple[float, float]:
     """The least and the greatest sum over the places of a network, exactly.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 from lighttrack_nas.places.places import SHARED
 
 if TYPE_CHECKING:
-    from lighttrack_nas.benchmarks.costs.cost_parts import Place
+    from lighttrack_nas.benchmarks.costs.cost_parts import CostedPlace
     from lighttrack_nas.benchmarks.costs.cost_table import CostTable
     from lighttrack_nas.search_spaces.space import Space
 
@@ -63,7 +63,7 @@ def place_costs(table: CostTable) -> list[PlaceCosts]:
     return found
 
 
-def _where_present(space: Space, place: Place) -> np.ndarray:
+def _where_present(space: Space, place: CostedPlace) -> np.ndarray:
     """Multiply-adds and parameters of what may stand at a place, ``(n, 2)``, in the networks that have it."""
     needed = space.conditions.get(place.label, {})
     costs = place.costs[..., :2]

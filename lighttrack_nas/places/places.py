@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lighttrack_nas.search_spaces.base.labels import CORRELATION, layer_label, width_label
 from lighttrack_nas.search_spaces.description.candidates import candidates_of
-from lighttrack_nas.search_spaces.description.description import BRANCHES, BlockPlace
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BackboneBlock
 from lighttrack_nas.search_spaces.operations.package_parts import PackagePart
 from lighttrack_nas.search_spaces.space import Space
 
@@ -88,7 +88,7 @@ def backbone_places(space: Space) -> list[ShownPlace]:
     ]
 
 
-def _may_be_last(space: Space, block: BlockPlace, exits: Mapping[str, str]) -> bool:
+def _may_be_last(space: Space, block: BackboneBlock, exits: Mapping[str, str]) -> bool:
     depths = space.description.stage(block.stage).depths
     if len(depths) > 1 and block.stage in exits.values():
         return int(block.name.rpartition("-block")[2]) + 1 in depths
@@ -206,6 +206,7 @@ def _told_apart(short: dict[str, str]) -> dict[str, str]:
 
 
 def _names_of_all_expansions(space: Space) -> set[str]:
+    """Operations that stand only in stages which choose the expansion, so that their own expansion says nothing."""
     stages = space.description.stages
     layers = [names for branch in BRANCHES for names in space.tower(branch).candidates]
     fixed = {name for names in (*layers, *(s.operations for s in stages if not s.expansions)) for name in names}

@@ -16,12 +16,13 @@ from lighttrack_nas.chain.evaluators import targets_and_losses
 from lighttrack_nas.chain.training import BACKBONE_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
+from lighttrack_nas.ranking.ranking_files import save_ranking
 from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob, settings_record
-from lighttrack_nas.ranking.ranking_result import Column, RankingResult, checked_result, unranked_notes
+from lighttrack_nas.ranking.ranking_result import RankingResult, ScoreColumn, checked_result, unranked_notes
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.reporting.progress import progress
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.workers.processes import Job, run_jobs
@@ -34,7 +35,7 @@ def run_rank_correlation(config: Config, say: Callable[[str], None]) -> RankingR
     """Train supernets by each strategy and networks alone, and compare how they rank; or go on where it stopped.
 
     The folder "ranking" of the configuration's output gets ``supernets/NAME`` and ``alone/NUMBER-seedS``, each with
-    its training and ``scores.json``, and the result; see `RankingResult.save`.
+    its training and ``scores.json``, and the result; see `ranking_files.save_ranking`.
 
     Args:
         config: Its space, data, validation, supernet, search (how scores are taken) and ranking.
@@ -82,7 +83,7 @@ def run_rank_correlation(config: Config, say: Callable[[str], None]) -> RankingR
     )
     checked_result(result, LEAST_NETWORKS)
     result = _with_notes(result, [*notes, *_unscored_notes(result, failures), *unranked_notes(result)])
-    result.save(output)
+    save_ranking(result, output)
     return result
 
 
@@ -108,20 +109,21 @@ def _train(jobs: Sequence[SupernetJob | AloneJob], workers: int) -> dict[str, st
 
 def _scores(
     measurements: Sequence[str], supernets: Sequence[SupernetJob], alone: Sequence[AloneJob], count: int
-) -> dict[Column, np.ndarray]:
-    found: dict[Column, np.ndarray] = {}
+) -> dict[ScoreColumn, np.ndarray]:
+    """The scores of all networks by where they come from, ``(count,)`` each; NaN where a training has not given one."""
+    scores: dict[ScoreColumn, np.ndarray] = {}
     for measurement in measurements:
         for job in alone:
-            column = found.setdefault(
-                Column("alone", f"seed {job.settings.seed}", measurement), np.full(count, float("nan"))
+            column = scores.setdefault(
+                ScoreColumn("alone", f"seed {job.settings.seed}", measurement), np.full(count, float("nan"))
             )
             column[job.number] = _number(job.scores().get(measurement))
         for supernet in supernets:
             of = supernet.scores()
             for weights in (INHERITED, RECALIBRATED):
                 values = [_number(one.get(measurement)) for one in of[weights]]
-                found[Column(supernet.ranked.name, weights, measurement)] = np.array(values)
-    return found
+                scores[ScoreColumn(supernet.ranked.name, weights, measurement)] = np.array(values)
+    return scores
 
 
 def _number(value: float | None) -> float:

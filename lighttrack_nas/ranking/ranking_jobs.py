@@ -30,12 +30,12 @@ from lighttrack_nas.strategies.one_shot.training.training_settings import Traini
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text
-from lighttrack_nas.workers.processes import Told
+from lighttrack_nas.trackers.base.progress import Progress
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
-    from lighttrack_nas.search_spaces.architecture import Architecture
-    from lighttrack_nas.strategies.one_shot.training.callbacks import Progress
+    from lighttrack_nas.search_spaces.space import Architecture
+    from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
     from lighttrack_nas.trackers.network.network import SiameseNetwork
 
@@ -95,8 +95,8 @@ class SupernetJob:
 
     def scores(self) -> dict[str, list[Scores]]:
         """What was scored so far: by `INHERITED` and `RECALIBRATED`, a network each, in order."""
-        found = _read(self.folder)
-        return {weights: list(found.get(weights, [])) for weights in (INHERITED, RECALIBRATED)}
+        stored = _read(self.folder)
+        return {weights: list(stored.get(weights, [])) for weights in (INHERITED, RECALIBRATED)}
 
     def done(self) -> bool:
         """Whether nothing is left to do."""
@@ -104,7 +104,7 @@ class SupernetJob:
         count = len(self.architectures)
         return all(len(of) == count and all(name in one for one in of for name in names) for of in found.values())
 
-    def __call__(self, told: Told) -> None:
+    def __call__(self, told: Progress) -> None:
         """Do it."""
         config = _prepared(self.config)
         space = load_space(config.space)
@@ -191,7 +191,7 @@ class AloneJob:
         """Whether nothing is left to do."""
         return all(name in self.scores() for name in self.config.ranking.measurements)
 
-    def __call__(self, told: Told) -> None:
+    def __call__(self, told: Progress) -> None:
         """Do it."""
         config = _prepared(self.config)
         space = load_space(config.space)
@@ -208,8 +208,8 @@ class AloneJob:
         )
         before = self.scores()
         names = [name for name in config.ranking.measurements if name not in before]
-        found = _scored(network_scorer(config), model.network.to(config.device), names)
-        write_atomically(self.folder / SCORES_FILE, to_json(dict(before) | found))
+        scores = _scored(network_scorer(config), model.network.to(config.device), names)
+        write_atomically(self.folder / SCORES_FILE, to_json(dict(before) | scores))
 
 
 def settings_record(settings: TrainingSettings) -> dict[str, Any]:
@@ -224,17 +224,17 @@ def _prepared(config: Config) -> Config:
     return config
 
 
-def _steps(name: str, told: Told) -> Progress:
+def _steps(name: str, told: Progress) -> AfterStep:
     return lambda steps, losses: told(steps, f"{name}: loss {losses['loss']:.3f}")
 
 
 def _scored(scorer: Any, network: SiameseNetwork, names: Sequence[str]) -> dict[str, float | None]:
     """Score a network; None for what it has no score in, because its answers are not finite."""
     try:
-        found = scorer.score(network, names)
+        scores = scorer.score(network, names)
     except InputError:
         return dict.fromkeys(names)
-    return {name: found[name] if math.isfinite(found[name]) else None for name in names}
+    return {name: scores[name] if math.isfinite(scores[name]) else None for name in names}
 
 
 def _read(folder: Path) -> dict[str, Any]:

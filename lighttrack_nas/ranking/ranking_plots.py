@@ -8,7 +8,7 @@ import numpy as np
 
 from lighttrack_nas.benchmarks.scoring.rank_intervals import STATISTICS
 from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED
-from lighttrack_nas.ranking.ranking_result import CEILING, MACS, Column, ranking_name
+from lighttrack_nas.ranking.ranking_result import CEILING, MACS, ScoreColumn, ranking_name
 from lighttrack_nas.reporting.plot_style import FRONT_COLOUR, LIMIT_COLOUR, axis_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def scatter_figure(result: RankingResult, name: str, measurement: str) -> Figure
     figure = Figure(figsize=(9.2, 4.5), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True)
     for panel, weights in zip(panels, (INHERITED, RECALIBRATED), strict=True):
-        scores = result.scores[Column(name, weights, measurement)][result.whole]
+        scores = result.scores[ScoreColumn(name, weights, measurement)][result.whole]
         if len(alone) > 1:
             panel.errorbar(mean, scores, xerr=reach, fmt="none", ecolor="0.75", elinewidth=1, zorder=1)
         drawn = panel.scatter(
@@ -110,7 +110,7 @@ def _label(ranking: str, weights: str) -> str:
     return others.get(ranking, ranking_name(ranking, weights))
 
 
-def _is_alone(column: Column, measurement: str) -> bool:
+def _is_alone(column: ScoreColumn, measurement: str) -> bool:
     return (column.source, column.measurement) == ("alone", measurement)
 
 

@@ -6,15 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from itertools import combinations
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.benchmarks.evaluation.result_files import to_json
 from lighttrack_nas.benchmarks.scoring.rank_intervals import (
     CONFIDENCE,
     STATISTICS,
@@ -27,7 +24,6 @@ from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.strategies.search.goals.objectives import Objective
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.files import write_atomically
 
 CEILING, MACS = "ceiling", "MACs"
 """Rankings that are no supernet's: by another seed's training alone, and by MACs, the more the better."""
@@ -36,7 +32,7 @@ EACH_SEED, MEAN = "each seed", "mean of seeds"
 mean of their scores, which is less noisy than any of them."""
 
 
-class Column(NamedTuple):
+class ScoreColumn(NamedTuple):
     """Where a network's score comes from.
 
     Attributes:
@@ -67,7 +63,7 @@ class RankingResult:
     """
 
     networks: pd.DataFrame
-    scores: Mapping[Column, np.ndarray]
+    scores: Mapping[ScoreColumn, np.ndarray]
     record: Mapping[str, Any]
     resamples: int
     seed: int
@@ -94,12 +90,12 @@ class RankingResult:
 
     def inherited(self, name: str, weights: str, measurement: str) -> np.ndarray:
         """Scores of the whole networks with a supernet's weights; larger is better."""
-        return self._oriented(Column(name, weights, measurement))
+        return self._oriented(ScoreColumn(name, weights, measurement))
 
-    def _of(self, source: str, measurement: str) -> list[Column]:
+    def _of(self, source: str, measurement: str) -> list[ScoreColumn]:
         return [column for column in self.scores if (column.source, column.measurement) == (source, measurement)]
 
-    def _oriented(self, column: Column) -> np.ndarray:
+    def _oriented(self, column: ScoreColumn) -> np.ndarray:
         return -Objective.parse(column.measurement).sign * self.scores[column][self.whole]
 
     @cached_property
@@ -107,9 +103,9 @@ class RankingResult:
         """A row a measurement, ranking, weights, statistic and what it is compared with: value, low, high, networks."""
         rows = []
         for measurement in self.measurements:
-            for (ranking, weights, against, statistic), found in self._agreements[measurement].items():
+            for (ranking, weights, against, statistic), agreement_ in self._agreements[measurement].items():
                 place = (measurement, ranking, weights, statistic, against)
-                rows.append((*place, *found.estimate, int(self.whole.sum())))
+                rows.append((*place, *agreement_.estimate, int(self.whole.sum())))
         header = ("measurement", "ranking", "weights", "statistic", "against", "value", "low", "high", "networks")
         return pd.DataFrame(rows, columns=header)
 
@@ -121,10 +117,10 @@ class RankingResult:
         """
         rows = []
         for measurement in self.measurements:
-            found = self._agreements[measurement]
+            agreements = self._agreements[measurement]
             for statistic in STATISTICS:
                 for first, second in self._compared():
-                    one, other = (found[(*ranking, EACH_SEED, statistic)] for ranking in (first, second))
+                    one, other = (agreements[(*ranking, EACH_SEED, statistic)] for ranking in (first, second))
                     value, low, high = one.minus(other)
                     differs = "first" if low > 0 else "second" if high < 0 else ""
                     names = ranking_name(*first), ranking_name(*second)
@@ -133,6 +129,7 @@ class RankingResult:
         return pd.DataFrame(rows, columns=header)
 
     def _compared(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+        """The pairs of rankings whose difference is told: recalibrated or not, two supernets, each and MACs."""
         names = self.supernets
         pairs = [((name, RECALIBRATED), (name, INHERITED)) for name in names]
         pairs += [
@@ -150,7 +147,7 @@ class RankingResult:
         """By measurement; by ranking, weights, what it is compared with, and statistic."""
         resamples = Resamples(int(self.whole.sum()), self.resamples, self.seed)
         macs = self.networks["macs"].to_numpy(float)[self.whole]
-        found: dict[str, dict[tuple[str, str, str, str], Agreement]] = {}
+        agreements: dict[str, dict[tuple[str, str, str, str], Agreement]] = {}
         for measurement in self.measurements:
             alone = self.alone(measurement)
             rankings = {(MACS, ""): macs} | {
@@ -158,7 +155,7 @@ class RankingResult:
                 for name in self.supernets
                 for weights in (INHERITED, RECALIBRATED)
             }
-            of = found[measurement] = {}
+            of = agreements[measurement] = {}
             for statistic in STATISTICS:
                 if len(alone) > 1:
                     pairs = list(combinations(alone, 2))
@@ -168,7 +165,7 @@ class RankingResult:
                     of[(*ranking, EACH_SEED, statistic)] = agreement(statistic, seeds, resamples)
                     mean = [(scores, np.mean(alone, axis=0))]
                     of[(*ranking, MEAN, statistic)] = agreement(statistic, mean, resamples)
-        return found
+        return agreements
 
     def rankings(self, measurement: str) -> list[tuple[str, str]]:
         """Ranking and weights of all that are compared, the ceiling first."""
@@ -178,8 +175,8 @@ class RankingResult:
         self, measurement: str, ranking: str, weights: str, statistic: str, against: str = EACH_SEED
     ) -> Estimate:
         """One figure with its interval; all NaN where there is none, as for the ceiling against the mean of seeds."""
-        found = self._agreements[measurement].get((ranking, weights, against, statistic))
-        return found.estimate if found is not None else Estimate(*[float("nan")] * 3)
+        agreement_ = self._agreements[measurement].get((ranking, weights, against, statistic))
+        return agreement_.estimate if agreement_ is not None else Estimate(*[float("nan")] * 3)
 
     def score_table(self) -> pd.DataFrame:
         """A row a network: what it costs, all scores, and its choices."""
@@ -203,31 +200,6 @@ class RankingResult:
             "differences": records(self.differences),
             "networks": networks,
         }
-
-    def save(self, folder: Path) -> list[Path]:
-        """Write the tables (CSV), everything as JSON, and the figures (PNG and SVG).
-
-        Returns:
-            The files.
-        """
-        from lighttrack_nas.ranking.ranking_plots import correlations_figure, scatter_figure
-
-        tables = {"scores": self.score_table(), "correlations": self.correlations, "differences": self.differences}
-        content: dict[str, str | bytes] = {
-            f"{name}.csv": table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()
-        }
-        content["rank_correlation.json"] = to_json(self.to_dict())
-        for measurement in self.measurements:
-            figures = {f"{measurement}-correlations": correlations_figure(self, measurement)}
-            figures |= {f"{measurement}-{name}": scatter_figure(self, name, measurement) for name in self.supernets}
-            for name, figure in figures.items():
-                for kind in ("png", "svg"):
-                    drawn = BytesIO()
-                    figure.savefig(drawn, format=kind, dpi=150)
-                    content[f"{name}.{kind}"] = drawn.getvalue()
-        for name, text in content.items():
-            write_atomically(folder / name, text)
-        return [folder / name for name in content]
 
 
 def ranking_name(ranking: str, weights: str) -> str:

@@ -77,4 +77,4 @@ def cpu_name() -> str:
     """The processor's name and the number of its logical cores."""
     from lighttrack_nas.benchmarks.latency import fingerprint
 
-    return f"{fingerprint.cpu_name()}, {os.cpu_count()} logical cores"
+    return f"{fingerprint.processor_name()}, {os.cpu_count()} logical cores"

@@ -41,7 +41,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 FEWEST_NETWORKS = 6
 """With fewer, not even unanimous networks decide at 95 %: 2 / 2^5 is more than 0.05, 2 / 2^6 less."""
@@ -139,7 +139,7 @@ def count_architectures(architectures: Sequence[Architecture], seed: int = 0) ->
             test = partial(_has_chosen, label, value)
             counter.of_networks(label.replace("-", " "), value, test, 1 / len(space.labels[label]))
     odds = {tower.name: depth_odds(space, tower.branch) for tower in possible_towers(space)}
-    means = {name: float(each @ np.arange(len(each))) for name, each in odds.items()}
+    means = {name: float(depths @ np.arange(len(depths))) for name, depths in odds.items()}
     for tower in possible_towers(space):
         counter.mean(f"{tower.name} depth", "", partial(_depth, tower.name), means[tower.name])
         for width in map(str, tower.widths):
@@ -150,7 +150,7 @@ def count_architectures(architectures: Sequence[Architecture], seed: int = 0) ->
                 counter.of_layers(tower.name, width, 1 / len(tower.widths))
     if odds.keys() >= {"cls", "reg"}:
         counter.mean("reg depth - cls depth", "", _difference, means["reg"] - means["cls"])
-        shallower = sum(each * odds["reg"][depth + 1 :].sum() for depth, each in enumerate(odds["cls"]))
+        shallower = sum(share * odds["reg"][depth + 1 :].sum() for depth, share in enumerate(odds["cls"]))
         counter.of_networks("cls depth < reg depth", "", _is_shallower, float(shallower))
     return Findings(len(architectures), pd.DataFrame(counter.rows), _claims(counter, space))
 
@@ -262,8 +262,9 @@ class _Counter:
 
 
 def _claims(counter: _Counter, space: Space) -> tuple[Claim, ...]:
+    """LightTrack's findings, answered by the intervals of this front; those that the space cannot show are left out."""
     exits = space.candidates[OUTPUT]
-    kernels = [each for each in block_shares(space, "kernel") if not isinstance(each, str)]
+    kernels = [kernel for kernel in block_shares(space, "kernel") if not isinstance(kernel, str)]
     claims: list[Claim] = []
 
     def claim(text: str, name: str, value: str, threshold: float) -> None:

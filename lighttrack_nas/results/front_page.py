@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.drawings.shown_networks import NetworkPlace, shown_network
+from lighttrack_nas.drawings.shown_networks import ChosenPlace, shown_network
 from lighttrack_nas.reporting.plot_style import FRONT_COLOUR, LIMIT_COLOUR, Axis, axis_of
 from lighttrack_nas.results.front_plots import axis_label, front_label, front_title, spread
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.results.published import CAUTION, HEADER, published_rows
 from lighttrack_nas.search_spaces.base.labels import CORRELATION, TEMPLATE_SIZE
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 _STYLE = (
     "body{font-family:sans-serif;margin:1.5em;color:#222}h1{font-size:1.2em}h2{font-size:1em;margin-top:2em}"
@@ -140,7 +139,7 @@ def architecture_lines(architecture: Architecture) -> list[str]:
 
     Of a space without stages, a line a choice.
     """
-    if isinstance(architecture.space, NniSpace):
+    if not architecture.space.is_declared:
         return [f"{label}: {value}" for label, value in architecture.space.chosen(architecture).items()]
     network = shown_network(architecture)
     lines = []
@@ -163,7 +162,7 @@ def architecture_lines(architecture: Architecture) -> list[str]:
     return lines
 
 
-def _operation_text(here: NetworkPlace) -> str:
+def _operation_text(here: ChosenPlace) -> str:
     return here.operation if here.expansion is None else f"{here.operation} /{here.expansion:g}"
 
 

@@ -21,7 +21,7 @@ _MOST_NAMES = 8
 _LEAST_DISTANCE = 0.11  # between two named points, as a share of the line's length along x
 
 
-def front_figure(front: Front, x: str, y: str) -> Figure:
+def draw_front(front: Front, x: str | None = None, y: str | None = None) -> Figure:
     """Draw a front over all measured networks.
 
     The line runs through the points that are best in these two axes alone; with a third objective others are on the
@@ -30,14 +30,18 @@ def front_figure(front: Front, x: str, y: str) -> Figure:
 
     Args:
         front: What to draw.
-        x: Measurement on the horizontal axis.
-        y: Measurement on the vertical axis.
+        x: Measurement on the horizontal axis; None takes MACs, or else another objective than `y`.
+        y: Measurement on the vertical axis; None takes the first objective that is not `x`.
 
     Returns:
         The figure; save it.
+
+    Raises:
+        InputError: No such measurement.
     """
     from matplotlib.figure import Figure
 
+    x, y = front.axes(x, y)
     figure = Figure(figsize=(7.6, 5.2), layout="constrained")
     axes: Axes = figure.subplots()
     across, up = axis_of(x), axis_of(y)

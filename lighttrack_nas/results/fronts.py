@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,16 +13,11 @@ from lighttrack_nas.results.networks import require_measured
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import MEASUREMENTS, Constraint, Objective
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.files import write_atomically
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from lighttrack_nas.search_spaces.architecture import Architecture
-    from lighttrack_nas.search_spaces.space import Space
+    from lighttrack_nas.search_spaces.space import Architecture, Space
 
 LATENCY_AGAIN_COLUMN = "latency_ms_again"
-_FILE = re.compile(r"[0-9a-f]{16}\.json")
 
 
 class FrontPoint(NamedTuple):
@@ -59,7 +51,7 @@ class Hypervolume(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """A front; `Result.front` makes it.
+    """A front; `Result.front` makes it, `draw_front` draws it, `save_front` writes it.
 
     Attributes:
         space: The space searched.
@@ -157,73 +149,6 @@ class Front:
         value = hypervolume(covering[names].to_numpy(float) * signs, worst) if len(covering) else 0.0
         return Hypervolume(value, dict(zip(names, (worst * signs).tolist(), strict=True)))
 
-    def figure(self, x: str | None = None, y: str | None = None) -> Figure:
-        """Draw the front over all networks, with bars from a network's worst to its best path.
-
-        Args:
-            x: Measurement on the horizontal axis; None takes MACs, or else another objective than `y`.
-            y: Measurement on the vertical axis; None takes the first objective that is not `x`.
-
-        Raises:
-            InputError: No such measurement.
-        """
-        from lighttrack_nas.results.front_plots import front_figure
-
-        return front_figure(self, *self.axes(x, y))
-
-    def plot(self, path: Path | str, x: str | None = None, y: str | None = None) -> None:
-        """Write `figure` as .png or .svg, by the file's name.
-
-        Raises:
-            InputError: Another ending, or no such measurement.
-        """
-        import matplotlib
-
-        path = Path(path)
-        if path.suffix not in (".png", ".svg"):
-            raise InputError(f"'{path}': expected a file that ends in .png or .svg")
-        content = BytesIO()
-        # No date and no random names inside: the same front gives the same file.
-        with matplotlib.rc_context({"svg.hashsalt": "front"}):
-            metadata = {"Date": None} if path.suffix == ".svg" else None
-            self.figure(x, y).savefig(content, format=path.suffix[1:], dpi=150, metadata=metadata)
-        write_atomically(path, content.getvalue())
-
-    def plot_interactive(self, path: Path | str, x: str | None = None, y: str | None = None) -> None:
-        """Write a page (HTML, about 5 MB) that needs no network: points show their architecture, tables stand below.
-
-        Raises:
-            InputError: No such measurement.
-        """
-        from lighttrack_nas.results.front_page import front_page
-
-        write_atomically(Path(path), front_page(self, *self.axes(x, y)))
-
-    def save(self, folder: Path | str, x: str | None = None) -> list[Path]:
-        """Write front.csv, front.png, front.svg, front.html and `architectures/DIGEST.json`, a file a network.
-
-        Files of an earlier front in `architectures` are removed.
-
-        Args:
-            folder: Made if missing.
-            x: Measurement on the plots' horizontal axis, as in `figure`.
-
-        Returns:
-            The files, the architectures' folder last.
-        """
-        folder = Path(folder)
-        architectures = folder / "architectures"
-        for network, architecture in zip(self.table["network"], self.architectures, strict=True):
-            write_atomically(architectures / f"{network}.json", architecture.to_json() + "\n")
-        for path in sorted(architectures.glob("*.json")):
-            if _FILE.fullmatch(path.name) and path.stem not in set(self.table["network"]):
-                path.unlink(missing_ok=True)
-        write_atomically(folder / "front.csv", self.table.to_csv(index=False, lineterminator="\n"))
-        self.plot(folder / "front.png", x)
-        self.plot(folder / "front.svg", x)
-        self.plot_interactive(folder / "front.html", x)
-        return [*(folder / name for name in ("front.csv", "front.png", "front.svg", "front.html")), architectures]
-
     def require(self, name: str) -> None:
         """Check that something was measured, and can be compared.
 
@@ -235,7 +160,7 @@ class Front:
         require_measured(name, self.measurements, self.latency_problem)
 
     def axes(self, x: str | None, y: str | None) -> tuple[str, str]:
-        """Choose the axes that were left open; see `figure`."""
+        """Choose the axes that were left open; see `front_plots.draw_front`."""
         names = [*(objective.name for objective in self.objectives), *self.measurements]
         if x is None:
             others = [name for name in names[1:] if name != (y or names[0])]

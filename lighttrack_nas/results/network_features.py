@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lighttrack_nas.places.places import SHARED, ShownTower, tower_of
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, TOWERS, expansion_label, layer_label, layer_width_label
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import BRANCHES, BlockPlace, StageDescription
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BackboneBlock, StageDescription
+from lighttrack_nas.search_spaces.space import Architecture, Space
 
 BLOCK_FIGURES = ("kernel", "expansion", "operation")
 """What is counted over blocks: kernels, expansions, and kinds of operations in stages that mix them."""
@@ -86,14 +85,18 @@ def block_shares(space: Space, name: str) -> dict[float | str, float]:
         if not _is_counted(space, stage, block, name):
             continue
         odds = _odds_of(space, block.name) / len(block.operations)
-        choices = [number_text(each) for each in stage.expansions] if name == "expansion" and stage.expansions else [""]
+        choices = (
+            [number_text(expansion) for expansion in stage.expansions]
+            if name == "expansion" and stage.expansions
+            else [""]
+        )
         for operation in block.operations:
             for expansion in choices:
                 value = _value(space, stage, operation, name, expansion or None)
                 if value is not None:
                     expected[value] = expected.get(value, 0.0) + odds / len(choices)
     total = sum(expected.values()) or 1.0
-    return {value: expected[value] / total for value in sorted(expected, key=lambda each: (str(type(each)), each))}
+    return {value: expected[value] / total for value in sorted(expected, key=lambda value: (str(type(value)), value))}
 
 
 def depth_odds(space: Space, branch: str) -> np.ndarray:
@@ -105,7 +108,7 @@ def depth_odds(space: Space, branch: str) -> np.ndarray:
     return odds
 
 
-def _blocks(space: Space) -> Iterator[tuple[StageDescription, BlockPlace]]:
+def _blocks(space: Space) -> Iterator[tuple[StageDescription, BackboneBlock]]:
     for index, stage in enumerate(space.description.stages):
         for block in space.description.stage_blocks(index):
             yield stage, block
@@ -117,11 +120,11 @@ def _odds_of(space: Space, label: str) -> float:
     return math.prod(len(values) / len(space.candidates[given]) for given, values in needed.items())
 
 
-def _is_counted(space: Space, stage: StageDescription, block: BlockPlace, name: str) -> bool:
+def _is_counted(space: Space, stage: StageDescription, block: BackboneBlock, name: str) -> bool:
     if name == "expansion" and len(stage.expansions) > 1:
         return True
     if name == "operation":
-        kinds = {space.description.operations[each].kind for each in stage.operations} - {"skip"}
+        kinds = {space.description.operations[operation].kind for operation in stage.operations} - {"skip"}
         return len(kinds) > 1
     return len(block.operations) > 1
 
@@ -129,10 +132,10 @@ def _is_counted(space: Space, stage: StageDescription, block: BlockPlace, name: 
 def _value(
     space: Space, stage: StageDescription, operation: str, name: str, expansion: str | None
 ) -> float | str | None:
-    found = space.description.operations[operation]
+    made = space.description.operations[operation]
     if name == "operation":
-        return found.kind if found.kind != "skip" else None
-    if name == "expansion" and stage.expansions and hasattr(found, "expansion"):
+        return made.kind if made.kind != "skip" else None
+    if name == "expansion" and stage.expansions and hasattr(made, "expansion"):
         return next((each for each in stage.expansions if expansion in (None, number_text(each))), None)
-    value: float | None = getattr(found, name, None)
+    value: float | None = getattr(made, name, None)
     return value

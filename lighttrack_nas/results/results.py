@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.benchmarks.latency.latency_correction import rank_correlation
+from lighttrack_nas.benchmarks.latency.latency_correction import kendall_tau
 from lighttrack_nas.reporting.architecture_texts import choices_json, official_codes
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN, Front
 from lighttrack_nas.results.networks import front_rows, judge, network_table, require_measured
@@ -32,7 +32,7 @@ from lighttrack_nas.trackers.base.names import checked_name
 if TYPE_CHECKING:
     from optuna import Study
 
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 _SHORTEST_DIGEST = 4
 _COLUMNS = (
@@ -139,10 +139,10 @@ class Result:
             if run is None and len(self._runs) > 1:
                 raise InputError(f"trial {which} of which run? Known: {', '.join(self._runs)}")
             name = checked_name(run or next(iter(self._runs)), self._runs, "run")
-            found = [trial.architecture for trial in self._runs[name].trials if trial.number == which]
-            if not found:
+            architectures = [trial.architecture for trial in self._runs[name].trials if trial.number == which]
+            if not architectures:
                 raise InputError(f"run '{name}' has no completed trial {which}")
-            return found[0]
+            return architectures[0]
         networks = [network for network in self._networks if network.startswith(which)]
         if len(networks) != 1 or len(which) < _SHORTEST_DIGEST:
             raise InputError(
@@ -196,7 +196,7 @@ class Result:
         values = table["network"].map(again).astype(float)
         table.insert(list(table.columns).index("latency_ms") + 1, LATENCY_AGAIN_COLUMN, values)
         both = table.dropna(subset=["latency_ms", LATENCY_AGAIN_COLUMN])
-        return agreement(both["latency_ms"].to_numpy(float), both[LATENCY_AGAIN_COLUMN].to_numpy(float))
+        return latency_agreement(both["latency_ms"].to_numpy(float), both[LATENCY_AGAIN_COLUMN].to_numpy(float))
 
     def save(self, folder: Path | str) -> Path:
         """Write trials.csv; returns the file."""
@@ -205,7 +205,7 @@ class Result:
         return path
 
 
-def agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
+def latency_agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
     """Say in a sentence how latencies of the search agree with those measured again, ``(N,)`` each."""
     change = np.median(again_ms / first_ms - 1)
     text = (
@@ -213,11 +213,12 @@ def agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
         f"in turns at its end: {abs(change):.1%} {'more' if change > 0 else 'less'} in the median of {len(first_ms)} "
         f"network{'s' if len(first_ms) > 1 else ''}"
     )
-    tau = rank_correlation(first_ms, again_ms)
+    tau = kendall_tau(first_ms, again_ms)
     return text if np.isnan(tau) else f"{text}, Kendall's tau of the two orders {tau:.2f}"
 
 
 def _trial_table(runs: Sequence[Run], constraints: Sequence[Constraint]) -> pd.DataFrame:
+    """A row a trial; a measurement that no run has and no objective asks for gets no column."""
     rows: list[dict[str, Any]] = []
     for run in runs:
         codes = official_codes([trial.architecture for trial in run.trials])

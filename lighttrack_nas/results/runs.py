@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lighttrack_nas.benchmarks.latency.fingerprint import differences
+from lighttrack_nas.benchmarks.latency.fingerprint import fingerprint_differences
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import (
@@ -124,7 +124,7 @@ def latency_problem(runs: Sequence[Run]) -> str:
     timed = [run for run in runs if any("latency_ms" in trial.measurements for trial in run.trials)]
     grounds = [_latency_ground(run) for run in timed]
     for run, other in zip(timed[1:], grounds[1:], strict=True):
-        different = differences(grounds[0], other)
+        different = fingerprint_differences(grounds[0], other)
         if different:
             return (
                 f"runs '{timed[0].name}' and '{run.name}' measured latency_ms on different ground ({different}): such "

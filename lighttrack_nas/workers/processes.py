@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.processes import begin_child
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.workers.memory import keep_freed_memory
 
 Task = TypeVar("Task")
@@ -24,8 +25,6 @@ Answer = TypeVar("Answer")
 
 _ANSWER, _MISTAKE, _FAILURE = "answer", "mistake", "failure"
 
-Told = Callable[[int, str], None]
-"""Told of units of work done since the last call, and a few words on where the job is."""
 
 # Imported once, in the process that the others are split off from: torch and NNI take seconds.
 _PRELOADED = ["lighttrack_nas.strategies.one_shot.training.fit"]
@@ -40,7 +39,7 @@ class Job(NamedTuple):
     """
 
     name: str
-    work: Callable[[Told], None]
+    work: Callable[[Progress], None]
 
 
 def in_processes(

@@ -19,7 +19,7 @@ _WORDS = {
 }
 """What pydantic says in words of its own types."""
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top."""
 
 
@@ -36,15 +36,15 @@ class Mistake(NamedTuple):
         idle: Whether it is of something without any effect, which is right where it comes from what is extended.
     """
 
-    place: Place
+    place: KeyPath
     text: str
     named: bool = False
-    cause: Place = ()
-    beside: Place = ()
+    cause: KeyPath = ()
+    beside: KeyPath = ()
     follows: bool = False
     idle: bool = False
 
-    def written_at(self, place: Place) -> Mistake:
+    def written_at(self, place: KeyPath) -> Mistake:
         """The same at the place where it was written."""
         old, new = (f"'{written_place(each)}'" for each in (self.place, place))
         return self._replace(place=place, text=self.text.replace(old, new, 1) if self.named else self.text)
@@ -76,7 +76,7 @@ def written_place(place: Sequence[str | int]) -> str:
 
 def at_their_causes(found: Iterable[Mistake]) -> list[Mistake]:
     """The mistakes at the places that are to be changed: what is wrong in many operations is said once."""
-    said: dict[tuple[Place, str], Mistake] = {}
+    said: dict[tuple[KeyPath, str], Mistake] = {}
     for each in found:
         if each.follows:
             continue

@@ -7,12 +7,11 @@ builds nothing else, NNI's model space (`model_space.py`) makes every candidate 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, singledispatch
 from typing import Protocol
 
 from torch import nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import (
     CORRELATION,
     OUTPUT,
@@ -26,13 +25,9 @@ from lighttrack_nas.search_spaces.base.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import (
-    BlockPlace,
-    SpaceDescription,
-    StageDescription,
-    TowerDescription,
-)
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import BackboneBlock, StageDescription, TowerDescription
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.network.backbone import Backbone, Step
 from lighttrack_nas.trackers.network.blocks import Stem
 from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Fusion, Neck
@@ -79,8 +74,23 @@ class _Decided:
 
 
 def build_network(architecture: Architecture) -> SiameseNetwork:
-    """Build an architecture's plain network with fresh weights. It needs no NNI."""
-    return build(architecture.space, _Decided(architecture.space.chosen(architecture)))
+    """Build the plain network of an architecture with fresh weights; it holds no block behind its output.
+
+    Torch's global generator initialises the weights: seed it for the same weights again. Of a declared space it needs
+    no NNI.
+    """
+    return network_in(architecture.space, architecture)
+
+
+@singledispatch
+def network_in(space: Space, architecture: Architecture) -> SiameseNetwork:
+    """`build_network`, by the kind of space: others than declared ones register theirs.
+
+    Args:
+        space: The architecture's.
+        architecture: What is chosen.
+    """
+    return build(space, _Decided(space.chosen(architecture)))
 
 
 def build(space: Space, chooser: Chooser) -> SiameseNetwork:
@@ -119,7 +129,7 @@ def build(space: Space, chooser: Chooser) -> SiameseNetwork:
     )
 
 
-def _exit(description: SpaceDescription, block: BlockPlace, template_size: int, chooser: Chooser) -> Exit:
+def _exit(description: SpaceDescription, block: BackboneBlock, template_size: int, chooser: Chooser) -> Exit:
     """An exit with its sizes, the largest where they are open. Its keys are the same whatever is decided."""
     channels = int(chooser.decided(stage_width_label(block.stage)) or block.outputs)
     kernels = description.kernels(block, template_size)
@@ -137,15 +147,15 @@ def _exit(description: SpaceDescription, block: BlockPlace, template_size: int, 
     )
 
 
-def _width_key(description: SpaceDescription, block: BlockPlace) -> str:
+def _width_key(description: SpaceDescription, block: BackboneBlock) -> str:
     return block.stage if len(description.widths(block.stage)) > 1 else str(block.outputs)
 
 
-def _neck(description: SpaceDescription, block: BlockPlace, chooser: Chooser) -> nn.Module:
-    return _of_width(description, block.stage, chooser, lambda width: Neck(width, description.neck_attention))
+def _neck(description: SpaceDescription, block: BackboneBlock, chooser: Chooser) -> nn.Module:
+    return build_for_width(description, block.stage, chooser, lambda width: Neck(width, description.neck_attention))
 
 
-def _fusion(description: SpaceDescription, block: BlockPlace, chooser: Chooser) -> nn.Module:
+def _fusion(description: SpaceDescription, block: BackboneBlock, chooser: Chooser) -> nn.Module:
     def compared(kernels: int, channels: int) -> nn.Module:
         factories: dict[str, Callable[[], nn.Module]] = {
             "pixelwise": lambda: Fusion(kernels, description.fused_channels),
@@ -157,7 +167,7 @@ def _fusion(description: SpaceDescription, block: BlockPlace, chooser: Chooser) 
         kernels = description.kernels(block, size)
         if description.correlation == ("pixelwise",):
             return compared(kernels, block.outputs)
-        return _of_width(description, block.stage, chooser, lambda width: compared(kernels, width))
+        return build_for_width(description, block.stage, chooser, lambda width: compared(kernels, width))
 
     return _given(chooser, TEMPLATE_SIZE, description.all_template_sizes, sized)
 
@@ -195,7 +205,7 @@ def build_backbone(space: Space, chooser: Chooser, names: Sequence[str]) -> Back
     return Backbone(first, blocks, steps, depths)
 
 
-def _block(description: SpaceDescription, stage: StageDescription, block: BlockPlace, chooser: Chooser) -> nn.Module:
+def _block(description: SpaceDescription, stage: StageDescription, block: BackboneBlock, chooser: Chooser) -> nn.Module:
     def of_operation(name: str, inputs: int, outputs: int) -> nn.Module:
         operation = description.operations[name]
         if not stage.expansions or name in description.skips:
@@ -212,11 +222,11 @@ def _block(description: SpaceDescription, stage: StageDescription, block: BlockP
         )
 
     def after(inputs: int) -> nn.Module:
-        return _of_width(description, stage.name, chooser, lambda outputs: of_widths(inputs, outputs))
+        return build_for_width(description, stage.name, chooser, lambda outputs: of_widths(inputs, outputs))
 
     if block.before == stage.name:
-        return _of_width(description, stage.name, chooser, lambda width: of_widths(width, width))
-    return _of_width(description, block.before, chooser, after)
+        return build_for_width(description, stage.name, chooser, lambda width: of_widths(width, width))
+    return build_for_width(description, block.before, chooser, after)
 
 
 def _heads(
@@ -226,8 +236,7 @@ def _heads(
     towers = description.towers
 
     def both() -> tuple[nn.Module, nn.Module]:
-        fused = description, chooser
-        return _head(*fused, "cls", towers.cls, 1), _head(*fused, "reg", towers.reg, 4)
+        return _head(description, chooser, "cls", towers.cls, 1), _head(description, chooser, "reg", towers.reg, 4)
 
     if towers.sharing == ("separate",):
         return *both(), None
@@ -271,15 +280,10 @@ def _head(
     return Tower(layers, of_widths(len(tower.candidates) - 1, prediction))
 
 
-def build_for_width(space: Space, chooser: Chooser, stage: str, build: Callable[[int], nn.Module]) -> nn.Module:
-    """Build what depends on the width of a stage."""
-    return _of_width(space.description, stage, chooser, build)
-
-
-def _of_width(
+def build_for_width(
     description: SpaceDescription, stage: str, chooser: Chooser, build: Callable[[int], nn.Module]
 ) -> nn.Module:
-    """What depends on the width of a stage; "" for the stem."""
+    """Build what depends on the width of a stage; "" for the stem."""
     return _given(chooser, stage_width_label(stage), description.widths(stage), build)
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import partial, singledispatch
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.base.labels import OUTPUT, TEMPLATE_SIZE
-from lighttrack_nas.search_spaces.building.builder import Factories, build, build_backbone, build_for_width
+from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
+from lighttrack_nas.search_spaces.building.builder import (
+    Factories,
+    build,
+    build_backbone,
+    build_for_width,
+    build_network,
+)
 from lighttrack_nas.search_spaces.building.nni_adapter import InputChoice, LayerChoice, ModelSpace, current_model
+from lighttrack_nas.search_spaces.building.output_layer import output_layer
 from lighttrack_nas.search_spaces.building.tasks import TaskBlock, Tasks, TaskTower, give_tasks
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.trackers.network.network import ChosenOutput, SiameseNetwork
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.trackers.network.network import SiameseNetwork
 
 
 class TrackerModelSpace(ModelSpace):
@@ -64,7 +69,7 @@ class TrackerModelSpace(ModelSpace):
         architecture = architecture_of(self.space, sample)
         # On "meta" nothing is initialised, so that torch's generator is where it was.
         with torch.device("meta"):
-            network = self.space.network(architecture)
+            network = build_network(architecture)
         wanted = network.state_dict().keys()
         shared = dict(_weights(self.network, "", sample))
         network.load_state_dict({key: shared[key].clone() for key in wanted}, assign=True)
@@ -100,7 +105,9 @@ class ClassifierModelSpace(ModelSpace):
         last = space.description.exits[-1]
         chooser = _NniChooser(space)
         self.backbone = build_backbone(space, chooser, space.blocks_up_to(last.name))
-        self.classifier = build_for_width(space, chooser, last.stage, lambda width: nn.Linear(width, classes))
+        self.classifier = build_for_width(
+            space.description, last.stage, chooser, lambda width: nn.Linear(width, classes)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(batch, 3, height, width)`` to logits ``(batch, classes)``."""
@@ -108,21 +115,44 @@ class ClassifierModelSpace(ModelSpace):
         return self.classifier(features.mean(dim=(2, 3)))
 
 
+@singledispatch
+def build_model_space(space: Space, tasks: Tasks | None = None) -> TrackerModelSpace:
+    """Build NNI's model space: LayerChoice for operations and widths, InputChoice for the output layer.
+
+    Of an `NniSpace` it is the class, wrapped so that NNI's strategies, `freeze` and the supernet find its network.
+
+    Args:
+        space: What to build.
+        tasks: Where candidates have weights by task; None: nowhere, as in an `NniSpace` always.
+
+    Raises:
+        InputError: The tasks are of another space.
+    """
+    return TrackerModelSpace(space, tasks)
+
+
 def nni_sample(architecture: Architecture) -> dict[str, Any]:
     """The architecture as NNI's sample: names for layer choices, a list with one index for output and depths."""
-    space = architecture.space
-    if isinstance(space, NniSpace):
-        return space.nni_sample(architecture)
+    return sample_in(architecture.space, architecture)
+
+
+@singledispatch
+def sample_in(space: Space, architecture: Architecture) -> dict[str, Any]:
+    """`nni_sample`, by the kind of space.
+
+    Args:
+        space: The architecture's.
+        architecture: What is chosen.
+    """
     return {
         label: [space.candidates[label].index(value)] if label in space.input_choices else value
         for label, value in architecture.choices.items()
     }
 
 
+@singledispatch
 def architecture_of(space: Space, sample: dict[str, Any]) -> Architecture:
     """The architecture of NNI's sample, as its strategies export it."""
-    if isinstance(space, NniSpace):
-        return space.architecture_of(sample)
 
     def value(label: str) -> str:
         chosen = sample[label]
@@ -153,13 +183,7 @@ class _NniChooser:
         return LayerChoice({name: factory() for name, factory in factories.items()}, label=label)
 
     def output(self, exits: Sequence[str]) -> tuple[nn.Module, tuple[int, ...]]:
-        if len(exits) == 1:
-            return ChosenOutput(0), (0,)
-        decided = current_model()
-        if decided is not None:
-            index = decided[OUTPUT][0]
-            return ChosenOutput(index), (index,)
-        return InputChoice(n_candidates=len(exits), n_chosen=1, label=OUTPUT), tuple(range(len(exits)))
+        return output_layer(len(exits))
 
     def depth(self, label: str, count: int) -> nn.Module:
         return InputChoice(n_candidates=count, n_chosen=1, label=label)

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9+-][A-Za-z0-9_./:+(), -]{0,99}")
 
 
 @dataclass(frozen=True)
-class Choice:
+class NniChoice:
     """One of NNI's choices.
 
     Attributes:
@@ -41,7 +41,7 @@ class Choice:
         return self.names[self.values.index(value)]
 
 
-def read_choice(label: str, mutable: Any, refuse: Refuse) -> Choice:
+def read_choice(label: str, mutable: Any, refuse: Refuse) -> NniChoice:
     """Read a choice of NNI's.
 
     Args:
@@ -79,7 +79,7 @@ def read_choice(label: str, mutable: Any, refuse: Refuse) -> Choice:
                 f"has at '{label}' the candidate {short(name)}: expected letters, digits, spaces and _./:+(),- in its "
                 "name, 100 at most"
             )
-    return Choice(names, values, isinstance(mutable, CategoricalMultiple))
+    return NniChoice(names, values, isinstance(mutable, CategoricalMultiple))
 
 
 def _names(values: tuple[Any, ...]) -> tuple[str, ...]:

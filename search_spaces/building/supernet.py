@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace, nni_sample
+from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace, build_model_space, nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule, RandomOneShot, is_supernet
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 
@@ -34,7 +33,7 @@ class Supernet(nn.Module):
     ) -> None:
         super().__init__()
         self.space, self.teacher = space, teacher
-        fresh = model_space or space.model_space()
+        fresh = model_space or build_model_space(space)
         self.model_space: TrackerModelSpace = fresh if is_supernet(fresh) else RandomOneShot().mutate_model(fresh)
         self._pinned: Architecture | None = None
 

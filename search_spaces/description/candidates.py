@@ -15,7 +15,8 @@ from lighttrack_nas.search_spaces.base.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import TowerDescription
 
 Candidates = dict[str, tuple[str, ...]]
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, expansion_label, layer_label
 from lighttrack_nas.search_spaces.base.normal_forms import block_letters, earliest_placement, letter_of
-from lighttrack_nas.search_spaces.description.description import BlockPlace, SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import BackboneBlock, TowerDescription
 
 
 def moved_skips(
@@ -36,7 +37,7 @@ def moved_skips(
 
 def _moved_in_stage(
     description: SpaceDescription,
-    blocks: list[BlockPlace],
+    blocks: list[BackboneBlock],
     expansions: tuple[float, ...],
     chosen: Mapping[str, str],
     exits: Collection[str],
@@ -44,7 +45,7 @@ def _moved_in_stage(
     skips = description.skips
     layers = [block_letters(block.operations, expansions, skips) for block in blocks]
 
-    def letter(block: BlockPlace) -> str:
+    def letter(block: BackboneBlock) -> str:
         operation, expansion = chosen[block.name], chosen.get(expansion_label(block.name))
         return operation if expansion is None or operation in skips else letter_of(operation, expansion)
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lighttrack_nas.search_spaces.base.normal_forms import block_letters, count_words
-from lighttrack_nas.search_spaces.description.description import BRANCHES, SpaceDescription, TowerDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, TowerDescription
 
 
 @dataclass(frozen=True)

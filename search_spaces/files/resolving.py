@@ -23,10 +23,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from lighttrack_nas.search_spaces.base.mistakes import Mistake, Place
-from lighttrack_nas.search_spaces.description.description import BRANCHES
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.files.several import multiplied, one_and_several
-from lighttrack_nas.search_spaces.operations.operation_table import OperationTable, Style, Told
+from lighttrack_nas.search_spaces.operations.operation_table import OperationTable, Style, StyleValue
 from lighttrack_nas.search_spaces.operations.operations import Skip
 from lighttrack_nas.search_spaces.operations.package_parts import backbone_content
 from lighttrack_nas.trackers.base.names import unknown_name
@@ -95,7 +95,7 @@ class _Resolver:
         content |= written
         self._mistakes += mistakes
 
-    def _wrong(self, place: Place, text: str) -> None:
+    def _wrong(self, place: KeyPath, text: str) -> None:
         self._mistakes.append(Mistake(place, text))
 
     def _require_taken(self, style: Style, of: str, before: int) -> None:
@@ -113,7 +113,7 @@ class _Resolver:
     def _stage(self, stage: Any, index: int) -> Any:
         if not isinstance(stage, dict):
             return stage
-        place: Place = ("stages", index)
+        place: KeyPath = ("stages", index)
         own = _style(stage, place)
         style = {**self._style, **own}
         plain = {"name": f"stage{index}", "stride": 1} | {k: v for k, v in stage.items() if k not in STYLES}
@@ -135,15 +135,15 @@ class _Resolver:
             self._table.name_of(Skip(), (*place, "skip"))
         return plain
 
-    def _expansions(self, stage: dict[str, Any], place: Place) -> Style:
+    def _expansions(self, stage: dict[str, Any], place: KeyPath) -> Style:
         """What a stage's expansions say of its operations; a single one is no choice and leaves the stage."""
         given, operations = stage.get("expansions"), stage["operations"]
         if given is None or given == []:
             return {}
         named = isinstance(operations, list) and any(self._table.has(item) for item in operations)
         if isinstance(given, list) and len(given) == 1 and not named:
-            return {"expansion": Told(stage.pop("expansions"), (*place, "expansions"))}
-        return {"expansion": Told(self._expansion, (*place, "expansions"))}
+            return {"expansion": StyleValue(stage.pop("expansions"), (*place, "expansions"))}
+        return {"expansion": StyleValue(self._expansion, (*place, "expansions"))}
 
     def _towers(self, towers: dict[Any, Any]) -> dict[Any, Any]:
         sharing = {"sharing": towers.pop("sharing")} if "sharing" in towers else {}
@@ -164,7 +164,7 @@ class _Resolver:
             return {"cls": tower, "reg": tower} | sharing
         return {branch: self._tower(tower, ("towers", branch)) for branch, tower in towers.items()} | sharing
 
-    def _tower(self, tower: Any, place: Place) -> Any:
+    def _tower(self, tower: Any, place: KeyPath) -> Any:
         if not isinstance(tower, dict):
             return tower
         style, before = _style(tower, place), len(self._mistakes)
@@ -173,7 +173,7 @@ class _Resolver:
             self._require_taken(style, "this tower", before)
         return plain
 
-    def _plain_tower(self, tower: dict[Any, Any], place: Place, style: Style) -> dict[Any, Any]:
+    def _plain_tower(self, tower: dict[Any, Any], place: KeyPath, style: Style) -> dict[Any, Any]:
         plain = {key: value for key, value in tower.items() if key not in STYLES}
         layers = plain.get("layers")
         if isinstance(layers, list):
@@ -201,7 +201,7 @@ class _Resolver:
             plain.pop("skip", None)
         return plain
 
-    def _layer(self, layer: Any, place: Place, style: Style) -> Any:
+    def _layer(self, layer: Any, place: KeyPath, style: Style) -> Any:
         if not isinstance(layer, dict) or "operations" not in layer:
             return layer
         return layer | {"operations": self._table.candidates(layer["operations"], (*place, "operations"), style)}
@@ -259,8 +259,8 @@ def _last(blocks: list[tuple[str, str]], number: int) -> list[str]:
     return found
 
 
-def _style(content: Mapping[str, Any], place: Place) -> dict[str, Told]:
-    return {key: Told(content[key], (*place, key)) for key in STYLES if key in content}
+def _style(content: Mapping[str, Any], place: KeyPath) -> dict[str, StyleValue]:
+    return {key: StyleValue(content[key], (*place, key)) for key in STYLES if key in content}
 
 
 def largest_expansion(stages: Any) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lighttrack_nas.search_spaces.base.mistakes import Place
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath
 from lighttrack_nas.trackers.base.channels import make_divisible
 from lighttrack_nas.trackers.base.parsing import short
 
@@ -14,11 +14,11 @@ MULTIPLIERS = "width_multipliers"
 MOST_MULTIPLIED = 16
 _WRITTEN = {"widths": (MULTIPLIERS, "channels"), "depths": ("blocks",), "template_sizes": ("template_size",)}
 
-Wrong = Callable[[Place, str], None]
+Wrong = Callable[[KeyPath, str], None]
 """Takes down a mistake: place and text."""
 
 
-def one_and_several(content: dict[str, Any], one: str, several: str, place: Place, wrong: Wrong) -> None:
+def one_and_several(content: dict[str, Any], one: str, several: str, place: KeyPath, wrong: Wrong) -> None:
     """Make ``one: [a, b]`` into ``one: b, several: [a, b]``; a list of one value means no choice.
 
     Args:
@@ -39,7 +39,7 @@ def one_and_several(content: dict[str, Any], one: str, several: str, place: Plac
         del content[several]
 
 
-def multiplied(stage: dict[str, Any], place: Place, wrong: Wrong) -> None:
+def multiplied(stage: dict[str, Any], place: KeyPath, wrong: Wrong) -> None:
     """Make `width_multipliers` of a stage's `channels` into a list of `channels`.
 
     Args:

@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
-from lighttrack_nas.search_spaces.base.mistakes import listed_mistakes
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, listed_mistakes
 from lighttrack_nas.search_spaces.files.several import MULTIPLIERS
 from lighttrack_nas.search_spaces.operations.package_parts import PACKAGES, backbone_content
+from lighttrack_nas.search_spaces.presets import preset_text
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import malformed_yaml, short
 
@@ -31,9 +32,6 @@ _SAME = {
     "template_size": ("template_sizes",),
 }
 
-Place = tuple[str | int, ...]
-"""Keys and list positions from the top of a file to a value."""
-
 
 @dataclass(frozen=True)
 class Source:
@@ -51,32 +49,32 @@ class Source:
     content: dict[str, Any]
     where: str
     folder: Path = Path()
-    lines: Mapping[Place, tuple[str, int]] = field(default_factory=dict)
+    lines: Mapping[KeyPath, tuple[str, int]] = field(default_factory=dict)
     names: Mapping[str, Any] = field(default_factory=dict)
     changes: frozenset[str] = frozenset()
 
-    def line(self, place: Place) -> tuple[str, int] | None:
+    def line(self, place: KeyPath) -> tuple[str, int] | None:
         """File and line of a place, or of the nearest around it."""
         for length in range(len(place), 0, -1):
             if place[:length] in self.lines:
                 return self.lines[place[:length]]
         return None
 
-    def at(self, place: Place) -> str:
+    def at(self, place: KeyPath) -> str:
         """``FILE:LINE`` of a place, or what to call all of it."""
         line = self.line(place)
         return f"{line[0]}:{line[1]}" if line else self.where
 
-    def is_own(self, place: Place) -> bool:
+    def is_own(self, place: KeyPath) -> bool:
         """Whether it says what stands at a place itself, and not what it extends."""
         line = self.line(place)
         return line is None or line[0] == self.where
 
-    def may_leave_out(self, place: Place) -> bool:
+    def may_leave_out(self, place: KeyPath) -> bool:
         """Whether what stands at a place does not come from what it extends, as far as that is known without lines."""
         return self.is_own(place) and (not self.changes or place[0] in self.changes)
 
-    def says_both(self, place: Place) -> bool:
+    def says_both(self, place: KeyPath) -> bool:
         """Whether what stands at a place of a tower was said of both towers, which were written out since."""
         return _BOTH in self.lines and self.line((*_BOTH, *place[2:])) == self.line(place)
 
@@ -90,6 +88,16 @@ class Source:
         """The same without a key of the top level."""
         rest = {name: value for name, value in self.content.items() if name != key}
         return replace(self, content=rest)
+
+
+def preset_source(name: str) -> Source:
+    """Read the space file of a preset."""
+    return parse_source(preset_text(name), preset_place(name))
+
+
+def preset_place(name: str) -> str:
+    """What to call a preset in an error message."""
+    return f"space '{name}'"
 
 
 def parse_source(text: str, where: str, folder: Path = Path()) -> Source:
@@ -173,7 +181,7 @@ def _with_branches(source: Source) -> Source:
 
 
 def _merged(
-    old: Any, new: Any, place: Place, lines: dict[Place, tuple[str, int]], news: Mapping[Place, Any], where: str
+    old: Any, new: Any, place: KeyPath, lines: dict[KeyPath, tuple[str, int]], news: Mapping[KeyPath, Any], where: str
 ) -> Any:
     key = place[-1] if place else ""
     if isinstance(old, dict) and isinstance(new, dict) and key not in _REPLACED:
@@ -198,7 +206,7 @@ def _merged(
                     + ", ".join(names)
                 )
             index = names.index(name) if name in names else int(name)
-            here: Place = (*place, index)
+            here: KeyPath = (*place, index)
             changes = {here + each[2:]: at for each, at in news.items() if each[:2] == ("stages", name)}
             stages[index] = _merged(old[index], value, here, lines, changes, where)
         return stages
@@ -219,7 +227,7 @@ def _stale(new: Mapping[Any, Any]) -> set[str]:
     return found - new.keys()
 
 
-def _adopt(place: Place, source: Place, lines: dict[Place, tuple[str, int]], news: Mapping[Place, Any]) -> None:
+def _adopt(place: KeyPath, source: KeyPath, lines: dict[KeyPath, tuple[str, int]], news: Mapping[KeyPath, Any]) -> None:
     lines.update({place + each[len(source) :]: at for each, at in news.items() if each[: len(source)] == source})
 
 
@@ -228,11 +236,11 @@ def _stage_name(stage: Any, index: int) -> str:
     return name if isinstance(name, str) else f"stage{index}"
 
 
-def _places(root: yaml.Node, where: str) -> Iterator[tuple[Place, tuple[str, int]]]:
+def _places(root: yaml.Node, where: str) -> Iterator[tuple[KeyPath, tuple[str, int]]]:
     """Places and lines of everything in a document, aliases written out: their number is bounded."""
     seen = 0
-    top: Place = ()
-    waiting: list[tuple[Place, yaml.Node, int]] = [(top, root, 0)]
+    top: KeyPath = ()
+    waiting: list[tuple[KeyPath, yaml.Node, int]] = [(top, root, 0)]
     while waiting:
         place, node, line = waiting.pop()
         seen += 1

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from lighttrack_nas.search_spaces.description.description import BRANCHES, SpaceDescription
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.files.resolving import largest_expansion, resolved
 from lighttrack_nas.search_spaces.operations.operation_registry import plugin_files
 from lighttrack_nas.search_spaces.operations.operations import Operation

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lighttrack_nas.search_spaces.addresses import operation_text
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import (
     OUTPUT,
     TEMPLATE_SIZE,
@@ -18,9 +17,8 @@ from lighttrack_nas.search_spaces.base.labels import (
     width_label,
 )
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
-from lighttrack_nas.search_spaces.description.description import BRANCHES
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 _SKIP = "skip"
@@ -47,7 +45,7 @@ def fit_architecture(architecture: Architecture, space: Space) -> Architecture:
     if space.contains(architecture):
         return architecture
     for each in (source, space):
-        if isinstance(each, NniSpace):
+        if not each.is_declared:
             each.refuse("is NNI's, whose places nobody can compare with another space's")
     chosen, dead = source.chosen(architecture), source.dead_labels(architecture)
     meant = _meant(source, chosen, dead, space)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from importlib import resources
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.base.mistakes import Mistake, at_their_causes, listed_mistakes, mistakes_of
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake, at_their_causes, listed_mistakes, mistakes_of
 from lighttrack_nas.search_spaces.base.plugins import load_plugins
-from lighttrack_nas.search_spaces.description.description import BRANCHES, SpaceDescription
+from lighttrack_nas.search_spaces.declared_space import DeclaredSpace
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.files.resolving import resolved
 from lighttrack_nas.search_spaces.files.several import written_key
-from lighttrack_nas.search_spaces.files.space_file import Place, Source, extended, parse_source
+from lighttrack_nas.search_spaces.files.space_file import (
+    Source,
+    extended,
+    parse_source,
+    preset_place,
+    preset_source,
+)
 from lighttrack_nas.search_spaces.nni_spaces.nni_files import is_nni_source, known_space, load_nni_space
 from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.space import Space
@@ -26,7 +33,6 @@ from lighttrack_nas.trackers.base.parsing import read_text, short
 
 GROUP = "lighttrack_nas.spaces"
 _MAX_EXTENDS = 8
-_PRESETS = "lighttrack_nas.search_spaces.presets"
 
 
 def load_space(source: str | Path) -> Space:
@@ -154,13 +160,13 @@ def _made(source: Source) -> Space:
         mistakes = at_their_causes(turned)
         mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
         raise listed_mistakes([_located(each, source) for each in mistakes], source.where)
-    return Space(found)
+    return DeclaredSpace(found)
 
 
 def _located(mistake: Mistake, source: Source) -> tuple[str, Mistake]:
     """Where a mistake was made, and what is to be said there."""
     at, said, line = source.at(mistake.place), mistake, source.line(mistake.place)
-    if line is not None and line[0] in map(_preset_place, preset_names()):
+    if line is not None and line[0] in map(preset_place, preset_names()):
         # Presets are right by themselves: what goes against them is wrong.
         at = source.only_change()
         said = mistake._replace(text=f"{mistake.text} (which {line[0]} says in line {line[1]})")
@@ -170,7 +176,7 @@ def _located(mistake: Mistake, source: Source) -> tuple[str, Mistake]:
     return at, said
 
 
-def _written(place: Place, source: Source) -> Place:
+def _written(place: KeyPath, source: Source) -> KeyPath:
     """The place in what was written: both towers may be one, a backbone the stages, a list of channels the widths."""
     if "backbone" in source.content and place[:1] in (("stem",), ("stages",)) and place[0] not in source.content:
         return ("backbone",)
@@ -192,7 +198,7 @@ def _item(values: Any, index: str | int) -> Any:
     return values[index] if inside else None
 
 
-def _follows(place: Place, known: set[Place]) -> bool:
+def _follows(place: KeyPath, known: set[KeyPath]) -> bool:
     """Whether a mistake follows from one that was said: around it, inside it, or in the same tower's short form."""
     reach = 2 if place[:1] == ("towers",) else len(place)
     return any(place[:reach] == other[:reach] or place[: len(other)] == other for other in known)
@@ -214,17 +220,12 @@ def _read(name: str, folder: Path) -> Source:
 
 def _named(name: str) -> Source:
     if name in preset_names():
-        text = resources.files(_PRESETS).joinpath(f"{name}.yaml").read_text("utf-8")
-        return parse_source(text, _preset_place(name))
+        return preset_source(name)
     packaged = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in packaged:
         otherwise = "or give a file that ends in .yaml, or one of Python with a class, FILE.py:CLASS"
         checked_name(name, [*preset_names(), *packaged], "space", otherwise)
     return _packaged(packaged[name])
-
-
-def _preset_place(name: str) -> str:
-    return f"space '{name}'"
 
 
 def _packaged(entry: EntryPoint) -> Source:

@@ -1,6 +1,6 @@
 """Spaces as Python values: what a space file says, said with `Stage`, `Tower`, `Layer` and `Choice`.
 
-A value holds what was said and nothing else; `Space.define` turns values into the content of a space file, which goes
+A value holds what was said and nothing else; `define_space` turns values into the content of a space file, which goes
 the way that files go: short forms, `extends`, checks. What is left at None is not said.
 """
 
@@ -10,7 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from lighttrack_nas.search_spaces.base.plugins import load_plugins
 from lighttrack_nas.search_spaces.files.space_file import Source
@@ -137,7 +137,7 @@ class Tower(_Said):
 
 
 class SpaceKeys(TypedDict, total=False):
-    """The keys of a space file as `Space.define` takes them; `SpaceDescription` says what each means."""
+    """The keys of a space file as `define_space` takes them; `SpaceDescription` says what each means."""
 
     name: str
     extends: str | Space
@@ -167,15 +167,18 @@ class SpaceKeys(TypedDict, total=False):
     activation: str | Sequence[str]
 
 
-def define(keys: SpaceKeys) -> Space:
-    """Make a space of values; `Space.define` is this with keywords.
+def define_space(**keys: Unpack[SpaceKeys]) -> Space:
+    """Make a space of Python values.
+
+    Args:
+        keys: The keys of a space file, see `SpaceKeys`.
 
     Raises:
         InputError: It has no name, or something cannot work; the message names every place as that of a file.
     """
     content: dict[str, Any] = {key: _plain(value) for key, value in keys.items() if key != "extends"}
     if content.get("name") is None:
-        raise InputError('Space.define: a space needs a name, such as name="mine"')
+        raise InputError('define_space: a space needs a name, such as name="mine"')
     if isinstance(keys.get("towers"), Tower):
         content["towers"] = {"both": content["towers"]}
     table = keys.get("operations")
@@ -185,7 +188,7 @@ def define(keys: SpaceKeys) -> Space:
             for name, made in table.items()
         }
     base = keys.get("extends")
-    where = f"Space.define({short(content['name'])})"
+    where = f"define_space({short(content['name'])})"
     if "plugins" in content:
         load_plugins(content.pop("plugins"), Path(), where)
     source = Source(content, where)
@@ -194,36 +197,6 @@ def define(keys: SpaceKeys) -> Space:
     if base is not None:
         content["extends"] = base
     return make_space(source)
-
-
-def space_expression(space: Space) -> str:
-    """The Python expression that makes a space, with `Choice`, `Layer`, `Space`, `Stage` and `Tower` of the package.
-
-    Files that registered operations of their own stand under `plugins` by their names: they are expected in the working
-    directory.
-    """
-    content = short_content(space.description)
-    plugins = [Path(file).name for file in space.code_files]
-    if plugins:
-        content = {"name": content.pop("name"), "plugins": plugins} | content
-    if "operations" in content:
-        content["operations"] = {
-            name: Choice(made["kind"], **{key: value for key, value in made.items() if key != "kind"})
-            for name, made in content["operations"].items()
-        }
-    stages = [_with_choices(Stage, stage) for stage in content["stages"]]
-    towers = {key: _tower(each) if isinstance(each, dict) else each for key, each in content["towers"].items()}
-    content |= {"stages": stages, "towers": towers["both"] if list(towers) == ["both"] else towers}
-    lines = []
-    for key, value in content.items():
-        if key == "stages":
-            lines += ["    stages=[", *(f"        {stage!r}," for stage in value), "    ],"]
-        elif isinstance(value, dict) and key in ("operations", "towers"):
-            inner = (f"        {expression(name)}: {expression(each)}," for name, each in value.items())
-            lines += [f"    {key}={{", *inner, "    },"]
-        else:
-            lines.append(f"    {key}={expression(value)},")
-    return "\n".join(["Space.define(", *lines, ")"])
 
 
 def expression(value: Any) -> str:
@@ -239,26 +212,6 @@ def expression(value: Any) -> str:
 
 def _keywords(content: Mapping[str, Any]) -> list[str]:
     return [f"{key}={expression(value)}" for key, value in content.items()]
-
-
-def _tower(content: dict[str, Any]) -> Tower:
-    if isinstance(content["layers"], list):
-        content = content | {"layers": [_with_choices(Layer, layer) for layer in content["layers"]]}
-    made: Tower = _with_choices(Tower, content)
-    return made
-
-
-def _with_choices(cls: type[Any], content: dict[str, Any]) -> Any:
-    """A value of written content, its mappings of operations as choices."""
-    given = content.get("operations")
-    if given is None:
-        return cls(**content)
-    items = [{kind: parameters} for kind, parameters in given.items()] if isinstance(given, dict) else given
-    choices = [
-        Choice(kind, **parameters) for item in items if isinstance(item, dict) for kind, parameters in item.items()
-    ]
-    waiting = iter(choices)
-    return cls(**content | {"operations": [next(waiting) if isinstance(item, dict) else item for item in items]})
 
 
 def _plain(value: Any) -> Any:

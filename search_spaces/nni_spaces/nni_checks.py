@@ -1,48 +1,29 @@
-"""What must hold of somebody's model space, found before anything is trained."""
+"""What must hold of the networks of somebody's model space, found before anything is trained."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule, ModelSpace
-from lighttrack_nas.search_spaces.building.nni_choices import Choice, read_choice
-from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.model_space import nni_sample
+from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule
+from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.nni_spaces.class_space import ClassSpace
+from lighttrack_nas.search_spaces.nni_spaces.nni_classes import failures
+from lighttrack_nas.search_spaces.nni_spaces.nni_model_space import NniModelSpace
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.parsing import short
 from lighttrack_nas.trackers.network.wrapped_network import stride_of
-
-if TYPE_CHECKING:
-    from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 
 _MOST_NETWORKS = 16
 _BATCH = 2
 
 
-def checked_choices(space: NniSpace) -> Mapping[str, Choice]:
-    """Check a class, build it, and read its choices.
-
-    Raises:
-        InputError: It is no ModelSpace, lacks a method, cannot be built, or has a choice that cannot be searched.
-    """
-    model_space = space.model_space_class
-    if not isinstance(model_space, type) or not issubclass(model_space, ModelSpace):
-        space.refuse("is no subclass of nni.nas.nn.pytorch.ModelSpace")
-    for method, answer in (("template(image)", "features"), ("track(features, search)", "logits and distances")):
-        if not callable(getattr(model_space, method.partition("(")[0], None)):
-            space.refuse(f"has no method {method}, which gives {answer}: a tracker calls template once, then track")
-    with _failures(space, "cannot be built without arguments"):
-        model = model_space()
-        leaves = dict(model.simplify())
-    return {str(label): read_choice(str(label), mutable, space.refuse) for label, mutable in leaves.items()}
-
-
-def check_networks(space: NniSpace) -> tuple[str, ...]:
+def check_networks(space: ClassSpace) -> tuple[str, ...]:
     """Build the supernet and a few networks, in which every candidate stands once, and run them.
 
     Returns:
@@ -52,19 +33,16 @@ def check_networks(space: NniSpace) -> tuple[str, ...]:
         InputError: NNI cannot make the supernet, a network cannot be built or run, answers in another shape, or not as
             the supernet does on its path.
     """
-    from lighttrack_nas.search_spaces.building.supernet import Supernet
-    from lighttrack_nas.search_spaces.nni_spaces.nni_model_space import NniModelSpace
-
-    with _failures(space, "cannot be made a supernet by NNI"):
+    with failures(space.refuse, "cannot be made a supernet by NNI"):
         supernet = Supernet(space).eval()
     _check_labels(space, supernet.model_space)
     for architecture in _covering(space):
         which = f"with {short(', '.join(f'{label}={value}' for label, value in architecture.choices.items()))}"
-        with _failures(space, f"{which}: its network cannot be built"):
-            plain = space.network(architecture)
-        with _failures(space, f"{which}: the supernet has not the weights of its network"):
+        with failures(space.refuse, f"{which}: its network cannot be built"):
+            plain = build_network(architecture)
+        with failures(space.refuse, f"{which}: the supernet has not the weights of its network"):
             network = supernet.extract(architecture)
-        with _failures(space, f"{which}: the network has other weights than its part of the supernet"):
+        with failures(space.refuse, f"{which}: the network has other weights than its part of the supernet"):
             plain.load_state_dict(network.state_dict())
         if not any(parameter.requires_grad for parameter in plain.parameters()):
             space.refuse(f"{which}: its network has no weights to train")
@@ -74,10 +52,10 @@ def check_networks(space: NniSpace) -> tuple[str, ...]:
     return tuple(model.value_choices) if isinstance(model, NniModelSpace) else ()
 
 
-def _check_labels(space: NniSpace, model: torch.nn.Module) -> None:
+def _check_labels(space: ClassSpace, model: torch.nn.Module) -> None:
     """Refuse choices that are made while the class is built: a supernet holds one value of them."""
     first = space.architecture({label: values[0] for label, values in space.labels.items()})
-    memo = space.nni_sample(first)
+    memo = nni_sample(first)
     held: set[str] = set()
     for module in model.modules():
         if isinstance(module, BaseSuperNetModule):
@@ -90,14 +68,14 @@ def _check_labels(space: NniSpace, model: torch.nn.Module) -> None:
         )
 
 
-def _covering(space: NniSpace) -> Iterator[Architecture]:
+def _covering(space: ClassSpace) -> Iterator[Architecture]:
     """Architectures in which every candidate of every label stands, of labels that are not too long."""
     longest = max(map(len, space.labels.values()))
     for number in range(min(longest, _MOST_NETWORKS)):
         yield space.architecture({label: values[number % len(values)] for label, values in space.labels.items()})
 
 
-def _check_answers(space: NniSpace, which: str, network: Any, shared: Any) -> None:
+def _check_answers(space: ClassSpace, which: str, network: Any, shared: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     strides: dict[int, int] = {}
     with torch.no_grad():
@@ -124,7 +102,7 @@ def _check_answers(space: NniSpace, which: str, network: Any, shared: Any) -> No
         space.refuse(f"{which}: has stride {found}, and says {space.stride}")
 
 
-def _checked_stride(space: NniSpace, which: str, side: int, answers: Any) -> int:
+def _checked_stride(space: ClassSpace, which: str, side: int, answers: Any) -> int:
     """The stride of a network's answers to a search crop, whose shapes must be right."""
     shapes = [each.shape for each in answers] if _tensors(answers) else []
     cells = shapes[0][-1] if shapes and len(shapes[0]) == 4 else 0
@@ -143,7 +121,7 @@ def _checked_stride(space: NniSpace, which: str, side: int, answers: Any) -> int
     return stride
 
 
-def _compare(space: NniSpace, which: str, what: str, found: Any, answers: tuple[Tensor, Tensor]) -> None:
+def _compare(space: ClassSpace, which: str, what: str, found: Any, answers: tuple[Tensor, Tensor]) -> None:
     same = _tensors(found) and all(
         one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-3 * float(other.abs().max()) + 1e-6)
         for one, other in zip(found, answers, strict=True)
@@ -152,9 +130,9 @@ def _compare(space: NniSpace, which: str, what: str, found: Any, answers: tuple[
         space.refuse(f"{which}: {what} answers otherwise than template and track of the network alone")
 
 
-def _called(space: NniSpace, which: str, what: str, method: Callable[..., Any], *inputs: Tensor) -> Any:
+def _called(space: ClassSpace, which: str, what: str, method: Callable[..., Any], *inputs: Tensor) -> Any:
     shapes = " and ".join(str(tuple(each.shape)) for each in inputs)
-    with _failures(space, f"{which}: {what} fails on {shapes}"):
+    with failures(space.refuse, f"{which}: {what} fails on {shapes}"):
         return method(*inputs)
 
 
@@ -166,18 +144,3 @@ def _shape(answers: Any) -> str:
     if isinstance(answers, tuple | list):
         return f"{len(answers)} values ({', '.join(map(_shape, answers[:4]))})"
     return str(tuple(answers.shape)) if isinstance(answers, Tensor) else f"a {type(answers).__name__}"
-
-
-@contextmanager
-def _failures(space: NniSpace, what: str) -> Iterator[None]:
-    """Say in a sentence what somebody's class raises; leave torch's generator and warnings as they are."""
-    try:
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
-            warnings.simplefilter("ignore")  # of NNI, about newer torch
-            torch.manual_seed(0)
-            yield
-    except InputError:
-        raise
-    except Exception as error:  # whatever somebody's class raises
-        lines = str(error).splitlines()
-        space.refuse(f"{what}: {type(error).__name__}{': ' if lines else ''}{' '.join(lines)[:300]}")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lighttrack_nas.search_spaces.base.plugins import VARIABLE, load_plugin, named_plugins
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace, space_known
+from lighttrack_nas.search_spaces.base.plugins import VARIABLE, named_plugins
+from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace, run_file, space_known
 from lighttrack_nas.trackers.base.errors import InputError
 
 
@@ -26,7 +26,7 @@ def load_nni_space(source: str) -> NniSpace:
         InputError: No such file or class, the file fails, or see `NniSpace`.
     """
     file, _, name = source.rpartition(":") if not source.endswith(".py") else (source, "", "")
-    module = _run(Path(file), f"space '{source}'")
+    module = run_file(Path(file), f"space '{source}'")
     if not name:
         classes = _model_spaces(module)
         raise InputError(
@@ -57,7 +57,7 @@ def known_space(record: Mapping[str, Any], where: str) -> NniSpace:
     changed = ""
     sizes: dict[str, Any] = {key: record.get(key) for key in ("template_size", "search_sizes", "stride")}
     for file in named_plugins():
-        found = vars(_run(file, VARIABLE)).get(name)
+        found = vars(run_file(file, VARIABLE)).get(name)
         if isinstance(found, type) and found.__name__ == name:
             made = NniSpace(found, **sizes)
             if made.hash == wanted:
@@ -69,12 +69,6 @@ def known_space(record: Mapping[str, Any], where: str) -> NniSpace:
     )
 
 
-def _run(file: Path, where: str) -> Any:
-    import lighttrack_nas.search_spaces.building.nni_adapter  # noqa: F401  # imports NNI without its warnings
-
-    return load_plugin(file, where)
-
-
 def _model_spaces(module: Any) -> list[str]:
     from lighttrack_nas.search_spaces.building.nni_adapter import ModelSpace
 
@@ -83,8 +77,3 @@ def _model_spaces(module: Any) -> list[str]:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, ModelSpace) and value.__module__ == module.__name__
     ]
-
-
-def from_file(file: str, name: str, sizes: dict[str, Any]) -> NniSpace:
-    """Make a space again in another process, of what its `__reduce__` says."""
-    return NniSpace(vars(_run(Path(file), "space"))[name], **sizes)

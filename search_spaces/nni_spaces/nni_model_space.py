@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace
+from lighttrack_nas.search_spaces.building.builder import network_in
+from lighttrack_nas.search_spaces.building.model_space import (
+    TrackerModelSpace,
+    architecture_of,
+    build_model_space,
+    nni_sample,
+    sample_in,
+)
 from lighttrack_nas.search_spaces.building.nni_adapter import (
     BaseSuperNetModule,
     InputChoice,
@@ -19,11 +25,11 @@ from lighttrack_nas.search_spaces.building.nni_adapter import (
     RandomOneShot,
     model_context,
 )
+from lighttrack_nas.search_spaces.building.tasks import Tasks
+from lighttrack_nas.search_spaces.nni_spaces.class_space import ClassSpace
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.wrapped_network import WrappedNetwork
-
-if TYPE_CHECKING:
-    from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 
 
 class NniModelSpace(TrackerModelSpace):
@@ -33,7 +39,7 @@ class NniModelSpace(TrackerModelSpace):
         space: What to build.
     """
 
-    def __init__(self, space: NniSpace) -> None:
+    def __init__(self, space: ClassSpace) -> None:
         ModelSpace.__init__(self)
         self.space = self.own_space = space
         self.tasks = None
@@ -49,7 +55,7 @@ class NniModelSpace(TrackerModelSpace):
     def freeze(self, sample: dict[str, Any]) -> SiameseNetwork:
         """See `TrackerModelSpace.freeze`."""
         self.validate(sample)
-        network = plain_network(self.own_space, self.own_space.architecture_of(sample), initialised=False)
+        network = plain_network(self.own_space, architecture_of(self.own_space, sample), initialised=False)
         with torch.random.fork_rng(devices=[]):  # NNI initialises the layers into which it cuts weights
             shared = dict(_weights(self.network, "", sample))
         network.load_state_dict({key: shared[key].clone() for key in network.state_dict()}, assign=True)
@@ -63,7 +69,7 @@ def value_choices(model: nn.Module) -> list[str]:
     return sorted({str(label) for module in valued for each in module.mutables for label in each.simplify()})
 
 
-def plain_network(space: NniSpace, architecture: Architecture, *, initialised: bool = True) -> SiameseNetwork:
+def plain_network(space: ClassSpace, architecture: Architecture, *, initialised: bool = True) -> SiameseNetwork:
     """Build an architecture's network.
 
     Args:
@@ -71,12 +77,33 @@ def plain_network(space: NniSpace, architecture: Architecture, *, initialised: b
         architecture: What is chosen.
         initialised: Whether somebody wants its fresh weights; otherwise torch's generator stays where it is.
     """
-    with model_context(space.nni_sample(architecture)):
+    with model_context(nni_sample(architecture)):
         own = _built(space, initialised)
     return WrappedNetwork(own, space.template_size, space.search_sizes)
 
 
-def _built(space: NniSpace, initialised: bool = True) -> Any:
+@network_in.register
+def _(space: ClassSpace, architecture: Architecture) -> SiameseNetwork:
+    return plain_network(space, architecture)
+
+
+@build_model_space.register
+def _(space: ClassSpace, tasks: Tasks | None = None) -> TrackerModelSpace:
+    return NniModelSpace(space)
+
+
+@sample_in.register
+def _(space: ClassSpace, architecture: Architecture) -> dict[str, Any]:
+    chosen = space.chosen(architecture)
+    return {label: choice.sampled(chosen[label]) for label, choice in space.choices.items()}
+
+
+@architecture_of.register
+def _(space: ClassSpace, sample: dict[str, Any]) -> Architecture:
+    return space.architecture({label: space.choices[label].name_of(sample[label]) for label in space.labels})
+
+
+def _built(space: ClassSpace, initialised: bool = True) -> Any:
     """The class, built on a real device: its author may compute with tensors while building, which "meta" cannot."""
     if initialised and torch.get_default_device().type != "meta":
         return space.model_space_class()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.base.mistakes import Mistake, Place, mistakes_of
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake, mistakes_of
 from lighttrack_nas.search_spaces.operations.operation_registry import operation_class, read_operation
 from lighttrack_nas.search_spaces.operations.operations import Operation
 from lighttrack_nas.trackers.base.errors import InputError
@@ -19,14 +19,14 @@ from lighttrack_nas.trackers.base.parsing import short
 _MOST_CANDIDATES = 64
 
 
-class Told(NamedTuple):
+class StyleValue(NamedTuple):
     """What a stage, a tower or the whole space says for its operations, and where."""
 
     value: Any
-    place: Place
+    place: KeyPath
 
 
-Style = Mapping[str, Told]
+Style = Mapping[str, StyleValue]
 """Parameters of each operation that has such a parameter and was not told."""
 
 
@@ -41,7 +41,7 @@ class OperationTable:
 
     def __init__(self, given: Mapping[Any, Any], inherited: Mapping[str, Any], mistakes: list[Mistake]) -> None:
         self.content: dict[Any, Any] = {}
-        self.taken: set[Place] = set()
+        self.taken: set[KeyPath] = set()
         """Where styles stand that some operation has, whether it was told its own or not."""
         self._made: dict[Operation, str] = {}
         self._free: dict[Operation, str] = {}
@@ -50,7 +50,7 @@ class OperationTable:
         for name, value in given.items():
             self._add(name, value)
 
-    def candidates(self, given: Any, place: Place, style: Style, *, free_expansion: bool = False) -> Any:
+    def candidates(self, given: Any, place: KeyPath, style: Style, *, free_expansion: bool = False) -> Any:
         """Names of candidates, whose operations stand in the table from now on.
 
         Args:
@@ -86,7 +86,7 @@ class OperationTable:
         """Whether a candidate is the name of an operation."""
         return isinstance(item, str) and (item in self.content or item in self._inherited)
 
-    def name_of(self, made: Operation, place: Place, *, free_expansion: bool = False) -> str:
+    def name_of(self, made: Operation, place: KeyPath, *, free_expansion: bool = False) -> str:
         """The name of an operation in the table, where it stands from now on.
 
         With and without its expansion in its name it stands there twice: "k3e4", and "mbconv-k3" where the expansion is
@@ -112,10 +112,10 @@ class OperationTable:
             free = name == made.default_name(free_expansion=True) != made.default_name()
             (self._free if free else self._made).setdefault(made, name)
 
-    def _wrong(self, place: Place, text: str) -> None:
+    def _wrong(self, place: KeyPath, text: str) -> None:
         self._mistakes.append(Mistake(place, text))
 
-    def _expanded(self, kind: str, settings: Any, place: Place, style: Style, free_expansion: bool) -> list[str]:
+    def _expanded(self, kind: str, settings: Any, place: KeyPath, style: Style, free_expansion: bool) -> list[str]:
         """Names of every combination of an operation's parameters."""
         try:
             cls = operation_class(kind, besides=[*self.content, *self._inherited])

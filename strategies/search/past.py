@@ -7,8 +7,7 @@ from bisect import insort
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.storage.trial_reader import TrialReader
 from lighttrack_nas.strategies.search.storage.trials import FAILURE, Key, digest
 

@@ -16,8 +16,8 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import measured_before
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import (
     Constraint,
@@ -38,14 +38,14 @@ from lighttrack_nas.strategies.search.storage.trials import (
     labels_without_say,
     load_search,
 )
-from lighttrack_nas.strategies.search.study_description import describe, versions
+from lighttrack_nas.strategies.search.study_description import describe_study, versions
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks, worker_locks
 from lighttrack_nas.strategies.search.workers.team import Team
 from lighttrack_nas.strategies.search.workers.worker_storage import PATIENCE, WORKER, WorkerStorage
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 
-Progress = Callable[[int, int, str], None]
+AfterTrial = Callable[[int, int, str], None]
 """Called with the completed trials of all workers, those wanted, and a few words on the last of this one."""
 
 FAILURES_IN_A_ROW = 5
@@ -63,7 +63,7 @@ def run_search(
     storage: str | Path | BaseStorage,
     study_name: str = "search",
     enqueue: Sequence[Architecture] = (),
-    progress: Progress | None = None,
+    progress: AfterTrial | None = None,
     say: Callable[[str], None] | None = None,
     patience: float = PATIENCE,
 ) -> optuna.Study:
@@ -180,7 +180,7 @@ def _take_place(
         locks.settle()
     locks.take()
     others = locks.others()
-    describe(study, attributes, goals, joined=bool(others))
+    describe_study(study, attributes, goals, joined=bool(others))
     team = Team(study, locks)
     if others:
         count = f"{len(others)} other{'s' if len(others) > 1 else ''}"
@@ -206,7 +206,7 @@ class _Search:
     names: tuple[str, ...]
     known_by: Key
 
-    def run(self, n_trials: int, progress: Progress | None) -> None:
+    def run(self, n_trials: int, progress: AfterTrial | None) -> None:
         wanted = distributions(self.space)
         failures = 0
         told = None
@@ -293,26 +293,21 @@ class _Search:
     def _measurements(self, architecture: Architecture, keys: dict[str, str]) -> tuple[dict[str, float], int | None]:
         """Measure what no earlier trial has measured; give all, and the trial that had everything."""
         costs = self.evaluator.costs(architecture)
-        found = {name: float(costs[name]) for name in self.evaluator.measurements if name in costs}
-        dear = [name for name in self.names if name not in found]
-        source = None
-        for trial in self.team.of_network(keys["network"]):
-            attributes = trial.user_attrs
-            if attributes[self.known_by] == keys[self.known_by]:
-                source = attributes.get("copied_from", trial.number)
-                found = attributes["measurements"] | found
-                break
-            # The same network on other weights of the supernet: as fast, but not as good.
-            if "latency_ms" in dear:
-                found["latency_ms"] = attributes["measurements"]["latency_ms"]
-        missing = [name for name in dear if name not in found]
+        measurements = {name: float(costs[name]) for name in self.evaluator.measurements if name in costs}
+        wanted = [name for name in self.names if name not in measurements]
+        before, source = measured_before(keys, self.known_by, self.team.of_network(keys["network"]))
+        if source is None:
+            before = {name: before[name] for name in wanted if name in before}
+        measurements = before | measurements
+        missing = [name for name in wanted if name not in measurements]
         if missing:
             measured = self.evaluator.measure(architecture, missing)
-            found |= {name: float(measured[name]) for name in missing if name in measured}
+            measurements |= {name: float(measured[name]) for name in missing if name in measured}
         for name in self.names:
-            if not math.isfinite(found.get(name, math.nan)):
-                raise InputError(f"'{name}' was measured as {found.get(name, 'nothing')}, which is no finite number")
-        return found, source
+            if not math.isfinite(measurements.get(name, math.nan)):
+                value = measurements.get(name, "nothing")
+                raise InputError(f"'{name}' was measured as {value}, which is no finite number")
+        return measurements, source
 
 
 @contextmanager

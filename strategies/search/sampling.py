@@ -22,20 +22,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
-from lighttrack_nas.strategies.search.goals.objectives import total_violation
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import Badness, badness_of, best_draw
 from lighttrack_nas.strategies.search.past import Past, key_of
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
-
-REDRAWS = 200
-"""Draws for one proposal, after which the least bad of them is taken."""
-
-Badness = tuple[bool, bool, bool, float]
-"""Cannot be measured, breaks a constraint, is known, by how much it breaks constraints: smaller is better."""
-
-GOOD: Badness = (False, False, False, 0.0)
-"""Worth an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ class ArchitectureSampler(BaseSampler):
         past.read(study)
         worker = (self._problem.worker,) if self._problem.worker else ()
         rng = np.random.default_rng([self._seed, len(past.complete), *worker])
-        badness = self._badness(past)
+        badness = badness_of(self._problem, past)
         draws = self._proposer.draws(Ask(study, trial, past, rng, badness))
         wishes = [wish for path, wish in self._first.items() if path not in past.paths]
         if wishes:
@@ -140,44 +130,6 @@ class ArchitectureSampler(BaseSampler):
     def note(self) -> str:
         """A few words of the strategy on how it does, for the progress; mostly none."""
         return str(getattr(self._proposer, "note", ""))
-
-    def _badness(self, past: Past) -> Callable[[Architecture], Badness]:
-        problem = self._problem
-        found: dict[tuple[str, ...], Badness] = {}
-
-        def badness(candidate: Architecture) -> Badness:
-            if candidate.values not in found:
-                key = key_of(candidate, problem.known_by)
-                violation = (
-                    total_violation(problem.constraints, problem.costs(candidate))
-                    if problem.costs and problem.constraints
-                    else 0.0
-                )
-                found[candidate.values] = (key in past.failed, violation > 0, key in past.known, violation)
-            return found[candidate.values]
-
-        return badness
-
-
-def best_draw(draws: Iterator[Architecture], badness: Callable[[Architecture], Badness]) -> Architecture:
-    """Take the first draw that is new and within the bounds; otherwise the least bad one.
-
-    A network that cannot be measured is worst. A known one within the bounds costs nothing, which is better than one
-    that breaks them; among those, the new ones come first, and the least violating of them.
-
-    Args:
-        draws: `REDRAWS` or more.
-        badness: What speaks against a draw.
-    """
-    best, least = None, None
-    for candidate in islice(draws, REDRAWS):
-        found = badness(candidate)
-        if least is None or found < least:
-            best, least = candidate, found
-        if found == GOOD:
-            break
-    assert best is not None
-    return best
 
 
 def then_uniform(draws: Iterator[Architecture], space: Space, rng: np.random.Generator) -> Iterator[Architecture]:

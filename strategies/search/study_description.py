@@ -20,7 +20,7 @@ _PACKAGES = ("lighttrack-nas", "numpy", "optuna")
 """Of whose versions proposals and measurements are a function, beside those that the evaluator's record has."""
 
 
-def describe(
+def describe_study(
     study: optuna.Study, attributes: dict[str, Any], objectives: Sequence[Objective], joined: bool = False
 ) -> None:
     """Write what a study is for, or see that a study that is there is for the same.

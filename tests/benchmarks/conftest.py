@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lighttrack_nas.search_spaces.declared_space import DeclaredSpace
 from lighttrack_nas.search_spaces.description.description import SpaceDescription
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
@@ -79,7 +80,7 @@ def few() -> Space:
     content["outputs"] = ["stage1-block1", "stage2"]
     tower = {"widths": [24], "layers": [{"operations": ["k5"]}, {"operations": ["skip", "k5"], "repeat": 2}]}
     content["towers"] = {"cls": tower, "reg": {**tower, "widths": [16, 24]}}
-    return Space(SpaceDescription.model_validate(content))
+    return DeclaredSpace(SpaceDescription.model_validate(content))
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +90,7 @@ def fixed(few: Space) -> Space:
     content["stages"] = content["stages"][:1] + content["stages"][2:3]
     tower = {"widths": [24], "layers": [{"operations": ["k5"]}]}
     content["towers"] = {"cls": tower, "reg": tower}
-    return Space(SpaceDescription.model_validate(content))
+    return DeclaredSpace(SpaceDescription.model_validate(content))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lighttrack_nas.search_spaces.addresses import Address, address
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
@@ -30,7 +31,7 @@ def renamed(content: dict[str, Any], old: str, new: str) -> None:
 
 
 def keys(space: Space) -> list[str]:
-    return list(space.model_space().state_dict())
+    return list(build_model_space(space).state_dict())
 
 
 @pytest.mark.parametrize(

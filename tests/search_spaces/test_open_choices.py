@@ -18,14 +18,19 @@ from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
 from lighttrack_nas.benchmarks.latency.latency_pieces import find_pieces
 from lighttrack_nas.benchmarks.scoring.zero_cost import ZeroCostEvaluator
 from lighttrack_nas.chain.training import train_supernet
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.building.model_space import ClassifierModelSpace, architecture_of, nni_sample
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.model_space import (
+    ClassifierModelSpace,
+    architecture_of,
+    build_model_space,
+    nni_sample,
+)
 from lighttrack_nas.search_spaces.building.nni_adapter import model_context
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.neighbours import neighbours
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.fair import fair_paths
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.strategies.search.samplers.lighttrack import inherited_together
@@ -182,17 +187,17 @@ def test_costs_are_the_counter_s_and_canonical_forms_cost_the_same(name: str) ->
 def test_paths_of_the_supernet_are_the_networks(name: str) -> None:
     space = space_of(name)
     torch.manual_seed(0)
-    supernet = space.supernet().eval()
+    supernet = Supernet(space).eval()
     for architecture in drawn(space, 8):
         supernet.pin(architecture)
         own = supernet.extract(architecture)
-        assert own.state_dict().keys() == space.network(architecture).state_dict().keys()
+        assert own.state_dict().keys() == build_network(architecture).state_dict().keys()
         with torch.no_grad():
             for pinned, alone in zip(supernet(*images(own)), own(*images(own)), strict=True):
                 assert torch.equal(pinned, alone)
         assert architecture_of(space, nni_sample(architecture)) == architecture
         with model_context(nni_sample(architecture)):
-            decided = space.model_space()
+            decided = build_model_space(space)
         assert decided.network.state_dict().keys() == own.state_dict().keys()
         assert decided.template_size == supernet.model_space.template_size == own.template_size
 
@@ -224,7 +229,7 @@ def test_pieces_are_the_modules_of_the_network(name: str) -> None:
     space = space_of(name)
     found = find_pieces(space)
     for architecture in drawn(space, 6):
-        network, used = space.network(architecture), found.of(architecture)
+        network, used = build_network(architecture), found.of(architecture)
         expected = [network.backbone.stem, *network.backbone.blocks.values()]
         assert [repr(found.pieces[piece].module) for piece in used["backbone"]] == [
             repr(module) for module in expected if not isinstance(module, torch.nn.Identity)
@@ -246,7 +251,7 @@ def test_pieces_are_the_modules_of_the_network(name: str) -> None:
 )
 def test_the_network_is_what_was_chosen(name: str, choices: Mapping[str, str], expected: Mapping[str, Any]) -> None:
     space = space_of(name)
-    network = space.network(space.architecture({label: v[0] for label, v in space.labels.items()} | dict(choices)))
+    network = build_network(space.architecture({label: v[0] for label, v in space.labels.items()} | dict(choices)))
     found = {
         "a": tuple(network.backbone.blocks["a-block0"].project.weight.shape[:1]),
         "blocks": list(network.backbone.blocks),
@@ -269,7 +274,7 @@ def test_a_place_of_too_many_combinations_is_refused(monkeypatch: pytest.MonkeyP
 def test_a_batch_takes_the_size_of_the_path() -> None:
     """Both crops and the boxes shrink together, and the loss is that of crops of this size."""
     space = space_of("sizes")
-    model = space.model_space()
+    model = build_model_space(space)
     batch = TensorBatch(
         torch.rand(2, 3, 64, 64),
         torch.rand(2, 3, 128, 128),
@@ -293,15 +298,14 @@ def test_a_batch_takes_the_size_of_the_path() -> None:
 def test_a_proxy_sees_crops_of_the_network_s_size() -> None:
     space = space_of("sizes")
     evaluator, seen = ZeroCostEvaluator(space, seed=0), []
-    build = space.network
 
     def network(architecture: Architecture) -> SiameseNetwork:
-        made = build(architecture)
+        made = build_network(architecture)
         made.backbone.stem.register_forward_pre_hook(lambda _, images: seen.append(images[0].shape[-1]))
         return made
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(space, "network", network)
+        patch.setattr("lighttrack_nas.benchmarks.scoring.zero_cost.build_network", network)
         evaluator.measure(space.architecture(dict(drawn(space, 1)[0].choices) | {"template-size": "32"}), ["proxy"])
     assert set(seen) == {32, 64}
 

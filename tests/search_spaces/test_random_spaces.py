@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 
 from .spaces import Content, descriptions
@@ -38,7 +40,7 @@ def images(architecture: Architecture) -> tuple[torch.Tensor, torch.Tensor]:
 @settings(max_examples=15, deadline=None, suppress_health_check=CALM)
 def test_every_space_trains_and_its_paths_are_its_networks(content: Content, seed: int) -> None:
     space = parse_space(content, "drawn")
-    supernet, rng = space.supernet(), np.random.default_rng(seed)
+    supernet, rng = Supernet(space), np.random.default_rng(seed)
     first = space.sample(rng)
     template, search = images(first)
     supernet.pin(first)
@@ -59,7 +61,7 @@ def test_every_space_trains_and_its_paths_are_its_networks(content: Content, see
         with torch.no_grad():
             for pinned, alone in zip(supernet(template, search), own(template, search), strict=True):
                 assert torch.equal(pinned, alone) or (torch.isnan(pinned) == torch.isnan(alone)).all()
-            built = space.network(architecture)
+            built = build_network(architecture)
             assert built.state_dict().keys() == own.state_dict().keys()
 
 

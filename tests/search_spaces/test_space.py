@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 SMALL = """
@@ -183,4 +182,4 @@ def test_spaces_do_not_mix(tiny: Space, lighttrack: Space) -> None:
     architecture = lighttrack.sample(np.random.default_rng(0))
     assert not tiny.contains(architecture)
     with pytest.raises(InputError, match=r"of space 'lighttrack' \(\w{12}\), not of 'lighttrack-tiny'"):
-        tiny.network(architecture)
+        tiny.require(architecture)

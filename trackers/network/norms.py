@@ -23,37 +23,36 @@ def is_folded(norm: _BatchNorm) -> bool:
 
     A fresh norm has the same statistics, and is not; nor is one without weights or without running statistics.
     """
-    mean, variance, weight, bias = norm.running_mean, norm.running_var, norm.weight, norm.bias
-    if mean is None or variance is None or weight is None or bias is None:
-        return False
-    if bool((mean != 0).any()) or bool((variance != 1).any()):
+    weight, bias = norm.weight, norm.bias
+    if weight is None or bias is None or not _has_first_statistics(norm):
         return False
     return bool((bias != 0).any()) or not any(bool((weight == fresh).all()) for fresh in _FRESH_WEIGHTS)
 
 
 def folded_norms(network: nn.Module) -> tuple[_BatchNorm, ...]:
     """The folded norms of a network or a supernet, in the order of its modules."""
-    return tuple(module for module in network.modules() if isinstance(module, _BatchNorm) and is_folded(module))
+    return tuple(norm for norm in _norms(network) if is_folded(norm))
 
 
 def has_folded_norms(network: nn.Module) -> bool:
-    """Tell whether any norm of a network or a supernet is folded."""
-    return any(isinstance(module, _BatchNorm) and is_folded(module) for module in network.modules())
+    """Tell whether most norms of a network or a supernet are folded; those that are fresh do not count.
 
-
-def keep_norms(network: nn.Module) -> tuple[_BatchNorm, ...]:
-    """Put a network's folded norms into eval mode, in which they stay affine maps while their weights learn.
-
-    To be called whenever the network was put into training mode. Which norms are folded does not change by training,
-    so that a loop may ask once and put the norms returned into eval mode by itself.
-
-    Returns:
-        The folded norms.
+    Single ones may only look folded: a training on several devices leaves the statistics of the first device, and norms
+    that only another one ran have trained weights beside the statistics of a fresh norm.
     """
-    kept = folded_norms(network)
-    for norm in kept:
-        norm.eval()
-    return kept
+    counted = [norm for norm in _norms(network) if is_folded(norm) or not _has_first_statistics(norm)]
+    return 2 * sum(map(is_folded, counted)) > len(counted)
+
+
+def _norms(network: nn.Module) -> list[_BatchNorm]:
+    return [module for module in network.modules() if isinstance(module, _BatchNorm)]
+
+
+@torch.no_grad()
+def _has_first_statistics(norm: _BatchNorm) -> bool:
+    """Whether a norm has the running statistics that it was made with."""
+    mean, variance = norm.running_mean, norm.running_var
+    return mean is not None and variance is not None and not bool((mean != 0).any()) and not bool((variance != 1).any())
 
 
 @torch.no_grad()

@@ -70,13 +70,13 @@ def cut_network(package: str, model: str) -> CutNetwork:
         InputError: The package is not installed, has no such network, or it cannot be cut; the message names some
             that can.
     """
-    found = _cut(package, _checked(package, model))
-    if not found.parts:
+    network = _cut(package, _checked(package, model))
+    if not network.parts:
         raise InputError(
-            f"network '{model}' of {package} cannot be cut into parts that each halve the map: {found.end}; some that "
-            f"can: {_EXAMPLES[package]}"
+            f"network '{model}' of {package} cannot be cut into parts that each halve the map: {network.end}; some "
+            f"that can: {_EXAMPLES[package]}"
         )
-    return found
+    return network
 
 
 def find_part(package: str, model: str, part: int) -> BackbonePart:
@@ -85,12 +85,12 @@ def find_part(package: str, model: str, part: int) -> BackbonePart:
     Raises:
         InputError: See `cut_network`; or it has no such part.
     """
-    found = cut_network(package, model)
-    if part >= len(found.parts):
+    network = cut_network(package, model)
+    if part >= len(network.parts):
         raise InputError(
-            f"network '{model}' of {package} has the parts 0 to {len(found.parts) - 1}, got {part}: {found.end}"
+            f"network '{model}' of {package} has the parts 0 to {len(network.parts) - 1}, got {part}: {network.end}"
         )
-    return found.parts[part]
+    return network.parts[part]
 
 
 def build_part(package: str, model: str, part: int) -> nn.Sequential:
@@ -176,6 +176,7 @@ def _unallocated(package: str, model: str) -> nn.Module:
 
 @lru_cache(maxsize=256)
 def _cut(package: str, model: str) -> CutNetwork:
+    """Cut a network before each module that halves the map. Without parts, the end says why."""
     network = _unallocated(package, model).eval()
     parameters = sum(parameter.numel() for parameter in network.parameters())
     if parameters > _MOST_PARAMETERS:
@@ -195,8 +196,8 @@ def _cut(package: str, model: str) -> CutNetwork:
             end = f"{call.path} writes to what it is given, which others may read"
             break
         parts[-1].append(call)
-    found = tuple(_part(calls) for calls in parts if any(map(_halves, calls)))
-    return CutNetwork(found, end or "none of its modules halves the map further")
+    halving = tuple(_part(calls) for calls in parts if any(map(_halves, calls)))
+    return CutNetwork(halving, end or "none of its modules halves the map further")
 
 
 def _row(calls: Iterable[Call]) -> tuple[list[Call], str]:

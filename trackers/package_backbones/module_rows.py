@@ -36,22 +36,22 @@ class Call:
 
     def leading(self) -> list[Call]:
         """The calls within that follow each other from this one's input on, as far as they do."""
-        found: list[Call] = []
+        row: list[Call] = []
         at, version = self.inputs, self.version
         for call in self.calls:
-            known = call.path in {each.path for each in found}
+            known = call.path in {earlier.path for earlier in row}
             if at is None or call.inputs is not at or call.version != version or known:
                 break
-            found.append(call)
+            row.append(call)
             at, version = call.outputs, call.outputs_after
-        return found
+        return row
 
     def row(self) -> list[Call]:
         """The calls within that are this one when they follow each other; none where there is more to it."""
-        found = self.leading()
-        whole = bool(found) and len(found) == len(self.calls) and self.outputs is not None
-        same = whole and found[-1].outputs is self.outputs and found[-1].outputs_after == self.outputs_after
-        return found if same else []
+        calls = self.leading()
+        whole = bool(calls) and len(calls) == len(self.calls) and self.outputs is not None
+        same = whole and calls[-1].outputs is self.outputs and calls[-1].outputs_after == self.outputs_after
+        return calls if same else []
 
     @property
     def writes_to_its_input(self) -> bool:

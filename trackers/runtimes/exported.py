@@ -19,7 +19,8 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text, short
-from lighttrack_nas.trackers.runtimes.program import RUNTIMES, Options, checked_runtime, open_program
+from lighttrack_nas.trackers.runtimes.program import Options, open_program
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 
 FORMAT = "lighttrack-nas-export-1"

@@ -34,7 +34,7 @@ class Affine(nn.Module):
 
 
 @torch.no_grad()
-def fold_norms(module: nn.Module) -> fx.GraphModule:
+def fold_into_convolutions(module: nn.Module) -> fx.GraphModule:
     """A copy of a module without BatchNorm, for inference; equal to it but for rounding.
 
     A norm that alone reads a convolution's output goes into that convolution; any other becomes an `Affine`.

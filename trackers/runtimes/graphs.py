@@ -16,7 +16,7 @@ from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.network.correlation import Fusion
 from lighttrack_nas.trackers.network.network import SiameseNetwork, TemplateBranch, TrackBranch
 from lighttrack_nas.trackers.network.reparameterise import reparameterise
-from lighttrack_nas.trackers.runtimes.folding import fold_norms
+from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions
 from lighttrack_nas.trackers.tracking.crops import DEVIATION, MEAN
 
 CORRELATIONS = ("matmul", "convolution")
@@ -57,7 +57,7 @@ def template_graph(network: SiameseNetwork, *, size: int | None = None, raw: boo
         InputError: The size gives another number of correlation kernels than the network was built for.
     """
     side = _checked_template_size(network, size)
-    module = fold_norms(TemplateBranch(reparameterise(network)))
+    module = fold_into_convolutions(TemplateBranch(reparameterise(network)))
     return Graph(module, (_take_image(module, side, raw),), ("image",), ("features",))
 
 
@@ -97,7 +97,7 @@ def track_graph(
                 network.fusions[name] = _ConvolutionFusion(fusion)
     rows = math.isqrt(network.exit.kernels)
     features = _noise(1, network.exit.channels, rows, rows)
-    module = fold_norms(TrackBranch(network))
+    module = fold_into_convolutions(TrackBranch(network))
     image = _take_image(module, search_size, raw)
     free = {"image": (1, 2) if raw else (2, 3)} if dynamic else {}
     return Graph(module, (features, image), ("features", "image"), ("logits", "distances"), free)

@@ -95,7 +95,7 @@ def _model(graph: Graph) -> Any:
     return program.model_proto
 
 
-def quantise_graph(graph: Graph, path: Path, calibration: Sequence[tuple[np.ndarray, ...]]) -> None:
+def quantise_graph(graph: Graph, path: Path, int8_examples: Sequence[tuple[np.ndarray, ...]]) -> None:
     """Write ``path.onnx`` in int8; see `program.quantise_graph`.
 
     What reads the template's features goes to int8, but for the correlation and the predictions: the towers. The
@@ -114,7 +114,7 @@ def quantise_graph(graph: Graph, path: Path, calibration: Sequence[tuple[np.ndar
         quantization.quantize_static(
             model,
             file,
-            _Calibration(graph.input_names, calibration),
+            _Int8Examples(graph.input_names, int8_examples),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             # Weights of seven bits: processors without VNNI add products of eight bits in sixteen, which overflow.
@@ -129,7 +129,7 @@ def quantise_graph(graph: Graph, path: Path, calibration: Sequence[tuple[np.ndar
     onnx.save(model, path.with_suffix(".onnx"))
 
 
-class _Calibration:
+class _Int8Examples:
     """Examples one after another, as ONNX Runtime's calibration asks for them."""
 
     def __init__(self, names: Sequence[str], examples: Sequence[tuple[np.ndarray, ...]]) -> None:

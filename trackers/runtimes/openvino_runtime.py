@@ -84,7 +84,7 @@ def write_graph(graph: Graph, path: Path, precision: str) -> None:
     _save(_model(graph), path, half=precision == "float16")
 
 
-def quantise_graph(graph: Graph, path: Path, calibration: Sequence[tuple[np.ndarray, ...]]) -> None:
+def quantise_graph(graph: Graph, path: Path, int8_examples: Sequence[tuple[np.ndarray, ...]]) -> None:
     """Write ``path.xml`` and ``path.bin`` in int8; see `program.quantise_graph`.
 
     Kept in float: the correlation and the predictions, whose error is the box's; channel gates, as NNCF does by itself.
@@ -101,8 +101,8 @@ def quantise_graph(graph: Graph, path: Path, calibration: Sequence[tuple[np.ndar
     with redirect_stdout(StringIO()):  # its progress bars
         quantised = nncf.quantize(
             model,
-            nncf.Dataset([list(arrays) for arrays in calibration]),
-            subset_size=len(calibration),
+            nncf.Dataset([list(arrays) for arrays in int8_examples]),
+            subset_size=len(int8_examples),
             preset=nncf.QuantizationPreset.MIXED,
             ignored_scope=nncf.IgnoredScope(names=[*_correlations(model), *_predictions(model)]),
             # Weights of seven bits: processors without VNNI add products of eight bits in sixteen, which overflow.

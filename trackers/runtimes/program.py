@@ -1,13 +1,12 @@
-"""What a runtime is to the rest: a program that maps arrays to arrays, and how to open one."""
+"""A runtime's program: maps arrays to arrays. Graphs are written as programs' files, and opened, here."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module, metadata, util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,6 +14,13 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.packages import naming_packages
+from lighttrack_nas.trackers.runtimes.runtime_registry import (
+    RUNTIMES,
+    Runtime,
+    check_installed,
+    checked_runtime,
+    runtime_module,
+)
 
 if TYPE_CHECKING:
     from lighttrack_nas.trackers.runtimes.graphs import Graph
@@ -64,69 +70,6 @@ class Program(Protocol):
         """
 
 
-class Runtime(NamedTuple):
-    """A runtime by name.
-
-    Attributes:
-        module: Of this package: it has `open_program`, `write_graph` and, if it can, `quantise_graph` for files, and
-            `make_program` for modules.
-        packages: What must be installed to run.
-        writing: What must be installed besides to write files.
-        quantising: What must be installed besides to write int8 files; none where there is no such way.
-        extra: Of this project, which brings the packages to run and to write.
-        suffixes: Of the files of one graph; none where programs are made from modules.
-    """
-
-    module: str
-    packages: tuple[str, ...]
-    writing: tuple[str, ...] = ()
-    quantising: tuple[str, ...] = ()
-    extra: str = ""
-    suffixes: tuple[str, ...] = ()
-
-
-RUNTIMES: Mapping[str, Runtime] = {
-    "torch": Runtime("torch_eager", ("torch",)),
-    "torch-compiled": Runtime("torch_compiled", ("torch",)),
-    "torch-export": Runtime("torch_export", ("torch",), suffixes=(".pt2",)),
-    "onnxruntime": Runtime(
-        "onnx_runtime",
-        ("onnxruntime",),
-        writing=("onnx", "onnxscript"),
-        quantising=("onnx",),
-        extra="onnx",
-        suffixes=(".onnx",),
-    ),
-    "openvino": Runtime(
-        "openvino_runtime", ("openvino",), quantising=("nncf",), extra="openvino", suffixes=(".xml", ".bin")
-    ),
-    "ncnn": Runtime("ncnn_runtime", ("ncnn",), writing=("pnnx",), extra="ncnn", suffixes=(".param", ".bin")),
-}
-"""Every runtime that this package knows, installed or not."""
-
-
-def checked_runtime(name: str, writing: bool = False) -> Runtime:
-    """The runtime of a name.
-
-    Args:
-        name: One of `RUNTIMES`.
-        writing: Whether files are to be written too, for which all need torch.
-
-    Raises:
-        InputError: An unknown name, or a package that is not installed; it says what brings it.
-    """
-    checked_name(name, RUNTIMES, "runtime")
-    runtime = RUNTIMES[name]
-    needed = dict.fromkeys((*runtime.packages, *(("torch", *runtime.writing) if writing else ())))
-    _check_installed(f"runtime '{name}'", needed, runtime.extra)
-    return runtime
-
-
-def runtime_versions(name: str) -> dict[str, str]:
-    """Versions of the packages that run a program, by package; the runtime must be installed."""
-    return {package: metadata.version(package) for package in checked_runtime(name).packages}
-
-
 def open_program(name: str, path: Path, options: Options) -> Program:
     """Open a graph's files.
 
@@ -143,7 +86,7 @@ def open_program(name: str, path: Path, options: Options) -> Program:
         if not path.with_suffix(suffix).is_file():
             raise InputError(f"'{path.with_suffix(suffix)}' is missing: the exported network is not whole")
     with naming_packages():
-        program: Program = _module(runtime).open_program(path, options)
+        program: Program = runtime_module(runtime).open_program(path, options)
     return program
 
 
@@ -162,10 +105,10 @@ def write_graph(name: str, graph: Graph, path: Path, precision: str = "float32")
     """
     runtime = _with_files(name, writing=True)
     checked_name(precision, STORED, "precision of the stored weights")
-    _write_all(runtime, path, lambda draft: _module(runtime).write_graph(graph, draft, precision))
+    _write_all(runtime, path, lambda draft: runtime_module(runtime).write_graph(graph, draft, precision))
 
 
-def quantise_graph(name: str, graph: Graph, path: Path, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
+def quantise_graph(name: str, graph: Graph, path: Path, int8_examples: Iterable[tuple[np.ndarray, ...]]) -> None:
     """Write a graph as a runtime's files in int8, by post-training quantisation; imports torch.
 
     Convolutions compute on 8 bits, but for those where that would cost accuracy or time on that runtime: they compute
@@ -175,7 +118,7 @@ def quantise_graph(name: str, graph: Graph, path: Path, calibration: Iterable[tu
         name: A runtime that runs files.
         graph: What to write, as for `write_graph`.
         path: The files without their suffixes; missing folders are made.
-        calibration: Inputs of the graph as they occur, which tell the ranges; a hundred or more.
+        int8_examples: Inputs of the graph as they occur, which tell the ranges; a hundred or more.
 
     Raises:
         InputError: The runtime is missing, has no int8, or cannot take the graph, or there is no calibration. Nothing
@@ -185,11 +128,11 @@ def quantise_graph(name: str, graph: Graph, path: Path, calibration: Iterable[tu
     if not runtime.quantising:
         able = " and ".join(other for other in RUNTIMES if RUNTIMES[other].quantising)
         raise InputError(f"precision 'int8': runtime '{name}' has no post-training quantisation here; {able} have")
-    _check_installed(f"int8 for runtime '{name}'", runtime.quantising, "int8")
-    examples = list(calibration)
+    check_installed(f"int8 for runtime '{name}'", runtime.quantising, "int8")
+    examples = list(int8_examples)
     if not examples:
         raise InputError("precision 'int8': no calibration inputs were given")
-    _write_all(runtime, path, lambda draft: _module(runtime).quantise_graph(graph, draft, examples))
+    _write_all(runtime, path, lambda draft: runtime_module(runtime).quantise_graph(graph, draft, examples))
 
 
 def make_program(name: str, graph: Graph, options: Options) -> Program:
@@ -201,7 +144,7 @@ def make_program(name: str, graph: Graph, options: Options) -> Program:
     runtime = checked_runtime(name, writing=True)
     if not runtime.suffixes:
         with naming_packages():
-            program: Program = _module(runtime).make_program(graph, options)
+            program: Program = runtime_module(runtime).make_program(graph, options)
         return program
     with tempfile.TemporaryDirectory() as folder:
         write_graph(name, graph, Path(folder) / "graph")
@@ -218,17 +161,6 @@ def _with_files(name: str, writing: bool = False) -> Runtime:
     if not runtime.suffixes:
         raise InputError(f"runtime '{name}' runs modules, not files")
     return runtime
-
-
-def _check_installed(what: str, packages: Iterable[str], extra: str) -> None:
-    missing = [package for package in packages if util.find_spec(package) is None]
-    if missing:
-        install = f'"lighttrack-nas[{extra}]"' if extra else " ".join(missing)
-        raise InputError(f"{what} needs {' and '.join(missing)}, not installed here: pip install {install}")
-
-
-def _module(runtime: Runtime) -> Any:
-    return import_module(f"lighttrack_nas.trackers.runtimes.{runtime.module}")
 
 
 def _write_all(runtime: Runtime, path: Path, write: Callable[[Path], None]) -> None:

@@ -224,11 +224,11 @@ def _model_file(given: Path, pattern: str) -> Path:
         return given
     if not given.is_dir():
         raise InputError(f"model folder '{given}' does not exist: expected a folder with {pattern}")
-    found = sorted(given.glob(pattern))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
+    files = sorted(given.glob(pattern))
+    if len(files) != 1:
+        names = ", ".join(path.name for path in files) or "none"
         raise InputError(f"model folder '{given}' must hold one file {pattern}, found {names}")
-    return found[0]
+    return files[0]
 
 
 def _whole_pixels(box: np.ndarray, inside: tuple[int, ...] | None) -> tuple[int, int, int, int]:

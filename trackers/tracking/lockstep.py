@@ -23,7 +23,7 @@ from lighttrack_nas.trackers.tracking.tracker import ArrayNetwork, Target, check
 # CPUs (benchmarks/scripts/lockstep.py), where their activations fit neither the caches nor the allocator's heap.
 _PIXELS = 1 << 18
 
-Progress = Callable[[str, str | None], None]
+AfterVideo = Callable[[str, str | None], None]
 """Called when a video is over, with its name and why it failed, None if it did not."""
 
 
@@ -64,7 +64,7 @@ def track_in_step(
     hyper_parameters: HyperParameters | str | Path | Mapping[str, Any] = "default",
     *,
     batch_size: int | None = None,
-    progress: Progress | None = None,
+    progress: AfterVideo | None = None,
 ) -> Tracks:
     """Start on every video's first box and follow all targets to the end.
 

@@ -188,7 +188,7 @@ class Target:
         Raises:
             InputError: The network's output holds no finite prediction at all.
         """
-        found, score = locate(
+        moved, score = locate(
             logits,
             distances,
             self.state,
@@ -197,8 +197,8 @@ class Target:
             stride=self._stride,
             hyper_parameters=self._hyper_parameters,
         )
-        centre = found.centre
-        if self._hyper_parameters.exact_crops and found is not self.state:
+        centre = moved.centre
+        if self._hyper_parameters.exact_crops and moved is not self.state:
             centre = centre + np.array(crop_corner(self.state.centre, self._side)) + self._side / 2 - self.state.centre
         limits = self._frame_shape[1::-1]
         least = self._hyper_parameters.min_size
@@ -208,7 +208,7 @@ class Target:
                 [min(max(value, 0.0), limit) for value, limit in zip(centre.tolist(), limits, strict=True)]
             ),
             size=np.array(
-                [max(least, min(limit, value)) for value, limit in zip(found.size.tolist(), limits, strict=True)]
+                [max(least, min(limit, value)) for value, limit in zip(moved.size.tolist(), limits, strict=True)]
             ),
         )
         return self.state.box, score

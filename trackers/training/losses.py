@@ -118,8 +118,8 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         A scalar; a side without positions adds 0.
     """
-    each = functional.binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0), reduction="none")
-    return 0.5 * (_mean_where(each, labels == 1) + _mean_where(each, labels == 0))
+    by_position = functional.binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0), reduction="none")
+    return 0.5 * (_mean_where(by_position, labels == 1) + _mean_where(by_position, labels == 0))
 
 
 def overlap_loss(distances: Tensor, targets: Tensor, weights: Tensor, iou: str = "plain") -> Tensor:
@@ -137,8 +137,8 @@ def overlap_loss(distances: Tensor, targets: Tensor, weights: Tensor, iou: str =
     used = weights > 0
     # Elsewhere true distances may be negative: both become a unit box, which costs nothing and has no gradient.
     ones = torch.ones_like(distances, dtype=torch.float32)
-    found, true = torch.where(used, distances.float(), ones), torch.where(used, targets, ones)
-    return _mean_where(_negative_log_overlap(found, true, iou).unsqueeze(1), used)
+    predicted, true = torch.where(used, distances.float(), ones), torch.where(used, targets, ones)
+    return _mean_where(_negative_log_overlap(predicted, true, iou).unsqueeze(1), used)
 
 
 def distillation_loss(answers: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor], settings: LossSettings) -> Losses:
@@ -157,8 +157,8 @@ def distillation_loss(answers: tuple[Tensor, Tensor], teacher: tuple[Tensor, Ten
     wanted, boxes = (_resized(tensor.detach().float(), logits.shape[-1]) for tensor in teacher)
     positive = torch.sigmoid(wanted)
     shares = 0.5 * _shares(positive) + 0.5 * _shares(1 - positive)
-    each = functional.binary_cross_entropy_with_logits(logits, positive, reduction="none")
-    classification = (shares * each).sum()
+    by_position = functional.binary_cross_entropy_with_logits(logits, positive, reduction="none")
+    classification = (shares * by_position).sum()
     regression = (_shares(positive) * _negative_log_overlap(distances, boxes, settings.iou).unsqueeze(1)).sum()
     return Losses(classification + settings.regression_weight * regression, classification, regression)
 
@@ -193,10 +193,10 @@ def best_box_overlap(logits: Tensor, distances: Tensor, boxes: Tensor, search_si
     return torch.where(highest.isfinite() & overlap.isfinite(), overlap, torch.zeros_like(overlap))
 
 
-def _negative_log_overlap(found: Tensor, true: Tensor, iou: str) -> Tensor:
+def _negative_log_overlap(predicted: Tensor, true: Tensor, iou: str) -> Tensor:
     """``(B, n, n)`` of two ``(B, 4, n, n)``."""
-    shared = _area(torch.minimum(found, true))
-    union = _area(found) + _area(true) - shared
+    shared = _area(torch.minimum(predicted, true))
+    union = _area(predicted) + _area(true) - shared
     added = _ADDED_AREAS[iou]
     return torch.log(union + added) - torch.log(shared + added)
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lighttrack_nas.cli.search.run_chain import resumable, say
+from lighttrack_nas.comparisons.benchmark_table_building import build_table as build
 from lighttrack_nas.comparisons.surrogate_table import SurrogateEvaluator
-from lighttrack_nas.comparisons.table_building import build_table as build
 from lighttrack_nas.config.config_files import load_config
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.enumeration import count_paths
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.files import checked_output_file

@@ -14,7 +14,7 @@ from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.comparisons.comparing import compare as run
 from lighttrack_nas.comparisons.comparisons import Comparison
 from lighttrack_nas.config.comparison_config import load_comparison
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.strategies.search.goals.objectives import short_number
 
 _SIGNIFICANT = 0.05

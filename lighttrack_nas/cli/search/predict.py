@@ -16,6 +16,7 @@ from lighttrack_nas.cli.search.show_fronts import json_row, measured_text, read_
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.place_tables.predicted_fronts import predicted_front, tau_text
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.front_page import architecture_lines, front_cells
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.trackers.base.errors import InputError
@@ -29,18 +30,21 @@ def predict(path: Path, overrides: Sequence[str], as_json: bool) -> None:
     """Measure networks, fit the predictor, and say how well it ranks."""
     config = load_config(path, overrides)
     with resumable():
-        found = run_predictor(config, say)
+        predictor = run_predictor(config, say)
     if as_json:
-        print_json(found.to_dict())
+        print_json(predictor.to_dict())
         return
-    print(f"space {found.scores.space.name} ({found.scores.space.hash}), table of places {found.scores.digest}")
-    print(f"{found.networks} networks, measured with the supernet's weights: {found.measurement}")
-    macs = "nothing, all cost alike" if math.isnan(found.macs_tau) else f"{found.macs_tau:.2f}"
-    print(f"Kendall's tau of networks that were held out {tau_text(found)}, that of MACs alone {macs}")
-    if not found.guides:
+    scores = predictor.scores
+    print(f"space {scores.space.name} ({scores.space.hash}), table of places {scores.digest}")
+    print(f"{predictor.networks} networks, measured with the supernet's weights: {predictor.measurement}")
+    macs = "nothing, all cost alike" if math.isnan(predictor.macs_tau) else f"{predictor.macs_tau:.2f}"
+    print(f"Kendall's tau of networks that were held out {tau_text(predictor)}, that of MACs alone {macs}")
+    if not predictor.guides:
         print("it ranks no better than MACs or chance: `front --predicted` takes the plain sum over places, --by nsr")
-    print(f"\n{found.measurement} = {found.intercept:.4f} less, for each unit of noise to signal,\n")
-    print_table(("places", "weight"), [(group, f"{weight:.4f}") for group, weight in found.weights.items()], right=(1,))
+    print(f"\n{predictor.measurement} = {predictor.intercept:.4f} less, for each unit of noise to signal,\n")
+    print_table(
+        ("places", "weight"), [(group, f"{weight:.4f}") for group, weight in predictor.weights.items()], right=(1,)
+    )
     folder = config.folder("predictor")
     print(f"\npredictor, measured networks ({MEASURED_FILE}): {folder}")
 
@@ -78,23 +82,23 @@ def front(
     scores, predictor = run_scores(runs[0])
     latency = None if latency_table is None else LatencyTable.load(latency_table, scores.space)
     start = time.perf_counter()
-    found = predicted_front(
+    front = predicted_front(
         scores, None if by == "nsr" else predictor, list(objectives) or None, list(where), latency, tolerance
     )
     seconds = time.perf_counter() - start
-    x, _ = found.axes(x, None)
-    wishes = {text: found.nearest(**read_wish(text)) for text in nearest}
-    files = found.save(output, x) if output else []
+    x, _ = front.axes(x, None)
+    wishes = {text: front.nearest(**read_wish(text)) for text in nearest}
+    files = save_front(front, output, x) if output else []
     if as_json:
-        print_json(_record(found, seconds, wishes, files))
+        print_json(_record(front, seconds, wishes, files))
         return
-    print(f"note: {found.predicted}", file=sys.stderr)
-    space = found.space
+    print(f"note: {front.predicted}", file=sys.stderr)
+    space = front.space
     print(f"space {space.name} ({space.hash}): {space.size.networks:,} networks, all considered in {seconds:.1f} s")
-    print("predicted front of " + ", ".join(map(str, found.objectives)))
-    print("where " + (" and ".join(map(str, found.constraints)) or "anything goes") + "\n")
-    header, rows = front_cells(found)
-    print_table(header, rows, right=range(1, len(found.measurements) + 1))
+    print("predicted front of " + ", ".join(map(str, front.objectives)))
+    print("where " + (" and ".join(map(str, front.constraints)) or "anything goes") + "\n")
+    header, rows = front_cells(front)
+    print_table(header, rows, right=range(1, len(front.measurements) + 1))
     for text, point in wishes.items():
         print(f"\nnearest to {text}: network {point.network}, {measured_text(point)}")
         print("\n".join(f"  {line}" for line in architecture_lines(point.architecture)))
@@ -102,17 +106,17 @@ def front(
         print(path)
 
 
-def _record(found: Front, seconds: float, wishes: Mapping[str, FrontPoint], files: Sequence[Path]) -> dict[str, Any]:
+def _record(front: Front, seconds: float, wishes: Mapping[str, FrontPoint], files: Sequence[Path]) -> dict[str, Any]:
     """Everything that is printed, JSON-able."""
-    points = {row["network"]: json_row(row) for row in records(found.table)}
+    points = {row["network"]: json_row(row) for row in records(front.table)}
     return {
-        "space": found.space.name,
-        "space_hash": found.space.hash,
-        "networks": found.space.size.networks,
+        "space": front.space.name,
+        "space_hash": front.space.hash,
+        "networks": front.space.size.networks,
         "seconds": seconds,
-        "objectives": [str(objective) for objective in found.objectives],
-        "constraints": [str(constraint) for constraint in found.constraints],
-        "predicted": found.predicted,
+        "objectives": [str(objective) for objective in front.objectives],
+        "constraints": [str(constraint) for constraint in front.constraints],
+        "predicted": front.predicted,
         "front": list(points.values()),
         "nearest": {text: points[point.network] for text, point in wishes.items()},
         "files": [str(path) for path in files],

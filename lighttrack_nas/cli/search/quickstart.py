@@ -142,7 +142,7 @@ def average_overlap(model: str, sequences: Path, output: Path) -> float:
         The average overlap, a fraction.
     """
     from lighttrack_nas.benchmarks.evaluation.one_pass import evaluate
-    from lighttrack_nas.trackers.data.readers import read_sequences
+    from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 
     tracker, about = resolve_tracker(model, None, "cpu", None)
     record = about | {"sequences": str(sequences.resolve()), "versions": versions()}

@@ -60,21 +60,21 @@ def resumable() -> Iterator[None]:
 
 def show_retrained(config: Config) -> chain.Retrained:
     """Train the chosen architecture, and say which."""
-    found = chain.run_retraining(config, say)
-    print("\n".join(["architecture", *(f"  {line}" for line in architecture_lines(found.model.architecture))]))
-    print(found.file)
-    return found
+    retrained = chain.run_retraining(config, say)
+    print("\n".join(["architecture", *(f"  {line}" for line in architecture_lines(retrained.model.architecture))]))
+    print(retrained.file)
+    return retrained
 
 
 def tune_tracker(path: Path, overrides: Sequence[str]) -> None:
     """Tune the tracker."""
     config = load_config(path, overrides)
     with resumable():
-        found = chain.run_tuning(config, say)
+        tuned = chain.run_tuning(config, say)
     values = ", ".join(
-        f"{name} {getattr(found.hyper_parameters, name):.3f}" for name in ("penalty_k", "window_influence", "lr")
+        f"{name} {getattr(tuned.hyper_parameters, name):.3f}" for name in ("penalty_k", "window_influence", "lr")
     )
-    print(f"AO on validation: {found.ao_before:.3f} before, {found.ao:.3f} after {found.trials} sets: {values}")
+    print(f"AO on validation: {tuned.ao_before:.3f} before, {tuned.ao:.3f} after {tuned.trials} sets: {values}")
     print(config.folder("tuning") / "hyper_parameters.json")
 
 

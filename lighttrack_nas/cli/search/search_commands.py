@@ -6,27 +6,34 @@ from typing import Annotated
 import typer
 
 from lighttrack_nas.cli.shared.options import Config, Json, Output, Set
+from lighttrack_nas.cli.shared.panels import COMPARE, SEARCH, START
 
 commands = typer.Typer()
 
 
-@commands.command("pretrain-backbone")
+@commands.command("pretrain-backbone", rich_help_panel=SEARCH)
 def pretrain_backbone(config: Config, set_: Set = None) -> None:
-    """Train the backbone's operations on a folder of class folders, one random path a step."""
+    """Train the backbone's operations on a folder of images.
+
+    The folder holds a folder of images a class; each step trains one random path.
+    """
     from lighttrack_nas.cli.search.run_chain import pretrain_backbone as run
 
     run(config, set_ or [])
 
 
-@commands.command("train-supernet")
+@commands.command("train-supernet", rich_help_panel=SEARCH)
 def train_supernet(config: Config, set_: Set = None) -> None:
-    """Train the weight-sharing network of a space through NNI; a stopped training goes on."""
+    """Train a space's supernet; a stopped training goes on.
+
+    The supernet holds the shared weights of all networks; NNI trains it.
+    """
     from lighttrack_nas.cli.search.run_chain import train_supernet as run
 
     run(config, set_ or [])
 
 
-@commands.command()
+@commands.command(rich_help_panel=SEARCH)
 def migrate(
     supernet: Annotated[
         Path, typer.Argument(metavar="SUPERNET", help="A supernet.safetensors, or the folder of its training.")
@@ -36,7 +43,9 @@ def migrate(
     seed: Annotated[int, typer.Option(min=0, help="Of the weights that are drawn afresh.")] = 0,
     json: Json = False,
 ) -> None:
-    """Start another space's supernet from a trained one, where places, operations and shapes match; say what was taken.
+    """Start another space's supernet from a trained one.
+
+    Weights are taken where places, operations and shapes match; the report says what was taken.
 
     To go on training from there, give the trained one as supernet.start_from to train-supernet.
     """
@@ -45,18 +54,19 @@ def migrate(
     run(supernet, space, output, seed, json)
 
 
-@commands.command()
+@commands.command(rich_help_panel=SEARCH)
 def predict(config: Config, set_: Set = None, json: Json = False) -> None:
-    """Fit what predicts any network's overlap from the supernet's table of places; say how well it ranks.
+    """Fit what predicts any network's overlap from its places.
 
-    Some thirty networks are measured with the supernet's weights; a stopped fit goes on.
+    Some thirty networks are measured with the supernet's weights, and how well the prediction ranks is said; a
+    stopped fit goes on.
     """
     from lighttrack_nas.cli.search.predict import predict as run
 
     run(config, set_ or [], json)
 
 
-@commands.command()
+@commands.command(rich_help_panel=SEARCH)
 def search(
     config: Config,
     set_: Set = None,
@@ -65,13 +75,16 @@ def search(
         typer.Option(min=1, max=256, help="Processes that evaluate at once. Default: search.workers, which is 1."),
     ] = None,
 ) -> None:
-    """Search the trained supernet's space; a stopped search goes on, and the same command elsewhere joins it."""
+    """Search the supernet's space; a stopped search goes on.
+
+    The same command in another terminal, or on another machine, joins the search.
+    """
     from lighttrack_nas.cli.search.run_chain import search as run
 
     run(config, [*(set_ or []), *([f"search.workers={workers}"] if workers else [])])
 
 
-@commands.command("build-table")
+@commands.command("build-table", rich_help_panel=COMPARE)
 def build_table(
     config: Config,
     output: Annotated[
@@ -79,43 +92,47 @@ def build_table(
     ] = None,
     set_: Set = None,
 ) -> None:
-    """Measure every architecture of a small space with its trained supernet's weights: a tabular benchmark.
+    """Measure every network of a small space, as a table.
 
-    A stopped build goes on.
+    The table is a tabular benchmark. Each network is measured with the trained supernet's weights; a stopped build
+    goes on.
     """
     from lighttrack_nas.cli.search.build_table import build_table as run
 
     run(config, output, set_ or [])
 
 
-@commands.command()
+@commands.command(rich_help_panel=COMPARE)
 def compare(
-    config: Annotated[Path, typer.Argument(metavar="COMPARE.yaml", help="What to compare; see the README.")],
+    config: Annotated[
+        Path, typer.Argument(metavar="COMPARE.yaml", help="What to compare; schema comparison says its keys.")
+    ],
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as seeds=3.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compare search strategies over seeds on one evaluator: hypervolume, distance to the front, tests between them.
+    """Compare search strategies over seeds on one evaluator.
 
-    Finished runs are kept: the same call again goes on where it stopped.
+    Hypervolume, distance to the front, and tests between strategies. Finished runs are kept: the same call again
+    goes on where it stopped.
     """
     from lighttrack_nas.cli.search.compare import compare as run
 
     run(config, set_ or [], json)
 
 
-@commands.command()
+@commands.command(rich_help_panel=SEARCH)
 def retrain(config: Config, set_: Set = None) -> None:
-    """Train an architecture of the front alone, and write it as a tracker's model file."""
+    """Train a network of the front alone, as a tracker's model."""
     from lighttrack_nas.cli.search.run_chain import retrain as run
 
     run(config, set_ or [])
 
 
-@commands.command("rank-correlation")
+@commands.command("rank-correlation", rich_help_panel=COMPARE)
 def rank_correlation(config: Config, set_: Set = None, json: Json = False) -> None:
-    """Say whether a supernet ranks right: networks trained alone against their scores with its weights.
+    """Say whether a supernet ranks networks right.
 
     Networks spread over MACs are trained alone, and supernets by each of the configuration's one-shot strategies, in
     parallel processes; a stopped comparison goes on.
@@ -125,15 +142,18 @@ def rank_correlation(config: Config, set_: Set = None, json: Json = False) -> No
     run(config, set_ or [], json)
 
 
-@commands.command("tune-tracker")
+@commands.command("tune-tracker", rich_help_panel=SEARCH)
 def tune_tracker(config: Config, set_: Set = None) -> None:
-    """Tune the retrained tracker's penalty, window and rate on the validation sequences."""
+    """Tune the retrained tracker's penalty, window and rate.
+
+    They are tuned on the validation sequences.
+    """
     from lighttrack_nas.cli.search.run_chain import tune_tracker as run
 
     run(config, set_ or [])
 
 
-@commands.command()
+@commands.command(rich_help_panel=START)
 def quickstart(
     output: Output = Path("runs/quickstart"),
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is random.")] = 0,
@@ -142,16 +162,17 @@ def quickstart(
         typer.Option("--without-teacher", help="Train supernet and network from labels alone, by random single paths."),
     ] = False,
 ) -> None:
-    """Run the whole chain on generated video: supernet, search, retraining, tuning, test, a video.
+    """Run the whole chain on generated video, in minutes.
 
-    The supernet learns from the network that ships with the package, and so does the network that is found.
+    Supernet, search, retraining, tuning, test, a video. The supernet learns from the network that ships with the
+    package, and so does the network that is found.
     """
     from lighttrack_nas.cli.search.quickstart import quickstart as run
 
     run(output, seed, without_teacher)
 
 
-@commands.command()
+@commands.command(rich_help_panel=SEARCH)
 def front(
     runs: Annotated[
         list[Path],
@@ -198,9 +219,10 @@ def front(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show the front of one or several searches: table, CSV, hypervolume, figures, each point's architecture.
+    """Show the front of one or several searches.
 
-    With --predicted no search is needed: scores of places add up, and so the front of the whole space is known.
+    Table, CSV, hypervolume, figures, and each point's architecture. With --predicted no search is needed: scores of
+    places add up, and so the front of the whole space is known.
     """
     if predicted:
         from lighttrack_nas.cli.search.predict import front as predict_front
@@ -216,12 +238,15 @@ def front(
     run(runs, where or [], x, nearest or [], output, json, objectives or [])
 
 
-@commands.command()
+@commands.command(rich_help_panel=SEARCH)
 def findings(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A search's folder.")],
     json: Json = False,
 ) -> None:
-    """Say what the front's networks share against their space: kernels, output position, depth of the towers."""
+    """Say what the front's networks share against their space.
+
+    Kernels, output position, depth of the towers.
+    """
     from lighttrack_nas.cli.search.show_fronts import findings as show
 
     show(run, json)

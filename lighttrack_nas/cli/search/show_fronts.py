@@ -14,6 +14,7 @@ import pandas as pd
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.front_page import architecture_lines, front_cells
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.results.published import CAUTION, HEADER, PUBLISHED, published_rows
@@ -46,18 +47,18 @@ def front(
         objectives: Such as "minimize params", instead of the runs' own.
     """
     result = Result.load(runs)
-    found = result.front(where, list(objectives) or None)
-    x, _ = found.axes(x, None)
-    wishes = {text: found.nearest(**read_wish(text)) for text in nearest}
-    covered = found.hypervolume()
-    files = [result.save(output), *found.save(output, x)] if output else []
+    front = result.front(where, list(objectives) or None)
+    x, _ = front.axes(x, None)
+    wishes = {text: front.nearest(**read_wish(text)) for text in nearest}
+    covered = front.hypervolume()
+    files = [result.save(output), *save_front(front, output, x)] if output else []
     if as_json:
-        print_json(_record(result, found, wishes, covered, files))
+        print_json(_record(result, front, wishes, covered, files))
         return
-    for note in (*result.notes, found.note):
+    for note in (*result.notes, front.note):
         if note:
             print(f"warning: {note}", file=sys.stderr)
-    print_front(result, found, wishes)
+    print_front(result, front, wishes)
     for path in files:
         print(path)
     print(f"\n{CAUTION}\n")
@@ -67,12 +68,12 @@ def front(
 def findings(run: Path, as_json: bool) -> None:
     """Show what the networks of a run's front have in common, against their space."""
     result = Result.load(run)
-    found = result.front()
-    counted = count_findings(found)
+    front = result.front()
+    counted = count_findings(front)
     if as_json:
-        print_json({"space": result.space.name, "notes": _notes(result, found)} | counted.to_dict())
+        print_json({"space": result.space.name, "notes": _notes(result, front)} | counted.to_dict())
         return
-    for note in _notes(result, found):
+    for note in _notes(result, front):
         print(f"warning: {note}", file=sys.stderr)
     print(f"front of {result.space.name}: {counted.networks} networks; 95 % intervals; uniform draws of the space\n")
     rows = [
@@ -109,24 +110,24 @@ def read_wish(text: str) -> dict[str, float]:
     return {wanted.name: wanted.limit}
 
 
-def _notes(result: Result, found: Front) -> list[str]:
-    return [note for note in (*result.notes, found.note) if note]
+def _notes(result: Result, front: Front) -> list[str]:
+    return [note for note in (*result.notes, front.note) if note]
 
 
-def print_front(result: Result, found: Front, wishes: Mapping[str, FrontPoint] = MappingProxyType({})) -> None:
+def print_front(result: Result, front: Front, wishes: Mapping[str, FrontPoint] = MappingProxyType({})) -> None:
     """Print a front as a table, the networks that come nearest to wishes, and the hypervolume."""
-    print(f"space {found.space.name} ({found.space.hash}): {len(result.trials)} trials, {len(found.networks)} networks")
-    print("front of " + ", ".join(map(str, found.objectives)))
-    print("where " + (" and ".join(map(str, found.constraints)) or "anything goes") + "\n")
-    header, rows = front_cells(found)
+    print(f"space {front.space.name} ({front.space.hash}): {len(result.trials)} trials, {len(front.networks)} networks")
+    print("front of " + ", ".join(map(str, front.objectives)))
+    print("where " + (" and ".join(map(str, front.constraints)) or "anything goes") + "\n")
+    header, rows = front_cells(front)
     print_table(header, rows, right=range(1, header.index("paths") + 1))
-    if found.latency_note:
-        print(f"\n{found.latency_note}")
+    if front.latency_note:
+        print(f"\n{front.latency_note}")
     for text, point in wishes.items():
         print(f"\nnearest to {text}: network {point.network}, {measured_text(point)}")
         print("\n".join(f"  {line}" for line in architecture_lines(point.architecture)))
-    if found.networks["feasible"].any():
-        print(f"\nhypervolume {_hypervolume(found.hypervolume())}")
+    if front.networks["feasible"].any():
+        print(f"\nhypervolume {_hypervolume(front.hypervolume())}")
 
 
 def measured_text(point: FrontPoint) -> str:
@@ -151,20 +152,20 @@ def _hypervolume(covered: Hypervolume) -> str:
 
 
 def _record(
-    result: Result, found: Front, wishes: dict[str, FrontPoint], covered: Hypervolume, files: list[Path]
+    result: Result, front: Front, wishes: dict[str, FrontPoint], covered: Hypervolume, files: list[Path]
 ) -> dict[str, Any]:
     """Everything that is printed, JSON-able; None for what was not measured."""
-    points = {row["network"]: json_row(row) for row in records(found.table)}
-    has_volume = bool(found.networks["feasible"].any())
+    points = {row["network"]: json_row(row) for row in records(front.table)}
+    has_volume = bool(front.networks["feasible"].any())
     return {
-        "space": found.space.name,
-        "space_hash": found.space.hash,
-        "objectives": [str(objective) for objective in found.objectives],
-        "constraints": [str(constraint) for constraint in found.constraints],
+        "space": front.space.name,
+        "space_hash": front.space.hash,
+        "objectives": [str(objective) for objective in front.objectives],
+        "constraints": [str(constraint) for constraint in front.constraints],
         "trials": len(result.trials),
-        "networks": len(found.networks),
-        "notes": _notes(result, found),
-        "latency_note": found.latency_note,
+        "networks": len(front.networks),
+        "notes": _notes(result, front),
+        "latency_note": front.latency_note,
         "front": list(points.values()),
         "nearest": {text: points[point.network] for text, point in wishes.items()},
         "hypervolume": {"value": covered.value, "reference": dict(covered.reference)} if has_volume else None,

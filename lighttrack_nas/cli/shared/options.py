@@ -27,12 +27,14 @@ ComputePrecision = Annotated[
         "processor have it. Default: float32."
     ),
 ]
-Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; see the README.")]
+Config = Annotated[
+    Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; schema chain says its keys.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),
 ]
 MODEL_HELP = (
-    "A model.safetensors, lighttrack-tiny (which ships), an exported folder, or a baseline such as opencv-mil or "
-    "never-moves."
+    "A model.safetensors, lighttrack-tiny-generated (which ships), an exported folder, or a baseline such as "
+    "opencv-mil or never-moves."
 )

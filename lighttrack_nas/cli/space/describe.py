@@ -22,10 +22,9 @@ from lighttrack_nas.search_spaces.base.labels import (
     stage_width_label,
     width_label,
 )
-from lighttrack_nas.search_spaces.description.description import StageDescription
+from lighttrack_nas.search_spaces.description.space_parts import StageDescription
 from lighttrack_nas.search_spaces.enumeration import count_paths, has_countable_paths
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 
 if TYPE_CHECKING:
@@ -58,11 +57,11 @@ def describe(
         scores = load_places(losses, load_space(name) if name else None)
     space = scores.space if scores is not None else load_space(name or "lighttrack")
     table = None
-    if costs and not isinstance(space, NniSpace):
+    if costs and space.is_declared:
         from lighttrack_nas.costing.cost_analysis import load_cost_table
 
         table = load_cost_table(space)
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         describe_nni_space(space, costs, as_json)
     elif as_json:
         print_json(_space_record(space, table, scores))
@@ -126,6 +125,7 @@ def _counts(space: Space) -> list[tuple[str, int, str]]:
 
 
 def _rows(space: Space) -> list[tuple[str, ...]]:
+    """A row for each part of a space, from the stem to the towers: name, channels, stride, candidates and label."""
     description = space.description
     stem = description.stem
     rows: list[tuple[str, ...]] = []
@@ -174,19 +174,20 @@ def _stage_choices(space: Space, stage: StageDescription, blocks: list[str]) -> 
     if depth in space.labels:
         rows.append((f"{stage.name} depth", "", "", f"{' '.join(space.labels[depth])} blocks", depth))
     if stage.expansions:
-        found = [label for label in map(expansion_label, blocks) if label in space.labels]
-        values = " ".join(f"{each:g}" for each in stage.expansions)
-        rows.append((f"{stage.name} expansion", "", "", values, _span(found) if found else "fixed"))
+        labels = [label for label in map(expansion_label, blocks) if label in space.labels]
+        values = " ".join(f"{expansion:g}" for expansion in stage.expansions)
+        rows.append((f"{stage.name} expansion", "", "", values, _span(labels) if labels else "fixed"))
     return rows
 
 
 def _tower_rows(space: Space, tower: ShownTower) -> list[tuple[str, ...]]:
+    """A tower's rows: one for its widths, and one for each run of layers that are declared alike."""
     branch, label = tower.branch, width_label(tower.branch)
     widths = " ".join(map(str, tower.widths))
-    each = [layer_width_label(branch, index) for index in range(len(tower.places))]
-    found = [name for name in ([label] if tower.is_tied else each) if name in space.labels]
+    by_layer = [layer_width_label(branch, index) for index in range(len(tower.places))]
+    labels = [name for name in ([label] if tower.is_tied else by_layer) if name in space.labels]
     what = "width" if tower.is_tied else "widths, each"
-    rows: list[tuple[str, ...]] = [(f"{tower.name} {what}", widths, "1", "", _span(found) if found else "fixed")]
+    rows: list[tuple[str, ...]] = [(f"{tower.name} {what}", widths, "1", "", _span(labels) if labels else "fixed")]
     first, given = 0, "width" if tower.is_tied else "its own"
     for layer in space.tower(branch).layers:
         labels = [layer_label(branch, first + i) for i in range(layer.repeat)]

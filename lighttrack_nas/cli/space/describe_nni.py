@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from lighttrack_nas.cli.shared.printing import print_json, print_table
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.network_costs import Costs
-    from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+    from lighttrack_nas.search_spaces.space import Space
 
 
-def describe_nni_space(space: NniSpace, costs: bool, as_json: bool) -> None:
+def describe_nni_space(space: Space, costs: bool, as_json: bool) -> None:
     """Print a space.
 
     Raises:

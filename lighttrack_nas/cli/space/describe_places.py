@@ -7,14 +7,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lighttrack_nas.cli.shared.printing import print_table
-from lighttrack_nas.places.candidate_losses import Loss, PlaceLosses, nsr_text, place_losses, whole_losses
+from lighttrack_nas.places.candidate_losses import Loss, PlaceLosses, loss_range, nsr_text, place_losses
 from lighttrack_nas.places.place_costs import PlaceCosts, place_costs, span_text, whole_costs
 from lighttrack_nas.places.places import input_sizes
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.cost_table import CostTable
     from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 
 _MEANING = "NSR: noise-to-signal ratio; 0 is the teacher, 1 no better than the mean"
@@ -47,7 +47,7 @@ def print_places(table: CostTable | None, scores: PlaceScores | None) -> None:
         costs = whole_costs(table)
         whole += [span_text(costs["macs"], 1e6), span_text(costs["params"], 1e3)]
     if scores is not None:
-        whole += [_range(*whole_losses(scores)), "", ""]
+        whole += [_range(*loss_range(scores)), "", ""]
     rows.append(("a whole network", "", *whole))
     header = [*(("MACs (M)", "parameters (K)") if table else ()), *(("NSR", "best", "worst") if scores else ())]
     right = [index + 2 for index, title in enumerate(header) if title not in ("best", "worst")]
@@ -76,7 +76,7 @@ def losses_record(scores: PlaceScores) -> dict[str, Any]:
     return {
         "table": scores.digest,
         "provenance": scores.provenance,
-        "network": {"nsr": list(whole_losses(scores))},
+        "network": {"nsr": list(loss_range(scores))},
         "places": [
             {
                 "place": place.label,
@@ -103,7 +103,7 @@ def print_network_losses(architecture: Architecture, scores: PlaceScores) -> Non
         (place, known[place].part, chosen, nsr_text(nsr), known[place].best.name, nsr_text(known[place].best.nsr))
         for place, chosen, nsr in _network_losses(architecture, scores)
     ]
-    rows.append(("the network", "", "", nsr_text(scores.score(architecture)), "", nsr_text(whole_losses(scores)[0])))
+    rows.append(("the network", "", "", nsr_text(scores.score(architecture)), "", nsr_text(loss_range(scores)[0])))
     print_table(("place", "part", "chosen", "NSR", "best", "its NSR"), rows, right=(3, 5))
     print(_MEANING)
 

@@ -12,13 +12,12 @@ import numpy as np
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.cli.space.describe_nni import describe_nni_architecture
 from lighttrack_nas.cli.space.describe_places import network_losses_record, print_network_losses
-from lighttrack_nas.drawings.shown_networks import NetworkPlace, NetworkTower, shown_network
+from lighttrack_nas.drawings.shown_networks import ChosenPlace, ChosenTower, shown_network
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.places.places import map_side, other_choices
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.neighbours import neighbours
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def describe_architecture(
 
         measured = measure_costs(architecture)
     code = _code(architecture)
-    if isinstance(architecture.space, NniSpace):
+    if not architecture.space.is_declared:
         describe_nni_architecture(architecture, measured, as_json)
     elif as_json:
         lost = {"losses": network_losses_record(architecture, scores)} if scores else {}
@@ -121,7 +120,7 @@ def _list(rows: Iterable[tuple[Architecture, Mapping[str, int], Mapping[str, str
 
 def _output(architecture: Architecture) -> str:
     """The block behind which the features leave; "" where the space has no blocks."""
-    return "" if isinstance(architecture.space, NniSpace) else shown_network(architecture).output.place.label
+    return shown_network(architecture).output.place.label if architecture.space.is_declared else ""
 
 
 def _code(architecture: Architecture) -> str:
@@ -165,7 +164,7 @@ def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
         side = map_side(network.search_sizes[0], total_stride)
         return f"{side} x {side}"
 
-    def row(here: NetworkPlace, total_stride: int) -> tuple[str, ...]:
+    def row(here: ChosenPlace, total_stride: int) -> tuple[str, ...]:
         notes = {
             "output": here is network.output,
             f"expansion {here.expansion or 0:g}": here.expansion is not None,
@@ -217,7 +216,7 @@ def _record(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _tower_record(tower: NetworkTower) -> dict[str, Any]:
+def _tower_record(tower: ChosenTower) -> dict[str, Any]:
     return {
         "width": None if tower.width is None else str(tower.width),
         "layers": [
@@ -226,7 +225,7 @@ def _tower_record(tower: NetworkTower) -> dict[str, Any]:
     }
 
 
-def _expansion(here: NetworkPlace) -> dict[str, float]:
+def _expansion(here: ChosenPlace) -> dict[str, float]:
     return {} if here.expansion is None else {"expansion": here.expansion}
 
 

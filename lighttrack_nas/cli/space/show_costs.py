@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.shared.printing import print_json, print_note, print_table
+from lighttrack_nas.costing.cost_files import save_costs
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.network_costs import Costs
     from lighttrack_nas.costing.cost_analysis import SpaceCosts
-    from lighttrack_nas.search_spaces.architecture import Architecture
+    from lighttrack_nas.search_spaces.space import Architecture
 
 _BAR = 50
 
@@ -82,12 +83,12 @@ def _costs_of_space(
         latency = LatencyTable.load(latency_table, space)
     if output is not None:
         make_folder(output)  # before the work
-    found = space_costs(load_costing(space, search_size), sample, seed=seed, constraints=constraints, latency=latency)
-    files = found.save(output) if output is not None else []
+    costs = space_costs(load_costing(space, search_size), sample, seed=seed, constraints=constraints, latency=latency)
+    files = save_costs(costs, output) if output is not None else []
     if as_json:
-        print_json(found.to_dict() | {"files": [str(path) for path in files]})
+        print_json(costs.to_dict() | {"files": [str(path) for path in files]})
         return
-    _print_space(found)
+    _print_space(costs)
     for path in files:
         print(path)
 
@@ -106,58 +107,58 @@ def _print_costs(architecture: Architecture, measured: Costs) -> None:
         print("not counted: " + ", ".join(f"{name} ({count} times)" for name, count in measured.uncounted.items()))
 
 
-def _print_space(found: SpaceCosts) -> None:
+def _print_space(costs: SpaceCosts) -> None:
     from lighttrack_nas.costing.cost_analysis import QUANTILES
     from lighttrack_nas.reporting.plot_style import axis_of
 
-    space = found.table.space
-    print(f"space {space.name} ({space.hash}), search {' or '.join(map(str, found.table.searched))} pixels")
-    print(f"{len(found.samples):,} architectures, every label combination equally likely (seed {found.seed})")
-    if found.latency is not None:
-        print(f"latency predicted for {found.latency.fingerprint}")
-        print(f"median error of the prediction {found.latency.check.median_error:.1%}")
+    space = costs.table.space
+    print(f"space {space.name} ({space.hash}), search {' or '.join(map(str, costs.table.searched))} pixels")
+    print(f"{len(costs.samples):,} architectures, every label combination equally likely (seed {costs.seed})")
+    if costs.latency is not None:
+        print(f"latency predicted for {costs.latency.fingerprint}")
+        print(f"median error of the prediction {costs.latency.check.median_error:.1%}")
     print()
     names = {0.0: "least", 0.5: "median", 1.0: "greatest"}
     header = ["drawn", *(names.get(quantile, f"{quantile:.0%}") for quantile in QUANTILES)]
     rows = [
         [axis_of(name).label, *(_number(name, value) for value in values)]
-        for name, *values in found.quantiles.itertuples(name=None)
+        for name, *values in costs.quantiles.itertuples(name=None)
     ]
     print_table(header, rows, right=range(1, len(header)))
-    for name in found.measurements:
+    for name in costs.measurements:
         print(f"\n{axis_of(name).label}")
-        _print_histogram(found, name)
-    if found.shares:
+        _print_histogram(costs, name)
+    if costs.shares:
         print()
         cells = [
-            (share.constraint, f"{share.share:.2%}", f"{share.low:.2%} to {share.high:.2%}") for share in found.shares
+            (share.constraint, f"{share.share:.2%}", f"{share.low:.2%} to {share.high:.2%}") for share in costs.shares
         ]
         print_table(("constraint", "kept by", "95 % interval"), cells, right=(1, 2))
-    _print_extremes(found)
+    _print_extremes(costs)
 
 
-def _print_histogram(found: SpaceCosts, name: str) -> None:
-    counts, edges = found.histogram(name)
+def _print_histogram(costs: SpaceCosts, name: str) -> None:
+    counts, edges = costs.histogram(name)
     texts = [_number(name, edge) for edge in edges]
     width = max(map(len, texts))
     for count, low, high in zip(counts, texts, texts[1:], strict=False):
         # What is rare stays visible.
         bar = "#" * round(_BAR * count / counts.max()) or ("." if count else "")
-        share = f"{count / len(found.samples):.1%}"
+        share = f"{count / len(costs.samples):.1%}"
         print(f"{low:>{width}} to {high:>{width}}  {share:>6}  {bar}".rstrip())
 
 
-def _print_extremes(found: SpaceCosts) -> None:
+def _print_extremes(costs: SpaceCosts) -> None:
     from lighttrack_nas.reporting.architecture_texts import official_codes
     from lighttrack_nas.results.front_page import architecture_lines
 
-    if found.extremes:
+    if costs.extremes:
         print("\nexactly, of the whole space:")
-    for name, ends in found.extremes.items():
+    for name, ends in costs.extremes.items():
         for end, architecture in ends._asdict().items():
-            costs_ = found.table.costs(architecture)
-            print(f"{end} in {name}: {_number('macs', costs_['macs'])} M MACs, ", end="")
-            print(f"{_number('params', costs_['params'])} M parameters")
+            values = costs.table.costs(architecture)
+            print(f"{end} in {name}: {_number('macs', values['macs'])} M MACs, ", end="")
+            print(f"{_number('params', values['params'])} M parameters")
             (code,) = official_codes([architecture])
             print("\n".join(f"  {line}" for line in ([code] if code else architecture_lines(architecture))))
 

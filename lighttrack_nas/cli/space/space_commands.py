@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from lighttrack_nas.cli.shared.options import Json, Space
+from lighttrack_nas.cli.shared.panels import COSTS, SPACES
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(rich_help_panel=SPACES)
 def describe(
     space: Annotated[
         str | None,
@@ -40,26 +41,31 @@ def describe(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Print a space as a table: stages, choices, label names, sizes; or an architecture; draw it."""
+    """Print a space or an architecture, and draw it.
+
+    A space is shown as a table: stages, choices, label names, sizes.
+    """
     from lighttrack_nas.cli.space.describe import describe as run
 
     run(space, architecture, costs, losses, svg, json)
 
 
-@commands.command()
+@commands.command(rich_help_panel=SPACES)
 def schema(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Of which files: space, chain or comparison.")] = "space",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The schema's file. Default: print it.")] = None,
 ) -> None:
-    """Print the JSON schema of space files, by which an editor checks and completes them.
+    """Print the JSON schema of files of one kind.
 
-    It knows the operations of installed packages, and those of the files in LIGHTTRACK_NAS_PLUGINS.
+    An editor checks and completes files by it: of spaces, chains or comparisons. That of spaces knows the operations
+    of installed packages, and those of the files in LIGHTTRACK_NAS_PLUGINS.
     """
     from lighttrack_nas.cli.space.print_schema import schema as run
 
-    run(output)
+    run(kind, output)
 
 
-@commands.command()
+@commands.command(rich_help_panel=SPACES)
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="A space (a preset, a YAML file) or an architecture.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The same kind of thing.")],
@@ -70,13 +76,13 @@ def diff(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show two spaces, or two architectures, side by side: what differs."""
-    from lighttrack_nas.cli.space.diff import diff as run
+    """Show how two spaces, or two architectures, differ."""
+    from lighttrack_nas.cli.space.show_differences import show_differences
 
-    run(first, second, space or [], all_, costs, json)
+    show_differences(first, second, space or [], all_, costs, json)
 
 
-@commands.command()
+@commands.command(rich_help_panel=SPACES)
 def random(
     space: Annotated[str, typer.Argument(help="A preset's name, a YAML file, or FILE.py:CLASS.")],
     number: Annotated[int, typer.Option(min=1, max=100_000, help="How many networks.")] = 10,
@@ -92,13 +98,16 @@ def random(
         bool, typer.Option("--json", help="Print a line of JSON a network, an architecture file each.")
     ] = False,
 ) -> None:
-    """List random networks of a space with their costs; none comes twice."""
+    """List random networks of a space with their costs.
+
+    No network comes twice.
+    """
     from lighttrack_nas.cli.space.show_architecture import random as run
 
     run(space, number, seed, macs_uniform, constraint or [], json)
 
 
-@commands.command()
+@commands.command(rich_help_panel=SPACES)
 def mutate(
     architecture: Annotated[
         str,
@@ -114,13 +123,16 @@ def mutate(
         bool, typer.Option("--json", help="Print a line of JSON a network, an architecture file each.")
     ] = False,
 ) -> None:
-    """List networks that differ from an architecture's in one choice, with their costs."""
+    """List the networks one choice away from an architecture.
+
+    Each is listed with its costs.
+    """
     from lighttrack_nas.cli.space.show_architecture import mutate as run
 
     run(architecture, space, number, seed, all_, json)
 
 
-@commands.command()
+@commands.command(rich_help_panel=COSTS)
 def costs(
     architecture: Annotated[
         str | None,
@@ -150,10 +162,10 @@ def costs(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Count parameters and MACs of an architecture, whole and by part; or analyse what a space's architectures cost.
+    """Count parameters and MACs of a network, or of a space.
 
-    With --space S --sample N: quantiles and histograms, the share of the space that keeps constraints, and the cheapest
-    and the dearest architecture exactly.
+    Of an architecture: whole and by part. With --space S --sample N: quantiles and histograms, the share of the
+    space that keeps constraints, and the cheapest and the dearest architecture exactly.
     """
     from lighttrack_nas.cli.space.show_costs import costs as run
 
@@ -162,13 +174,14 @@ def costs(
     run(architecture, space, search_size, sample, seed, where or [], latency_table, output, json)
 
 
-@commands.command()
+@commands.command(rich_help_panel=COSTS)
 def latency(
     architecture: Annotated[
         str,
         typer.Argument(
             metavar="MODEL|CODE",
-            help="A model.safetensors, lighttrack-tiny, an exported folder, an architecture.json, or an official code.",
+            help="A model.safetensors, lighttrack-tiny-generated, an exported folder, an architecture.json, or an "
+            "official code.",
         ),
     ],
     space: Space = None,
@@ -185,13 +198,16 @@ def latency(
     branch: Annotated[str, typer.Option(help="track, for a frame, or template, once a target.")] = "track",
     json: Json = False,
 ) -> None:
-    """Time a network on runtimes: median, quartiles, and whether something else disturbed."""
+    """Time a network on runtimes, and say what disturbed it.
+
+    It prints median and quartiles, and whether something else kept the machine busy.
+    """
     from lighttrack_nas.cli.space.time_latency import latency as run
 
     run(architecture, space, runtime or [], threads, device, precision, branch, json)
 
 
-@commands.command("latency-table")
+@commands.command("latency-table", rich_help_panel=COSTS)
 def latency_table(
     space: Annotated[str, typer.Option("--space", help="A preset or a YAML file.")],
     runtime: Annotated[str, typer.Option(help="torch, torch-compiled, torch-export, onnxruntime, openvino or ncnn.")],
@@ -206,9 +222,10 @@ def latency_table(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Time a space's blocks on a runtime, so that any architecture's latency is known in microseconds; check it.
+    """Time a space's blocks, to predict any network's latency.
 
-    A build that was stopped goes on with what it had converted.
+    The table predicts in microseconds; its error is measured on whole networks. A build that was stopped goes on
+    with what it had converted.
     """
     from lighttrack_nas.cli.space.time_latency import latency_table as run
 

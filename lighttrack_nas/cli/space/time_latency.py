@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.shared.printing import print_json, print_note, print_table
-from lighttrack_nas.models.models import SHIPPED
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.models.shipped_models import is_shipped
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.runtimes.program import RUNTIMES, checked_runtime
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency.latency_measuring import Latency
@@ -30,7 +30,7 @@ def latency(
     as_json: bool,
 ) -> None:
     """Time an architecture on runtimes, each in a process of its own, or an exported folder on its own."""
-    if Path(source).is_dir() and source not in SHIPPED:
+    if Path(source).is_dir() and not is_shipped(source):
         if space is not None:
             raise InputError(
                 f"--space is for official codes and architectures: exported folder '{source}' says its own"
@@ -42,14 +42,14 @@ def latency(
     from lighttrack_nas.models.architecture_files import find_architecture
 
     architecture = find_architecture(source, space, print_note)
-    found: list[Latency] = []
+    latencies: list[Latency] = []
     names = runtimes or _installed()
     for name in names:
         checked_runtime(name, writing=True)
     with progress("latency", len(names), "runtimes") as advance:
         for runtime in names:
             try:
-                found += measure_apart(
+                latencies += measure_apart(
                     architecture, [runtime], threads=threads, device=device, precision=precision, branch=branch
                 )
             except InputError as error:
@@ -57,18 +57,18 @@ def latency(
                     raise
                 print(f"left out {runtime}: {error}", file=sys.stderr)
             advance(1, runtime)
-    if not found:
+    if not latencies:
         raise InputError("none of the installed runtimes can be timed so; see above")
     if as_json:
         record = {"space": architecture.space.name, "space_hash": architecture.space.hash}
-        print_json(record | {"latencies": [latency.to_dict() for latency in found]})
+        print_json(record | {"latencies": [latency.to_dict() for latency in latencies]})
         return
-    first = found[0]
+    first = latencies[0]
     print(
         f"space {architecture.space.name} ({architecture.space.hash}), {first.branch} branch, {first.input_size} pixels"
     )
     print("one call of the network, arrays in and arrays out; cropping and reading the answer come on top\n")
-    _print_latencies(found)
+    _print_latencies(latencies)
 
 
 def _latency_of_export(folder: Path, runtimes: list[str], settings: dict[str, Any], as_json: bool) -> None:
@@ -83,15 +83,15 @@ def _latency_of_export(folder: Path, runtimes: list[str], settings: dict[str, An
     from lighttrack_nas.benchmarks.latency.latency_exported import measure_exported_apart
 
     with progress("latency", 1, "runtimes") as advance:
-        found = measure_exported_apart(folder, **settings)
+        latency = measure_exported_apart(folder, **settings)
         advance(1, manifest.runtime)
     if as_json:
         record = {"folder": str(folder), "sha256": manifest.seal, "stored_precision": manifest.precision}
-        print_json(record | {"latencies": [found.to_dict()]})
+        print_json(record | {"latencies": [latency.to_dict()]})
         return
-    print(f"{folder}: stored in {manifest.precision}, {found.branch} branch, {found.input_size} pixels")
+    print(f"{folder}: stored in {manifest.precision}, {latency.branch} branch, {latency.input_size} pixels")
     print("one call of the graph, arrays in and arrays out; cropping and reading the answer come on top\n")
-    _print_latencies([found])
+    _print_latencies([latency])
 
 
 def latency_table(
@@ -129,7 +129,7 @@ def latency_table(
     print(path)
 
 
-def _print_latencies(found: list[Latency]) -> None:
+def _print_latencies(latencies: list[Latency]) -> None:
     rows = [
         (
             latency.fingerprint.runtime,
@@ -139,11 +139,11 @@ def _print_latencies(found: list[Latency]) -> None:
             str(latency.attempts),
             latency.disturbance or "none seen",
         )
-        for latency in found
+        for latency in latencies
     ]
     print_table(("runtime", "median ms", "quartiles", "least", "attempts", "disturbance"), rows, right=(1, 2, 3, 4))
     print()
-    for latency in found:
+    for latency in latencies:
         print(latency.fingerprint)
 
 
@@ -167,12 +167,12 @@ def _print_table(table: LatencyTable) -> None:
 
 def _installed() -> list[str]:
     """The runtimes that can be timed here, without those that take long to start."""
-    found = []
+    names = []
     for name in RUNTIMES:
         try:
             checked_runtime(name, writing=True)
         except InputError:
             continue
         if name not in _ONLY_BY_NAME:
-            found.append(name)
-    return found
+            names.append(name)
+    return names

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lighttrack_nas.cli.shared.printing import print_table
 from lighttrack_nas.export.exporting import Export, export_model
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 
 
 def export(
@@ -54,13 +54,13 @@ def _print(done: Export) -> None:
     rows = [
         [
             str(size),
-            str(found.crops),
-            f"{found.logits:.2g}",
-            f"{found.logits_share:.1e}",
-            f"{found.distances:.2g}",
-            f"{found.distances_share:.1e}",
+            str(differences.crops),
+            f"{differences.logits:.2g}",
+            f"{differences.logits_share:.1e}",
+            f"{differences.distances:.2g}",
+            f"{differences.distances_share:.1e}",
         ]
-        for size, found in done.agreement.items()
+        for size, differences in done.agreement.items()
     ]
     print("largest differences from the original, as such and as a share of its largest answer")
     header = ["search size", "crops", "logits", "share", "distances (px)", "share"]

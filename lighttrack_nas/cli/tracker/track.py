@@ -17,9 +17,10 @@ import numpy as np
 
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_box
-from lighttrack_nas.models.models import SHIPPED, load_tracker, model_file
+from lighttrack_nas.models.models import load_tracker
+from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
 from lighttrack_nas.reporting import environment
-from lighttrack_nas.reporting.progress import progress
+from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
@@ -134,7 +135,7 @@ def evaluate(
     from lighttrack_nas.benchmarks.evaluation import one_pass as evaluation
     from lighttrack_nas.benchmarks.evaluation import plots
     from lighttrack_nas.benchmarks.evaluation import vot_protocol as vot
-    from lighttrack_nas.trackers.data.readers import read_sequences
+    from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 
     checked_name(protocol, ("one-pass", "vot"), "protocol")
     if eao_interval and protocol != "vot":
@@ -214,9 +215,9 @@ def resolve_tracker(
     from lighttrack_nas.trackers.tracking.baselines import BASELINES, build_baseline
 
     is_baseline = model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
-    if Path(model).is_dir() and not is_baseline and model not in SHIPPED:
+    if Path(model).is_dir() and not is_baseline and not is_shipped(model):
         return _exported(model, hyper_parameters, device, threads, compute_precision)
-    if model.endswith(".safetensors") or model in SHIPPED:
+    if model.endswith(".safetensors") or is_shipped(model):
         import torch
 
         if threads is not None:
@@ -249,7 +250,7 @@ def _exported(
     folder: str, hyper_parameters: str | None, device: str, threads: int | None, compute_precision: str | None
 ) -> tuple[Tracker, dict[str, Any]]:
     from lighttrack_nas.trackers.runtimes.exported import ExportedNetwork
-    from lighttrack_nas.trackers.runtimes.program import runtime_versions
+    from lighttrack_nas.trackers.runtimes.runtime_registry import runtime_versions
 
     tracker = load_tracker(folder, hyper_parameters, device, threads, compute_precision)
     network = tracker.network

@@ -15,11 +15,12 @@ from lighttrack_nas.cli.shared.options import (
     Space,
     Threads,
 )
+from lighttrack_nas.cli.shared.panels import TRACKERS
 
 commands = typer.Typer()
 
 
-@commands.command("import-weights")
+@commands.command("import-weights", rich_help_panel=TRACKERS)
 def import_weights(
     checkpoint: Annotated[Path, typer.Argument(metavar="OFFICIAL.PTH", help="A released checkpoint.")],
     code: Annotated[str, typer.Option(help="The checkpoint's architecture as an official code.")],
@@ -35,20 +36,23 @@ def import_weights(
     run(checkpoint, code, output, space, hyper_parameters)
 
 
-@commands.command("export-weights")
+@commands.command("export-weights", rich_help_panel=TRACKERS)
 def export_weights(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model.safetensors.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The .pth to write, with the released key names.")],
 ) -> None:
-    """Turn a model file into a checkpoint as LightTrack's code reads it."""
+    """Turn a model file into a checkpoint as released.
+
+    LightTrack's own code reads it.
+    """
     from lighttrack_nas.cli.tracker.convert_weights import export_weights as run
 
     run(model, output)
 
 
-@commands.command()
+@commands.command(rich_help_panel=TRACKERS)
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model.safetensors, or lighttrack-tiny.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model.safetensors, or lighttrack-tiny-generated.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder to write: missing, empty, or an earlier export.")
     ],
@@ -97,9 +101,9 @@ def export(
     ] = 0.02,
     hyper_parameters: HyperParameters = None,
 ) -> None:
-    """Write a model for a runtime: a folder that tracks without torch, checked against the original on real crops.
+    """Write a model for a runtime, and check what it gives.
 
-    Nothing is written if the graphs do not reproduce the original.
+    The folder tracks without torch. Nothing is written if the graphs do not reproduce the original on real crops.
     """
     from lighttrack_nas.cli.tracker.export import export as run
 
@@ -120,7 +124,7 @@ def export(
     )
 
 
-@commands.command()
+@commands.command(rich_help_panel=TRACKERS)
 def track(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
     source: Annotated[str, typer.Argument(help="A video file, a folder of frames, or a camera's number.")],
@@ -138,13 +142,16 @@ def track(
     threads: Threads = None,
     compute_precision: ComputePrecision = None,
 ) -> None:
-    """Track a target through a video; write boxes, scores and times."""
+    """Track a target through a video.
+
+    Boxes, scores and times are written.
+    """
     from lighttrack_nas.cli.tracker.track import track as run
 
     run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision)
 
 
-@commands.command()
+@commands.command(rich_help_panel=TRACKERS)
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL|NAME", help=MODEL_HELP)],
     sequences: Annotated[Path, typer.Argument(help="A data set's folder, or one sequence's.")],
@@ -166,9 +173,10 @@ def evaluate(
     compute_precision: ComputePrecision = None,
     json: Json = False,
 ) -> None:
-    """Track every sequence of a data set and measure it: AO, success rates, AUC, precision, speed.
+    """Track every sequence of a data set, and measure it.
 
-    Finished sequences are kept: the same call again goes on where it stopped.
+    AO, success rates, AUC, precision, speed. Finished sequences are kept: the same call again goes on where it
+    stopped.
     """
     from lighttrack_nas.cli.tracker.track import evaluate as run
 

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, layer_label
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.one_shot.strategies.paths import PATHS, Model, PathSampling, PathTraining
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons, answers_loss
 from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_losses
@@ -71,7 +70,7 @@ class Blockwise:
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
         space, settings = problem.space, problem.settings
-        if isinstance(space, NniSpace):
+        if not space.is_declared:
             space.refuse(
                 "is NNI's, and does not say which of its parts stand for which of a teacher's, so that one-shot "
                 "strategy 'blockwise' cannot teach them: take 'spos'"
@@ -79,7 +78,7 @@ class Blockwise:
         if self.teacher is None or problem.load_teacher is None:
             raise InputError(
                 "one-shot strategy 'blockwise' learns from a teacher, and was given none: name a model, such as "
-                "{name: blockwise, teacher: lighttrack-tiny}"
+                "{name: blockwise, teacher: lighttrack-tiny-generated}"
             )
         problem.require_one_device("blockwise")
         lessons = Lessons(space, problem.load_teacher(self.teacher, self.code))

@@ -18,9 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace
+from lighttrack_nas.search_spaces.building.model_space import TrackerModelSpace, build_model_space
 from lighttrack_nas.search_spaces.distribution import Distribution
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.strategies.paths import PATHS
 from lighttrack_nas.strategies.one_shot.training.loader import Sealed
@@ -72,7 +71,7 @@ class Differentiable:
             )
 
     def _require_layers(self, problem: OneShotProblem) -> None:
-        if isinstance(problem.space, NniSpace) and problem.space.value_labels:
+        if problem.space.value_labels:
             labels = ", ".join(problem.space.value_labels)
             problem.space.refuse(
                 f"has choices of values ({labels}), which one-shot strategy '{self._name}' does not mix: take "
@@ -292,7 +291,7 @@ def learnt_distribution(space: Space, model: nn.Module) -> Distribution | None:
 def without_alphas(model: TrackerModelSpace) -> TrackerModelSpace:
     """A fresh model space with the weights of a trained one, and without its architecture parameters."""
     with torch.device("meta"):
-        fresh = model.space.model_space() if model.tasks is None else model.space.model_space(model.tasks)
+        fresh = build_model_space(model.space) if model.tasks is None else build_model_space(model.space, model.tasks)
     weights = {key: tensor for key, tensor in model.state_dict().items() if key.rpartition(".")[2] != ALPHA}
     fresh.load_state_dict(weights, assign=True)
     return fresh

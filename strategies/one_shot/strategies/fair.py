@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.paths import PATHS, PathSampling
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem, TrainingPlan
 
@@ -34,7 +32,7 @@ class Fair:
         """See `OneShotStrategy.plan`."""
         problem.require_one_device("fair")
         space, seed = problem.space, problem.settings.seed
-        if isinstance(space, NniSpace):
+        if not space.is_declared:
             space.refuse(
                 "is NNI's, and does not say which choices an update runs, so that one-shot strategy 'fair' cannot give "
                 "all candidates equal turns: take 'spos'"

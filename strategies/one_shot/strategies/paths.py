@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.building.model_space import nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule, is_supernet
+from lighttrack_nas.search_spaces.space import Architecture
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

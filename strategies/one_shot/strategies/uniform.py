@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.paths import PATHS, PathSampling
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem, TrainingPlan
 

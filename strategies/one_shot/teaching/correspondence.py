@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.description.description import SpaceDescription
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 STEM = ""
@@ -68,7 +67,7 @@ def segments(space: Space, teacher: Architecture) -> tuple[Segment, ...]:
             f"have the strides {_strides(theirs)}, the space's {_strides(ours)}"
         )
     found, first, source = [], 0, None
-    names = [each.name for each in ours]
+    names = [map_.name for map_ in ours]
     for pair in pairs:
         last = names.index(pair[0])
         found.append(Segment(tuple(names[first : last + 1]), source, pair))
@@ -96,24 +95,24 @@ def backbone_maps(description: SpaceDescription, blocks: tuple[str, ...]) -> lis
 
 def _corresponding(ours: list[Map], theirs: list[Map]) -> list[tuple[str, str]]:
     """Pairs of names, the order of both backbones kept."""
-    known = {each.name: each for each in theirs}
-    named = {each.name: each.name for each in ours if each.name in known and known[each.name].stride == each.stride}
-    strides = {each.stride for each in ours if each.name in named}
-    for stride in sorted({each.stride for each in ours} & {each.stride for each in theirs} - strides):
-        here = [each.name for each in ours if each.stride == stride]
-        named[here[-1]] = [each.name for each in theirs if each.stride == stride][-1]
+    known = {map_.name: map_ for map_ in theirs}
+    named = {map_.name: map_.name for map_ in ours if map_.name in known and known[map_.name].stride == map_.stride}
+    strides = {map_.stride for map_ in ours if map_.name in named}
+    for stride in sorted({map_.stride for map_ in ours} & {map_.stride for map_ in theirs} - strides):
+        here = [map_.name for map_ in ours if map_.stride == stride]
+        named[here[-1]] = [map_.name for map_ in theirs if map_.stride == stride][-1]
     leaving = theirs[-1]
-    alike = [each.name for each in ours if each.stride == leaving.stride]
+    alike = [map_.name for map_ in ours if map_.stride == leaving.stride]
     if alike and leaving.name not in named.values():
         named[alike[-1]] = leaving.name
-    order = {each.name: index for index, each in enumerate(theirs)}
+    order = {map_.name: index for index, map_ in enumerate(theirs)}
     kept: list[tuple[str, str]] = []
-    for each in ours:
-        partner = named.get(each.name)
+    for map_ in ours:
+        partner = named.get(map_.name)
         if partner is not None and (not kept or order[partner] > order[kept[-1][1]]):
-            kept.append((each.name, partner))
+            kept.append((map_.name, partner))
     return kept
 
 
 def _strides(maps: list[Map]) -> str:
-    return ", ".join(map(str, sorted({each.stride for each in maps})))
+    return ", ".join(map(str, sorted({map_.stride for map_ in maps})))

@@ -50,6 +50,10 @@ def leaves(module: nn.Module, given: Chosen | None = None) -> Iterator[tuple[Cho
 
 
 def _start_backbone(network: SiameseNetwork, lessons: Lessons, search: Tensor) -> None:
+    """Start the backbone's candidates with the teacher's tensors, and fit their last convolutions to its maps.
+
+    Segments of several blocks are left out: no map of the teacher's says what is to leave each of their blocks.
+    """
     backbone, theirs = network.backbone, lessons.teacher.network.backbone
     exit_name, maps = lessons.teacher.exit, lessons.teacher.maps(search)
     before = dict(zip(maps, [None, *maps], strict=False))
@@ -98,6 +102,7 @@ def _start_fusions(network: SiameseNetwork, lessons: Lessons) -> None:
 
 
 def _start_tower(network: SiameseNetwork, lessons: Lessons, branch: str, fused: Tensor) -> None:
+    """Start each candidate of a tower for each task: the part of the teacher's tower that it is to do."""
     head = getattr(network, f"{branch}_head")
     old = getattr(lessons.teacher.network, f"{branch}_head")
     if head is None or not isinstance(old, Tower):

@@ -35,10 +35,10 @@ def fit_last(candidate: nn.Module, given: Tensor, channels: Channels, wanted: Te
     candidate.eval()
     read: list[Tensor] = []
     handle = convolution.register_forward_hook(lambda module, inputs, output: read.append(inputs[0]))
-    found = candidate(given)
+    answer = candidate(given)
     handle.remove()
     candidate.train(was_training)
-    if float(channels.ratio(found, wanted)) < _NEAR:
+    if float(channels.ratio(answer, wanted)) < _NEAR:
         return
     known = channels.index >= 0
     goal = channels.of(wanted)[:, known]
@@ -71,8 +71,8 @@ def least_squares(given: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     seen = torch.cat([seen, torch.ones(len(seen), 1, dtype=seen.dtype, device=seen.device)], dim=1)
     square = seen.T @ seen
     square += _RIDGE * square.diagonal().mean() * torch.eye(len(square), dtype=seen.dtype, device=seen.device)
-    found = torch.linalg.solve(square, seen.T @ goal).T.float()
-    return found[:, :-1], found[:, -1]
+    solution = torch.linalg.solve(square, seen.T @ goal).T.float()
+    return solution[:, :-1], solution[:, -1]
 
 
 def _rows(features: Tensor) -> Tensor:

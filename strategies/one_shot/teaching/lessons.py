@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, stage_width_label
 from lighttrack_nas.search_spaces.building.tasks import TaskBlock, Tasks, can_have_tasks
-from lighttrack_nas.search_spaces.description.description import BlockPlace
+from lighttrack_nas.search_spaces.description.space_parts import BackboneBlock
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM, Segment, segments
 from lighttrack_nas.strategies.one_shot.teaching.starts import Channels
@@ -50,7 +50,7 @@ class Lessons:
         teacher.require_for(space)
         self.space, self.teacher = space, teacher
         blocks = {block.name: block for block in space.description.blocks}
-        self._blocks: Mapping[str, BlockPlace] = blocks
+        self._blocks: Mapping[str, BackboneBlock] = blocks
         before = segments(space, teacher.architecture)
         exit_name = teacher.exit
         if before[-1].target[1] != exit_name:
@@ -144,8 +144,8 @@ class Lessons:
             maps: The teacher's.
         """
         features = self._source(self._starts[output], chosen, maps, None)
-        found = network.backbone.blocks[output](features)
-        return self.channels(output, self.teacher.exit, chosen).ratio(found, maps[self.teacher.exit])
+        answer = network.backbone.blocks[output](features)
+        return self.channels(output, self.teacher.exit, chosen).ratio(answer, maps[self.teacher.exit])
 
     def _source(self, segment: Segment, chosen: Chosen, maps: Mapping[str, Tensor], image: Tensor | None) -> Tensor:
         if segment.source is None:
@@ -177,13 +177,13 @@ class Lessons:
             fused: What its towers read.
         """
         channels = self.channels(chosen[OUTPUT], self.teacher.exit, chosen)
-        exit_ = next(each for each in network.exits if each.block == chosen[OUTPUT])
-        found = network.fuse(exit_, channels.of(template), channels.of(search))
-        return self.fused_ratio(found, fused)
+        exit_ = next(leaving for leaving in network.exits if leaving.block == chosen[OUTPUT])
+        answer = network.fuse(exit_, channels.of(template), channels.of(search))
+        return self.fused_ratio(answer, fused)
 
-    def fused_ratio(self, found: Tensor, fused: Tensor) -> Tensor:
+    def fused_ratio(self, answer: Tensor, fused: Tensor) -> Tensor:
         """How far a fused map is from the teacher's."""
-        return self._fused_channels.ratio(found, fused)
+        return self._fused_channels.ratio(answer, fused)
 
 
 def _behind(reached: str, exit_name: str, later: list[str]) -> Iterator[Segment]:
@@ -225,8 +225,8 @@ def answers_loss(network: SiameseNetwork, raw: tuple[Tensor, Tensor], teacher: A
     """
     shares, _ = _shares(teacher.logits)
     logits = raw[0] * network.geometry.score_scale
-    each = functional.binary_cross_entropy_with_logits(logits, torch.sigmoid(teacher.logits), reduction="none")
-    return (shares * each).sum() + answers_ratios(network, raw, teacher)[1]
+    by_position = functional.binary_cross_entropy_with_logits(logits, torch.sigmoid(teacher.logits), reduction="none")
+    return (shares * by_position).sum() + answers_ratios(network, raw, teacher)[1]
 
 
 def _shares(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -236,7 +236,7 @@ def _shares(logits: Tensor) -> tuple[Tensor, Tensor]:
     return 0.5 * here + 0.5 * elsewhere, here
 
 
-def _weighted(found: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
+def _weighted(answer: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
     mean = (weights * wanted).sum(dim=(0, 2, 3), keepdim=True) / weights.sum(dim=(0, 2, 3), keepdim=True)
     signal = (weights * (wanted - mean).square()).sum()
-    return (weights * (found - wanted).square()).sum() / signal.clamp(min=1e-12)
+    return (weights * (answer - wanted).square()).sum() / signal.clamp(min=1e-12)

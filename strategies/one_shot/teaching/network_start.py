@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.building.supernet import Supernet
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM
 from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.teaching.least_squares import fit_last
@@ -25,7 +26,7 @@ def network_from_teacher(architecture: Architecture, lessons: Lessons, batch: Te
         lessons: Say what corresponds; what does not has random weights.
         batch: Pairs to fit on.
     """
-    model_space = architecture.space.model_space(lessons.tasks)
+    model_space = build_model_space(architecture.space, lessons.tasks)
     start_from_teacher(model_space, lessons, batch)
     fold_norms(model_space)
     network = Supernet(architecture.space, model_space).extract(architecture)

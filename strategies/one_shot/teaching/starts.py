@@ -73,27 +73,27 @@ class Channels:
         """Of features ``(batch, width, h, w)`` those channels that the teacher has."""
         return features if bool(self._known.all()) else features[:, self._known]
 
-    def ratio(self, found: Tensor, teacher: Tensor) -> Tensor:
+    def ratio(self, pupil: Tensor, teacher: Tensor) -> Tensor:
         """How far features are from a teacher's; see `noise_to_signal`. What it has none of is left out.
 
         Args:
-            found: ``(batch, width, h, w)``.
+            pupil: ``(batch, width, h, w)``.
             teacher: ``(batch, the teacher's channels, h, w)``.
         """
-        return noise_to_signal(self.known(found), self.known(self.of(teacher)))
+        return noise_to_signal(self.known(pupil), self.known(self.of(teacher)))
 
 
-def noise_to_signal(found: Tensor, wanted: Tensor) -> Tensor:
+def noise_to_signal(answer: Tensor, wanted: Tensor) -> Tensor:
     """The mean over channels of squared error by variance (DONNA, ICCV 2021, equation 1).
 
     Args:
-        found: ``(B, channels, h, w)``.
+        answer: ``(B, channels, h, w)``.
         wanted: Of the same shape; its channels' variances are those over batch and positions.
 
     Returns:
-        A scalar: 0 where both agree, 1 where `found` is no better than the mean.
+        A scalar: 0 where both agree, 1 where `answer` is no better than the mean.
     """
-    error = (found - wanted).square().mean(dim=(0, 2, 3))
+    error = (answer - wanted).square().mean(dim=(0, 2, 3))
     variance = wanted.var(dim=(0, 2, 3), unbiased=False)
     return (error / variance.clamp(min=_LEAST_VARIANCE * float(variance.detach().mean()) + 1e-12)).mean()
 
@@ -256,9 +256,9 @@ def _fitted(kernels: Tensor, side: int) -> Tensor:
 
 def _picked(values: Tensor, index: Tensor, axis: int) -> Tensor:
     """Values along an axis; zeros where the index is -1."""
-    found = values.index_select(axis, index.clamp(min=0))
+    picked = values.index_select(axis, index.clamp(min=0))
     if bool((index < 0).any()):
         shape = [1] * values.ndim
         shape[axis] = -1
-        found = found * (index >= 0).to(found.dtype).view(shape)
-    return found
+        picked = picked * (index >= 0).to(picked.dtype).view(shape)
+    return picked

@@ -23,17 +23,17 @@ def stage_channels(teacher: Teacher, name: str, width: int) -> Channels:
     """
     backbone, live = teacher.network.backbone, live_blocks(teacher.architecture)
     maps = backbone_maps(teacher.architecture.space.description, live)
-    stage = next(each.stage for each in maps if each.name == name)
-    here = [each.name for each in maps if each.stage == stage]
-    modules = {each.name: backbone.stem if each.name == STEM else backbone.blocks[each.name] for each in maps}
+    stage = next(map_.stage for map_ in maps if map_.name == name)
+    here = [map_.name for map_ in maps if map_.stage == stage]
+    modules = {map_.name: backbone.stem if map_.name == STEM else backbone.blocks[map_.name] for map_ in maps}
     names = list(modules)
     count = _outputs(modules[here[-1]])
     if count == width or not count:
         return Channels.all(width)
     matters = torch.zeros(count)
-    for each in here:
-        following = names[names.index(each) + 1 :][:1]
-        matters += _made(modules[each], count) * (_read(modules[following[0]], count) if following else 1.0)
+    for block in here:
+        following = names[names.index(block) + 1 :][:1]
+        matters += _made(modules[block], count) * (_read(modules[following[0]], count) if following else 1.0)
     return Channels.best(matters, width)
 
 
@@ -75,7 +75,7 @@ def tower_channels(teacher: Teacher, branch: str, width: int, inputs: int) -> li
 
 def _outputs(module: nn.Module) -> int:
     """Channels that a module gives; 0 where it has no convolution, and passes on what it gets."""
-    convolutions = [each for each in module.modules() if isinstance(each, nn.Conv2d)]
+    convolutions = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
     return convolutions[-1].out_channels if convolutions else 0
 
 
@@ -83,7 +83,7 @@ def _made(module: nn.Module, count: int) -> Tensor:
     """How strongly a module gives each of so many channels: what its last norm scales by, times what that scales."""
     weight = torch.ones(count)
     for kind in (nn.BatchNorm2d, nn.Conv2d):
-        fitting = [each for each in module.modules() if isinstance(each, kind) and len(each.weight) == count]
+        fitting = [layer for layer in module.modules() if isinstance(layer, kind) and len(layer.weight) == count]
         if fitting:
             weight = weight * _row_sizes(fitting[-1]).cpu()
     return weight
@@ -96,8 +96,8 @@ def _row_sizes(module: nn.BatchNorm2d | nn.Conv2d) -> Tensor:
 def _read(module: nn.Module, count: int) -> Tensor:
     """How strongly a module reads each of so many channels: by its first convolutions, up to one that is full."""
     weight = torch.ones(count)
-    for each in (m for m in module.modules() if isinstance(m, nn.Conv2d) and m.in_channels == count):
-        if each.groups == 1:
-            return weight * each.weight.detach().abs().sum(dim=(0, 2, 3)).cpu()
-        weight = weight * _row_sizes(each).cpu()
+    for layer in (m for m in module.modules() if isinstance(m, nn.Conv2d) and m.in_channels == count):
+        if layer.groups == 1:
+            return weight * layer.weight.detach().abs().sum(dim=(0, 2, 3)).cpu()
+        weight = weight * _row_sizes(layer).cpu()
     return weight

@@ -24,7 +24,7 @@ from lighttrack_nas.trackers.network.norms import folded_norms
 
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
-Progress = Callable[[int, Mapping[str, float]], None]
+AfterStep = Callable[[int, Mapping[str, float]], None]
 """Called with the number of steps done since the last call, and the latest losses by name.
 
 The first call of a resumed training also counts the steps of the interrupted one.
@@ -254,7 +254,7 @@ class Reporter(pl.Callback):
         progress: Called after every optimiser step.
     """
 
-    def __init__(self, every: int, progress: Progress | None) -> None:
+    def __init__(self, every: int, progress: AfterStep | None) -> None:
         self._every, self._progress = every, progress
         self._told = 0
 

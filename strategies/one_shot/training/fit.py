@@ -21,12 +21,12 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from lighttrack_nas.strategies.one_shot.training.callbacks import (
+    AfterStep,
     BadSteps,
     Checkpoints,
     FoldedNorms,
     MovingAverage,
     PoliteKill,
-    Progress,
     Reporter,
     Schedule,
 )
@@ -77,7 +77,7 @@ def fit(
     output: Path,
     *,
     plan: TrainingPlan | None = None,
-    progress: Progress | None = None,
+    progress: AfterStep | None = None,
 ) -> FitReport:
     """Train a model in place, or go on with a training that was stopped.
 

@@ -80,13 +80,13 @@ class TrackingTask:
 
     def loss(self, model: nn.Module, batch: PairBatch, device: torch.device) -> Mapping[str, Tensor]:
         """See `Task.loss`."""
-        found = tracking_loss(model, to_tensors(batch, str(device)), self.targets, self.losses)
-        return _named(found)
+        losses = tracking_loss(model, to_tensors(batch, str(device)), self.targets, self.losses)
+        return _named(losses)
 
     def distillation(self, answers: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
         """See `DistillingTask.distillation`."""
         return _named(distillation_loss(answers, teacher, self.losses))
 
 
-def _named(found: Losses) -> Mapping[str, Tensor]:
-    return {"loss": found.total, "classification": found.classification, "regression": found.regression}
+def _named(losses: Losses) -> Mapping[str, Tensor]:
+    return {"loss": losses.total, "classification": losses.classification, "regression": losses.regression}

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
 from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
 from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_run
@@ -101,7 +100,7 @@ def taught(
         InputError: The teacher has nothing in common with the architecture's space, or sees other crops.
     """
     space = architecture.space
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         space.refuse(
             "is NNI's, and does not say which of its parts stand for which of a teacher's, so that its networks cannot "
             "be retrained with one: leave out the teacher"

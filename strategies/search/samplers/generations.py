@@ -11,8 +11,7 @@ import optuna
 from optuna.samplers import NSGAIIISampler, NSGAIISampler
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.sampling import Ask, distributions, uniform
 
 Selection = NSGAIISampler | NSGAIIISampler

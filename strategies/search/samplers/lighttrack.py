@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from optuna.samplers import NSGAIISampler
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import REDRAWS
 from lighttrack_nas.strategies.search.samplers.generations import Family, Generations, selection_of
-from lighttrack_nas.strategies.search.sampling import REDRAWS, ArchitectureSampler, Ask
+from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least, require_probabilities
 from lighttrack_nas.trackers.base.errors import InputError
@@ -112,7 +111,7 @@ def inherited_together(space: Space) -> list[tuple[str, ...]]:
 
     Of a space without stages, each alone.
     """
-    if isinstance(space, NniSpace):
+    if not space.is_declared:
         return [(label,) for label in space.labels]
     stages = {stage.name for stage in space.description.stages}
     groups: dict[str, list[str]] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.neighbours import one_choice_away
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.past import key_of
 from lighttrack_nas.strategies.search.ranking import RunningFront, crowding
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask, uniform

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask, uniform
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least

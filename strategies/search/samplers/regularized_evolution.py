@@ -19,10 +19,10 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import REDRAWS
 from lighttrack_nas.strategies.search.ranking import losses, violation
-from lighttrack_nas.strategies.search.sampling import REDRAWS, ArchitectureSampler, Ask
+from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least, require_probabilities
 from lighttrack_nas.trackers.base.errors import InputError

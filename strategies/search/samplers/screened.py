@@ -13,7 +13,8 @@ from typing import Any, get_args
 import numpy as np
 import optuna
 
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
+from lighttrack_nas.strategies.search.duplicates import GOOD, REDRAWS
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume
 from lighttrack_nas.strategies.search.ranking import RunningFront, losses
@@ -26,8 +27,6 @@ from lighttrack_nas.strategies.search.samplers.surrogate import (
     require_sklearn,
 )
 from lighttrack_nas.strategies.search.sampling import (
-    GOOD,
-    REDRAWS,
     ArchitectureSampler,
     Ask,
     Proposer,

@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.storage.trials import Key
 from lighttrack_nas.trackers.base.errors import InputError
 

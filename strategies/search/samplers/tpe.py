@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from optuna.samplers import TPESampler
 
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask, distributions, uniform
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.setting_checks import require_at_least

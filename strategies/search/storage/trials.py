@@ -12,9 +12,8 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import Objective, parse_constraints, total_violation
 from lighttrack_nas.strategies.search.storage.storage import connect, failures_of, journal_path

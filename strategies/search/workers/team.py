@@ -39,7 +39,8 @@ class Team:
     def __init__(self, study: optuna.Study, locks: WorkerLocks) -> None:
         self._study = study
         self._locks = locks
-        self._nobodys: dict[int, float] = {}
+        # When a running trial that is no worker's was first seen, by its number.
+        self._ownerless: dict[int, float] = {}
         self._reader = TrialReader(study)
         self.complete = 0
         self._of_network: dict[str, list[FrozenTrial]] = {}
@@ -110,12 +111,13 @@ class Team:
                 self._of_network.setdefault(trial.user_attrs.get("network", ""), []).append(trial)
 
     def _dead(self, running: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """The running trials of workers that died, and those that have been no worker's for `_PATIENCE`."""
         now = time.monotonic()
         owners = {trial.user_attrs[WORKER] for trial in running if WORKER in trial.user_attrs}
         # One of this worker's that it does not know: the answer to its making was lost.
         gone = self._locks.dead(owners) | {self._locks.number}
         dead = [trial for trial in running if trial.user_attrs.get(WORKER) in gone]
         for trial in running:
-            if WORKER not in trial.user_attrs and now - self._nobodys.setdefault(trial.number, now) > _PATIENCE:
+            if WORKER not in trial.user_attrs and now - self._ownerless.setdefault(trial.number, now) > _PATIENCE:
                 dead.append(trial)
         return dead

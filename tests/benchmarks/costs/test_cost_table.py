@@ -11,14 +11,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.benchmarks.costs import network_costs as counting
+from lighttrack_nas.benchmarks.costs import macs_counting as counting
 from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 TABLES = {name: CostTable(load_space(name)) for name in ("lighttrack-tiny", "lighttrack", "lighttrack-12")}

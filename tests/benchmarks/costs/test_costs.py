@@ -13,6 +13,7 @@ from lighttrack_nas.benchmarks.costs.cost_parts import count_parts
 from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
 from lighttrack_nas.benchmarks.latency.latency_measuring import network_of
 from lighttrack_nas.benchmarks.latency.latency_pieces import find_pieces
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.network.blocks import InvertedResidual, TowerConvolution
 from lighttrack_nas.trackers.network.reparameterise import reparameterise
@@ -68,7 +69,7 @@ def test_parameters_of_a_block_by_formula() -> None:
 
 def test_a_second_counter_agrees_on_convolutions_and_the_correlation() -> None:
     """Torch counts convolutions and matmuls, two operations a multiply-add; fvcore adds BatchNorm and pooling."""
-    network = TINY.network(TINY.sample(np.random.default_rng(0))).eval()
+    network = build_network(TINY.sample(np.random.default_rng(0))).eval()
     with torch.no_grad():
         features = network.template(torch.zeros(1, 3, 64, 64))
         with FlopCounterMode(display=False) as counter:
@@ -78,7 +79,7 @@ def test_a_second_counter_agrees_on_convolutions_and_the_correlation() -> None:
 
 
 def test_measuring_leaves_the_network_as_it_was() -> None:
-    network = TINY.network(TINY.sample(np.random.default_rng(0))).train()
+    network = build_network(TINY.sample(np.random.default_rng(0))).train()
     network.backbone.eval()  # as a frozen backbone in training
     before = {key: value.clone() for key, value in network.state_dict().items()}
     costs = measure_costs(network)
@@ -108,7 +109,7 @@ def test_the_deployed_form_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     trained = measure_costs(architecture)
     monkeypatch.setattr(TowerConvolution, "reparameterised", merged, raising=False)
     deployed = measure_costs(architecture)
-    network = TINY.network(architecture)
+    network = build_network(architecture)
     assert measure_costs(network) == deployed == measure_costs(reparameterise(network))
     assert any(isinstance(module, TowerConvolution) for module in network.modules())
     layers = [module for module in network.cls_head.modules() if isinstance(module, TowerConvolution)]
@@ -138,6 +139,6 @@ def test_networks_are_timed_in_the_deployed_form(monkeypatch: pytest.MonkeyPatch
     architecture = TINY.sample(np.random.default_rng(0))
     assert any(isinstance(module, TowerConvolution) for module in network_of(architecture).modules())
     monkeypatch.setattr(TowerConvolution, "reparameterised", merged, raising=False)
-    timed = [network_of(architecture), network_of(TINY.network(architecture))]
+    timed = [network_of(architecture), network_of(build_network(architecture))]
     timed += [piece.module for piece in find_pieces(TINY).pieces.values()]
     assert not any(isinstance(module, TowerConvolution) for whole in timed for module in whole.modules())

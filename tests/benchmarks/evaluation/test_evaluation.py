@@ -15,7 +15,7 @@ import pytest
 from lighttrack_nas.benchmarks.evaluation.one_pass import check_output, evaluate, run_sequence
 from lighttrack_nas.benchmarks.evaluation.result_files import read_boxes
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.tracking.protocol import Tracker
 

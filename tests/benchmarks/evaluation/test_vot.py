@@ -22,7 +22,7 @@ from lighttrack_nas.benchmarks.evaluation.vot_protocol import (
     accuracy,
     evaluate_supervised,
     fragments,
-    read_run,
+    read_supervised_run,
     run_supervised,
     sequence_figures,
     summarise,
@@ -226,7 +226,7 @@ def test_files_in_vots_format(make_sequence: Callable[..., Sequence], scripted: 
     run = run_supervised(scripted(script_of((2, HALF), (6, LOST))), video)
 
     write_run(tmp_path, "video", run)
-    again = read_run(tmp_path, video)
+    again = read_supervised_run(tmp_path, video)
 
     text = (tmp_path / "video" / "video_001.txt").read_text()
     assert text.split("\n") == ["1", "10.0000,10.0000,10.0000,20.0000", "2", "0", "0", "0", "0", "1", ""]
@@ -247,7 +247,7 @@ def test_a_damaged_file_is_named(
     (tmp_path / "video" / "video_001.txt").write_text(f"1\n{line}\n")
 
     with pytest.raises(InputError, match=r"video_001\.txt, line 2: expected 0, 1, 2 or a box x,y,w,h"):
-        read_run(tmp_path, video)
+        read_supervised_run(tmp_path, video)
 
 
 def test_evaluate(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def test_a_file_that_is_no_text_is_named(
     (tmp_path / "video" / "video_001.txt").write_bytes(b"\xff\xfe\x00")
 
     with pytest.raises(InputError, match=r"result file '.*video_001\.txt' is no text file"):
-        read_run(tmp_path, video)
+        read_supervised_run(tmp_path, video)
 
 
 def test_output_in_the_data_set_is_refused(

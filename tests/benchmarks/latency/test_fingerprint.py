@@ -7,7 +7,12 @@ from importlib.metadata import version
 
 import pytest
 
-from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, differences, read_fingerprint, take_fingerprint
+from lighttrack_nas.benchmarks.latency.fingerprint import (
+    Fingerprint,
+    fingerprint_differences,
+    read_fingerprint,
+    take_fingerprint,
+)
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
@@ -41,4 +46,4 @@ def test_there_and_back() -> None:
     ],
 )
 def test_differences(change: dict, words: str) -> None:
-    assert differences(ONE.to_dict(), replace(ONE, **change).to_dict()) == words
+    assert fingerprint_differences(ONE.to_dict(), replace(ONE, **change).to_dict()) == words

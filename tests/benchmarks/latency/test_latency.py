@@ -13,10 +13,12 @@ from lighttrack_nas.benchmarks.latency.latency_measuring import (
     measure_in_turns,
     measure_latency,
 )
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
-from lighttrack_nas.trackers.runtimes.program import Options, checked_runtime
+from lighttrack_nas.trackers.runtimes.program import Options
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
 
 TINY = load_space("lighttrack-tiny")
 ARCHITECTURE = TINY.sample(np.random.default_rng(0))
@@ -45,7 +47,7 @@ def test_every_runtime_is_timed(runtime: str) -> None:
 
 def test_in_turns() -> None:
     told: list[int] = []
-    others = [ARCHITECTURE, TINY.network(TINY.sample(np.random.default_rng(1)))]
+    others = [ARCHITECTURE, build_network(TINY.sample(np.random.default_rng(1)))]
     found = measure_in_turns(others, rounds=3, progress=lambda amount, _where: told.append(amount))
     assert sum(told) == 5
     assert [latency.repeats for latency in found] == [3, 3]
@@ -104,7 +106,7 @@ def test_threads_are_set_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_network_is_left_as_it_was() -> None:
-    network = TINY.network(ARCHITECTURE).train()
+    network = build_network(ARCHITECTURE).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     generator = torch.get_rng_state()
     measure_latency(network, warmup=0, repeats=2)

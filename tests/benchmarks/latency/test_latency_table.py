@@ -13,19 +13,24 @@ from torch import nn
 
 from lighttrack_nas.benchmarks.latency import latency_build
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_build import build_latency_table, count_steps, drafts_folder, table_file
-from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction, rank_correlation
+from lighttrack_nas.benchmarks.latency.latency_build import (
+    build_latency_table,
+    drafts_folder,
+    latency_steps,
+    table_file,
+)
+from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction, kendall_tau
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
-from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
 TINY = load_space("lighttrack-tiny")
-CORRECTION = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(PARTS, 0.01))
+CORRECTION = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(LATENCY_PARTS, 0.01))
 CHECK = Check(10, 0.01, 0.02, 0.95, 0.01, 0.96, (1.0, 1.5))
 HERE = take_fingerprint("torch", Options())
 
@@ -51,7 +56,7 @@ def test_pieces_are_the_modules_of_the_network(name: str) -> None:
     space = load_space(name)
     found = find_pieces(space)
     for architecture in samples(5, space):
-        network = space.network(architecture)
+        network = build_network(architecture)
         used = found.of(architecture)
         assert len(used["backbone"]) == 1 + len(network.backbone.blocks)
         assert len(used["fusion"]) == 1
@@ -108,7 +113,7 @@ def test_one_network_leaves_everything_near_no_correction(pieces: Pieces) -> Non
     times = table.to_dict()["pieces_ms"]
     total = sum(times[name] for names in used.values() for name in names)
     fitted = fit_correction([used], times, np.array([total]))
-    assert fitted.factors == pytest.approx(dict.fromkeys(PARTS, 1.0))
+    assert fitted.factors == pytest.approx(dict.fromkeys(LATENCY_PARTS, 1.0))
     assert (fitted.rest_ms, *fitted.extra_ms.values()) == pytest.approx((0, 0, 0, 0), abs=1e-9)
 
 
@@ -124,7 +129,7 @@ def test_one_network_leaves_everything_near_no_correction(pieces: Pieces) -> Non
     ],
 )
 def test_rank_correlation(one: list[float], other: list[float], expected: float) -> None:
-    found = rank_correlation(np.array(one, float), np.array(other, float))
+    found = kendall_tau(np.array(one, float), np.array(other, float))
     assert found == pytest.approx(expected, nan_ok=True)
 
 
@@ -196,7 +201,7 @@ def test_build() -> None:
     table = build_latency_table(
         TINY, runtime="torch", networks=10, rounds=2, progress=lambda amount, _where: told.append(amount)
     )
-    assert sum(told) == count_steps(TINY, networks=10, rounds=2)
+    assert sum(told) == latency_steps(TINY, networks=10, rounds=2)
     assert table.fingerprint == HERE
     assert (table.check.networks, len(table.check.slowdown)) == (10, 2)
     assert min(table.check.slowdown) >= 1

@@ -89,7 +89,7 @@ def test_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency_timing, "perf_counter", lambda: now)
     told: list[int] = []
     steps = {"a": lambda: step("a", 0.01), "b": lambda: step("b", 0.004)}
-    found = time_in_turns(steps, 3, seconds=0.04, warmup=2, progress=told.append)
+    found = time_in_turns(steps, 3, seconds=0.04, warmup=2, progress=lambda amount, _words: told.append(amount))
     # Two calls that do not count, then six at least, and so many that the turn is long enough.
     assert "".join(calls) == ("a" * 8 + "b" * 12) * 3
     assert found["a"] == pytest.approx(np.full(3, 10))

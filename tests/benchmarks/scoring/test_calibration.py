@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
@@ -30,7 +32,7 @@ def batches() -> list[TensorBatch]:
 def fresh(seed: int = 0) -> SiameseNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return TINY.network(TINY.sample(np.random.default_rng(seed)))
+        return build_network(TINY.sample(np.random.default_rng(seed)))
 
 
 def norms(network: nn.Module) -> dict[str, nn.BatchNorm2d]:
@@ -97,15 +99,17 @@ def test_no_batch() -> None:
 def test_folded_norms_are_refused(batches: list[TensorBatch]) -> None:
     network = fresh()
     recalibrate(network, batches)
-    fold_norms(network.backbone.stem)
+    fold_norms(network.backbone)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    with pytest.raises(InputError, match=r"with folded norms \(1\) cannot be estimated afresh: .*; score it as it is"):
+    with pytest.raises(
+        InputError, match=r"with folded norms \(\d+\) cannot be estimated afresh: .*; score it as it is"
+    ):
         recalibrate(network, batches)
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
 
 
 def test_a_supernet_is_refused(batches: list[TensorBatch]) -> None:
-    supernet = TINY.supernet()
+    supernet = Supernet(TINY)
     supernet.pin(TINY.sample(np.random.default_rng(0)))
     before = {key: value.clone() for key, value in supernet.state_dict().items()}
     with pytest.raises(TypeError, match="weight-sharing"):

@@ -12,8 +12,8 @@ from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor, fit_predictor, groups_of
 from lighttrack_nas.benchmarks.sums.exact_fronts import Criterion, exact_front
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 
 TINY = load_space("lighttrack-tiny")

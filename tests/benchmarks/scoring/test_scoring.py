@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lighttrack_nas.benchmarks.evaluation.one_pass import evaluate
 from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
 from lighttrack_nas.benchmarks.scoring.network_scores import fixed_pairs_loss, track_ao
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence
@@ -32,7 +33,7 @@ SETTINGS = TargetSettings(), LossSettings()
 def fresh(seed: int = 0) -> SiameseNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return TINY.network(TINY.sample(np.random.default_rng(seed)))
+        return build_network(TINY.sample(np.random.default_rng(seed)))
 
 
 def decided() -> SiameseNetwork:

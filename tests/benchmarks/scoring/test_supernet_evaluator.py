@@ -14,10 +14,11 @@ from lighttrack_nas.benchmarks.latency.latency_build import build_latency_table
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator, fingerprint
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.goals.evaluator import LatencyEvaluator
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence
@@ -44,7 +45,7 @@ class NoisePairs:
 def supernet() -> Supernet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return TINY.supernet().eval()
+        return Supernet(TINY).eval()
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_calibration_replaces_the_supernets_statistics(make: Callable[..., Super
 
 def test_networks_with_folded_norms_keep_their_statistics(make: Callable[..., SupernetEvaluator]) -> None:
     """Path by path: one candidate of a place is folded, and only networks that have it stay as they are."""
-    supernet = TINY.supernet().eval()
+    supernet = Supernet(TINY).eval()
     label = "stage2-block0"
     place = supernet.model_space.network.backbone.blocks[label]
     first, second = TINY.candidates[label][:2]
@@ -190,7 +191,7 @@ def test_latency_from_a_table_is_a_cost(make: Callable[..., SupernetEvaluator], 
     assert evaluator.costs(architecture) == make().costs(architecture) | {"latency_ms": expected}
     assert evaluator.measure(architecture, ["latency_ms"]) == {"latency_ms": expected}
     with pytest.raises(InputError, match="the latency table is of space 'lighttrack-tiny'"):
-        SupernetEvaluator(load_space("lighttrack").supernet(), latency=latency_table)
+        SupernetEvaluator(Supernet(load_space("lighttrack")), latency=latency_table)
 
 
 def test_latencies_are_recorded_with_their_device(
@@ -278,7 +279,7 @@ def test_record(make: Callable[..., SupernetEvaluator], supernet: Supernet) -> N
 
 
 def test_fingerprint_sees_every_bit() -> None:
-    network = TINY.network(samples(1)[0])
+    network = build_network(samples(1)[0])
     before = fingerprint(network)
     assert fingerprint(network) == before
     assert len(before) == 16

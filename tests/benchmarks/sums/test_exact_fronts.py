@@ -14,9 +14,8 @@ from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.exact_fronts import Criterion, exact_front
 from lighttrack_nas.benchmarks.sums.joint_choices import joined
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
 from lighttrack_nas.trackers.base.errors import InputError
 

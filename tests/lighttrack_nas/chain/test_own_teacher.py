@@ -160,11 +160,11 @@ def test_a_given_teacher_architecture(content: dict[str, Any], given: dict[str, 
 def test_places_are_measured_on_validation(
     content: dict[str, Any], given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TEACHER", "lighttrack-tiny")
+    monkeypatch.setenv("TEACHER", "lighttrack-tiny-generated")
     content["supernet"]["strategy"] = {"name": "blockwise", "teacher": "$TEACHER"}
     run_supernet(Config.model_validate(content), lambda _: None)
     assert isinstance(given["held_out"], SequencePairs)
-    assert given["strategy"].teacher == "lighttrack-tiny"
+    assert given["strategy"].teacher == "lighttrack-tiny-generated"
     content["data"]["sources"] = [{"kind": "generated"}]
     content["supernet"]["strategy"] = "spos"
     run_supernet(Config.model_validate(content), lambda _: None)

@@ -51,7 +51,7 @@ def model_of(space: ltn.Space, file: Path, seed: int = 0) -> Path:
     """A model file of random weights."""
     architecture = space.sample(np.random.default_rng(seed))
     torch.manual_seed(seed)
-    ltn.save_model(space.network(architecture), architecture, file)
+    ltn.save_model(ltn.build_network(architecture), architecture, file)
     return file
 
 
@@ -75,7 +75,7 @@ def task_of(architecture: ltn.Architecture, file: Path, *, labelled: bool = True
 
 
 def test_the_loss_is_the_teacher_s_and_that_of_labels_weighted(teacher: Path, pupil: ltn.Architecture) -> None:
-    network = TABLE.network(pupil).eval()
+    network = ltn.build_network(pupil).eval()
     task = task_of(pupil, teacher, teacher=0.5, labels=3.0)
     batch = task.batch(0)
     found: Mapping[str, Any] = task.loss(network, batch, torch.device("cpu"))
@@ -89,7 +89,7 @@ def test_the_loss_is_the_teacher_s_and_that_of_labels_weighted(teacher: Path, pu
 
 
 def test_the_network_runs_once(teacher: Path, pupil: ltn.Architecture) -> None:
-    network, calls = TABLE.network(pupil), []
+    network, calls = ltn.build_network(pupil), []
     assert network.cls_head is not None
     network.cls_head.register_forward_hook(lambda *_: calls.append(1))
     task = task_of(pupil, teacher)
@@ -98,7 +98,7 @@ def test_the_network_runs_once(teacher: Path, pupil: ltn.Architecture) -> None:
 
 
 def test_without_labels_only_the_teacher_counts(teacher: Path, pupil: ltn.Architecture) -> None:
-    network = TABLE.network(pupil)
+    network = ltn.build_network(pupil)
     task = task_of(pupil, teacher, labelled=False, teacher=2.0)
     found = task.loss(network, task.batch(0), torch.device("cpu"))
     assert found["labels"].item() == 0
@@ -111,7 +111,7 @@ def test_every_architecture_of_a_space_can_be_taught(teacher: Path) -> None:
     for _ in range(12):
         architecture = TABLE.sample(rng)
         task = task_of(architecture, teacher)
-        loss = task.loss(TABLE.network(architecture), task.batch(0), torch.device("cpu"))["loss"]
+        loss = task.loss(ltn.build_network(architecture), task.batch(0), torch.device("cpu"))["loss"]
         loss.backward()
         assert loss.isfinite()
 

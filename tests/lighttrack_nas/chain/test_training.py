@@ -103,7 +103,7 @@ def test_a_supernet_of_another_space_is_refused(tiny: ltn.Space, trained: Path, 
 
 def test_a_model_is_no_supernet(tiny: ltn.Space, tmp_path: Path) -> None:
     architecture = tiny.sample(np.random.default_rng(0))
-    ltn.save_model(tiny.network(architecture), architecture, tmp_path / "model.safetensors")
+    ltn.save_model(ltn.build_network(architecture), architecture, tmp_path / "model.safetensors")
     with pytest.raises(ltn.InputError, match="holds no supernet, but one network"):
         ltn.load_supernet(tmp_path / "model.safetensors")
 
@@ -249,7 +249,7 @@ def test_supernets_of_every_strategy_are_read_back(
     assert all(
         torch.equal(a, b) for a, b in zip(supernet.state_dict().values(), again.state_dict().values(), strict=True)
     )
-    assert tiny.supernet().state_dict().keys() == supernet.state_dict().keys()
+    assert ltn.Supernet(tiny).state_dict().keys() == supernet.state_dict().keys()
     kept = json.loads((tmp_path / "run.json").read_text())["strategy"]
     assert record.items() <= kept.items()
     header = read_header(tmp_path / "supernet.safetensors")

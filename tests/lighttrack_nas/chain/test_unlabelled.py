@@ -127,7 +127,7 @@ def test_statistics_need_no_labels(folder: Path, write_sequences: Callable[[Path
     images, videos = IMAGES | {"path": str(folder / "images")}, {"path": str(write_sequences(folder / "sequences"))}
     search = {"calibration_batches": 1, "batch_size": 4, "quick_pairs": 4}
     config = configured(folder, images, validation=videos, search=search)
-    evaluator = supernet_evaluator(config, never, supernet=TINY.supernet().eval())
+    evaluator = supernet_evaluator(config, never, supernet=ltn.Supernet(TINY).eval())
     found = evaluator.measure(TINY.sample(np.random.default_rng(0)), ["loss"])
     assert found["loss"] > 0
 

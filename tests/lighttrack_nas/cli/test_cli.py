@@ -23,7 +23,7 @@ def model(tmp_path: Path) -> Path:
     architecture = space.sample(np.random.default_rng(0))
     torch.manual_seed(0)
     path = tmp_path / "model.safetensors"
-    ltn.save_model(space.network(architecture), architecture, path)
+    ltn.save_model(ltn.build_network(architecture), architecture, path)
     return path
 
 
@@ -85,7 +85,7 @@ def test_costs(run: Run, mobile_code: str, model: Path) -> None:
 def test_weights(run: Run, mobile_code: str, model: Path, tmp_path: Path) -> None:
     space = ltn.load_space("lighttrack")
     architecture = space.decode(mobile_code)
-    ltn.save_model(space.network(architecture), architecture, tmp_path / "a.safetensors")
+    ltn.save_model(ltn.build_network(architecture), architecture, tmp_path / "a.safetensors")
     assert run("export-weights", "a.safetensors", "--output", "a.pth").code == 0
     back = ("import-weights", "a.pth", "--code", mobile_code, "--output")
     assert run(*back, "b.safetensors", "--hyper-parameters", "vot2019").code == 0
@@ -189,7 +189,7 @@ def test_a_network_that_overflows(run: Run, tmp_path: Path, sequences: Path) -> 
     """Finite weights, no finite prediction: one sentence, and the other sequences' results."""
     space = ltn.load_space("lighttrack-tiny")
     architecture = space.sample(np.random.default_rng(0))
-    network = space.network(architecture)
+    network = ltn.build_network(architecture)
     with torch.no_grad():
         network.cls_head.prediction.bias.fill_(3e38)
         network.cls_head.prediction.weight.fill_(1.0)

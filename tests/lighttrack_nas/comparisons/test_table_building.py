@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from lighttrack_nas.chain.evaluators import supernet_evaluator
 from lighttrack_nas.cli.app import app
-from lighttrack_nas.comparisons.table_building import build_table, chosen_paths
+from lighttrack_nas.comparisons.benchmark_table_building import build_table, chosen_paths
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.supernets import save_supernet
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.enumeration import paths
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.tables import load_table
@@ -64,7 +65,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     output = tmp_path_factory.mktemp("table")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        save_supernet(SPACE.supernet().eval(), output / "supernet" / "supernet.safetensors", {})
+        save_supernet(Supernet(SPACE).eval(), output / "supernet" / "supernet.safetensors", {})
     return load_config(
         None,
         [

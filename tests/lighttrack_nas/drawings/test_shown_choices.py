@@ -26,10 +26,9 @@ from lighttrack_nas.places.place_costs import place_costs
 from lighttrack_nas.places.places import map_side
 from lighttrack_nas.results.findings import count_architectures
 from lighttrack_nas.results.front_page import architecture_lines
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.fitting import fit_architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.search_spaces.weight_matching import plan
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
@@ -94,7 +93,7 @@ def texts(drawing: Drawing) -> list[str]:
 
 
 def assert_shows_what_is_built(architecture: Architecture) -> None:
-    shown, network = shown_network(architecture), architecture.space.network(architecture).eval()
+    shown, network = shown_network(architecture), ltn.build_network(architecture).eval()
     assert shown.template_size == network.geometry.template_size
     assert shown.search_sizes == network.geometry.search_sizes
     head = network.heads if isinstance(network.heads, SharedTower) else None
@@ -309,7 +308,7 @@ def test_few_networks_with_two_towers_decide_nothing() -> None:
 
 def keys(space: Space) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
-        return {key: tuple(value.shape) for key, value in space.model_space().state_dict().items()}
+        return {key: tuple(value.shape) for key, value in ltn.build_model_space(space).state_dict().items()}
 
 
 @given(SOME)

@@ -19,7 +19,7 @@ import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.evaluation import metrics
 from lighttrack_nas.benchmarks.evaluation.one_pass import run_sequence
 from lighttrack_nas.export import export_checks, export_graphs, exporting
-from lighttrack_nas.export.export_checks import collect_examples, compare, generated_videos
+from lighttrack_nas.export.export_checks import collect_examples, compare_answers, generated_videos
 from lighttrack_nas.export.export_graphs import Plan, build_graphs
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.trackers.base.boxes import overlap
@@ -55,7 +55,7 @@ def video() -> Video:
 def torch_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped model in torch's own format, which needs no other package."""
     folder = tmp_path_factory.mktemp("exported") / "tiny"
-    ltn.export_model("lighttrack-tiny", folder, format="torch-export", hyper_parameters="vot2019")
+    ltn.export_model("lighttrack-tiny-generated", folder, format="torch-export", hyper_parameters="vot2019")
     return folder
 
 
@@ -93,7 +93,7 @@ def track_without_torch(folder: Path, frames: Path, start: str, place: Path) -> 
 
 
 def test_the_folder_tracks_as_the_model(torch_export: Path, video: Video) -> None:
-    original = ltn.load_tracker("lighttrack-tiny", "vot2019")
+    original = ltn.load_tracker("lighttrack-tiny-generated", "vot2019")
     tracker = ltn.load_tracker(torch_export)
     assert tracker.hyper_parameters == original.hyper_parameters
     np.testing.assert_allclose(boxes(tracker, video), boxes(original, video), atol=1e-3)
@@ -101,7 +101,7 @@ def test_the_folder_tracks_as_the_model(torch_export: Path, video: Video) -> Non
 
 
 def test_the_manifest_says_what_was_exported(torch_export: Path) -> None:
-    model = ltn.load_model("lighttrack-tiny")
+    model = ltn.load_model("lighttrack-tiny-generated")
     content = json.loads((torch_export / "manifest.json").read_text())
     assert sorted(path.name for path in torch_export.iterdir()) == sorted([*content["files"], "manifest.json"])
     assert content["architecture"] == json.loads(model.architecture.to_json())
@@ -110,7 +110,7 @@ def test_the_manifest_says_what_was_exported(torch_export: Path) -> None:
     assert content["hyper_parameters"]["lr"] == 0.616
     assert (content["template_size"], content["search_sizes"], content["stride"]) == (64, [128], 8)
     assert content["versions"]["torch"] == torch.__version__.split("+")[0]
-    assert content["source"]["model"] == "lighttrack-tiny"
+    assert content["source"]["model"] == "lighttrack-tiny-generated"
     agreement = content["checks"]["agreement"]["128"]
     assert agreement["crops"] == 32
     assert 0 < agreement["logits_share"] < 1e-4
@@ -130,14 +130,14 @@ def test_exports_track_without_torch(name: str, video: Video, tmp_path: Path) ->
     """Through the command line, in a process where importing torch raises; raw crops, two sizes, one graph."""
     folder = tmp_path / "exported"
     sizes = {"raw": True, "dynamic": True, "search_sizes": (144, 128)}
-    done = ltn.export_model("lighttrack-tiny", folder, format=name, **sizes)
+    done = ltn.export_model("lighttrack-tiny-generated", folder, format=name, **sizes)
     assert set(done.agreement) == {128, 144}
     manifest = read_manifest(folder)
     assert manifest.search_sizes == (128, 144)
     assert manifest.raw
     start = write_frames(tmp_path / "frames", video)
     found = track_without_torch(folder, tmp_path / "frames", start, tmp_path)
-    np.testing.assert_allclose(found, boxes(ltn.load_tracker("lighttrack-tiny"), video), atol=2e-2)
+    np.testing.assert_allclose(found, boxes(ltn.load_tracker("lighttrack-tiny-generated"), video), atol=2e-2)
     record = json.loads((tmp_path / "out" / "track.json").read_text())
     assert record["runtime"] == manifest.runtime
     assert record["runtime_versions"] == done.versions
@@ -197,7 +197,12 @@ def test_int8_is_calibrated_on_the_sequences_and_judged_by_ao(
 ) -> None:
     videos = sequences_of(tmp_path / "videos")
     done = ltn.export_model(
-        "lighttrack-tiny", tmp_path / "out", format="torch-export", precision="int8", raw=True, sequences=videos
+        "lighttrack-tiny-generated",
+        tmp_path / "out",
+        format="torch-export",
+        precision="int8",
+        raw=True,
+        sequences=videos,
     )
     assert [array.shape for array in quantised["template"][0]] == [(1, 64, 64, 3)]
     assert [array.shape[0] for array in quantised["track-128"][0]] == [1, 1]
@@ -218,9 +223,12 @@ def test_int8_that_loses_too_much_is_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(export_checks, "tracked_ao", lambda *_: next(figures))
     options = {"format": "torch-export", "precision": "int8", "sequences": videos}
     with pytest.raises(ltn.InputError, match=r"AO 0\.500, the original's 0\.600 on the 2 given .* at most 0\.02 is"):
-        ltn.export_model("lighttrack-tiny", tmp_path / "out", **options)
+        ltn.export_model("lighttrack-tiny-generated", tmp_path / "out", **options)
     assert [path.name for path in tmp_path.iterdir()] == ["videos"]
-    assert ltn.export_model("lighttrack-tiny", tmp_path / "out", largest_ao_loss=0.11, **options).ao["exported"] == 0.5
+    assert (
+        ltn.export_model("lighttrack-tiny-generated", tmp_path / "out", largest_ao_loss=0.11, **options).ao["exported"]
+        == 0.5
+    )
 
 
 def test_another_network_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +242,7 @@ def test_another_network_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(exporting, "build_graphs", wrong)
     with pytest.raises(ltn.InputError, match="does not reproduce the network: at search size 128 its logits differ"):
-        ltn.export_model("lighttrack-tiny", tmp_path / "out", format="torch-export")
+        ltn.export_model("lighttrack-tiny-generated", tmp_path / "out", format="torch-export")
     assert not list(tmp_path.iterdir())
 
 
@@ -248,7 +256,7 @@ def test_a_stopped_export_leaves_nothing(torch_export: Path, tmp_path: Path) -> 
     before = (torch_export / "manifest.json").read_text()
     for output in (tmp_path / "new" / "out", torch_export):
         with pytest.raises(KeyboardInterrupt):
-            ltn.export_model("lighttrack-tiny", output, format="torch-export", progress=stop)
+            ltn.export_model("lighttrack-tiny-generated", output, format="torch-export", progress=stop)
         assert not [path for path in output.parent.iterdir() if path.name.startswith(".")]
     assert not (tmp_path / "new" / "out").exists()
     assert (torch_export / "manifest.json").read_text() == before
@@ -259,7 +267,7 @@ def test_an_earlier_export_is_replaced(tmp_path: Path, monkeypatch: pytest.Monke
     output = Path("out")
     output.mkdir()
     for hyper_parameters in ("default", "vot2019"):
-        ltn.export_model("lighttrack-tiny", output, format="torch-export", hyper_parameters=hyper_parameters)
+        ltn.export_model("lighttrack-tiny-generated", output, format="torch-export", hyper_parameters=hyper_parameters)
     assert read_manifest(output).hyper_parameters["lr"] == 0.616
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -274,7 +282,7 @@ def test_anything_else_is_left_alone(tmp_path: Path) -> None:
         ("file/below", "below' cannot be written: .* cannot hold results: it, or a part of it, is a file"),
     ):
         with pytest.raises(ltn.InputError, match=said):
-            ltn.export_model("lighttrack-tiny", tmp_path / output, format="torch-export")
+            ltn.export_model("lighttrack-tiny-generated", tmp_path / output, format="torch-export")
     assert (tmp_path / "file").read_text() == "mine"
     assert len(list(tmp_path.rglob("*"))) == 3
 
@@ -283,7 +291,7 @@ def test_anything_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lighttrack_nas.export.exporting.build_graphs", lambda *_: pytest.fail("the work began"))
     with pytest.raises(ltn.InputError, match=r"^'/proc/zz' cannot be written: folder '/proc' takes no files: "):
-        ltn.export_model("lighttrack-tiny", "/proc/zz", format="torch-export")
+        ltn.export_model("lighttrack-tiny-generated", "/proc/zz", format="torch-export")
 
 
 @pytest.mark.parametrize(
@@ -307,7 +315,7 @@ def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pyte
     ],
 )
 def test_refusals(tmp_path: Path, options: dict[str, Any], said: str) -> None:
-    given = {"model": "lighttrack-tiny", "output": tmp_path / "out", "format": "torch-export"} | options
+    given = {"model": "lighttrack-tiny-generated", "output": tmp_path / "out", "format": "torch-export"} | options
     with pytest.raises(ltn.InputError, match=said):
         ltn.export_model(**given)
     assert not list(tmp_path.iterdir())
@@ -328,7 +336,7 @@ def test_a_space_that_does_not_fit_is_refused(torch_export: Path, tmp_path: Path
 
 def test_examples_are_steps_of_the_tracker() -> None:
     """Real crops of the sizes asked for; the comparison is zero for the network itself, and sees any difference."""
-    network = TorchNetwork(ltn.load_model("lighttrack-tiny").network)
+    network = TorchNetwork(ltn.load_model("lighttrack-tiny-generated").network)
     videos = generated_videos(2, 4)
     examples = collect_examples(
         network,
@@ -342,7 +350,7 @@ def test_examples_are_steps_of_the_tracker() -> None:
     assert {example.template.shape for example in examples} == {(64, 64, 3)}
     assert {example.search.shape for example in examples} == {(136, 136, 3)}
     assert {example.logits.shape for example in examples} == {(1, 1, 17, 17)}
-    same = compare(network, network_input, examples)
+    same = compare_answers(network, network_input, examples)
     assert (same.crops, same.logits, same.distances) == (5, 0, 0)
-    other = compare(network, lambda crop: network_input(crop[..., ::-1].copy()), examples)
+    other = compare_answers(network, lambda crop: network_input(crop[..., ::-1].copy()), examples)
     assert other.logits_share > 1e-2

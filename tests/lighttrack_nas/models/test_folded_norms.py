@@ -40,7 +40,7 @@ def norms(module: nn.Module) -> dict[str, nn.BatchNorm2d]:
 @pytest.fixture(scope="module")
 def folded(unsettle: Callable[[nn.Module], None]) -> ltn.Supernet:
     """A supernet whose norms are folded but for those of the neck, as in the published network."""
-    supernet = TABLE.supernet().eval()
+    supernet = ltn.Supernet(TABLE).eval()
     unsettle(supernet)
     for part in ("backbone", "cls_head", "reg_head"):
         fold_norms(getattr(supernet.model_space.network, part))
@@ -93,7 +93,7 @@ def test_a_supernet_that_starts_from_a_folded_one_stays_so(folded: ltn.Supernet,
 def test_migration_takes_folded_norms_as_they_are(folded: ltn.Supernet, folder: Path) -> None:
     supernet, _ = ltn.migrate_supernet(folder, TABLE)
     assert len(folded_norms(supernet)) == len(folded_norms(folded))
-    assert not has_folded_norms(ltn.migrate_supernet(TABLE.supernet(), TABLE)[0])
+    assert not has_folded_norms(ltn.migrate_supernet(ltn.Supernet(TABLE), TABLE)[0])
 
 
 def test_a_search_says_once_that_nothing_is_recalibrated(
@@ -117,7 +117,7 @@ def test_a_search_says_once_that_nothing_is_recalibrated(
     before, after = folded.extract(architecture).state_dict(), evaluator.extract(architecture).state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
     said.clear()
-    supernet_evaluator(config, said.append, supernet=TABLE.supernet().eval())
+    supernet_evaluator(config, said.append, supernet=ltn.Supernet(TABLE).eval())
     assert said == []
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.models.models import SHIPPED
+from lighttrack_nas.models.shipped_models import SHIPPED
 
 TINY = ltn.load_space("lighttrack-tiny")
 
@@ -19,7 +19,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     architecture = TINY.sample(np.random.default_rng(0))
     file = tmp_path_factory.mktemp("teacher") / "model.safetensors"
-    ltn.save_model(TINY.network(architecture), architecture, file)
+    ltn.save_model(ltn.build_network(architecture), architecture, file)
     return file
 
 
@@ -47,7 +47,7 @@ def test_a_released_checkpoint_comes_with_its_code(mobile_code: str, tmp_path: P
     torch.manual_seed(0)
     space = ltn.load_space("lighttrack")
     architecture = space.decode(mobile_code)
-    network = space.network(architecture)
+    network = ltn.build_network(architecture)
     ltn.save_model(network, architecture, tmp_path / "model.safetensors")
     file = tmp_path / "checkpoint.pth"
     ltn.export_weights(tmp_path / "model.safetensors", file)

@@ -49,7 +49,7 @@ def content_of(name: str) -> dict[str, Any]:
 def filled(space: ltn.Space, seed: int = 0) -> ltn.Supernet:
     """A supernet with statistics that are not those of a fresh one."""
     torch.manual_seed(seed)
-    supernet = space.supernet().eval()
+    supernet = ltn.Supernet(space).eval()
     for name, buffer in supernet.named_buffers():
         if name.endswith("running_mean"):
             buffer.normal_(0, 0.1)
@@ -294,7 +294,7 @@ def torn(folder: Path, trained: Path) -> Path:
 
 def test_what_is_no_supernet_is_refused(table: ltn.Space, trained: Path, tmp_path: Path) -> None:
     architecture = table.sample(np.random.default_rng(0))
-    ltn.save_model(table.network(architecture), architecture, tmp_path / "model.safetensors")
+    ltn.save_model(ltn.build_network(architecture), architecture, tmp_path / "model.safetensors")
     for path, message in (
         (tmp_path / "none", "none' does not exist"),
         (tmp_path, r"supernet.safetensors' does not exist"),
@@ -456,7 +456,7 @@ def test_architectures_of_another_space_are_found_where_they_fit(tmp_path: Path,
     (tmp_path / "wide.yaml").write_text(f"extends: {TABLE}\nfused_channels: 64\n")
     table = ltn.load_space(TABLE)
     architecture = table.sample(np.random.default_rng(0))
-    ltn.save_model(table.network(architecture), architecture, tmp_path / "model.safetensors")
+    ltn.save_model(ltn.build_network(architecture), architecture, tmp_path / "model.safetensors")
     (tmp_path / "a.json").write_text(architecture.to_json())
     said: list[str] = []
     for name in ("a.json", "model.safetensors"):

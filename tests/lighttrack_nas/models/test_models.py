@@ -12,8 +12,8 @@ import torch
 
 import lighttrack_nas as ltn
 from lighttrack_nas.models.architecture_files import find_architecture
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import parse_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.weights.weights import save_weights
 
 TINY = ltn.load_space("lighttrack-tiny")
@@ -22,7 +22,7 @@ TINY = ltn.load_space("lighttrack-tiny")
 def make(path: Path, seed: int = 0, space: ltn.Space = TINY, **options: object) -> Architecture:
     architecture = space.sample(np.random.default_rng(seed))
     torch.manual_seed(seed)
-    ltn.save_model(space.network(architecture), architecture, path, **options)
+    ltn.save_model(ltn.build_network(architecture), architecture, path, **options)
     return architecture
 
 
@@ -68,7 +68,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
 
 def test_the_same_network_of_two_spaces_is_one(tmp_path: Path, mobile_code: str) -> None:
     paper, released = (ltn.load_space(name).decode(mobile_code) for name in ("lighttrack", "lighttrack-12"))
-    ltn.save_model(paper.space.network(paper), paper, tmp_path / "m.safetensors")
+    ltn.save_model(ltn.build_network(paper), paper, tmp_path / "m.safetensors")
     ltn.build_tracker(released, weights=tmp_path / "m.safetensors")
     other = released.space.decode(mobile_code.replace("cls_21", "cls_20"))
     with pytest.raises(ltn.InputError, match="another architecture: at 'cls-layer0' it has k5, expected k3"):
@@ -110,7 +110,7 @@ def test_a_hostile_header_costs_no_memory(tmp_path: Path) -> None:
 
 def test_loading_and_counting_leave_the_generator_alone(tmp_path: Path) -> None:
     architecture = make(tmp_path / "m.safetensors")
-    supernet = TINY.supernet()
+    supernet = ltn.Supernet(TINY)
     before = torch.random.get_rng_state()
     ltn.load_model(tmp_path / "m.safetensors")
     ltn.measure_costs(architecture)
@@ -121,7 +121,7 @@ def test_loading_and_counting_leave_the_generator_alone(tmp_path: Path) -> None:
 def test_a_header_that_lies_is_refused(tmp_path: Path) -> None:
     """Architecture and weights of two networks in one file."""
     architecture, other = (TINY.sample(np.random.default_rng(seed)) for seed in (0, 1))
-    ltn.save_model(TINY.network(other), architecture, tmp_path / "m.safetensors")
+    ltn.save_model(ltn.build_network(other), architecture, tmp_path / "m.safetensors")
     with pytest.raises(ltn.InputError, match="another architecture"):
         ltn.load_model(tmp_path / "m.safetensors")
 
@@ -139,7 +139,7 @@ def test_a_header_that_lies_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_broken_headers(tmp_path: Path, header: dict, said: str) -> None:
-    save_weights(TINY.network(TINY.sample(np.random.default_rng(0))), tmp_path / "m.safetensors", header)
+    save_weights(ltn.build_network(TINY.sample(np.random.default_rng(0))), tmp_path / "m.safetensors", header)
     with pytest.raises(ltn.InputError, match=said):
         ltn.load_model(tmp_path / "m.safetensors")
 
@@ -151,14 +151,14 @@ def test_stored_hyper_parameters_are_checked(tmp_path: Path) -> None:
         "architecture": json.loads(architecture.to_json()),
         "hyper_parameters": {"lr": 7},
     }
-    save_weights(TINY.network(architecture), tmp_path / "n.safetensors", header)
+    save_weights(ltn.build_network(architecture), tmp_path / "n.safetensors", header)
     with pytest.raises(ltn.InputError, match=r"hyper_parameters: .*lr: expected a number between 0 and 1, got 7"):
         ltn.load_model(tmp_path / "n.safetensors")
 
 
 def test_import_and_export(tmp_path: Path, mobile_code: str) -> None:
     architecture = ltn.load_space("lighttrack").decode(mobile_code)
-    ltn.save_model(architecture.space.network(architecture), architecture, tmp_path / "a.safetensors")
+    ltn.save_model(ltn.build_network(architecture), architecture, tmp_path / "a.safetensors")
     ltn.export_weights(tmp_path / "a.safetensors", tmp_path / "a.pth")
     ltn.import_weights(tmp_path / "a.pth", architecture, tmp_path / "b.safetensors")
     first, second = (safetensors.torch.load_file(tmp_path / f"{name}.safetensors") for name in "ab")
@@ -197,17 +197,30 @@ def test_finding_architectures(tmp_path: Path, mobile_code: str) -> None:
 def test_the_shipped_tracker_is_small_and_tracks(tmp_path: Path) -> None:
     """On three generated videos that it was neither trained, chosen nor tuned on."""
     from lighttrack_nas.benchmarks.evaluation.metrics import score_frames, sequence_metrics
-    from lighttrack_nas.models.models import model_file
+    from lighttrack_nas.models.shipped_models import model_file
     from lighttrack_nas.trackers.training.generator.videos import generate_video
 
-    assert model_file("lighttrack-tiny").stat().st_size <= 1_000_000
-    model = ltn.load_model("lighttrack-tiny")
+    assert model_file("lighttrack-tiny-generated").stat().st_size <= 1_000_000
+    model = ltn.load_model("lighttrack-tiny-generated")
     assert model.architecture.space.name == "lighttrack-tiny"
     overlaps = []
     for seed in (901, 902, 903):
         video = generate_video(seed, frames=25, width=240, height=180, distractor=False, occlusion=False)
-        tracker = ltn.load_tracker("lighttrack-tiny")
+        tracker = ltn.load_tracker("lighttrack-tiny-generated")
         tracker.init(video.frames[0], video.boxes[0])
         boxes = np.stack([video.boxes[0], *(tracker.update(frame)[0] for frame in video.frames[1:])])
         overlaps.append(sequence_metrics(score_frames(boxes, video.boxes, video.absent))["ao"])
     assert np.mean(overlaps) > 0.5
+
+
+def test_the_shipped_models_former_name_still_works(capsys: pytest.CaptureFixture[str]) -> None:
+    from lighttrack_nas.models import shipped_models
+
+    shipped_models._say_new_name.cache_clear()
+    assert shipped_models.is_shipped("lighttrack-tiny")
+    files = {
+        shipped_models.model_file(name) for name in ("lighttrack-tiny", "lighttrack-tiny", *shipped_models.SHIPPED)
+    }
+    assert len(files) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["model 'lighttrack-tiny' is now called 'lighttrack-tiny-generated'; 'lighttrack-tiny' is a space"]

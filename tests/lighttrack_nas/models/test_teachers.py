@@ -31,7 +31,7 @@ class Nothing:
 def saved(space: ltn.Space, file: Path, change: Callable[[torch.Tensor], object] | None = None) -> Path:
     """A model file of random weights, its largest one changed by hand, as `save_model` would refuse nothing."""
     architecture = space.sample(np.random.default_rng(0))
-    ltn.save_model(space.network(architecture), architecture, file)
+    ltn.save_model(ltn.build_network(architecture), architecture, file)
     if change is not None:
         with safetensors.safe_open(str(file), framework="pt") as content:
             header = content.metadata()
@@ -44,18 +44,22 @@ def saved(space: ltn.Space, file: Path, change: Callable[[torch.Tensor], object]
 
 
 def test_a_shipped_model_is_a_teacher() -> None:
-    teacher = load_teacher("lighttrack-tiny")
-    assert teacher.record() == {"name": "lighttrack-tiny", "digest": teacher.digest, "space": "lighttrack-tiny"}
+    teacher = load_teacher("lighttrack-tiny-generated")
+    assert teacher.record() == {
+        "name": "lighttrack-tiny-generated",
+        "digest": teacher.digest,
+        "space": "lighttrack-tiny",
+    }
     assert len(teacher.digest) == 16
     assert not any(parameter.requires_grad for parameter in teacher.network.parameters())
 
 
 def test_an_exported_folder_stands_for_its_original(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
-    shutil.copy(ltn.models.models.model_file("lighttrack-tiny"), file)
+    shutil.copy(ltn.models.shipped_models.model_file("lighttrack-tiny-generated"), file)
     folder = tmp_path / "exported"
     ltn.export_model(file, folder, format="torch-export")
-    assert load_teacher(str(folder)).digest == load_teacher("lighttrack-tiny").digest
+    assert load_teacher(str(folder)).digest == load_teacher("lighttrack-tiny-generated").digest
     saved(TINY, file)
     with pytest.raises(ltn.InputError, match=r"teacher '.*exported': its original, '.*', is another by now: name the"):
         load_teacher(str(folder))
@@ -84,7 +88,7 @@ def test_an_exported_folder_stands_for_its_original(tmp_path: Path) -> None:
 def test_what_is_no_teacher_is_refused(tmp_path: Path, name: str, message: str) -> None:
     file = tmp_path / name
     if name == "supernet.safetensors":
-        ltn.save_supernet(TABLE.supernet(), file)
+        ltn.save_supernet(ltn.Supernet(TABLE), file)
     elif name == "places.json":
         file.write_text(json.dumps({"places": []}))
     elif name == "half.safetensors":
@@ -109,7 +113,7 @@ def other_stride() -> ltn.Space:
     content = TABLE.description.model_dump(mode="json") | {"name": "other"}
     content["outputs"] = content["outputs"][-1:]
     content["stages"][-1]["stride"] = 2
-    return ltn.Space(SpaceDescription.model_validate(content))
+    return ltn.DeclaredSpace(SpaceDescription.model_validate(content))
 
 
 def test_teachers_that_see_something_else_are_refused(tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_teachers_that_see_something_else_are_refused(tmp_path: Path) -> None:
     how = ltn.TrainingSettings(steps=1, workers=0)
     for teacher, message in (
         (
-            "lighttrack-tiny",
+            "lighttrack-tiny-generated",
             "sees template and search crops of 64 and 128 pixels, space 'lighttrack-table' those of 48",
         ),
         (
@@ -138,7 +142,7 @@ def test_spaces_of_nni_cannot_be_taught(tmp_path: Path) -> None:
     architecture = space.sample(np.random.default_rng(0))
     how = ltn.TrainingSettings(steps=1, workers=0)
     with pytest.raises(ltn.InputError, match=r"model space '.*Layers' is NNI's, .*leave out the teacher"):
-        ltn.retrain(architecture, Nothing(), settings=how, output=tmp_path, teacher="lighttrack-tiny")
+        ltn.retrain(architecture, Nothing(), settings=how, output=tmp_path, teacher="lighttrack-tiny-generated")
 
 
 def test_a_strategy_without_a_teacher_is_refused_in_python(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import pytest
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor, fit_predictor
 from lighttrack_nas.place_tables.predicted_fronts import TOLERANCE, evenly_along, predicted_front
+from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.front_page import front_cells
 from lighttrack_nas.results.front_plots import axis_label, front_title
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -77,7 +78,7 @@ def test_nothing_pretends_to_be_measured(scores: PlaceScores, tmp_path: Path) ->
     header, rows = front_cells(found)
     assert header[:5] == ["network", "overlap", "nsr", "macs (M)", "params (M)"]
     assert all(len(row) == len(header) for row in rows)
-    files = found.save(tmp_path)
+    files = save_front(found, tmp_path)
     assert all(file.exists() for file in files)
     page = (tmp_path / "front.html").read_text()
     assert "nothing here was measured" in page
@@ -121,7 +122,7 @@ def test_other_objectives_and_tolerances(scores: PlaceScores) -> None:
 def test_latencies_of_a_table(scores: PlaceScores) -> None:
     pieces = find_pieces(TINY)
     times = {name: 0.01 * (1 + index % 7) for index, name in enumerate(pieces.pieces)}
-    correction = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(PARTS, 0.01))
+    correction = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(LATENCY_PARTS, 0.01))
     check = Check(10, 0.01, 0.02, 0.95, 0.01, 0.96, (1.0, 1.5))
     latency = LatencyTable(pieces, take_fingerprint("torch", Options()), times, correction, check, {})
     found = predicted_front(scores, None, ["nsr", "latency_ms"], "params <= 80K", latency)

@@ -9,7 +9,7 @@ import pytest
 
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace
-from lighttrack_nas.places.candidate_losses import whole_losses
+from lighttrack_nas.places.candidate_losses import loss_range
 from lighttrack_nas.search_spaces.enumeration import paths
 
 SPACE = ltn.load_space("lighttrack-table")
@@ -53,7 +53,7 @@ def test_best_worst_and_names() -> None:
 def test_a_tower_of_both_branches_goes_by_its_name() -> None:
     content = SPACE.description.model_dump(mode="json") | {"name": "shared"}
     content["towers"]["sharing"] = ["shared"]
-    shared = ltn.Space(type(SPACE.description).model_validate(content))
+    shared = ltn.DeclaredSpace(type(SPACE.description).model_validate(content))
     scores = np.zeros(len(shared.labels["reg-layer0"]))
     place = ScoredPlace("reg_head", "reg-layer0", ("reg-layer0",), scores)
     assert [each.part for each in ltn.place_losses(PlaceScores(shared, [place], {}))] == ["shared_head"]
@@ -62,4 +62,4 @@ def test_a_tower_of_both_branches_goes_by_its_name() -> None:
 def test_whole_networks(random_places: Callable[..., PlaceScores]) -> None:
     scores = random_places(SPACE, 3)
     every = [scores.score(each) for each in paths(SPACE)]
-    assert whole_losses(scores) == pytest.approx((min(every), max(every)))
+    assert loss_range(scores) == pytest.approx((min(every), max(every)))

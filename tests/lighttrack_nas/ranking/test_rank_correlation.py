@@ -24,7 +24,7 @@ from lighttrack_nas.ranking import rank_correlation as module
 from lighttrack_nas.ranking.rank_correlation import run_rank_correlation
 from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob
 from lighttrack_nas.ranking.ranking_plots import correlations_figure, scatter_figure
-from lighttrack_nas.ranking.ranking_result import CEILING, EACH_SEED, MACS, MEAN, Column, RankingResult
+from lighttrack_nas.ranking.ranking_result import CEILING, EACH_SEED, MACS, MEAN, RankingResult, ScoreColumn
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 
@@ -126,8 +126,8 @@ def test_networks_are_spread_and_every_one_is_trained_with_every_seed(config: Ca
 
 def test_figures_are_scipy_s(config: Callable, played: Played) -> None:
     result = run_rank_correlation(config(), said)
-    seeds = [result.scores[Column("alone", f"seed {seed}", "overlap")] for seed in (1, 2)]
-    fair = result.scores[Column("fair", RECALIBRATED, "overlap")]
+    seeds = [result.scores[ScoreColumn("alone", f"seed {seed}", "overlap")] for seed in (1, 2)]
+    fair = result.scores[ScoreColumn("fair", RECALIBRATED, "overlap")]
     taus = [stats.kendalltau(fair, seed).statistic for seed in seeds]
     assert result.estimate("overlap", "fair", RECALIBRATED, "kendall").value == pytest.approx(np.mean(taus))
     against_mean = result.estimate("overlap", "fair", RECALIBRATED, "weighted", MEAN).value
@@ -293,7 +293,10 @@ def test_files_and_figures(config: Callable, saved: Played) -> None:
     assert written["record"]["versions"]["nni"] == "3.0"
     assert written["record"]["machine"]
     assert written["networks"][0]["choices"]["output"]
-    assert written["networks"][0]["spos, inherited: overlap"] == result.scores[Column("spos", INHERITED, "overlap")][0]
+    assert (
+        written["networks"][0]["spos, inherited: overlap"]
+        == result.scores[ScoreColumn("spos", INHERITED, "overlap")][0]
+    )
     before, after, colours = scatter_figure(result, "spos", "overlap").axes
     assert "as inherited: tau" in before.get_title()
     assert "recalibrated: tau" in after.get_title()
@@ -362,9 +365,9 @@ def test_the_command_goes_on_after_a_kill_and_gives_what_it_would_have_given(
 def test_a_result_needs_no_training_to_be_looked_at() -> None:
     """As somebody with scores of another origin would make it."""
     scores = {
-        Column("alone", "seed 1", "ao"): np.array([0.1, 0.2, 0.3, 0.4]),
-        Column("other", INHERITED, "ao"): np.array([0.4, 0.3, 0.2, 0.1]),
-        Column("other", RECALIBRATED, "ao"): np.array([0.1, 0.2, 0.3, 0.5]),
+        ScoreColumn("alone", "seed 1", "ao"): np.array([0.1, 0.2, 0.3, 0.4]),
+        ScoreColumn("other", INHERITED, "ao"): np.array([0.4, 0.3, 0.2, 0.1]),
+        ScoreColumn("other", RECALIBRATED, "ao"): np.array([0.1, 0.2, 0.3, 0.5]),
     }
     networks = pd.DataFrame({"network": list("abcd"), "macs": [1, 2, 3, 4], "params": 1, "choices": "{}"})
     result = RankingResult(networks, scores, {"space": "theirs"}, 100, 0, ())

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from lighttrack_nas.results.findings import Findings, count_architectures
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 FULL = load_space("lighttrack")

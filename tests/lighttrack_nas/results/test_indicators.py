@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lighttrack_nas.results.indicators import distance_to_front, growth
+from lighttrack_nas.results.front_growth import distance_to_front, growth
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
 
 POINTS = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(0, 1))

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
+from lighttrack_nas.results.front_files import save_front, save_front_plot
+from lighttrack_nas.results.front_plots import draw_front
 from lighttrack_nas.results.networks import front_rows, network_table
 from lighttrack_nas.results.results import Result
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
@@ -292,7 +293,7 @@ def test_runs_that_differ(tmp_path: Path) -> None:
     front = result.front()
     assert "latency_ms" not in front.table
     for ask in (
-        lambda: front.figure(x="latency_ms"),
+        lambda: draw_front(front, x="latency_ms"),
         lambda: front.nearest(latency_ms=3),
         lambda: result.front(where="latency_ms<=5"),
         lambda: result.front(objectives=["ao", "latency_ms"]),
@@ -342,7 +343,7 @@ def test_latencies_measured_again_stand_beside_the_first(tmp_path: Path) -> None
     assert columns[columns.index("latency_ms") + 1] == "latency_ms_again"
     assert front.table["latency_ms_again"].tolist() == [2.2, 3.6, 4.4]
     assert "10.0% more in the median of 3 networks, Kendall's tau of the two orders 1.00" in front.latency_note
-    front.save(tmp_path / "front")
+    save_front(front, tmp_path / "front")
     assert "latency_ms_again" in (tmp_path / "front" / "front.csv").read_text().splitlines()[0]
     page = (tmp_path / "front" / "front.html").read_text()
     assert "<th>latency_ms_again</th>" in page
@@ -413,7 +414,7 @@ def test_nothing_measured_yet(tmp_path: Path) -> None:
     assert front.hypervolume().value == 0
     with pytest.raises(InputError, match="the front is empty"):
         front.nearest(macs=1)
-    front.save(tmp_path)
+    save_front(front, tmp_path)
     assert (tmp_path / "front.png").is_file()
 
 
@@ -438,7 +439,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     (folder / "architectures").mkdir()
     (folder / "architectures/0123456789abcdef.json").write_text("of an earlier front")
     (folder / "architectures/mine.json").write_text("somebody's")
-    result.front().save(folder)
+    save_front(result.front(), folder)
     result.save(folder)
     return result, folder
 
@@ -463,12 +464,12 @@ def test_saved_plots(saved: tuple[Result, Path], tmp_path: Path) -> None:
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
     assert "MACs of a tracked frame (M)" in (folder / "front.html").read_text()
     for x in ("macs", "params", "latency_ms"):
-        front.plot(tmp_path / f"{x}.png", x=x)
+        save_front_plot(front, tmp_path / f"{x}.png", x=x)
         assert (tmp_path / f"{x}.png").stat().st_size > 10_000
-    with pytest.raises(InputError, match=r"expected a file that ends in \.png or \.svg"):
-        front.plot(tmp_path / "front.pdf")
+    with pytest.raises(InputError, match=r"expected a file that ends in \.png, \.svg or \.html"):
+        save_front_plot(front, tmp_path / "front.pdf")
     with pytest.raises(InputError, match="'loss' was not measured here"):
-        front.plot_interactive(tmp_path / "front.html", x="loss")
+        save_front_plot(front, tmp_path / "front.html", x="loss")
 
 
 def test_page_needs_nothing_else(saved: tuple[Result, Path]) -> None:
@@ -486,7 +487,7 @@ def test_page_needs_nothing_else(saved: tuple[Result, Path]) -> None:
 
 def test_files_are_the_same_each_time(saved: tuple[Result, Path], tmp_path: Path) -> None:
     result, folder = saved
-    result.front().save(tmp_path)
+    save_front(result.front(), tmp_path)
     for name in ("front.csv", "front.png", "front.svg", "front.html"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 

@@ -11,35 +11,43 @@ from pathlib import Path
 import pytest
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.workers.processes import Job, Told, run_jobs
+from lighttrack_nas.trackers.base.progress import Progress
+from lighttrack_nas.workers import processes
+from lighttrack_nas.workers.processes import Job, run_jobs
 
 
-def write(path: Path, told: Told) -> None:
+@pytest.fixture(autouse=True)
+def _nothing_preloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These jobs need nothing of what a training does, which takes seconds to import."""
+    monkeypatch.setattr(processes, "_PRELOADED", [])
+
+
+def write(path: Path, told: Progress) -> None:
     told(1, "half")
     path.write_text(str(os.getpid()))
     told(1, "whole")
 
 
-def refuse(told: Told) -> None:
+def refuse(told: Progress) -> None:
     raise InputError("this cannot be done")
 
 
-def die(told: Told) -> None:
+def die(told: Progress) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def break_down(told: Told) -> None:
+def break_down(told: Progress) -> None:
     raise ZeroDivisionError
 
 
-def meet(mine: Path, other: Path, told: Told) -> None:
+def meet(mine: Path, other: Path, told: Progress) -> None:
     """Ends only when another job runs at the same time."""
     mine.touch()
     while not other.exists():
         time.sleep(0.01)
 
 
-def hang(path: Path, told: Told) -> None:
+def hang(path: Path, told: Progress) -> None:
     path.write_text(str(os.getpid()))
     time.sleep(600)
 
@@ -88,7 +96,8 @@ def test_no_job_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> N
     script = tmp_path / "caller.py"
     script.write_text(
         "from functools import partial\nfrom pathlib import Path\n"
-        "from test_processes_jobs import hang\nfrom lighttrack_nas.workers.processes import Job, run_jobs\n"
+        "from test_processes_jobs import hang\nfrom lighttrack_nas.workers import processes\n"
+        "from lighttrack_nas.workers.processes import Job, run_jobs\nprocesses._PRELOADED = []\n"
         "if __name__ == '__main__':\n"
         f"    run_jobs([Job('hangs', partial(hang, Path({str(tmp_path / 'pid')!r})))], 1)\n"
     )

@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.space import Space
 
 with warnings.catch_warnings():
@@ -16,7 +17,7 @@ with warnings.catch_warnings():
 @pytest.mark.parametrize("strategy", [RandomOneShot, DARTS, GumbelDARTS, Proxyless])
 def test_a_strategy_s_supernet_trains(tiny: Space, strategy: type) -> None:
     torch.manual_seed(0)
-    supernet = strategy().mutate_model(tiny.model_space())
+    supernet = strategy().mutate_model(build_model_space(tiny))
     modules = [module for module in supernet.modules() if isinstance(module, BaseSuperNetModule)]
     memo: dict = {}
     for module in modules:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lighttrack_nas.search_spaces.building.model_space import architecture_of, nni_sample
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.model_space import architecture_of, build_model_space, nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import LayerChoice, model_context
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.space import Space
@@ -27,7 +28,7 @@ def randomise_statistics(module: nn.Module) -> None:
 @pytest.fixture(scope="module")
 def supernet(request: pytest.FixtureRequest, space: Space) -> Supernet:
     torch.manual_seed(0)
-    supernet = space.supernet()
+    supernet = Supernet(space)
     randomise_statistics(supernet)
     return supernet.eval()
 
@@ -40,7 +41,7 @@ def images(space: Space, batch: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def test_nni_reads_the_same_labels(space: Space) -> None:
-    model_space = space.model_space()
+    model_space = build_model_space(space)
     labels = model_space.simplify()
     assert set(labels) == set(space.labels)
     architecture = space.sample(np.random.default_rng(0))
@@ -73,7 +74,7 @@ def test_pinned_supernet_equals_plain_networks_exactly(space: Space, supernet: S
 
 
 def test_extracted_network_shares_nothing(tiny: Space) -> None:
-    supernet = tiny.supernet()
+    supernet = Supernet(tiny)
     before = copy.deepcopy(supernet.state_dict())
     network = supernet.extract(tiny.sample(np.random.default_rng(0))).train()
     with torch.no_grad():
@@ -85,7 +86,7 @@ def test_extracted_network_shares_nothing(tiny: Space) -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_single_path_runs_its_blocks_and_no_other(tiny: Space, training: bool) -> None:
-    supernet = tiny.supernet().train(training)
+    supernet = Supernet(tiny).train(training)
     ran: list[str] = []
     for name, module in supernet.model_space.named_modules():
         if type(module).__name__ in ("InvertedResidual", "SeparableConvolution", "TowerConvolution"):
@@ -111,7 +112,7 @@ def test_plain_network_holds_no_dead_block(space: Space) -> None:
     rng = np.random.default_rng(5)
     for _ in range(5):
         architecture = space.sample(rng)
-        network = space.network(architecture)
+        network = build_network(architecture)
         assert tuple(network.backbone.blocks) == space.blocks_up_to(architecture.choices["output"])
         assert list(network.necks) == [str(network.exit.channels)]
         assert list(network.fusions) == [str(network.exit.kernels)]
@@ -127,14 +128,14 @@ def test_plain_network_holds_no_dead_block(space: Space) -> None:
 def test_model_context_builds_the_plain_network(tiny: Space) -> None:
     architecture = tiny.sample(np.random.default_rng(0))
     with model_context(nni_sample(architecture)):
-        decided = tiny.model_space()
+        decided = build_model_space(tiny)
     assert not any(isinstance(module, LayerChoice) for module in decided.modules())
-    assert decided.network.state_dict().keys() == tiny.network(architecture).state_dict().keys()
+    assert decided.network.state_dict().keys() == build_network(architecture).state_dict().keys()
 
 
 def test_each_branch_has_its_own_tower(tiny: Space) -> None:
     """The released supernet ran the classification towers in its regression branch; ours trains both."""
-    supernet = tiny.supernet().train()
+    supernet = Supernet(tiny).train()
     supernet.pin(tiny.sample(np.random.default_rng(0)))
     _, distances = supernet(*images(tiny, batch=2))
     distances.sum().backward()
@@ -145,7 +146,7 @@ def test_each_branch_has_its_own_tower(tiny: Space) -> None:
 
 def test_pin_refuses_another_space(tiny: Space, lighttrack: Space) -> None:
     with pytest.raises(InputError, match=r"of space 'lighttrack' \(\w{12}\), not of 'lighttrack-tiny'"):
-        tiny.supernet().pin(lighttrack.sample(np.random.default_rng(0)))
+        Supernet(tiny).pin(lighttrack.sample(np.random.default_rng(0)))
 
 
 def test_a_lazy_sequence_computes_up_to_what_is_asked() -> None:

@@ -77,7 +77,7 @@ def some_tasks(space: ltn.Space, layers: Mapping[str, int]) -> Tasks:
 
 def supernet_of(space: ltn.Space, tasks: Tasks) -> Supernet:
     torch.manual_seed(0)
-    found = Supernet(space, space.model_space(tasks))
+    found = Supernet(space, ltn.build_model_space(space, tasks))
     generator = torch.Generator().manual_seed(0)
     for norm in found.modules():
         if isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None:
@@ -88,7 +88,7 @@ def supernet_of(space: ltn.Space, tasks: Tasks) -> Supernet:
 
 def crops(space: ltn.Space, architecture: ltn.Architecture) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
-    size = space.network(architecture).template_size
+    size = ltn.build_network(architecture).template_size
     template, search = (
         torch.randn(1, 3, side, side, generator=generator)
         for side in (size, space.description.search_sizes_of(size)[0])
@@ -108,7 +108,7 @@ def require_equal(supernet: Supernet, architecture: ltn.Architecture) -> None:
         assert all(torch.equal(one, other) for one, other in zip(pinned, own, strict=True))
 
 
-OPEN = ltn.Space.define(
+OPEN = ltn.define_space(
     name="open",
     extends="lighttrack-tiny",
     stages=[
@@ -219,9 +219,9 @@ UNTIED = {"widths": [16], "layers": 2, "operations": {"dsconv": {"kernel": 3}}, 
     ],
 )
 def test_tasks_of_another_space_are_refused(changes: Any, tasks: Tasks, message: str) -> None:
-    space = ltn.Space.define(extends="lighttrack-tiny", name="other", **changes)
+    space = ltn.define_space(extends="lighttrack-tiny", name="other", **changes)
     with pytest.raises(ltn.InputError, match=message):
-        space.model_space(tasks)
+        ltn.build_model_space(space, tasks)
 
 
 def test_weights_of_other_tasks_are_refused(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_weights_of_other_tasks_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "supernet.safetensors"
     ltn.save_supernet(supernet_of(space, Tasks(towers={"cls": 3})), file)
     for other in (None, Tasks(towers={"cls": 2}), Tasks(towers={"reg": 3})):
-        model_space = space.model_space(other)
+        model_space = ltn.build_model_space(space, other)
         with pytest.raises(ltn.InputError, match=r"supernet\.safetensors"):
             load_weights(model_space, file)
 

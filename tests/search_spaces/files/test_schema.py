@@ -14,8 +14,9 @@ import yaml
 from hypothesis import given, settings
 from jsonschema import Draft7Validator
 
-from lighttrack_nas.search_spaces.files.schema import space_schema
+from lighttrack_nas.search_spaces.files.editor_schema import space_schema
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space, preset_names
+from lighttrack_nas.search_spaces.loading.texts import space_yaml
 from lighttrack_nas.search_spaces.operations import operation_registry
 from lighttrack_nas.search_spaces.operations.operation_registry import operation_classes
 from lighttrack_nas.trackers.base.errors import InputError
@@ -50,7 +51,7 @@ def test_it_is_a_schema() -> None:
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_validate_as_files_and_as_they_are_written(name: str) -> None:
     VALIDATOR.validate(yaml.safe_load((PRESETS / f"{name}.yaml").read_text()))
-    VALIDATOR.validate(yaml.safe_load(load_space(name).to_yaml()))
+    VALIDATOR.validate(yaml.safe_load(space_yaml(load_space(name))))
     # The form that results hold, everything written out.
     VALIDATOR.validate(load_space(name).description.model_dump(mode="json"))
 

@@ -11,13 +11,12 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.building.model_space import architecture_of, nni_sample
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.neighbours import neighbours
 from lighttrack_nas.search_spaces.nni_spaces.nni_space import NniSpace
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 FOLDER = Path(__file__).resolve().parents[2] / "model_spaces"
@@ -64,7 +63,7 @@ def test_samples_are_nnis_and_back(small: Space) -> None:
     sample = nni_sample(architecture)
     assert sample == {"first": "k5", "second": 2, "depth": 1, "way": [1], "width": 16}
     assert architecture_of(small, sample) == architecture
-    small.model_space().validate(sample)
+    ltn.build_model_space(small).validate(sample)
     with pytest.raises(InputError, match="'second': '3' is no candidate; known: 0, 1, 2"):
         small.architecture(chosen | {"second": "3"})
 
@@ -80,7 +79,7 @@ def test_every_architecture_is_a_network_of_its_own(small: Space, drawn: list[Ar
 
 def test_the_supernets_path_is_the_network(small: Space, drawn: list[Architecture]) -> None:
     torch.manual_seed(0)
-    supernet = small.supernet().eval()
+    supernet = ltn.Supernet(small).eval()
     for buffer in supernet.buffers():  # statistics as after a training
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 1.5)
@@ -106,8 +105,8 @@ def test_the_supernets_path_is_the_network(small: Space, drawn: list[Architectur
 
 def test_a_plain_network_holds_nothing_else(small: Space) -> None:
     chosen = {"first": "k3", "second": "1", "depth": "1", "way": "0", "width": "8"}
-    deep = small.network(small.architecture(chosen | {"depth": "2", "width": "16"})).state_dict()
-    shallow = small.network(small.architecture(chosen)).state_dict()
+    deep = ltn.build_network(small.architecture(chosen | {"depth": "2", "width": "16"})).state_dict()
+    shallow = ltn.build_network(small.architecture(chosen)).state_dict()
     assert shallow.keys() < deep.keys()
     assert shallow["own.fused.weight"].shape == (8, 17, 3, 3)
     assert deep["own.fused.weight"].shape == (16, 17, 3, 3)
@@ -117,13 +116,13 @@ def test_the_seed_decides_on_all_weights(small: Space) -> None:
     states = []
     for _ in range(2):
         torch.manual_seed(5)
-        states.append(small.model_space().state_dict())
+        states.append(ltn.build_model_space(small).state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
 def test_a_forward_is_composed_or_theirs() -> None:
     layers = load_space(LAYERS)
-    network = layers.network(layers.sample(np.random.default_rng(0))).eval()
+    network = ltn.build_network(layers.sample(np.random.default_rng(0))).eval()
     template, search = images(layers)
     with torch.no_grad():
         logits, distances = network(template, search)
@@ -148,7 +147,7 @@ def test_the_source_and_the_sizes_are_part_of_the_hash(small: Space, tmp_path: P
 
 
 def test_it_pickles_and_so_does_its_supernet(small: Space, drawn: list[Architecture]) -> None:
-    space, supernet = pickle.loads(pickle.dumps((small, small.supernet().eval())))  # noqa: S301 - made here
+    space, supernet = pickle.loads(pickle.dumps((small, ltn.Supernet(small).eval())))  # noqa: S301 - made here
     assert space == small
     supernet.pin(drawn[0])
     assert supernet(*images(small))[0].shape == (2, 1, 8, 8)
@@ -156,7 +155,7 @@ def test_it_pickles_and_so_does_its_supernet(small: Space, drawn: list[Architect
 
 @pytest.mark.slow
 def test_another_process_unpickles_it(small: Space, tmp_path: Path) -> None:
-    (tmp_path / "space").write_bytes(pickle.dumps((small, small.supernet().eval())))
+    (tmp_path / "space").write_bytes(pickle.dumps((small, ltn.Supernet(small).eval())))
     code = f"import pickle; print(pickle.load(open({str(tmp_path / 'space')!r}, 'rb'))[0].hash)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == small.hash
@@ -169,7 +168,7 @@ def test_a_file_that_names_a_class_runs_nothing(small: Space, tmp_path: Path) ->
     space = load_space(f"{source}:Small")
     model = tmp_path / "model.safetensors"
     architecture = space.sample(np.random.default_rng(0))
-    ltn.save_model(space.network(architecture), architecture, model)
+    ltn.save_model(ltn.build_network(architecture), architecture, model)
     mark.unlink()
 
     def load(plugins: str) -> subprocess.CompletedProcess[str]:
@@ -201,14 +200,14 @@ def test_what_needs_a_declared_space_is_refused_in_a_sentence(small: Space, draw
     refused = [
         lambda: small.encode(drawn[0]),
         lambda: small.decode("back_0"),
-        lambda: small.to_yaml(),
-        lambda: small.to_python(),
+        lambda: ltn.space_yaml(small),
+        lambda: ltn.space_python(small),
         lambda: small.tower("cls"),
         lambda: small.blocks_up_to("first"),
         lambda: ltn.differences(small, declared),
         lambda: ltn.fit_architecture(drawn[0], declared),
         lambda: ltn.load_cost_table(small),
-        lambda: ltn.migrate_supernet(small.supernet(), declared),
+        lambda: ltn.migrate_supernet(ltn.Supernet(small), declared),
     ]
     for call in refused:
         with pytest.raises(InputError, match=r"model space 'Small' (is NNI's|has no official codes)"):

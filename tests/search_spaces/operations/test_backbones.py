@@ -32,7 +32,7 @@ NETWORKS = [
 
 def space_on(backbone: dict[str, Any], **keys: Any) -> ltn.Space:
     outputs = {"outputs": {"last": 2}, "correlation": ["pixelwise", "depthwise"]} | keys
-    return ltn.Space.define(name="mine", extends="lighttrack-table", backbone=backbone, **outputs)
+    return ltn.define_space(name="mine", extends="lighttrack-table", backbone=backbone, **outputs)
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +65,10 @@ def test_the_short_form_is_a_stage_for_each_part(small: ltn.Space, tmp_path: Pat
 
 
 def test_every_way_of_writing_it_is_the_same_space(small: ltn.Space, tmp_path: Path) -> None:
-    assert load_space(written(tmp_path, small.to_yaml())) == small
-    assert "stem: none\n" in small.to_yaml()
-    names = {name: getattr(ltn, name) for name in ("Choice", "Layer", "Space", "Stage", "Tower")}
-    assert eval(small.to_python(), names) == small
+    assert load_space(written(tmp_path, ltn.space_yaml(small))) == small
+    assert "stem: none\n" in ltn.space_yaml(small)
+    names = {name: getattr(ltn, name) for name in ("Choice", "Layer", "Stage", "Tower", "define_space")}
+    assert eval(ltn.space_python(small), names) == small
     content = small.description.model_dump(mode="json")
     assert content["stem"] == "none"
     assert parse_space(content, "header") == small
@@ -182,7 +182,7 @@ def test_only_such_a_backbone_imports_torch() -> None:
 @pytest.mark.parametrize("backbone", NETWORKS)
 def test_a_supernet_trains_and_its_paths_are_its_networks(backbone: dict[str, Any]) -> None:
     space = space_on(backbone)
-    supernet, rng = space.supernet(), np.random.default_rng(0)
+    supernet, rng = ltn.Supernet(space), np.random.default_rng(0)
     template, search = torch.randn(2, 3, 48, 48), torch.randn(2, 3, 96, 96)
     supernet.pin(space.sample(rng))
     scores, boxes = supernet(template, search)
@@ -197,7 +197,7 @@ def test_a_supernet_trains_and_its_paths_are_its_networks(backbone: dict[str, An
         with torch.no_grad():
             for pinned, alone in zip(supernet(template, search), own(template, search), strict=True):
                 assert torch.equal(pinned, alone)
-        built = space.network(architecture)
+        built = ltn.build_network(architecture)
         assert built.state_dict().keys() == own.state_dict().keys()
 
 
@@ -214,7 +214,7 @@ def test_costs_are_the_counter_s(backbone: dict[str, Any]) -> None:
 def test_a_model_is_saved_loaded_and_exported(network: str, run: Callable[..., Any], tmp_path: Path) -> None:
     space = space_on({"torchvision": network, "parts": 3}, outputs={"last": 1})
     architecture = space.sample(np.random.default_rng(0))
-    made = space.network(architecture).eval()
+    made = ltn.build_network(architecture).eval()
     ltn.save_model(made, architecture, tmp_path / "model.safetensors")
     loaded = ltn.load_model(tmp_path / "model.safetensors")
     assert loaded.architecture == architecture
@@ -226,7 +226,7 @@ def test_a_model_is_saved_loaded_and_exported(network: str, run: Callable[..., A
 
 
 def test_it_is_described_and_drawn(small: ltn.Space, run: Callable[..., Any], tmp_path: Path) -> None:
-    written(tmp_path, small.to_yaml())
+    written(tmp_path, ltn.space_yaml(small))
     outcome = run("describe", "mine.yaml", "--costs", "--svg", "drawn.svg")
     assert outcome.code == 0, outcome.err
     assert re.search(r"stage3 x 1 +48 +2 +torchvision-mobilenet-v3-small-part3 +fixed", outcome.out)
@@ -260,7 +260,7 @@ def test_the_package_s_weights_make_the_package_s_features(
     small: ltn.Space, published: tuple[torch.nn.Module, Path], name: str
 ) -> None:
     network, folder = published
-    backbone = small.model_space().network.backbone
+    backbone = ltn.build_model_space(small).network.backbone
     take_package_weights(backbone, small, folder / name)
     image = torch.randn(1, 3, 96, 96)
     with torch.no_grad():
@@ -286,7 +286,7 @@ def test_other_weights_are_refused(published: tuple[torch.nn.Module, Path], tmp_
         (other, tmp_path / "none.pth", "does not exist"),
         (table, folder / "network.pth", "no block of space 'lighttrack-table' is a part of a network"),
     ):
-        backbone = space.model_space().network.backbone
+        backbone = ltn.build_model_space(space).network.backbone
         with pytest.raises(ltn.InputError, match=said):
             take_package_weights(backbone, space, file)
 

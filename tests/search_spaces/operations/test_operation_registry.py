@@ -15,11 +15,13 @@ from torch import Tensor, nn
 
 from lighttrack_nas.models.models import load_model, save_model
 from lighttrack_nas.models.supernets import load_supernet, save_supernet
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower
+from lighttrack_nas.search_spaces.loading.texts import space_python
+from lighttrack_nas.search_spaces.loading.values import Choice, Layer, Stage, Tower, define_space
 from lighttrack_nas.search_spaces.operations import operation_registry
 from lighttrack_nas.search_spaces.operations.operation_registry import operation, operation_class, read_operation
-from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 
 PLUGIN = """
@@ -170,7 +172,7 @@ def test_a_file_beside_the_space(tmp_path: Path) -> None:
     space = load_space(path)
     assert len(space.candidates["stage1-block0"]) == 2
     assert load_space(path) == space
-    network = space.network(space.sample(np.random.default_rng(0)))
+    network = build_network(space.sample(np.random.default_rng(0)))
     assert "Wide" in repr(network)
 
 
@@ -198,11 +200,11 @@ def test_weights_of_other_code_are_refused(tmp_path: Path, monkeypatch: pytest.M
     path.write_text(SPACE.format(number=8))
     space = load_space(path)
     architecture = space.sample(np.random.default_rng(0))
-    save_supernet(space.supernet(), tmp_path / "supernet.safetensors")
-    save_model(space.network(architecture), architecture, tmp_path / "model.safetensors")
+    save_supernet(Supernet(space), tmp_path / "supernet.safetensors")
+    save_model(build_network(architecture), architecture, tmp_path / "model.safetensors")
     assert load_supernet(tmp_path / "supernet.safetensors", space).space == space
     assert load_model(tmp_path / "model.safetensors").architecture == architecture
-    monkeypatch.setattr("lighttrack_nas.search_spaces.description.description.code_digest", lambda file: "another")
+    monkeypatch.setattr("lighttrack_nas.search_spaces.description.space_parts.code_digest", lambda file: "another")
     for load, name in ((load_supernet, "supernet"), (load_model, "model")):
         with pytest.raises(InputError, match=f"{name}.safetensors' was trained with other code of .* in wide.py now"):
             load(tmp_path / f"{name}.safetensors")
@@ -223,23 +225,23 @@ def test_expansions_of_an_operation_that_takes_whole_numbers(tmp_path: Path) -> 
     path.write_text(SPACE.format(number=9).replace("9]}}", "9]}}, expansions: [2, 4]"))
     space = load_space(path)
     assert space.candidates["stage1-block0-expansion"] == ("2", "4")
-    assert "Wide" in repr(space.network(space.sample(np.random.default_rng(0))))
+    assert "Wide" in repr(build_network(space.sample(np.random.default_rng(0))))
 
 
 def test_a_space_of_values_names_files_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "wide.py").write_text(PLUGIN.format(number=10))
     monkeypatch.chdir(tmp_path)
-    space = Space.define(
+    space = define_space(
         name="mine",
         extends="lighttrack-tiny",
         plugins=["wide.py"],
         stages={"stage1": Stage(operations=[Choice("wide10", kernel=[3, 9])])},
     )
-    assert 'plugins=["wide.py"]' in space.to_python()
-    made = eval(space.to_python(), {"Space": Space, "Stage": Stage, "Tower": Tower, "Layer": Layer, "Choice": Choice})
-    assert made == space
-    with pytest.raises(InputError, match=r"Space.define\('mine'\): plugin '.*none.py' cannot be read"):
-        Space.define(name="mine", extends="lighttrack-tiny", plugins=["none.py"])
+    assert 'plugins=["wide.py"]' in space_python(space)
+    names = {"define_space": define_space, "Stage": Stage, "Tower": Tower, "Layer": Layer, "Choice": Choice}
+    assert eval(space_python(space), names) == space
+    with pytest.raises(InputError, match=r"define_space\('mine'\): plugin '.*none.py' cannot be read"):
+        define_space(name="mine", extends="lighttrack-tiny", plugins=["none.py"])
 
 
 @pytest.mark.slow

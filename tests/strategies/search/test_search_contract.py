@@ -41,7 +41,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "tpe": {"startup": 6},
     "regularized-evolution": {"population_size": 6, "weights": {"ao": 1.0, "macs": 0.07}},
     "local-search": {"start": 5},
-    "optuna": {"algorithm": "TPESampler", "options": {"n_startup_trials": 6, "constant_liar": False}},
+    "optuna": {"algorithm": "TPESampler", "options": {"n_startup_trials": 6, "constant_liar": False}, "redraws": 2},
     "screened": {"inner": {"name": "nsga2", "population_size": 6}, "start": 10, "draws": 3, "regressor": "ridge"},
 }
 TRIALS = 22

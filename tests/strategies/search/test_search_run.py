@@ -16,8 +16,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume
 from lighttrack_nas.strategies.search.goals.objectives import parse_objectives
 from lighttrack_nas.strategies.search.run import FAILURES_IN_A_ROW, run_search

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lighttrack_nas.benchmarks.costs.network_costs import count_operations, uncounted_of
+from lighttrack_nas.benchmarks.costs.macs_counting import count_operations, uncounted_of
 from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Neck, depthwise_correlation
 
 

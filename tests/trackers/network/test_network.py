@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.channels import make_divisible
 from lighttrack_nas.trackers.network.attention import ChannelAttention, SqueezeExcitation
@@ -18,7 +20,7 @@ from lighttrack_nas.trackers.weights.official_weights import load_official
 @pytest.fixture
 def mobile(mobile_code: str) -> SiameseNetwork:
     space = load_space("lighttrack")
-    return space.network(space.decode(mobile_code)).eval()
+    return build_network(space.decode(mobile_code)).eval()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_fusion_counts_template_positions_row_by_row() -> None:
 @pytest.mark.parametrize(("name", "scale"), [("lighttrack", 16.0), ("lighttrack-tiny", 8.0)])
 def test_predictions_are_scaled(name: str, scale: float) -> None:
     space = load_space(name)
-    network = space.network(space.sample(np.random.default_rng(0))).eval()
+    network = build_network(space.sample(np.random.default_rng(0))).eval()
     fused: list[torch.Tensor] = []
     network.cls_head.register_forward_pre_hook(lambda _, inputs: fused.append(inputs[0]))
     sizes = (space.description.template_size, space.description.search_sizes[0])
@@ -96,7 +98,7 @@ def test_predictions_are_scaled(name: str, scale: float) -> None:
 def test_published_geometry() -> None:
     for name in ("lighttrack", "lighttrack-12"):
         space = load_space(name)
-        geometry = space.network(space.sample(np.random.default_rng(0))).geometry
+        geometry = build_network(space.sample(np.random.default_rng(0))).geometry
         assert geometry == Geometry(
             template_size=127, search_sizes=(256, 288), score_scale=0.1, box_activation="relu", box_scale=16.0
         )
@@ -108,7 +110,7 @@ def test_published_geometry() -> None:
 )
 def test_output_maps(name: str, size: int, cells: int) -> None:
     space = load_space(name)
-    network = space.network(space.sample(np.random.default_rng(0))).eval()
+    network = build_network(space.sample(np.random.default_rng(0))).eval()
     template = torch.randn(2, 3, space.description.template_size, space.description.template_size)
     with torch.inference_mode():
         logits, distances = network.track(network.template(template), torch.randn(2, 3, size, size))
@@ -120,7 +122,7 @@ def test_output_maps(name: str, size: int, cells: int) -> None:
 
 def test_stride_8_outputs_keep_the_published_factor(mobile_code: str) -> None:
     space = load_space("lighttrack-12")
-    network = space.network(space.decode(mobile_code.replace("ops_32", "ops_12")))
+    network = build_network(space.decode(mobile_code.replace("ops_32", "ops_12")))
     assert network.stride == 8
     assert network.geometry.box_scale == 16
     assert list(network.fusions) == ["256"]
@@ -139,7 +141,7 @@ def test_a_batch_equals_its_samples(mobile: SiameseNetwork) -> None:
 
 def test_supernet_has_no_exit_of_its_own() -> None:
     with pytest.raises(TypeError, match="output layer is a choice"):
-        _ = load_space("lighttrack-tiny").model_space().network.stride
+        _ = build_model_space(load_space("lighttrack-tiny")).network.stride
 
 
 def assert_close(ours: torch.Tensor, recorded: np.ndarray) -> None:

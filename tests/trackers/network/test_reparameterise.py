@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.network.operations.reparameterised import (
     BranchedConvolution,
@@ -96,7 +97,7 @@ def test_branches_where_shapes_allow(
 
 def test_a_network_without_branches_is_given_back() -> None:
     space = load_space("lighttrack-tiny")
-    network = space.network(space.sample(np.random.default_rng(0)))
+    network = build_network(space.sample(np.random.default_rng(0)))
     assert reparameterise(network) is network
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.runtimes import exported
-from lighttrack_nas.trackers.runtimes import program as programs
+from lighttrack_nas.trackers.runtimes import exported, runtime_registry
 from lighttrack_nas.trackers.runtimes.exported import (
     ExportedNetwork,
     default_threads,
@@ -177,7 +176,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_runtime_is_named_with_what_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(runtime_registry.util, "find_spec", lambda name: None)
     with pytest.raises(
         InputError, match=r'needs onnxruntime, not installed here: pip install "lighttrack-nas\[onnx\]"'
     ):

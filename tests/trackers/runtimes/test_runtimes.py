@@ -13,21 +13,14 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
-from lighttrack_nas.trackers.runtimes import program as programs
+from lighttrack_nas.trackers.runtimes import runtime_registry
 from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
-from lighttrack_nas.trackers.runtimes.program import (
-    RUNTIMES,
-    STORED,
-    Options,
-    checked_runtime,
-    make_program,
-    open_program,
-    runtime_versions,
-    write_graph,
-)
+from lighttrack_nas.trackers.runtimes.program import STORED, Options, make_program, open_program, write_graph
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime, runtime_versions
 from lighttrack_nas.trackers.tracking.crops import network_input
 from lighttrack_nas.trackers.weights.official_weights import load_official
 
@@ -85,7 +78,7 @@ def tiny(stage: str, activation: str = "exp", layer: str = "k3") -> SiameseNetwo
         elif layer in values and "layer" in label:
             choices[label] = layer
     torch.manual_seed(0)
-    network = with_statistics(space.network(space.architecture(choices)))
+    network = with_statistics(build_network(space.architecture(choices)))
     network.geometry = dataclasses.replace(network.geometry, box_activation=activation)
     return network
 
@@ -94,7 +87,7 @@ def mobile(code: str, weights: Path | None = None) -> SiameseNetwork:
     """LightTrack-Mobile."""
     space = load_space("lighttrack")
     torch.manual_seed(0)
-    network = with_statistics(space.network(space.decode(code)))
+    network = with_statistics(build_network(space.decode(code)))
     if weights is not None:
         load_official(network, weights)
     return network.eval()
@@ -280,7 +273,7 @@ def test_a_refused_operator_leaves_no_file(runtime: str, tmp_path: Path) -> None
 
 
 def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(runtime_registry.util, "find_spec", lambda name: None)
     for name, extra in (("onnxruntime", "onnx"), ("openvino", "openvino"), ("ncnn", "ncnn")):
         with pytest.raises(InputError, match=rf'pip install "lighttrack-nas\[{extra}\]"'):
             checked_runtime(name)
@@ -302,11 +295,11 @@ def test_a_runtime_that_cannot_be_imported_is_named(
 
 
 def test_writing_may_need_more_than_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs.util, "find_spec", lambda name: None if name == "onnxscript" else name)
+    monkeypatch.setattr(runtime_registry.util, "find_spec", lambda name: None if name == "onnxscript" else name)
     checked_runtime("onnxruntime")
     with pytest.raises(InputError, match="onnxscript, not installed here"):
         checked_runtime("onnxruntime", writing=True)
-    monkeypatch.setattr(programs.util, "find_spec", lambda name: None if name == "torch" else name)
+    monkeypatch.setattr(runtime_registry.util, "find_spec", lambda name: None if name == "torch" else name)
     checked_runtime("ncnn")
     with pytest.raises(InputError, match="needs torch, not installed here"):
         checked_runtime("ncnn", writing=True)

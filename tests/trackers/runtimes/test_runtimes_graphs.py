@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import nn
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.correlation import DepthwiseFusion, Neck
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.operations.reparameterised import ReparameterisedConvolution
-from lighttrack_nas.trackers.runtimes.folding import fold_norms
+from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions
 from lighttrack_nas.trackers.runtimes.graphs import CORRELATIONS, Graph, template_graph, track_graph
 from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, quantise_graph, write_graph
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
@@ -28,7 +29,7 @@ Unsettled = Callable[[nn.Module], nn.Module]
 def network(unsettled: Unsettled) -> SiameseNetwork:
     space = load_space("lighttrack-tiny")
     torch.manual_seed(0)
-    made = unsettled(space.network(space.sample(np.random.default_rng(1))))
+    made = unsettled(build_network(space.sample(np.random.default_rng(1))))
     assert isinstance(made, SiameseNetwork)
     return made
 
@@ -51,7 +52,7 @@ def test_norms_fold_wherever_they_stand(unsettled: Unsettled) -> None:
     torch.manual_seed(0)
     chain = unsettled(Chain())
     image = torch.randn(2, 3, 9, 9)
-    folded = fold_norms(chain)
+    folded = fold_into_convolutions(chain)
     torch.testing.assert_close(folded(image), chain(image), rtol=1e-5, atol=1e-5)
     kinds = [type(module).__name__ for module in folded.modules()]
     assert "BatchNorm2d" not in kinds
@@ -73,7 +74,7 @@ def test_the_onnx_file_holds_no_batch_norm(correlation: str, network: SiameseNet
 
 def test_the_network_is_left_as_it_was() -> None:
     space = load_space("lighttrack-tiny")
-    network = space.network(space.sample(np.random.default_rng(1))).train()
+    network = build_network(space.sample(np.random.default_rng(1))).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     for correlation in CORRELATIONS:
         track_graph(network, 128, correlation=correlation, raw=True)

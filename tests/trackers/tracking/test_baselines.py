@@ -9,7 +9,7 @@ import pytest
 from lighttrack_nas.trackers.base.boxes import overlap
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.frames import checked_frame
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.tracking.baselines import (
     BASELINES,
     OpenCVTracker,

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.tracking.lockstep import Tracks, Video, keep_frames, track_in_step
@@ -128,7 +129,7 @@ def test_a_torch_network_gives_nearly_the_same_boxes() -> None:
     space = load_space("lighttrack-tiny")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        plain = space.network(space.sample(np.random.default_rng(0)))
+        plain = build_network(space.sample(np.random.default_rng(0)))
         # With norms that fit, the scores differ from place to place; else the last digit would choose between them.
         for norm in (module for module in plain.modules() if isinstance(module, torch.nn.BatchNorm2d)):
             norm.momentum = 1.0

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.trackers.base.boxes import overlap
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.tracking.crops import context_side
 from lighttrack_nas.trackers.tracking.hyper_parameters import HYPER_PARAMETERS, HyperParameters
@@ -353,7 +354,7 @@ def published(data: Path, mobile_code: str) -> Any:
     from lighttrack_nas.trackers.weights.official_weights import load_official
 
     space = load_space("lighttrack")
-    network = space.network(space.decode(mobile_code))
+    network = build_network(space.decode(mobile_code))
     load_official(network, data / "lighttrack_mobile/lighttrack_mobile.pth")
     return TorchNetwork(network)
 

@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
@@ -20,13 +21,13 @@ from lighttrack_nas.trackers.weights.weights import load_weights, read_header, s
 def tiny(seed: int) -> SiameseNetwork:
     space = load_space("lighttrack-tiny")
     torch.manual_seed(seed)
-    return space.network(space.sample(np.random.default_rng(0)))
+    return build_network(space.sample(np.random.default_rng(0)))
 
 
 def mobile(code: str, seed: int = 0) -> SiameseNetwork:
     space = load_space("lighttrack")
     torch.manual_seed(seed)
-    return space.network(space.decode(code))
+    return build_network(space.decode(code))
 
 
 def same(first: SiameseNetwork, second: SiameseNetwork) -> bool:

@@ -50,6 +50,7 @@ def _read_folder(folder: Path) -> list[Sequence]:
 
 
 def _read_target(folder: Path, source: Path) -> Sequence:
+    """Read one target; some sequences have boxes for a stretch of their frames alone (`_ANNOTATED`)."""
     target = re.fullmatch(r"groundtruth_rect(\.\d+)?\.txt", source.name)
     name = folder.name + (target[1] or "" if target else "")
     boxes = read_rows(source, 4) - np.array([1, 1, 0, 0])

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lighttrack_nas.trackers.training.generator.motion import Curves
+from lighttrack_nas.trackers.training.generator.motion import MotionCurves
 
 _FINE = 4  # a mask is drawn this many times as large and averaged down: OpenCV's own smooth edges are too wide
 _SHORTEST_BLUR = 1.5
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ActorPart:
     """A piece of an actor.
 
     Attributes:
@@ -51,9 +51,9 @@ class Actor:
             a share of the texture), logarithm of the brightness, and four deformations.
     """
 
-    parts: tuple[Part, ...]
-    path: Curves
-    pose: Curves
+    parts: tuple[ActorPart, ...]
+    path: MotionCurves
+    pose: MotionCurves
 
     def outlines(self, time: float, zoom: float = 1.0) -> list[np.ndarray]:
         """Corners ``(corners, 2)`` of each part in the scene, at a time in frames, the camera's zoom given."""
@@ -152,7 +152,7 @@ def _mask(outline: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA))
 
 
-def _outline(part: Part, pose: np.ndarray, matrix: np.ndarray, position: np.ndarray) -> np.ndarray:
+def _outline(part: ActorPart, pose: np.ndarray, matrix: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Corners of a part in the scene."""
     corners = (part.outline - part.centre) * (1 + part.basis @ pose[7:])[:, None]
     if part.swing:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lighttrack_nas.trackers.training.generator.actors import Actor, Part
+from lighttrack_nas.trackers.training.generator.actors import Actor, ActorPart
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
-from lighttrack_nas.trackers.training.generator.motion import Curves, random_curves
-from lighttrack_nas.trackers.training.generator.outlines import deformation_basis, fitted, random_outline
+from lighttrack_nas.trackers.training.generator.motion import MotionCurves, random_curves
+from lighttrack_nas.trackers.training.generator.outlines import deformation_basis, in_unit_box, random_outline
 from lighttrack_nas.trackers.training.generator.quality import tinted
 from lighttrack_nas.trackers.training.generator.textures import Palette, random_palette, random_texture
 
@@ -19,7 +19,7 @@ _SLOW = 0.06  # radians a frame: a period of about 100 frames
 
 def random_parts(
     rng: np.random.Generator, settings: SceneSettings, texture_size: int, palette: Palette
-) -> tuple[Part, ...]:
+) -> tuple[ActorPart, ...]:
     """Draw the parts of an object, one to three, together of an area of 1 (as a box) and of a random aspect.
 
     Args:
@@ -38,7 +38,7 @@ def random_parts(
         angle = -np.pi / 2 if rng.random() < 0.5 else rng.uniform(0, 2 * np.pi)
         centre = np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(0.3, 0.55)
         outlines.append(random_outline(rng) * size + centre)
-    points = fitted(np.concatenate(outlines)) * (math.sqrt(aspect), 1 / math.sqrt(aspect))
+    points = in_unit_box(np.concatenate(outlines)) * (math.sqrt(aspect), 1 / math.sqrt(aspect))
     parts = []
     for place, outline in enumerate(points.reshape(count, -1, 2)):
         colours = palette if place == 0 or rng.random() < 0.3 else random_palette(rng)
@@ -49,7 +49,7 @@ def random_parts(
     return tuple(parts) if rng.random() < 0.5 else tuple(reversed(parts))
 
 
-def patch_parts(rng: np.random.Generator, patch: np.ndarray, aspect: float) -> tuple[Part, ...]:
+def patch_parts(rng: np.random.Generator, patch: np.ndarray, aspect: float) -> tuple[ActorPart, ...]:
     """Make an object of a picture of one, cut out with a random outline that leaves most of it.
 
     Args:
@@ -59,18 +59,18 @@ def patch_parts(rng: np.random.Generator, patch: np.ndarray, aspect: float) -> t
     """
     outline = random_outline(rng)
     # Outlines that leave out much of their box would leave out much of the object.
-    full = fitted(np.sign(outline) * np.abs(outline) ** rng.uniform(0.4, 1.0))
+    full = in_unit_box(np.sign(outline) * np.abs(outline) ** rng.uniform(0.4, 1.0))
     return (make_part(full * (math.sqrt(aspect), 1 / math.sqrt(aspect)), patch),)
 
 
-def make_part(outline: np.ndarray, texture: np.ndarray, swing: float = 0.0) -> Part:
+def make_part(outline: np.ndarray, texture: np.ndarray, swing: float = 0.0) -> ActorPart:
     """Make a part of an outline with a texture over its bounding box."""
     low, high = outline.min(axis=0), outline.max(axis=0)
     centre = (low + high) / 2
-    return Part(outline, deformation_basis(outline - centre), texture, centre, high - low, swing)
+    return ActorPart(outline, deformation_basis(outline - centre), texture, centre, high - low, swing)
 
 
-def random_pose(rng: np.random.Generator, settings: SceneSettings, *, scale: float = 0.0) -> Curves:
+def random_pose(rng: np.random.Generator, settings: SceneSettings, *, scale: float = 0.0) -> MotionCurves:
     """Draw how an actor changes; see `Actor.pose`.
 
     Args:
@@ -92,7 +92,7 @@ def random_pose(rng: np.random.Generator, settings: SceneSettings, *, scale: flo
     return random_curves(rng, middle, amplitude, rates * rng.uniform(0.5, 1.5, 11))
 
 
-def random_path(rng: np.random.Generator, settings: SceneSettings, reach: np.ndarray, frames: float) -> Curves:
+def random_path(rng: np.random.Generator, settings: SceneSettings, reach: np.ndarray, frames: float) -> MotionCurves:
     """Draw a path within ``-reach`` to ``reach``, ``(2,)``, at a speed of the settings."""
     amplitude = np.maximum(reach, 0.0) * rng.uniform(0.7, 1.0, 2)
     lowest, highest = settings.speed
@@ -108,7 +108,9 @@ def random_path(rng: np.random.Generator, settings: SceneSettings, reach: np.nda
     return random_curves(rng, np.zeros(2), amplitude, rates, dash)
 
 
-def beside(rng: np.random.Generator, path: Curves, nearest: float, farthest: float, settings: SceneSettings) -> Curves:
+def beside(
+    rng: np.random.Generator, path: MotionCurves, nearest: float, farthest: float, settings: SceneSettings
+) -> MotionCurves:
     """Draw a path that keeps near another: so far away, in a direction that changes slowly.
 
     Args:
@@ -127,7 +129,7 @@ def beside(rng: np.random.Generator, path: Curves, nearest: float, farthest: flo
     return replace(path, middle=middle, waves=np.concatenate([path.waves, own.waves], axis=1))
 
 
-def look_alike(rng: np.random.Generator, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+def look_alike(rng: np.random.Generator, parts: tuple[ActorPart, ...]) -> tuple[ActorPart, ...]:
     """Make parts like others: the same textures in slightly other colours and another shape, or the reverse."""
     gains = rng.uniform(0.75, 1.25) * rng.uniform(0.85, 1.15, 3)
     mirrored = rng.random() < 0.5
@@ -144,7 +146,9 @@ def look_alike(rng: np.random.Generator, parts: tuple[Part, ...]) -> tuple[Part,
     return tuple(result)
 
 
-def passer_by(rng: np.random.Generator, path: Curves, when: float, size: np.ndarray, texture: np.ndarray) -> Actor:
+def passer_by(
+    rng: np.random.Generator, path: MotionCurves, when: float, size: np.ndarray, texture: np.ndarray
+) -> Actor:
     """Draw what passes in front of a target and hides a part of it: a bar, long across its way, or a blob.
 
     Args:
@@ -178,6 +182,6 @@ def passer_by(rng: np.random.Generator, path: Curves, when: float, size: np.ndar
     extent = np.array([width, length]) if sideways else np.array([length, width])
     tilt = np.zeros(11)
     tilt[2] = rng.uniform(-0.3, 0.3)
-    pose = Curves(tilt, np.zeros((3, 1, 11)))
+    pose = MotionCurves(tilt, np.zeros((3, 1, 11)))
     moving = replace(path, middle=middle, waves=np.concatenate([path.waves, away], axis=1))
     return Actor((make_part(outline * extent, texture),), moving, pose)

@@ -12,8 +12,8 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.tracking.crops import context_side, mean_colour
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.scenes import Material, Scene, make_scene
-from lighttrack_nas.trackers.training.pairs.cropping import jittered
 from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.training.pairs.pair_cutting import jittered
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings
 
 _FRAMES = 60.0  # length of a pair's scene

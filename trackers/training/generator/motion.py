@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class MotionCurves:
     """Several curves, each a sum of sines: bounded, smooth, and known at any time without those before.
 
     Attributes:
@@ -38,7 +38,7 @@ def random_curves(
     amplitude: np.ndarray,
     rate: np.ndarray | float,
     dash: tuple[float, float, float] = (0.0, 1.0, 0.0),
-) -> Curves:
+) -> MotionCurves:
     """Draw curves of two sines each.
 
     Args:
@@ -46,7 +46,7 @@ def random_curves(
         middle: ``(n,)``.
         amplitude: ``(n,)`` the most that a curve strays from its middle.
         rate: ``(n,)`` or one for all: radians a frame of the slower, larger sine.
-        dash: See `Curves`.
+        dash: See `MotionCurves`.
     """
     share, faster, first_phase, second_phase = rng.random((4, len(middle)))
     share *= 0.4
@@ -54,4 +54,4 @@ def random_curves(
     waves[0, 0], waves[0, 1] = amplitude * (1 - share), amplitude * share
     waves[1, 0], waves[1, 1] = rate, rate * (1.3 + 1.4 * faster)
     waves[2, 0], waves[2, 1] = 2 * np.pi * first_phase, 2 * np.pi * second_phase
-    return Curves(middle, waves, dash)
+    return MotionCurves(middle, waves, dash)

@@ -21,10 +21,10 @@ def random_outline(rng: np.random.Generator) -> np.ndarray:
         points = _rounded_polygon(rng)
     else:
         points = _blob(rng, angles)
-    return fitted(points)
+    return in_unit_box(points)
 
 
-def fitted(points: np.ndarray) -> np.ndarray:
+def in_unit_box(points: np.ndarray) -> np.ndarray:
     """Move and stretch points so that their bounding box is -.5 to .5 both ways."""
     low, high = points.min(axis=0), points.max(axis=0)
     result: np.ndarray = (points - (low + high) / 2) / (high - low)

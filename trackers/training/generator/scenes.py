@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.training.generator import casting
-from lighttrack_nas.trackers.training.generator.actors import Actor, Part, line_kernel
+from lighttrack_nas.trackers.training.generator.actors import Actor, ActorPart, line_kernel
 from lighttrack_nas.trackers.training.generator.backgrounds import random_background, window_of
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
-from lighttrack_nas.trackers.training.generator.motion import Curves, random_curves
+from lighttrack_nas.trackers.training.generator.motion import MotionCurves, random_curves
 from lighttrack_nas.trackers.training.generator.quality import Quality, random_quality, tinted
 from lighttrack_nas.trackers.training.generator.textures import Palette, random_palette, random_texture
 
@@ -56,8 +56,8 @@ class Scene:
 
     background: np.ndarray
     extent: float
-    camera: Curves
-    light: Curves | None
+    camera: MotionCurves
+    light: MotionCurves | None
     behind: tuple[Actor, ...]
     target: Actor
     front: tuple[Actor, ...]
@@ -175,11 +175,11 @@ def _bystanders(
 ) -> tuple[Actor, ...]:
     """Draw what moves about behind the target: others, look-alikes, and what carries it."""
 
-    def bystander(parts: tuple[Part, ...], nearest: float, farthest: float, scales: tuple[float, float]) -> Actor:
+    def bystander(parts: tuple[ActorPart, ...], nearest: float, farthest: float, scales: tuple[float, float]) -> Actor:
         way = casting.beside(rng, target.path, nearest, farthest, settings)
         return Actor(parts, way, casting.random_pose(rng, settings, scale=float(rng.uniform(*scales))))
 
-    def other() -> tuple[Part, ...]:
+    def other() -> tuple[ActorPart, ...]:
         return _object_parts(rng, settings, material, random_palette(rng))
 
     behind = []
@@ -195,7 +195,7 @@ def _bystanders(
 
 def _object_parts(
     rng: np.random.Generator, settings: SceneSettings, material: Material, palette: Palette
-) -> tuple[Part, ...]:
+) -> tuple[ActorPart, ...]:
     if material.patches and rng.random() < settings.real:
         return casting.patch_parts(rng, *material.patches[int(rng.integers(len(material.patches)))])
     return casting.random_parts(rng, settings, material.object_size, palette)
@@ -216,7 +216,7 @@ def _moments(rng: np.random.Generator, frames: float) -> list[float]:
     return [first * frames, second * frames]
 
 
-def _random_camera(rng: np.random.Generator, settings: SceneSettings) -> Curves:
+def _random_camera(rng: np.random.Generator, settings: SceneSettings) -> MotionCurves:
     """Slow pan, zoom and rotation; a tenth of cameras shake."""
     pan = settings.camera_pan
     amplitude = np.array([pan, pan, settings.camera_zoom, settings.camera_rotation]) * rng.random(4) ** 1.5
@@ -227,7 +227,7 @@ def _random_camera(rng: np.random.Generator, settings: SceneSettings) -> Curves:
     return curves
 
 
-def _random_light(rng: np.random.Generator) -> Curves:
+def _random_light(rng: np.random.Generator) -> MotionCurves:
     amplitude = rng.uniform(0, 0.2) + rng.uniform(0, 0.05, 3)
     curves = random_curves(rng, np.full(3, rng.uniform(-0.3, 0.1)), amplitude, rng.uniform(0.02, 0.08))
     # One phase for all: brightness, with a tint by the amplitudes.

@@ -17,7 +17,7 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.videos import GeneratedVideo, generate_video
@@ -138,6 +138,7 @@ def generated_sequences(name: str, folder: Path | str, progress: Callable[[str],
 
 
 def _write(generated: GeneratedSet, folder: Path, progress: Callable[[str], None] | None) -> None:
+    """Write a set into a hidden folder beside, and rename that at the end: nobody ever reads half a set."""
     parent = folder.absolute().parent
     make_folder(parent)
     part = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}.", suffix=".part"))

@@ -12,9 +12,9 @@ import numpy as np
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import read_image
-from lighttrack_nas.trackers.training.pairs.cropping import cut_pair, empty_place
 from lighttrack_nas.trackers.training.pairs.frame_cache import FrameCache
 from lighttrack_nas.trackers.training.pairs.pair import Pair
+from lighttrack_nas.trackers.training.pairs.pair_cutting import cut_pair, empty_place
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings
 
 SMALLEST_SIDE = 1.0

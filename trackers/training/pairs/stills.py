@@ -183,6 +183,7 @@ def _image_names(content: object, where: str) -> dict[Any, str]:
 
 
 def _annotation(entry: Mapping[str, Any], names: Mapping[Any, str], where: str) -> tuple[Any, list[float]]:
+    """Check one annotation of a COCO file; give its image's number and its box, x, y, width, height in pixels."""
     image, box = entry.get("image_id"), entry.get("bbox")
     if not isinstance(image, int | str) or image not in names:
         raise InputError(f"{where}: image_id {short(image)} is that of no image in the file")

@@ -12,11 +12,11 @@ import pytest
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_pieces import PARTS, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.costing.cost_analysis import space_costs
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
@@ -99,12 +99,15 @@ def test_files(run: Run, tmp_path: Path) -> None:
     [
         (("costs", "--space", "lighttrack-tiny"), "or --sample N to draw from the space"),
         (("costs", "--sample", 5), "--sample draws from a space: add --space"),
-        (("costs", "lighttrack-tiny", "--sample", 5), "'lighttrack-tiny' and --sample: give an architecture, or"),
         (
-            ("costs", "lighttrack-tiny", "--seed", 1, "--where", "Mobile"),
+            ("costs", "lighttrack-tiny-generated", "--sample", 5),
+            "'lighttrack-tiny-generated' and --sample: give an architecture, or",
+        ),
+        (
+            ("costs", "lighttrack-tiny-generated", "--seed", 1, "--where", "Mobile"),
             "--seed, --where: about a space, not about one",
         ),
-        (("costs", "lighttrack-tiny", "--output", "o"), "--output: about a space"),
+        (("costs", "lighttrack-tiny-generated", "--output", "o"), "--output: about a space"),
         ((*SPACE, "--where", "ao >= 0.5"), "'ao' is no cost; macs, params can be bounded here"),
         ((*SPACE, "--where", "latency_ms <= 5"), "latency is not known without a latency table"),
         ((*SPACE, "--where", "macs < 5"), "expected a measurement, <= or >="),
@@ -151,7 +154,7 @@ def latency_table() -> LatencyTable:
         pieces,
         take_fingerprint("torch", Options(threads=1)),
         {name: len(name) / 1000 for name in pieces.pieces},
-        Correction(0.1, dict.fromkeys(PARTS, 1.0), dict.fromkeys(PARTS, 0.0)),
+        Correction(0.1, dict.fromkeys(LATENCY_PARTS, 1.0), dict.fromkeys(LATENCY_PARTS, 0.0)),
         Check(10, 0.012, 0.1, 0.9, 0.01, 0.99, (1.0,)),
         {},
     )
@@ -170,7 +173,7 @@ def test_latency_is_predicted_for_each(latency_table: LatencyTable, monkeypatch:
     assert found.measurements == ["macs", "params", "latency_ms"]
     assert found.shares[0].share == (found.samples["macs"] <= 4e7).mean()
     assert found.limits("latency_ms") == (found.samples["latency_ms"].min(), found.samples["latency_ms"].max())
-    assert len(found.figure().axes) == 3
+    assert len(ltn.draw_costs(found).axes) == 3
 
 
 def test_latency_from_a_file(run: Run, latency_table: LatencyTable) -> None:

@@ -15,7 +15,7 @@ from lighttrack_nas.cli.app import app
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing import latency_tables
 from lighttrack_nas.costing.latency_tables import machines_table, new_table
-from lighttrack_nas.trackers.runtimes.program import RUNTIMES
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES
 
 TINY = ltn.load_space("lighttrack-tiny")
 
@@ -49,7 +49,7 @@ def test_table(table: Path) -> None:
 @pytest.mark.slow
 def test_latency_on_runtimes() -> None:
     chosen = ("--runtime", "torch", "--runtime", "torch-export", "--branch", "template")
-    found = json.loads(run("latency", "lighttrack-tiny", *chosen, "--json"))
+    found = json.loads(run("latency", "lighttrack-tiny-generated", *chosen, "--json"))
     runtimes = [latency["fingerprint"]["runtime"] for latency in found["latencies"]]
     assert runtimes == ["torch", "torch-export"]
     assert found["space"] == "lighttrack-tiny"
@@ -67,7 +67,7 @@ def test_every_runtime_is_known_before_one_is_timed(monkeypatch: pytest.MonkeyPa
         "lighttrack_nas.benchmarks.latency.latency_measuring.measure_apart", lambda *_, **__: timed.append(1) or []
     )
     chosen = ["--runtime", "torch", "--runtime", "tensorrt"]
-    result = CliRunner().invoke(app, ["latency", "lighttrack-tiny", *chosen])
+    result = CliRunner().invoke(app, ["latency", "lighttrack-tiny-generated", *chosen])
     assert "unknown runtime 'tensorrt'" in str(result.exception)
     assert not timed
 
@@ -75,8 +75,8 @@ def test_every_runtime_is_known_before_one_is_timed(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["latency", "lighttrack-tiny", "--runtime", "tensorrt"], "unknown runtime 'tensorrt'"),
-        (["latency", "lighttrack-tiny", "--runtime", "torch", "--precision", "int8"], "needs calibration"),
+        (["latency", "lighttrack-tiny-generated", "--runtime", "tensorrt"], "unknown runtime 'tensorrt'"),
+        (["latency", "lighttrack-tiny-generated", "--runtime", "torch", "--precision", "int8"], "needs calibration"),
         (["latency", "nothing"], "'nothing' is no architecture"),
         (["latency-table", "--space", "lighttrack-tiny", "--runtime", "tensorrt"], "unknown runtime 'tensorrt'"),
         (["latency-table", "--space", "lighttrack-tini", "--runtime", "torch"], "did you mean 'lighttrack-tiny'"),

@@ -224,7 +224,7 @@ def test_mutate(run: Run, tmp_path: Path) -> None:
         (("describe", "--svg", "folder.svg"), "is a folder"),
         (("describe", "--architecture", "nothing"), "'nothing' is no architecture"),
         (
-            ("describe", "lighttrack", "--architecture", "lighttrack-tiny"),
+            ("describe", "lighttrack", "--architecture", "lighttrack-tiny-generated"),
             "space 'lighttrack-tiny' (9602ba161b1e) does not fit",
         ),
         (("diff", "lighttrak", "lighttrack"), "unknown space or architecture 'lighttrak'; did you mean 'lighttrack'?"),

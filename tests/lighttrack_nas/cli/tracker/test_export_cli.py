@@ -32,7 +32,16 @@ def sequences(tmp_path: Path) -> Path:
 def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> None:
     given = ("--template-size", 63, "--search-size", 127, "--search-size", 144, "--hyper-parameters", "vot2019")
     code, out, err = run(
-        *("export", "lighttrack-tiny", "--format", "torch-export", "--output", "out", "--sequences", sequences),
+        *(
+            "export",
+            "lighttrack-tiny-generated",
+            "--format",
+            "torch-export",
+            "--output",
+            "out",
+            "--sequences",
+            sequences,
+        ),
         *given,
     )
     assert code == 0, err
@@ -83,15 +92,18 @@ def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (("export", "lighttrack-tiny", "--output", "sequences"), "'sequences' exists and is no exported tracker"),
-        (("export", "lighttrack-tiny", "--output", "x", "--format", "tflite"), "unknown format 'tflite'"),
-        (("export", "lighttrack-tiny", "--output", "x", "--sequences", "no"), "'no'"),
+        (
+            ("export", "lighttrack-tiny-generated", "--output", "sequences"),
+            "'sequences' exists and is no exported tracker",
+        ),
+        (("export", "lighttrack-tiny-generated", "--output", "x", "--format", "tflite"), "unknown format 'tflite'"),
+        (("export", "lighttrack-tiny-generated", "--output", "x", "--sequences", "no"), "'no'"),
         (("export", "opencv-mil", "--output", "x"), "weight file 'opencv-mil' does not exist"),
         (("track", "sequences", "v.mp4", "--output", "x", "--box", "1,1,9,9"), "'sequences' is no exported tracker"),
         (("evaluate", "nothing", "sequences", "--output", "x"), "'nothing' is neither a model file"),
         (
-            ("evaluate", "lighttrack-tiny", "sequences", "--output", "x", "--compute-precision", "bfloat16"),
-            "'lighttrack-tiny' is no exported folder, and computes in float32",
+            ("evaluate", "lighttrack-tiny-generated", "sequences", "--output", "x", "--compute-precision", "bfloat16"),
+            "'lighttrack-tiny-generated' is no exported folder, and computes in float32",
         ),
         (
             ("evaluate", "never-moves", "sequences", "--output", "x", "--compute-precision", "float32"),

@@ -79,12 +79,9 @@ def trained(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-@pytest.mark.parametrize("stops", [(1,), (3,), (5,), (1, 3, 5)], ids=str)
-def test_a_resumed_training_equals_an_undisturbed_one(
-    trained: Path, files: dict[str, Path], tmp_path: Path, stops: tuple[int, ...]
-) -> None:
+def test_a_resumed_training_equals_an_undisturbed_one(trained: Path, files: dict[str, Path], tmp_path: Path) -> None:
     """Stopped while places learn by themselves, where that ends, and while whole paths learn."""
-    for stop in stops:
+    for stop in (1, 3, 5):
         assert train(tmp_path, files["one"], stop_after=stop) is None
     train(tmp_path, files["one"])
     one, other = (ltn.load_supernet(folder / "supernet.safetensors").state_dict() for folder in (trained, tmp_path))
@@ -220,7 +217,7 @@ def test_losses_fall(tmp_path: Path, blocks: float) -> None:
     with torch.no_grad():
         disturb(start.model_space)
     before = mean(start)
-    how = settings(steps=80, batch_size=8, learning_rate=5e-3, checkpoint_steps=1000)
+    how = settings(steps=40, batch_size=8, learning_rate=5e-3, checkpoint_steps=1000)
     supernet, *_ = fitted(tmp_path, how, prepare=disturb, blocks=blocks)
     after = mean(supernet)
     assert after["blocks"] < 0.8 * before["blocks"]

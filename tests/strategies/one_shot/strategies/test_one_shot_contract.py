@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import parse_space
 from lighttrack_nas.search_spaces.space import Space
@@ -100,7 +102,7 @@ def teacher(space: Space) -> Teacher:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         architecture = space.sample(np.random.default_rng(0))
-        network = space.network(architecture).train()
+        network = build_network(architecture).train()
         crops = to_tensors(task().batch(0))
         for norm in network.modules():
             if isinstance(norm, torch.nn.BatchNorm2d):
@@ -121,8 +123,8 @@ def fresh(space: Space, plan: TrainingPlan) -> Any:
     """A model space as the strategy wants it, the same each time."""
     torch.manual_seed(1)
     if plan.lessons is None:
-        return space.model_space()
-    model = space.model_space(plan.lessons.tasks)
+        return build_model_space(space)
+    model = build_model_space(space, plan.lessons.tasks)
     start_from_teacher(model, plan.lessons, to_tensors(task().batch(0)))
     return model
 

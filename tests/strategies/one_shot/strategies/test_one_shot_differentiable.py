@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lighttrack_nas.search_spaces.building.model_space import nni_sample
+from lighttrack_nas.search_spaces.building.model_space import build_model_space, nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import BaseSuperNetModule
 from lighttrack_nas.search_spaces.distribution import Distribution
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
@@ -100,7 +100,7 @@ def train(
     given = {"steps": 1, "batch_size": 2, "workers": 0, "warmup_steps": 0, "weight_decay": 0}
     how = TrainingSettings(**(given | (settings or {})))
     torch.manual_seed(1)
-    model = space.model_space()
+    model = build_model_space(space)
     plan = one_shot_strategy(name, **chosen).plan(OneShotProblem(space=space, settings=how))
     fit(model, model.network.backbone, task or Watched(), how, output, plan=plan)
     return model
@@ -110,7 +110,7 @@ def mutated(space: Space, name: str, how: TrainingSettings | None = None) -> Any
     """A supernet that was not trained."""
     problem = OneShotProblem(space=space, settings=how or TrainingSettings(steps=1))
     torch.manual_seed(1)
-    return one_shot_strategy(name).plan(problem).nni.mutate_model(space.model_space())
+    return one_shot_strategy(name).plan(problem).nni.mutate_model(build_model_space(space))
 
 
 def alphas(model: Any) -> dict[str, torch.Tensor]:

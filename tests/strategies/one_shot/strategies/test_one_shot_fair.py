@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.strategies.fair import Fair, fair_paths, paths_per_update
@@ -87,7 +88,7 @@ class Squares:
 def test_one_update_trains_every_candidate_on_the_same_batch(tmp_path: Path) -> None:
     space = load_space("lighttrack-tiny")
     torch.manual_seed(1)
-    model = space.model_space()
+    model = build_model_space(space)
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     seen: list[int] = []
 

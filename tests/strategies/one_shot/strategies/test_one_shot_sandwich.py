@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import one_shot_strategy
@@ -70,7 +71,7 @@ def ends(space: Space) -> MacsPaths:
 def changed_blocks(space: Space, folder: Path, task: Weighed, random_paths: int = 0) -> set[tuple[str, str]]:
     """(label, candidate) of the backbone's choices whose weights an update moves."""
     torch.manual_seed(1)
-    model = space.model_space()
+    model = build_model_space(space)
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     how = TrainingSettings(steps=1, batch_size=2, workers=0, warmup_steps=0, weight_decay=0)
     problem = OneShotProblem(space=space, settings=how, macs=lambda: ends(space))
@@ -125,6 +126,6 @@ def test_a_task_without_comparison_is_refused(tiny: Space, tmp_path: Path) -> No
 
     how = TrainingSettings(steps=1, batch_size=2, workers=0)
     plan = Sandwich().plan(OneShotProblem(space=tiny, settings=how, macs=lambda: ends(tiny)))
-    model = tiny.model_space()
+    model = build_model_space(tiny)
     with pytest.raises(InputError, match="'sandwich': Plain cannot compare networks' answers"):
         fit(model, model.network.backbone, Plain(), how, tmp_path, plan=plan)

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
 from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
@@ -99,7 +100,7 @@ def teacher_of(architecture: Architecture, name: str = "plain") -> Teacher:
     """An architecture's network, of random weights, as a teacher."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        network = architecture.space.network(architecture)
+        network = build_network(architecture)
         settled(network)
     return Teacher.of(network, architecture, name, "0" * 16)
 
@@ -108,6 +109,6 @@ def started(lessons: Lessons) -> Supernet:
     """The lessons' supernet with its first weights, in eval mode."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        model_space = lessons.space.model_space(lessons.tasks)
+        model_space = build_model_space(lessons.space, lessons.tasks)
     start_from_teacher(model_space, lessons, crops(16))
     return Supernet(lessons.space, model_space).eval()

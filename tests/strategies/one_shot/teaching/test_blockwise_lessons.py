@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.tasks import TaskBlock
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM, segments
@@ -247,7 +248,7 @@ def test_spaces_that_cannot_learn_from_a_teacher(changes: dict[str, Any], messag
 
 def test_a_teacher_whose_answers_are_no_numbers_is_refused() -> None:
     architecture = middle(SMALL)
-    network = SMALL.network(architecture)
+    network = build_network(architecture)
     with torch.no_grad():
         network.backbone.stem.convolution.weight[0, 0, 0, 0] = float("nan")
     with pytest.raises(InputError, match="teacher 'x': its answers are no finite numbers, so that nothing can be"):
@@ -256,7 +257,7 @@ def test_a_teacher_whose_answers_are_no_numbers_is_refused() -> None:
 
 def test_a_teacher_is_a_copy_that_learns_nothing() -> None:
     architecture = middle(SMALL)
-    network = SMALL.network(architecture)
+    network = build_network(architecture)
     teacher = Teacher.of(network, architecture, "x", "0" * 16)
     assert not any(parameter.requires_grad for parameter in teacher.network.parameters())
     with torch.no_grad():

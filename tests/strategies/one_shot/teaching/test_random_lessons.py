@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lighttrack_nas.place_tables import place_measuring
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
+from lighttrack_nas.search_spaces.building.builder import build_network
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import parse_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.strategies.blockwise import lesson_path
 from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
@@ -43,7 +44,7 @@ def noise(architecture: Architecture, count: int = 3) -> TensorBatch:
 def random_teacher(space: Space, seed: int) -> tuple[Teacher, TensorBatch]:
     torch.manual_seed(seed)
     architecture = space.sample(np.random.default_rng(seed))
-    batch, network = noise(architecture), space.network(architecture).train()
+    batch, network = noise(architecture), build_network(architecture).train()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # its first batch gives its statistics
@@ -57,7 +58,7 @@ def refusal(space: Space, teacher: Teacher, batch: TensorBatch, seed: int) -> st
         lessons = Lessons(space, teacher)
     except InputError as error:
         return str(error)
-    model_space = space.model_space(lessons.tasks)
+    model_space = build_model_space(space, lessons.tasks)
     start_from_teacher(model_space, lessons, batch)
     supernet = Supernet(space, model_space).eval()
     rng = np.random.default_rng(seed)
@@ -110,7 +111,7 @@ def test_what_has_no_say_changes_nothing_in_a_table_of_places(content: dict[str,
         return
     teacher, batch = random_teacher(space, seed)
     lessons = Lessons(space, teacher)
-    model_space = space.model_space(lessons.tasks)
+    model_space = build_model_space(space, lessons.tasks)
     start_from_teacher(model_space, lessons, batch)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("_PAIRS", 2), ("_BATCH", 2), ("_TOWERS", 30), ("_MOST_MEASURED", 32)):

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.one_shot.training.fit import fit
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
@@ -79,7 +80,7 @@ def train(name, **changes):
     if (folder / f"{name}.pth").exists():
         return
     torch.manual_seed(0)
-    model = space.model_space()
+    model = build_model_space(space)
     given = dict(steps=6, batch_size=2, accumulate=2, workers=1, warmup_steps=1, checkpoint_steps=2, average=0.9)
     how = TrainingSettings(**(given | dict(backbone_frozen=0.5) | changes))
     plan = one_shot_strategy(**chosen).plan(OneShotProblem(space=space, settings=how))

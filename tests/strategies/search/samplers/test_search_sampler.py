@@ -13,14 +13,14 @@ from optuna.samplers import BaseSampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase
 from optuna.trial import TrialState
 
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.search.duplicates import REDRAWS
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 from lighttrack_nas.strategies.search.samplers.lighttrack import LightTrack
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.samplers.nsga3 import NSGA3
-from lighttrack_nas.strategies.search.sampling import REDRAWS, distributions
+from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError

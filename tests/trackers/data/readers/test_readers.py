@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers import LAYOUTS, read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import LAYOUTS, read_sequences
 
 NAN = float("nan")
 WriteImages = Callable[..., None]

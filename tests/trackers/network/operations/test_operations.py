@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torchvision.models import efficientnet, mobilenetv2, mobilenetv3, shufflenetv2
 
-from lighttrack_nas.benchmarks.costs.network_costs import count_operations, uncounted_of
+from lighttrack_nas.benchmarks.costs.macs_counting import count_operations, uncounted_of
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.blocks import InvertedResidual, SeparableConvolution, TowerConvolution
 from lighttrack_nas.trackers.network.operations.fused import FusedInvertedResidual
@@ -22,7 +22,7 @@ from lighttrack_nas.trackers.network.operations.reparameterised import (
 )
 from lighttrack_nas.trackers.network.operations.shuffle import ShuffleBlock
 from lighttrack_nas.trackers.network.reparameterise import reparameterise
-from lighttrack_nas.trackers.runtimes.folding import fold_norms
+from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions
 from lighttrack_nas.trackers.runtimes.graphs import Graph, exported
 from lighttrack_nas.trackers.runtimes.program import Options, open_program, write_graph
 
@@ -111,7 +111,7 @@ def test_counted_copied_folded_and_exported(block: Block, shape: tuple[int, int,
             assert counted.total() > 0
             assert uncounted_of(counted) == {}
         assert torch.equal(copy.deepcopy(made)(features), wanted)
-        folded = fold_norms(reparameterise(made))
+        folded = fold_into_convolutions(reparameterise(made))
         torch.testing.assert_close(folded(features), wanted, rtol=1e-4, atol=1e-4)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     program = exported(Graph(folded, (features,), ("features",), ("output",), {"features": (2, 3)}))
@@ -126,7 +126,9 @@ def test_every_runtime_runs_every_block(name: str, runtime: str, unsettled: Unse
     pytest.importorskip({"onnxruntime": "onnxscript", "openvino": "openvino", "ncnn": "pnnx"}[runtime])
     torch.manual_seed(0)
     made = unsettled(BLOCKS[name](16, 16, 1, 5))
-    graph = Graph(fold_norms(reparameterise(made)), (torch.randn(1, 16, 9, 9),), ("map",), ("out",), {"map": (2, 3)})
+    graph = Graph(
+        fold_into_convolutions(reparameterise(made)), (torch.randn(1, 16, 9, 9),), ("map",), ("out",), {"map": (2, 3)}
+    )
     write_graph(runtime, graph, tmp_path / "block")
     features = torch.randn(1, 16, 12, 10)
     (found,) = open_program(runtime, tmp_path / "block", Options()).run(features.numpy())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lighttrack_nas.trackers.tracking.crops import context_side, crop_square, mean_colour
-from lighttrack_nas.trackers.training.pairs.cropping import cut_pair, empty_place
+from lighttrack_nas.trackers.training.pairs.pair_cutting import cut_pair, empty_place
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings, pair_settings
 
 PLAIN = pair_settings(

@@ -13,7 +13,7 @@ import pytest
 
 from lighttrack_nas.trackers.base.boxes import overlap
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers import read_sequences
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.training.pairs.frame_cache import FrameCache
 from lighttrack_nas.trackers.training.pairs.mixture import Mixture

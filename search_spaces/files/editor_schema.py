@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from lighttrack_nas.search_spaces.description.description import (
+from lighttrack_nas.search_spaces.description.description import SpaceDescription
+from lighttrack_nas.search_spaces.description.space_parts import (
     BRANCHES,
     LayerDescription,
     PredictionDescription,
-    SpaceDescription,
     StageDescription,
     StemDescription,
     TowerDescription,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from lighttrack_nas.search_spaces.base.mistakes import Mistake, Place
-from lighttrack_nas.search_spaces.description.description import BlockPlace, SpaceDescription
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake
+from lighttrack_nas.search_spaces.description.space_parts import BackboneBlock, SpaceParts
 
 _MOST_KERNELS = 4096
 
 
-def unordered(place: Place, key: str, values: Sequence[int], last_key: str, last: int) -> Iterator[Mistake]:
+def unordered(place: KeyPath, key: str, values: Sequence[int], last_key: str, last: int) -> Iterator[Mistake]:
     """What is wrong with values to choose from, which ascend and end in the largest.
 
     Args:
@@ -29,7 +29,7 @@ def unordered(place: Place, key: str, values: Sequence[int], last_key: str, last
         yield Mistake((*place, key), f"one value is no choice: write {last_key} alone, {last}")
 
 
-def size_mistakes(space: SpaceDescription) -> Iterator[Mistake]:
+def size_mistakes(space: SpaceParts) -> Iterator[Mistake]:
     """What is wrong with the sizes of the crops by themselves, and with ways to compare them."""
     sizes = space.search_sizes
     if len(set(space.correlation)) < len(space.correlation):
@@ -41,7 +41,7 @@ def size_mistakes(space: SpaceDescription) -> Iterator[Mistake]:
     yield from unordered((), "template_sizes", space.template_sizes, "template_size", space.template_size)
 
 
-def exit_mistakes(space: SpaceDescription) -> Iterator[Mistake]:
+def exit_mistakes(space: SpaceParts) -> Iterator[Mistake]:
     """What outputs cannot do at the sizes that crops have behind them."""
     alike: set[tuple[int, tuple[int, ...]]] = set()
     for exit_ in space.exits:
@@ -52,7 +52,7 @@ def exit_mistakes(space: SpaceDescription) -> Iterator[Mistake]:
     yield from _smaller_templates(space)
 
 
-def _exit(space: SpaceDescription, exit_: BlockPlace) -> Iterator[Mistake]:
+def _exit(space: SpaceParts, exit_: BackboneBlock) -> Iterator[Mistake]:
     """What an output cannot do, which is the same for all of its stride and widths."""
     behind = f"behind '{exit_.name}' (stride {exit_.total_stride})"
     for index, size in enumerate(space.search_sizes):
@@ -75,11 +75,11 @@ def _exit(space: SpaceDescription, exit_: BlockPlace) -> Iterator[Mistake]:
         )
     for index, size in enumerate(space.all_template_sizes):
         if size < 2 * exit_.total_stride:
-            place: Place = ("template_sizes", index) if space.template_sizes else ("template_size",)
+            place: KeyPath = ("template_sizes", index) if space.template_sizes else ("template_size",)
             yield Mistake(place, f"{behind} a template of {size} pixels leaves fewer than 2 x 2 positions")
 
 
-def _smaller_templates(space: SpaceDescription) -> Iterator[Mistake]:
+def _smaller_templates(space: SpaceParts) -> Iterator[Mistake]:
     """Templates beside which the search crop, in its proportion, has no whole pixels or does not fit a stride."""
     strides = {exit_.total_stride: exit_.name for exit_ in space.exits}
     for index, template in enumerate(space.template_sizes[:-1]):
@@ -97,7 +97,7 @@ def _smaller_templates(space: SpaceDescription) -> Iterator[Mistake]:
             yield Mistake(("template_sizes", index), f"{wrong}; the next template that does is {following}")
 
 
-def _suits(space: SpaceDescription, template: int) -> bool:
+def _suits(space: SpaceParts, template: int) -> bool:
     strides = {exit_.total_stride for exit_ in space.exits}
     pixels = [size * template / space.template_size for size in space.search_sizes]
     return template == space.template_size or all(

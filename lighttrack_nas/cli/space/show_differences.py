@@ -9,19 +9,20 @@ from pathlib import Path
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.drawings.differences import differences
 from lighttrack_nas.models.architecture_files import find_architecture
-from lighttrack_nas.models.models import SHIPPED
-from lighttrack_nas.search_spaces.architecture import Architecture
+from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.nni_spaces.nni_files import is_nni_source
 from lighttrack_nas.search_spaces.presets import preset_names
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 
 _LONGEST = 40  # of a title; a code's says nothing that the rows do not say
 
 
-def diff(first: str, second: str, spaces: Sequence[str], everything: bool, costs: bool, as_json: bool) -> None:
+def show_differences(
+    first: str, second: str, spaces: Sequence[str], everything: bool, costs: bool, as_json: bool
+) -> None:
     """Show in what two spaces or two architectures differ.
 
     Args:
@@ -38,10 +39,10 @@ def diff(first: str, second: str, spaces: Sequence[str], everything: bool, costs
         )
     of = (spaces[0], spaces[-1]) if spaces else (None, None)
     one, other = _find(first, of[0]), _find(second, of[1])
-    # A shipped model goes by the name of its space; beside an architecture the model is meant.
-    if isinstance(one, Space) and isinstance(other, Architecture) and first in SHIPPED:
+    # A shipped model had the name of its space once; beside an architecture the model is meant.
+    if isinstance(one, Space) and isinstance(other, Architecture) and is_shipped(first):
         one = find_architecture(first)
-    if isinstance(other, Space) and isinstance(one, Architecture) and second in SHIPPED:
+    if isinstance(other, Space) and isinstance(one, Architecture) and is_shipped(second):
         other = find_architecture(second)
     kinds = ["a space" if isinstance(each, Space) else "an architecture" for each in (one, other)]
     if kinds[0] != kinds[1]:
@@ -62,7 +63,7 @@ def _find(source: str, space: str | None) -> Space | Architecture:
     """A space by a preset's name or a YAML file; anything else is an architecture."""
     if Path(source).suffix in (".yaml", ".yml") or is_nni_source(source):
         return load_space(source)
-    if re.fullmatch(r"[A-Za-z0-9-]+", source):
+    if source not in SHIPPED and re.fullmatch(r"[A-Za-z0-9-]+", source):
         expected = "or give a YAML file, an official code, an architecture's JSON file, or a model file"
         return load_space(checked_name(source, preset_names(), "space or architecture", expected))
     return find_architecture(source, space)

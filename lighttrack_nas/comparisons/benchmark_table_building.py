@@ -16,20 +16,18 @@ from lighttrack_nas.benchmarks.scoring.tabular_benchmark import COSTS, SECONDS, 
 from lighttrack_nas.chain.evaluators import Say, prepare_torch, search_latency, supernet_evaluator
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.reporting.environment import cpu_name, versions
-from lighttrack_nas.search_spaces.architecture import Architecture
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.workers.processes import in_processes
 
 ROWS = "rows.jsonl"
 """What was measured so far, a line an architecture; a build that was stopped goes on from it."""
 
-Advance = Callable[[int, str], None]
 
-
-def build_table(config: Config, say: Say, progress: Advance | None = None) -> BenchmarkTable:
+def build_table(config: Config, say: Say, progress: Progress | None = None) -> BenchmarkTable:
     """Measure every path of a space, or go on with a build that was stopped.
 
     Args:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-Advance = Callable[[int, str], None]
-"""Called with how much was done since the last call, and a few words on where the work is.
-
-The first call starts the clock: what it counts took set-up time too, or was done by an earlier, interrupted run.
-"""
+from lighttrack_nas.trackers.base.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextmanager
-def progress(title: str, total: int | None, unit: str, stream: TextIO | None = None) -> Iterator[Advance]:
+def progress(title: str, total: int | None, unit: str, stream: TextIO | None = None) -> Iterator[Progress]:
     """Show progress on standard error, with rate and time left.
 
     Args:
@@ -35,7 +31,8 @@ def progress(title: str, total: int | None, unit: str, stream: TextIO | None = N
         yield _plain_lines(title, total, unit, out)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
@@ -46,7 +43,7 @@ def progress(title: str, total: int | None, unit: str, stream: TextIO | None = N
         TimeRemainingColumn(),
         TextColumn("{task.fields[where]}"),
     )
-    with Progress(*columns, console=Console(file=out)) as bar:
+    with Bar(*columns, console=Console(file=out)) as bar:
         task = bar.add_task(title, total=total, where="", rate="")
         clock = _Clock()
 
@@ -60,7 +57,7 @@ def progress(title: str, total: int | None, unit: str, stream: TextIO | None = N
         yield advance
 
 
-def _plain_lines(title: str, total: int | None, unit: str, out: TextIO) -> Advance:
+def _plain_lines(title: str, total: int | None, unit: str, out: TextIO) -> Progress:
     last, clock = time.monotonic(), _Clock()
     done = 0
 

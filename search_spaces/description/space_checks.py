@@ -7,12 +7,12 @@ from itertools import product
 
 from pydantic import ValidationError
 
-from lighttrack_nas.search_spaces.base.mistakes import Mistake, Place, mistakes_of
-from lighttrack_nas.search_spaces.description.check_sizes import exit_mistakes, size_mistakes, unordered
-from lighttrack_nas.search_spaces.description.description import (
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake, mistakes_of
+from lighttrack_nas.search_spaces.description.size_checks import exit_mistakes, size_mistakes, unordered
+from lighttrack_nas.search_spaces.description.space_parts import (
     BRANCHES,
     LayerDescription,
-    SpaceDescription,
+    SpaceParts,
     StageDescription,
     TowerDescription,
 )
@@ -23,12 +23,12 @@ Pairs = Collection[tuple[int, int]]
 """Channels in and out."""
 
 
-def mistakes_in(space: SpaceDescription) -> list[Mistake]:
+def mistakes_in(space: SpaceParts) -> list[Mistake]:
     """Everything in a description that cannot work."""
     return [*size_mistakes(space), *_operations(space), *_backbone(space), *_towers(space), *_outputs(space)]
 
 
-def _operations(space: SpaceDescription) -> Iterator[Mistake]:
+def _operations(space: SpaceParts) -> Iterator[Mistake]:
     towers = (space.towers.cls, space.towers.reg)
     layers = (layer.operations for tower in towers for layer in tower.layers)
     fixed = {name for names in (*(s.operations for s in space.stages if not s.expansions), *layers) for name in names}
@@ -41,10 +41,10 @@ def _operations(space: SpaceDescription) -> Iterator[Mistake]:
             yield Mistake(("operations", name), f"the same operation as '{twin}' under another name")
 
 
-def _backbone(space: SpaceDescription) -> Iterator[Mistake]:
+def _backbone(space: SpaceParts) -> Iterator[Mistake]:
     names = [stage.name for stage in space.stages]
     for index, stage in enumerate(space.stages):
-        place: Place = ("stages", index)
+        place: KeyPath = ("stages", index)
         if stage.name in names[:index]:
             first = names.index(stage.name)
             yield Mistake((*place, "name"), f"'{stage.name}' is the name of stages[{first}] already: names must differ")
@@ -66,7 +66,7 @@ def _backbone(space: SpaceDescription) -> Iterator[Mistake]:
             yield from _fits(space, here, block.name, block.operations, list(pairs), block.stride, stage.expansions)
 
 
-def _stage_choices(space: SpaceDescription, stage: StageDescription, place: Place) -> Iterator[Mistake]:
+def _stage_choices(space: SpaceParts, stage: StageDescription, place: KeyPath) -> Iterator[Mistake]:
     if stage.skip and stage.blocks == 1:
         yield Mistake((*place, "skip"), "the first block of a stage is never left out, and there is no other")
     if stage.skip and stage.depths:
@@ -81,7 +81,7 @@ def _stage_choices(space: SpaceDescription, stage: StageDescription, place: Plac
         yield from _expansions(space, stage, place)
 
 
-def _expansions(space: SpaceDescription, stage: StageDescription, place: Place) -> Iterator[Mistake]:
+def _expansions(space: SpaceParts, stage: StageDescription, place: KeyPath) -> Iterator[Mistake]:
     values = [f"{value:g}" for value in stage.expansions]
     right = [f"{value:g}" for value in sorted(set(stage.expansions))]
     if len(values) == 1:
@@ -124,10 +124,10 @@ def _refused_expansion(operation: Operation, value: float) -> str:
     return ""
 
 
-def _towers(space: SpaceDescription) -> Iterator[Mistake]:
+def _towers(space: SpaceParts) -> Iterator[Mistake]:
     for branch in BRANCHES:
         tower: TowerDescription = getattr(space.towers, branch)
-        place: Place = ("towers", branch)
+        place: KeyPath = ("towers", branch)
         if len(set(tower.widths)) < len(tower.widths):
             yield Mistake((*place, "widths"), f"a width stands twice in {list(tower.widths)}")
         skipping = space.skips & {name for layer in tower.layers for name in layer.operations}
@@ -162,7 +162,7 @@ def _alike(widths: Iterable[int]) -> list[tuple[int, int]]:
     return [(width, width) for width in widths]
 
 
-def _names(space: SpaceDescription, place: Place, names: Iterable[str]) -> Iterator[Mistake]:
+def _names(space: SpaceParts, place: KeyPath, names: Iterable[str]) -> Iterator[Mistake]:
     seen: set[str] = set()
     for index, name in enumerate(names):
         if name not in space.operations:
@@ -173,8 +173,8 @@ def _names(space: SpaceDescription, place: Place, names: Iterable[str]) -> Itera
 
 
 def _fits(
-    space: SpaceDescription,
-    place: Place,
+    space: SpaceParts,
+    place: KeyPath,
     where: str,
     names: Iterable[str],
     pairs: Pairs,
@@ -195,7 +195,7 @@ def _fits(
                 break
 
 
-def _made(space: SpaceDescription, name: str, expansions: Iterable[float]) -> list[Operation]:
+def _made(space: SpaceParts, name: str, expansions: Iterable[float]) -> list[Operation]:
     """An operation at each expansion that may be chosen beside it; none of an unknown name."""
     operation = space.operations.get(name)
     if operation is None:
@@ -206,7 +206,7 @@ def _made(space: SpaceDescription, name: str, expansions: Iterable[float]) -> li
     return [operation.with_expansion(each) for each in taken] or [operation]
 
 
-def _outputs(space: SpaceDescription) -> Iterator[Mistake]:
+def _outputs(space: SpaceParts) -> Iterator[Mistake]:
     names = [stage.name for stage in space.stages]
     if len(set(names)) < len(names):
         return  # which of them an output means, nobody knows

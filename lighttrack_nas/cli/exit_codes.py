@@ -1,0 +1,33 @@
+"""The entry of the command line: a user's mistake becomes a sentence and an exit code."""
+
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with one sentence and exit code 1, a wrong call with 2."""
+    from lighttrack_nas.cli.app import app
+    from lighttrack_nas.trackers.base.errors import InputError
+    from lighttrack_nas.trackers.base.packages import naming_packages
+    from lighttrack_nas.workers.memory import keep_freed_memory
+
+    keep_freed_memory()
+    # A polite kill ends work as Ctrl-C does: what was computed is written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with naming_packages():
+            app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        # A second Ctrl-C, while the first was ending the work: at once, as after a kill.
+        os._exit(130)
+    except BrokenPipeError:
+        # Whoever read the output (head, less) has gone; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
