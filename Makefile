@@ -26,12 +26,12 @@ test: $(READY)
 docs: $(READY)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build
 
-# Format, lint, types, and the tests that take seconds.
+# Format, lint, types, and the tests that take seconds: a file's in one process, so that what they share is made once.
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -n auto -m "not slow and not data"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data"
 
 # What check leaves out of the suite.
 slow: $(READY)

@@ -31,7 +31,7 @@ codes = st.builds(
 )
 
 
-def test_published_network(mobile_code: str) -> None:
+def test_the_published_code_is_the_published_network(mobile_code: str) -> None:
     chosen = SPACES["lighttrack"].decode(mobile_code).choices
     assert [chosen[f"stage1-block{i}"] for i in range(2)] == ["k7e4", "k7e6"]
     assert [chosen[f"stage4-block{i}"] for i in range(4)] == ["k7e6", "k5e4", "k3e6", "k3e4"]

@@ -29,7 +29,7 @@ def test_every_path_once() -> None:
         ("lighttrack", sum(6**blocks for blocks in range(7, 15)) * (3 * 2 * 3**7) ** 2),
     ],
 )
-def test_count(preset: str, count: int) -> None:
+def test_presets_have_the_known_number_of_paths(preset: str, count: int) -> None:
     assert count_paths(load_space(preset)) == count
 
 

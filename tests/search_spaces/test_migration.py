@@ -75,7 +75,7 @@ def keys(space: Space) -> list[str]:
         ),
     ],
 )
-def test_addresses(key: str, expected: Address) -> None:
+def test_keys_of_weights_have_an_address_in_the_space(key: str, expected: Address) -> None:
     assert address(load_space(TABLE), key) == expected
 
 

@@ -69,7 +69,7 @@ def everything(space: Space) -> list[Architecture]:
     return [Architecture(space, values) for values in product(*space.labels.values())]
 
 
-def test_published_sizes() -> None:
+def test_sizes_of_spaces_are_those_published() -> None:
     head = (3 * 2 * 3**7) ** 2
     distinct_head = (3 * 2 * 255) ** 2
     space = load_space("lighttrack")

@@ -9,6 +9,6 @@ from .spaces import Content, descriptions
 
 @settings(max_examples=60, deadline=None)
 @given(descriptions())
-def test_they_load(content: Content) -> None:
+def test_random_descriptions_load(content: Content) -> None:
     space = parse_space(content, "drawn")
     assert space.name == content["name"]

@@ -70,7 +70,7 @@ def test_sums_are_the_count(name: str, search_sizes: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", ["lighttrack-tiny", pytest.param("lighttrack-12", marks=pytest.mark.slow)])
-def test_every_output(name: str) -> None:
+def test_networks_of_every_output_cost_what_is_counted(name: str) -> None:
     """Strides, channels and kernels differ between the outputs."""
     table = TABLES[name]
     choices = dict(samples(table.space, 1)[0].choices)
@@ -90,7 +90,7 @@ def test_space_with_few_choices(few: Space, fixed: Space) -> None:
     assert table.extremes("macs") == (only, only)
 
 
-def test_published_network(mobile_code: str) -> None:
+def test_the_published_network_costs_what_the_paper_says(mobile_code: str) -> None:
     table = TABLES["lighttrack"]
     costs = table.costs(table.space.decode(mobile_code))
     assert costs["params"] == 1_969_397

@@ -21,7 +21,7 @@ from lighttrack_nas.trackers.network.reparameterise import reparameterise
 TINY = load_space("lighttrack-tiny")
 
 
-def test_lighttrack_mobile(mobile_code: str) -> None:
+def test_lighttrack_mobile_costs_what_the_paper_says(mobile_code: str) -> None:
     costs = measure_costs(load_space("lighttrack").decode(mobile_code))
     assert costs.params == 1_969_397
     assert round(costs.macs / 1e6, 2) == 530.41

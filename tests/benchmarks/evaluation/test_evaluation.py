@@ -35,7 +35,9 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_run_sequence(make_sequence: Callable[..., Sequence], scripted: type) -> None:
+def test_a_sequence_starts_on_its_first_box_and_keeps_every_answer(
+    make_sequence: Callable[..., Sequence], scripted: type
+) -> None:
     tracker = scripted(SCRIPT)
 
     track = run_sequence(tracker, make_sequence(TRUTH))

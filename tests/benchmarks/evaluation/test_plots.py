@@ -37,7 +37,7 @@ def test_lines_come_best_first_with_their_score() -> None:
 
 @pytest.mark.parametrize(("plot", "unit"), [(success_plot, "intersection over union"), (precision_plot, "pixels")])
 @pytest.mark.parametrize("results", [{}, {"none": EMPTY}, {"_hidden": FLAT, "costs $5 and $x^": FALLING}])
-def test_figures(plot: Callable, unit: str, results: dict[str, Curves]) -> None:
+def test_figures_name_their_axes_and_trackers(plot: Callable, unit: str, results: dict[str, Curves]) -> None:
     figure = plot(results)
     figure.canvas.draw()
     (axes,) = figure.axes

@@ -198,7 +198,7 @@ def test_frames_without_ground_truth(make_sequence: Callable[..., Sequence], scr
     np.testing.assert_allclose(first.overlaps, [0, 0.5, 0.5])
 
 
-def test_polygons(make_sequence: Callable[..., Sequence], scripted: type) -> None:
+def test_overlaps_are_with_the_polygon(make_sequence: Callable[..., Sequence], scripted: type) -> None:
     """The tracker starts on the upright box of the same area; overlaps are with the polygon."""
     polygons = np.tile(DIAMOND, (3, 1))
     tracker = scripted([[10, 10, 20, 20]] * 3)
@@ -250,7 +250,9 @@ def test_a_damaged_file_is_named(
         read_supervised_run(tmp_path, video)
 
 
-def test_evaluate(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+def test_a_supervised_evaluation_is_kept_and_says_which_videos_failed(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
     videos = [make_sequence([TRUE] * 30, "a"), make_sequence([TRUE] * 30, "b"), make_sequence([TRUE] * 3, "gone")]
     videos[2].frame_paths[1].unlink()
 

@@ -45,5 +45,5 @@ def test_there_and_back() -> None:
         ({"processor": "another", "cores": 4}, "processor 'a processor' and 'another', cores 2 and 4"),
     ],
 )
-def test_differences(change: dict, words: str) -> None:
+def test_differences_are_said_in_words(change: dict, words: str) -> None:
     assert fingerprint_differences(ONE.to_dict(), replace(ONE, **change).to_dict()) == words

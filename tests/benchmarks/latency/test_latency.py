@@ -25,7 +25,7 @@ ARCHITECTURE = TINY.sample(np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(("branch", "size"), [("track", 128), ("template", 64)])
-def test_record(branch: str, size: int) -> None:
+def test_a_measurement_says_what_it_was_made_on(branch: str, size: int) -> None:
     found = measure_latency(ARCHITECTURE, branch=branch, warmup=0, repeats=3)
     assert 0 < found.low_ms <= found.median_ms <= found.high_ms
     record = found.to_dict()
@@ -45,7 +45,7 @@ def test_every_runtime_is_timed(runtime: str) -> None:
     assert found.input_size == 64
 
 
-def test_in_turns() -> None:
+def test_networks_are_timed_in_turns() -> None:
     told: list[int] = []
     others = [ARCHITECTURE, build_network(TINY.sample(np.random.default_rng(1)))]
     found = measure_in_turns(others, rounds=3, progress=lambda amount, _where: told.append(amount))
@@ -56,7 +56,7 @@ def test_in_turns() -> None:
 
 
 @pytest.mark.slow
-def test_apart() -> None:
+def test_runtimes_are_timed_apart() -> None:
     """In processes of their own, as if each were alone; threads here stay as they were."""
     before = torch.get_num_threads()
     found = list(measure_apart(ARCHITECTURE, ["torch", "torch-export"], repeats=2, threads=2))
@@ -75,7 +75,7 @@ def test_apart() -> None:
         ({"drift": 0.2, "waited": 0.3}, "waited 30% of the time, halves 20% apart"),
     ],
 )
-def test_disturbance(change: dict, words: str) -> None:
+def test_disturbed_measurements_say_so(change: dict, words: str) -> None:
     values = {"least_ms": 10.0, "low_ms": 10.0, "median_ms": 10.0, "high_ms": 10.5, "drift": 0.0, "waited": 0.0}
     found = Latency(
         **(values | change),
@@ -130,7 +130,7 @@ def test_the_network_is_left_as_it_was() -> None:
         ({"warmup": -1}, "warmup: at least 0"),
     ],
 )
-def test_mistakes(settings: dict, words: str) -> None:
+def test_impossible_settings_are_refused(settings: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         measure_latency(ARCHITECTURE, **settings)
 

@@ -30,6 +30,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.runtimes.program import Options
 
 TINY = load_space("lighttrack-tiny")
+SMALLEST = load_space("lighttrack-table")
 CORRECTION = Correction(0.5, {"backbone": 1.1, "fusion": 1.0, "towers": 0.9}, dict.fromkeys(LATENCY_PARTS, 0.01))
 CHECK = Check(10, 0.01, 0.02, 0.95, 0.01, 0.96, (1.0, 1.5))
 HERE = take_fingerprint("torch", Options())
@@ -133,7 +134,7 @@ def test_rank_correlation(one: list[float], other: list[float], expected: float)
     assert found == pytest.approx(expected, nan_ok=True)
 
 
-def test_check() -> None:
+def test_a_check_compares_predictions_with_the_least_of_all_turns() -> None:
     turns = np.array([[10.0, 11, 12, 30], [20, 20, 20, 20], [33, 30, 60, 31]])
     found = check_predictions(np.array([11.0, 20, 33]), turns, np.array([1.01, 1.5, 1.2, 1.3]))
     assert found.median_error == pytest.approx(0.1)
@@ -196,18 +197,18 @@ def test_torn_files_are_refused(pieces: Pieces, tmp_path: Path, spoil: Callable[
         LatencyTable.load(tmp_path / "nowhere.json", TINY)
 
 
-def test_build() -> None:
+def test_a_build_times_every_piece_and_checks_itself() -> None:
     told: list[int] = []
     table = build_latency_table(
-        TINY, runtime="torch", networks=10, rounds=2, progress=lambda amount, _where: told.append(amount)
+        SMALLEST, runtime="torch", networks=10, rounds=2, progress=lambda amount, _where: told.append(amount)
     )
-    assert sum(told) == latency_steps(TINY, networks=10, rounds=2)
+    assert sum(told) == latency_steps(SMALLEST, networks=10, rounds=2)
     assert table.fingerprint == HERE
     assert (table.check.networks, len(table.check.slowdown)) == (10, 2)
     assert min(table.check.slowdown) >= 1
     assert all(value > 0 for value in table.to_dict()["pieces_ms"].values())
     assert json.loads(json.dumps(table.to_dict())) == table.to_dict()
-    assert (table.predict(samples(5)) > 0).all()
+    assert (table.predict(samples(5, SMALLEST)) > 0).all()
 
 
 def test_a_stopped_build_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -225,7 +226,7 @@ def test_a_stopped_build_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     found = []
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            build_latency_table(TINY, runtime="torch-export", networks=10, rounds=2, drafts=tmp_path)
+            build_latency_table(SMALLEST, runtime="torch-export", networks=10, rounds=2, drafts=tmp_path)
         found.append({path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()})
     assert found[0] == found[1]
     assert set(found[0]) == {f"{path.name}.pt2" for path in opened[:3]}
@@ -249,7 +250,7 @@ def test_every_setting_has_its_own_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert table_file(TINY, HERE) is None
 
 
-def test_mistakes() -> None:
+def test_impossible_builds_are_refused() -> None:
     for settings_, words in (
         ({"networks": 9}, "networks: at least 10 expected, got 9"),
         ({"rounds": 1}, "rounds: at least 2"),

@@ -77,7 +77,7 @@ def test_one_repeat(clock) -> None:
     assert (timing.least_ms, timing.median_ms, timing.drift, made) == (pytest.approx(10), pytest.approx(10), 0, 1)
 
 
-def test_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_hits_one_turn_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     now = 0.0
 

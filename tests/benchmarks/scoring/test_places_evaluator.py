@@ -25,7 +25,7 @@ def evaluator(random_places: Make) -> PlacesEvaluator:
     return PlacesEvaluator(random_places(SPACE), CostTable(SPACE))
 
 
-def test_answers(evaluator: PlacesEvaluator) -> None:
+def test_a_network_s_loss_is_the_sum_over_its_places(evaluator: PlacesEvaluator) -> None:
     assert evaluator.measurements == ("nsr", "macs", "params")
     rng = np.random.default_rng(1)
     for _ in range(20):
@@ -66,7 +66,7 @@ def test_it_can_be_sent_to_another_process(name: str, random_places: Make, few: 
     assert pickle.loads(pickle.dumps(before)).measure(architecture, before.measurements) == found  # noqa: S301 - made here
 
 
-def test_mistakes(evaluator: PlacesEvaluator, few: Space) -> None:
+def test_foreign_tables_and_measurements_are_refused(evaluator: PlacesEvaluator, few: Space) -> None:
     with pytest.raises(InputError, match="unknown measurement of this table of places 'ao'; known: nsr, macs, params"):
         evaluator.measure(SPACE.sample(np.random.default_rng(0)), ["ao"])
     with pytest.raises(InputError, match="unknown measurement of this table of places 'loss'"):

@@ -133,6 +133,8 @@ def test_what_cannot_be_ranked_is_nan() -> None:
         (("kendall", np.array([1, np.nan]), np.arange(2)), ValueError, "finite"),
     ],
 )
-def test_mistakes(arguments: tuple, error: type[Exception], message: str) -> None:
+def test_unknown_statistics_and_unfit_values_are_refused(
+    arguments: tuple, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         correlation(*arguments)

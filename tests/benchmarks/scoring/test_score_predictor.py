@@ -108,7 +108,9 @@ def test_factors_are_minus_the_prediction(scores: PlaceScores) -> None:
     assert all(found.predict(each) <= found.predict(best) + 1e-7 for each in drawn(300, seed=5))
 
 
-def test_files(scores: PlaceScores, made_up_scores: Callable[..., PlaceScores], tmp_path: Path) -> None:
+def test_a_predictor_s_file_reads_back(
+    scores: PlaceScores, made_up_scores: Callable[..., PlaceScores], tmp_path: Path
+) -> None:
     networks = drawn(20)
     reached = 0.7 - losses(scores, networks, {"backbone": 1})
     made = fit_predictor(scores, networks, reached, [5e6] * 20)

@@ -166,7 +166,7 @@ def test_one_source_gives_no_pair_to_both_uses(make: Callable[..., SupernetEvalu
     assert len(set(seen)) == len(seen) == 14
 
 
-def test_costs(make: Callable[..., SupernetEvaluator]) -> None:
+def test_costs_are_those_of_the_cost_table(make: Callable[..., SupernetEvaluator]) -> None:
     evaluator, table = make(), CostTable(TINY)
     for architecture in samples(3):
         assert evaluator.costs(architecture) == table.costs(architecture)
@@ -175,7 +175,7 @@ def test_costs(make: Callable[..., SupernetEvaluator]) -> None:
         }
 
 
-def test_latency(make: Callable[..., SupernetEvaluator]) -> None:
+def test_latency_is_measured_where_it_is_asked_for(make: Callable[..., SupernetEvaluator]) -> None:
     assert make().measure(samples(1)[0], ["latency_ms", "macs"])["latency_ms"] > 0
 
 
@@ -210,7 +210,7 @@ def test_latencies_are_recorded_with_their_device(
     assert isinstance(measured, LatencyEvaluator)
 
 
-def test_latencies_again(make: Callable[..., SupernetEvaluator]) -> None:
+def test_latencies_are_measured_again_network_by_network(make: Callable[..., SupernetEvaluator]) -> None:
     found = make().latencies_again(samples(2))
     assert len(found) == 2
     assert min(found) > 0
@@ -232,7 +232,7 @@ def test_latencies_again(make: Callable[..., SupernetEvaluator]) -> None:
         ),
     ],
 )
-def test_measurements(
+def test_what_can_be_measured_depends_on_the_data(
     make: Callable[..., SupernetEvaluator], settings: dict, measurements: tuple[str, ...], words: str | None
 ) -> None:
     evaluator = make(**settings)
@@ -242,7 +242,7 @@ def test_measurements(
             evaluator.measure(samples(1)[0], SCORES)
 
 
-def test_mistakes(make: Callable[..., SupernetEvaluator]) -> None:
+def test_foreign_architectures_and_measurements_are_refused(make: Callable[..., SupernetEvaluator]) -> None:
     foreign = load_space("lighttrack").sample(np.random.default_rng(0))
     for call in (make().costs, make().extract, lambda architecture: make().measure(architecture, ["loss"])):
         with pytest.raises(InputError, match="of space 'lighttrack'"):
@@ -266,7 +266,7 @@ def test_sequences_without_ground_truth(
         make(sequences=[make_sequence(boxes, "test")])
 
 
-def test_record(make: Callable[..., SupernetEvaluator], supernet: Supernet) -> None:
+def test_the_record_says_what_scores_depend_on(make: Callable[..., SupernetEvaluator], supernet: Supernet) -> None:
     record = make(data={"sequences": "somewhere"}, seed=3, hyper_parameters="vot2019").record()
     assert json.loads(json.dumps(record)) == record
     assert record["sequences"] == {"video": 6}

@@ -54,7 +54,7 @@ def test_an_architecture_is_found_by_its_path(table: BenchmarkTable) -> None:
         assert table.frame().loc[row, "output"] == architecture.choices["output"]
 
 
-def test_evaluator(table: BenchmarkTable) -> None:
+def test_an_evaluator_looks_up_what_the_table_holds(table: BenchmarkTable) -> None:
     evaluator = TableEvaluator(table)
     architecture = ALL[7]
     assert evaluator.measurements == ("ao", "macs")

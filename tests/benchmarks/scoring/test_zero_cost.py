@@ -34,7 +34,7 @@ def test_the_score_is_naswots() -> None:
     assert separation(Units(), template[[0, 0]], search[[0, 0]]) == -np.inf
 
 
-def test_the_evaluator() -> None:
+def test_its_own_seed_decides_a_proxy_and_torch_s_is_left_alone() -> None:
     space = load_space("lighttrack-tiny")
     evaluator = ZeroCostEvaluator(space, inputs=3)
     rng = np.random.default_rng(0)

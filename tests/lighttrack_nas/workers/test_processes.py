@@ -37,7 +37,7 @@ def test_every_task_is_answered_by_processes_that_stay() -> None:
     assert os.getpid() not in processes
 
 
-def test_no_tasks() -> None:
+def test_without_tasks_there_are_no_answers() -> None:
     assert list(in_processes(partial(_start, ""), [], 2)) == []
 
 

@@ -26,7 +26,7 @@ def word(choice: tuple[str, ...]) -> tuple[str, ...]:
         ([["a", "skip"], ["b", "skip"]], 4),  # nothing, a, b, ab
     ],
 )
-def test_count(layers: list[list[str]], words: int) -> None:
+def test_words_are_counted_without_skips_places(layers: list[list[str]], words: int) -> None:
     assert count_words(layers, SKIPS) == words
 
 

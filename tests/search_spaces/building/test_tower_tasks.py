@@ -18,7 +18,7 @@ def test_layers_share_the_teacher_s_work(layers: int, depth: int) -> None:
     assert {tower_task(layer, depth, layers) for layer in range(depth)} <= set(tower_tasks(8, layers))
 
 
-def test_even_shares() -> None:
+def test_layers_share_the_tasks_evenly() -> None:
     assert [tower_task(layer, 4, 8) for layer in range(4)] == ["0-2", "2-4", "4-6", "6-8"]
     assert [tower_task(layer, 8, 4) for layer in range(8)] == ["0-1", "1-1", "1-2", "2-2", "2-3", "3-3", "3-4", "4-4"]
     assert [tower_task(layer, 3, 1) for layer in range(3)] == ["0-1", "1-1", "1-1"]

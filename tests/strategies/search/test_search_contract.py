@@ -91,7 +91,9 @@ def test_every_strategy_is_here() -> None:
 
 @presets
 @strategies
-def test_proposals(search: Any, make_evaluator: Any, name: str, preset: str) -> None:
+def test_proposals_keep_the_bound_and_are_all_different(
+    search: Any, make_evaluator: Any, name: str, preset: str
+) -> None:
     space, evaluator = space_of(preset), make_evaluator()
     # Asked for, and beyond the bound.
     rng = np.random.default_rng(1)
@@ -240,7 +242,7 @@ def test_what_others_evaluate_is_known(tmp_path: Path, evaluator: Any, name: str
 
 
 @strategies
-def test_budgets(name: str) -> None:
+def test_a_budget_below_the_population_is_refused(name: str) -> None:
     strategy = small(name)
     if "population_size" in SMALL[name] or name == "screened":
         with pytest.raises(InputError, match="5 trials are fewer than the population_size of 6"):

@@ -79,7 +79,7 @@ def check(whole: Any, killed: Any, n_trials: int, kills: int, longest: float, se
 
 
 @pytest.mark.slow
-def test_journal(tmp_path: Path) -> None:
+def test_a_killed_search_on_a_journal_goes_on_as_an_undisturbed_one(tmp_path: Path) -> None:
     states = check(tmp_path / "whole.log", tmp_path / "killed.log", 120, kills=10, longest=0.1, seconds=0.01)
     # Some kills hit a running trial: otherwise nothing was tried.
     assert states["FAIL"] > 0
@@ -87,7 +87,7 @@ def test_journal(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_sqlite(tmp_path: Path) -> None:
+def test_a_killed_search_on_sqlite_goes_on_as_an_undisturbed_one(tmp_path: Path) -> None:
     # Evaluations longer than all the rest of a trial, so that most moments are within one.
     whole, killed = (f"sqlite:///{tmp_path}/{name}.db" for name in ("whole", "killed"))
     states = check(whole, killed, 12, kills=3, longest=0.3, seconds=0.2)

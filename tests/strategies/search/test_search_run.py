@@ -119,7 +119,7 @@ def test_optunas_own_views_work(search: Search) -> None:
     assert best == {record.number for record in pareto_front(completed_trials(study), parse_objectives(["ao", "macs"]))}
 
 
-def test_one_objective(search: Search) -> None:
+def test_the_front_of_one_objective_is_its_best_trial(search: Search) -> None:
     study = search(objectives="loss")
     records = completed_trials(study)
     front = pareto_front(records, parse_objectives("loss"))
@@ -165,7 +165,7 @@ def test_n_trials_counts_all_runs(search: Search, evaluator: Any, tmp_path: Path
     assert architectures(study) == architectures(whole)
 
 
-def test_in_memory(search: Search) -> None:
+def test_a_search_may_stay_in_memory(search: Search) -> None:
     assert states(search(storage=optuna.storages.InMemoryStorage())) == "C" * 20
 
 
@@ -490,7 +490,7 @@ def test_a_journal_that_was_cut_anywhere(search: Search, tmp_path: Path) -> None
 # What comes out -----------------------------------------------------------------------------------------------------
 
 
-def test_reading_back(search: Search, lighttrack: Space, tiny: Space) -> None:
+def test_trials_of_another_space_are_not_read(search: Search, lighttrack: Space, tiny: Space) -> None:
     study = search()
     with pytest.raises(InputError, match=re.escape(f"is of space {tiny.hash}, not of 'lighttrack'")):
         completed_trials(study, lighttrack)

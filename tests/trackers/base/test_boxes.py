@@ -35,7 +35,7 @@ box = st.tuples(coordinate, coordinate, side, side).map(lambda values: np.array(
         ([NAN, 0, 10, 10], [20, 0, 10, 0], NAN),  # a NaN, even beside a box without area
     ],
 )
-def test_overlap(first: list[float], second: list[float], expected: float) -> None:
+def test_overlaps_are_those_worked_out_by_hand(first: list[float], second: list[float], expected: float) -> None:
     np.testing.assert_allclose(overlap(np.array([first]), np.array([second])), [expected])
     np.testing.assert_allclose(overlap(np.array([second]), np.array([first])), [expected])
 

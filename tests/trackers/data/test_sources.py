@@ -29,7 +29,7 @@ def test_folder_in_natural_order(tmp_path: Path, write_images: Callable[..., Non
     assert source.warning is None
 
 
-def test_video(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+def test_a_video_gives_its_frames_and_its_rate(tmp_path: Path, write_video: Callable[..., Path]) -> None:
     with open_source(str(write_video(tmp_path / "clip.avi", frames=10))) as source:
         assert (source.name, source.length, source.fps) == ("clip.avi", 10, 25.0)
         frames = list(source)

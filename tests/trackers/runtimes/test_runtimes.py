@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,10 +21,12 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.runtimes import runtime_registry
 from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
-from lighttrack_nas.trackers.runtimes.program import STORED, Options, make_program, open_program, write_graph
+from lighttrack_nas.trackers.runtimes.program import STORED, Options, Program, make_program, open_program, write_graph
 from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime, runtime_versions
 from lighttrack_nas.trackers.tracking.crops import network_input
 from lighttrack_nas.trackers.weights.official_weights import load_official
+
+from .small_space import small_space
 
 # Of the largest value. Half precision keeps 11 bits of the weights, bfloat16 8 of everything.
 EXACT, HALF, BRAIN = 1e-5, 5e-3, 5e-2
@@ -68,9 +72,10 @@ def with_statistics(network: SiameseNetwork) -> SiameseNetwork:
     return network.eval()
 
 
+@cache
 def tiny(stage: str, activation: str = "exp", layer: str = "k3") -> SiameseNetwork:
-    """A network of the smallest preset: the exit's stage, the activation of boxes, the layers of both towers."""
-    space = load_space("lighttrack-tiny")
+    """A network of the small space: the exit's stage, the activation of boxes, the layers of both towers."""
+    space = small_space()
     choices = dict(space.sample(np.random.default_rng(0)).choices)
     for label, values in space.labels.items():
         if label == "output":
@@ -127,12 +132,12 @@ def check(runtime: str, network: SiameseNetwork, search_size: int, tolerance: fl
 
 @every_runtime
 @pytest.mark.parametrize(
-    "network",
-    [tiny("stage2"), tiny("stage3", "relu"), tiny("stage3", layer="skip"), tiny("stage2", "relu", "k5")],
-    ids=["stage2-exp", "stage3-relu", "skips", "stage2-relu-k5"],
+    "chosen",
+    [("stage2", "exp", "k5"), ("stage3", "relu", "skip")],
+    ids=["stage2-exp-k5", "stage3-relu-skips"],
 )
-def test_programs_reproduce_the_network(runtime: str, network: SiameseNetwork) -> None:
-    check(runtime, network, 128)
+def test_programs_reproduce_the_network(runtime: str, chosen: tuple[str, ...]) -> None:
+    check(runtime, tiny(*chosen), 128)
 
 
 @every_runtime
@@ -154,9 +159,38 @@ def network() -> SiameseNetwork:
     return tiny("stage2")
 
 
+@pytest.fixture(scope="module")
+def template_files(network: SiameseNetwork, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], Path]:
+    """Copies a runtime's files of the template's graph into a folder, written once; gives their name without suffix."""
+    written: dict[str, Path] = {}
+
+    def copied(runtime: str, folder: Path) -> Path:
+        if runtime not in written:
+            written[runtime] = tmp_path_factory.mktemp(runtime)
+            write_graph(runtime, template_graph(network), written[runtime] / "template")
+        shutil.copytree(written[runtime], folder, dirs_exist_ok=True)
+        return folder / "template"
+
+    return copied
+
+
+@pytest.fixture
+def template_program(
+    runtime: str, network: SiameseNetwork, template_files: Callable[[str, Path], Path], tmp_path: Path
+) -> Callable[[Options], Program]:
+    """Opens the template's program in a runtime, from files that are there where it has files."""
+
+    def opened(options: Options) -> Program:
+        if RUNTIMES[runtime].suffixes:
+            return open_program(runtime, template_files(runtime, tmp_path), options)
+        return make_program(runtime, template_graph(network), options)
+
+    return opened
+
+
 @every_runtime
-def test_answers_stay_when_the_program_runs_again(runtime: str, network: SiameseNetwork) -> None:
-    made = make_program(runtime, template_graph(network), Options())
+def test_answers_stay_when_the_program_runs_again(template_program: Callable[..., Program]) -> None:
+    made = template_program(Options())
     first = made.run(network_input(crop(64)))[0]
     kept = first.copy()
     made.run(network_input(crop(64, seed=1)))
@@ -230,26 +264,26 @@ def test_lower_precisions_are_taken_or_refused_never_ignored(runtime: str, netwo
 
 
 @every_runtime
-def test_an_unknown_device_is_named(runtime: str, network: SiameseNetwork) -> None:
+def test_an_unknown_device_is_named(template_program: Callable[..., Program]) -> None:
     with pytest.raises(InputError, match="device 'toaster'"):
-        make_program(runtime, template_graph(network), Options(device="toaster"))
+        template_program(Options(device="toaster"))
 
 
 @every_file_runtime
-def test_missing_files_are_named(runtime: str, network: SiameseNetwork, tmp_path: Path) -> None:
+def test_missing_files_are_named(runtime: str, template_files: Callable[[str, Path], Path], tmp_path: Path) -> None:
     for suffix in RUNTIMES[runtime].suffixes:
-        write_graph(runtime, template_graph(network), tmp_path / "template")
-        (tmp_path / "template").with_suffix(suffix).unlink()
+        template_files(runtime, tmp_path).with_suffix(suffix).unlink()
         with pytest.raises(InputError, match=f"template{suffix}' is missing"):
             open_program(runtime, tmp_path / "template", Options())
 
 
 @every_file_runtime
 @pytest.mark.parametrize("content", [b"", b"no network", "half"], ids=["empty", "foreign", "torn"])
-def test_broken_files_are_named(runtime: str, content: bytes | str, network: SiameseNetwork, tmp_path: Path) -> None:
-    write_graph(runtime, template_graph(network), tmp_path / "template")
+def test_broken_files_are_named(
+    runtime: str, content: bytes | str, template_files: Callable[[str, Path], Path], tmp_path: Path
+) -> None:
     for suffix in RUNTIMES[runtime].suffixes:
-        file = (tmp_path / "template").with_suffix(suffix)
+        file = template_files(runtime, tmp_path).with_suffix(suffix)
         whole = file.read_bytes()
         file.write_bytes(content if isinstance(content, bytes) else whole[: len(whole) // 2])
         with pytest.raises(InputError, match=f"{tmp_path}/template"):

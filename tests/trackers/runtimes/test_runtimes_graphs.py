@@ -22,12 +22,14 @@ from lighttrack_nas.trackers.runtimes.graphs import CORRELATIONS, Graph, templat
 from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, quantise_graph, write_graph
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 
+from .small_space import small_space
+
 Unsettled = Callable[[nn.Module], nn.Module]
 
 
 @pytest.fixture(scope="module")
 def network(unsettled: Unsettled) -> SiameseNetwork:
-    space = load_space("lighttrack-tiny")
+    space = small_space()
     torch.manual_seed(0)
     made = unsettled(build_network(space.sample(np.random.default_rng(1))))
     assert isinstance(made, SiameseNetwork)

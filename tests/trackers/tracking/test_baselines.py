@@ -110,7 +110,7 @@ def test_lost_target_keeps_the_last_box() -> None:
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, 1.0), (-1.0, 1.0), (0.25, 0.25), (0.0, 0.0)])
-def test_score(own: float | None, expected: float) -> None:
+def test_a_score_is_the_tracker_s_own_or_1(own: float | None, expected: float) -> None:
     tracker = OpenCVTracker(lambda: Scripted((True, (9, 9, 5, 5)), score=own))
     tracker.init(FRAME, (1, 2, 3, 4))
     assert tracker.update(FRAME)[1] == expected

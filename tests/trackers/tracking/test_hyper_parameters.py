@@ -16,7 +16,7 @@ def test_published_sets() -> None:
     assert load_hyper_parameters("vot2019") == vot
 
 
-def test_files(tmp_path: Path) -> None:
+def test_hyper_parameters_are_read_from_files_and_mappings(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("penalty_k: 0.1\nlr: 0.5\n")
     (tmp_path / "a.json").write_text(json.dumps(HyperParameters(penalty_k=0.1, lr=0.5).to_dict()))
     expected = HyperParameters(penalty_k=0.1, lr=0.5)

@@ -211,7 +211,7 @@ def test_all_videos_bad() -> None:
         (["a"], {"hyper_parameters": "vot2091"}, "vot2091"),
     ],
 )
-def test_mistakes(names: list[str], options: dict[str, Any], said: str) -> None:
+def test_doubled_names_and_senseless_options_are_refused(names: list[str], options: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         track_in_step(ByHand(), [clip(name, 2) for name in names], **options)
 

@@ -93,7 +93,9 @@ def test_radius_of_the_cross() -> None:
         ((31, 28), (10.4, 10.4), "....... ....... ....... ...#o.. ....... ....... ......."),
     ],
 )
-def test_ellipse(centre: tuple[float, float], size: tuple[float, float], expected: str) -> None:
+def test_cells_within_the_ellipses_are_those_drawn(
+    centre: tuple[float, float], size: tuple[float, float], expected: str
+) -> None:
     found = targets_of(centre, size, search_size=56, cells=7, settings=ELLIPSE)
     assert found.labels[0, 0].tolist() == rows(expected)
 

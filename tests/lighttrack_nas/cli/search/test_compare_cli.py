@@ -55,7 +55,7 @@ def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_compare(folder: Path) -> None:
+def test_compare_shows_and_writes_every_strategy_s_runs(folder: Path) -> None:
     done = call(folder, "compare", "compare.yaml")
     assert done.returncode == 0, done.stderr
     assert "as a share of the true front's" in done.stdout

@@ -46,7 +46,9 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def test_front(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_front_shows_the_networks_within_the_limits(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     front([run], ["macs<=400M"], "macs", ["macs=290M"], tmp_path / "out", as_json=False)
     shown, warned = capsys.readouterr()
     assert "8 trials, 8 networks" in shown
@@ -67,7 +69,7 @@ def test_front(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert warned == ""
 
 
-def test_front_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_front_as_json_names_the_nearest(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     front([run], [], "macs", ["params=1M"], None, as_json=True)
     shown = json.loads(capsys.readouterr().out)
     assert len(shown["front"]) == 8

@@ -36,7 +36,7 @@ from lighttrack_nas.trackers.base.errors import InputError
         ("maximize params", "params", "maximize"),
     ],
 )
-def test_objective(text: str, name: str, direction: str) -> None:
+def test_an_objective_reads_back_as_it_is_written(text: str, name: str, direction: str) -> None:
     objective = Objective.parse(text)
     assert (objective.name, objective.direction) == (name, direction)
     assert Objective.parse(str(objective)) == objective
@@ -58,12 +58,12 @@ def test_objective(text: str, name: str, direction: str) -> None:
         ("maximize ao please", "objective 'maximize ao please'"),
     ],
 )
-def test_wrong_objective(text: str, message: str) -> None:
+def test_an_unknown_objective_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         Objective.parse(text)
 
 
-def test_objectives() -> None:
+def test_objectives_are_a_text_or_a_list_without_doubles() -> None:
     assert parse_objectives("ao") == (Objective("ao", "maximize"),)
     assert parse_objectives(["ao", Objective("macs", "minimize")]) == parse_objectives(["maximize ao", "minimize macs"])
     with pytest.raises(InputError, match="no objective"):
@@ -90,7 +90,7 @@ def test_objectives() -> None:
         ("macs <= 1234567", "macs", "<=", 1234567),
     ],
 )
-def test_constraint(text: str, name: str, sense: str, limit: float) -> None:
+def test_a_constraint_reads_back_as_it_is_written(text: str, name: str, sense: str, limit: float) -> None:
     constraint = Constraint.parse(text)
     assert (constraint.name, constraint.sense, constraint.limit) == (name, sense, limit)
     assert Constraint.parse(str(constraint)) == constraint
@@ -115,7 +115,7 @@ def test_constraint(text: str, name: str, sense: str, limit: float) -> None:
         ("", "constraint ''"),
     ],
 )
-def test_wrong_constraint(text: str, message: str) -> None:
+def test_a_senseless_constraint_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         parse_constraints([text])
 
@@ -176,5 +176,5 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     ("value", "text"),
     [(530.4e6, "530.4M"), (0.0, "0"), (0.51234, "0.5123"), (1234.5, "1.234K"), (2e9, "2G"), (-3e6, "-3M")],
 )
-def test_short_number(value: float, text: str) -> None:
+def test_numbers_are_written_short(value: float, text: str) -> None:
     assert short_number(value) == text

@@ -182,7 +182,7 @@ def test_the_running_front_is_the_front(values: np.ndarray, broken: list[float],
 
 
 @pytest.mark.parametrize("weights", [(1.0, 0.07), (0.5, 2.0)])
-def test_mnasnets_reward(weights: tuple[float, float]) -> None:
+def test_a_product_reward_is_mnasnet_s(weights: tuple[float, float]) -> None:
     ao, macs = np.array([0.5, 0.6, 0.6, 0.0]), np.array([30e6, 60e6, 30e6, 20e6])
     found = reward(np.stack([-ao, macs], axis=1), np.array(weights), "product")
     np.testing.assert_allclose(found[:3], np.log(ao[:3] ** weights[0] * macs[:3] ** -weights[1]))

@@ -174,7 +174,7 @@ def test_reads_a_part(tree: Tree, monkeypatch: pytest.MonkeyPatch, layout: str, 
         ("nfs", "cup", [[1, 20, 30, 40], [2, 20, 30, 40], [NAN] * 4, [4, 20, 30, 40]]),  # the third is lost
     ],
 )
-def test_boxes(tree: Tree, layout: str, name: str, boxes: list[list[float]]) -> None:
+def test_boxes_of_every_layout_are_those_written(tree: Tree, layout: str, name: str, boxes: list[list[float]]) -> None:
     (sequence,) = [s for s in read_sequences(tree(layout), layout) if s.name == name]
     np.testing.assert_allclose(sequence.boxes, boxes)
 

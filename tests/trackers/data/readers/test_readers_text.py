@@ -20,7 +20,7 @@ NAN = float("nan")
         ("", np.empty((0, 4))),
     ],
 )
-def test_read_rows(tmp_path: Path, text: str, expected: Any) -> None:
+def test_rows_of_every_separator_are_read(tmp_path: Path, text: str, expected: Any) -> None:
     path = tmp_path / "boxes.txt"
     path.write_bytes(text.encode())
     np.testing.assert_array_equal(read_rows(path, 4), expected)
@@ -56,6 +56,6 @@ def test_read_rows_of_something_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["0,1,0", "0,1,0,\n", "0\n1\n0\n", "0 1 0"])
-def test_read_labels(tmp_path: Path, text: str) -> None:
+def test_labels_of_every_spelling_are_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "labels.txt").write_text(text)
     assert read_labels(tmp_path / "labels.txt", 3).tolist() == [0, 1, 0]

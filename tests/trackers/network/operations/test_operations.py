@@ -64,7 +64,7 @@ CASES = [
 
 @pytest.mark.parametrize(("block", "shape"), CASES)
 @pytest.mark.parametrize("kernel", [1, 3, 5, 9, 11])
-def test_shapes(block: Block, shape: tuple[int, int, int], kernel: int) -> None:
+def test_operations_keep_or_halve_the_map(block: Block, shape: tuple[int, int, int], kernel: int) -> None:
     inputs, outputs, stride = shape
     with torch.device("meta"):
         made = block(*shape, kernel).eval()
@@ -150,7 +150,9 @@ def assert_equal(ours: nn.Module, theirs: nn.Module, channels: int) -> None:
 @pytest.mark.parametrize(("inputs", "outputs", "stride"), SHAPES)
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize(("attention", "activation"), [("se", "relu"), ("none", "hardswish")])
-def test_mobilenet_v3(inputs: int, outputs: int, stride: int, kernel: int, attention: str, activation: str) -> None:
+def test_mbconv_is_torchvision_s_mobilenet_v3_block(
+    inputs: int, outputs: int, stride: int, kernel: int, attention: str, activation: str
+) -> None:
     config = mobilenetv3.InvertedResidualConfig(
         inputs, kernel, 64, outputs, attention == "se", {"relu": "RE", "hardswish": "HS"}[activation], stride, 1, 1.0
     )
@@ -168,21 +170,23 @@ def test_mobilenet_v3(inputs: int, outputs: int, stride: int, kernel: int, atten
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "stride"), SHAPES)
-def test_mobilenet_v2(inputs: int, outputs: int, stride: int) -> None:
+def test_mbconv_is_torchvision_s_mobilenet_v2_block(inputs: int, outputs: int, stride: int) -> None:
     ours = InvertedResidual(inputs, outputs, stride, 3, 6, 0.25, attention="none", activation="relu6")
     assert_equal(ours, mobilenetv2.InvertedResidual(inputs, outputs, stride, 6), inputs)
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "stride"), SHAPES)
 @pytest.mark.parametrize(("kernel", "expansion"), [(3, 4), (5, 2), (3, 1)])
-def test_efficientnet_v2(inputs: int, outputs: int, stride: int, kernel: int, expansion: float) -> None:
+def test_fused_is_torchvision_s_efficientnet_v2_block(
+    inputs: int, outputs: int, stride: int, kernel: int, expansion: float
+) -> None:
     ours = FusedInvertedResidual(inputs, outputs, stride, kernel=kernel, expansion=expansion)
     config = efficientnet.FusedMBConvConfig(expansion, kernel, stride, inputs, outputs, 1)
     assert_equal(ours, efficientnet.FusedMBConv(config, 0.0, nn.BatchNorm2d), inputs)
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "stride"), [(16, 16, 1), (16, 24, 2), (18, 26, 2)])
-def test_shufflenet_v2(inputs: int, outputs: int, stride: int) -> None:
+def test_shuffle_is_torchvision_s_shufflenet_v2_block(inputs: int, outputs: int, stride: int) -> None:
     assert_equal(ShuffleBlock(inputs, outputs, stride), shufflenetv2.InvertedResidual(inputs, outputs, stride), inputs)
 
 

@@ -218,7 +218,7 @@ def test_motion_blur(motion: tuple[float, float], pixels: int | None) -> None:
     assert across.max() == pytest.approx(1)  # a line, not an area
 
 
-def test_quality() -> None:
+def test_each_quality_changes_the_picture_in_its_own_way() -> None:
     rng = np.random.default_rng(0)
     picture = random_texture(rng, 64, np.array([(200.0, 40.0, 90.0), (10.0, 220.0, 130.0)]))
     np.testing.assert_array_equal(Quality().apply(picture, rng), picture)

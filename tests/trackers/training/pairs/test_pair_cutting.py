@@ -150,7 +150,7 @@ def test_outside_is_the_frames_mean_colour() -> None:
     np.testing.assert_allclose(corner[0, 0], mean_colour(frame), atol=6)
 
 
-def test_colours() -> None:
+def test_colours_change_alike_all_over_a_crop() -> None:
     frame, box = np.full((120, 160, 3), 100, np.uint8), np.array([60.0, 40, 30, 30])
     made_with, drawn = replace(PLAIN, colour_jitter=0.2), []
     for seed in range(300):

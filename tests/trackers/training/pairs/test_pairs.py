@@ -23,7 +23,7 @@ class Numbered:
         return Pair(template, search, np.array(rng.random(4), np.float32), bool(rng.random() < 0.5))
 
 
-def test_recipes() -> None:
+def test_recipes_are_the_published_and_one_for_little_data() -> None:
     paper, little = pair_settings("lighttrack", 128, 256), pair_settings("small-data", 64, 128)
     assert set(PAIR_RECIPES) == {"lighttrack", "small-data"}
     # As published: 4 of 128 and 64 of 256 pixels, .05 and .18 of the sides; nothing else.

@@ -260,7 +260,7 @@ def write_coco(tmp_path: Path, write_images: Callable[..., None]) -> WriteCoco:
 
 
 @pytest.mark.parametrize("folder", ["images", "."])
-def test_coco(write_coco: WriteCoco, folder: str) -> None:
+def test_coco_s_stills_are_found_beside_their_labels(write_coco: WriteCoco, folder: str) -> None:
     path = write_coco(folder)
     for given in (path, str(path), path.parent):
         stills = read_stills(given)

@@ -12,7 +12,7 @@ from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_schema import chain_schema, comparison_schema
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CHAIN, COMPARISON = chain_schema(), comparison_schema()
 EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.yaml") if "spaces" not in path.parts[:-2])
 CHAINS = [ROOT / "lighttrack_nas/quickstart.yaml", ROOT / "lighttrack_nas/quickstart-without-teacher.yaml"]
