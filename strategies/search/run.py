@@ -210,13 +210,13 @@ class _Search:
     def run(self, n_trials: int, progress: AfterTrial | None) -> None:
         wanted = distributions(self.space)
         failures = 0
-        told = None
+        told, text = None, ""
         while True:
             self.team.look()
             done = self.team.complete
             if progress and told is not None and done > told:
-                progress(done, n_trials, "by other workers")
-            told = done
+                progress(done, n_trials, text or "by other workers")
+            told, text = done, ""
             if done >= n_trials:
                 return
             if done + len(self.team.running) >= n_trials:
@@ -239,10 +239,6 @@ class _Search:
                     f"{failures} architectures in a row could not be measured; the last one, trial {trial.number}: "
                     f"{failure}; they will not be proposed again: where they are not to blame, start a new search"
                 )
-            if progress and not failure:
-                self.team.look()
-                told = self.team.complete
-                progress(told, n_trials, text)
 
     def _evaluate(self, trial: Trial, architecture: Architecture, keys: dict[str, str]) -> tuple[str, str]:
         """Carry one trial to its end; give what failed, and what to say of it."""
