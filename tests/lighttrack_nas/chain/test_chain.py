@@ -111,12 +111,10 @@ def test_finished_steps_are_not_repeated(
     finished: Path, configuration: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in (finished / "supernet").glob("*.safetensors")}
-    start = time.monotonic()
     commands.train_supernet(configuration, [])
     commands.search(configuration, [])
     assert {path: path.stat().st_mtime_ns for path in (finished / "supernet").glob("*.safetensors")} == before
     assert "steps" not in capsys.readouterr().err
-    assert time.monotonic() - start < 120
 
 
 def test_a_search_with_more_trials_goes_on(finished: Path, configuration: Path) -> None:

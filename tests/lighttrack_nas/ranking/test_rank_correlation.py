@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -316,6 +317,16 @@ def test_scores_of_one_network_lie_in_its_row(config: Callable, played: Played) 
     assert json.loads(table["choices"][0]).keys() == json.loads(table["choices"][1]).keys()
 
 
+def processes_of(session: int) -> list[str]:
+    """The processes of a session that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, _, own = path.read_text().rpartition(")")[2].split()[:4]
+            found += [path.parent.name] if int(own) == session and state != "Z" else []
+    return found
+
+
 @pytest.mark.slow
 def test_the_command_goes_on_after_a_kill_and_gives_what_it_would_have_given(
     tmp_path: Path, write_sequences: Callable[..., Path]
@@ -347,7 +358,8 @@ def test_the_command_goes_on_after_a_kill_and_gives_what_it_would_have_given(
                 time.sleep(0.05)
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-            time.sleep(2)  # its trainings end within a second
+            while processes_of(process.pid):  # its trainings end with it
+                time.sleep(0.05)
             assert len(list(folder.glob("ranking/*/*/scores.json"))) < 10
         done = subprocess.run([*here, "--json"], check=True, capture_output=True, text=True)
         results.append(json.loads(done.stdout))

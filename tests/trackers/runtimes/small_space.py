@@ -12,12 +12,12 @@ CONTENT = {
     "stem": {"channels": 16, "kernel": 3, "stride": 2},
     "stages": [
         {"channels": 16, "blocks": 1, "operations": {"separable": {"kernel": 3}}},
-        {"channels": 24, "blocks": 1, "stride": 2, "operations": {"mbconv": {"kernel": [3, 5], "expansion": 2}}},
-        {"channels": 40, "blocks": 1, "stride": 2, "operations": {"mbconv": {"kernel": [5, 7], "expansion": 2}}},
-        {"channels": 64, "blocks": 1, "stride": 1, "operations": {"mbconv": {"kernel": [3, 5], "expansion": 4}}},
+        {"channels": 32, "blocks": 1, "stride": 2, "operations": {"mbconv": {"kernel": [3, 5], "expansion": 2}}},
+        {"channels": 96, "blocks": 1, "stride": 2, "operations": {"mbconv": {"kernel": [5, 7], "expansion": 2}}},
+        {"channels": 128, "blocks": 1, "stride": 1, "operations": {"mbconv": {"kernel": [3, 5], "expansion": 4}}},
     ],
     "outputs": ["stage2", "stage3"],
-    "fused_channels": 48,
+    "fused_channels": 64,
     "towers": {
         "cls": {"widths": [32, 64], "layers": 2, "operations": {"dsconv": {"kernel": [3, 5]}}, "skip": True},
         "reg": {"widths": [32, 64], "layers": 1, "operations": {"dsconv": {"kernel": [3, 5]}}},
