@@ -103,7 +103,7 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> Played:
 @pytest.fixture
 def played(saved: Played, monkeypatch: pytest.MonkeyPatch) -> Played:
     """Without the figures, which take longer than all the rest."""
-    monkeypatch.setattr(RankingResult, "save", lambda *_: [])
+    monkeypatch.setattr(module, "save_ranking", lambda *_: [])
     return saved
 
 
