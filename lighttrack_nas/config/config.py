@@ -74,7 +74,7 @@ class RetrainPart(ConfigPart):
         architecture: An official code or a JSON file; None takes the front's, see `choose`.
         choose: Which point of the front: "best" (the first objective's), or "macs=30M" (the nearest), also
             "params=..." and "latency_ms=...".
-        inherit: Start from the supernet's weights rather than from random ones.
+        inherit: Start from the supernet's weights rather than from the teacher's, or without one from random ones.
         teacher: A network that it learns from: a model file, a model that ships, by its name, a folder of `export`, or
             a released checkpoint. $NAME takes an environment variable's value. None learns from labels alone; with one,
             sources without labels will do.
