@@ -95,9 +95,11 @@ def test_nothing_to_do() -> None:
 def test_no_job_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> None:
     script = tmp_path / "caller.py"
     script.write_text(
-        "from functools import partial\nfrom pathlib import Path\n"
+        "import signal\nfrom functools import partial\nfrom pathlib import Path\n"
         "from test_processes_jobs import hang\nfrom lighttrack_nas.workers import processes\n"
         "from lighttrack_nas.workers.processes import Job, run_jobs\nprocesses._PRELOADED = []\n"
+        # A shell that runs the tests in its background lets them ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "if __name__ == '__main__':\n"
         f"    run_jobs([Job('hangs', partial(hang, Path({str(tmp_path / 'pid')!r})))], 1)\n"
     )
