@@ -195,8 +195,18 @@ def _from_module(kind: str, module: Any) -> type[ModuleOperation]:
     made.PREFIX = f"{kind}-"
     made.MODULE_CLASS = module
     made.TAKES_STRIDE = takes_stride
-    made.FILE = str(Path(inspect.getfile(module)).resolve())
+    made.FILE = _source_file(module, where)
     return made
+
+
+def _source_file(module: type, where: str) -> str:
+    """The file of a class, whose digest is part of a space's and which other processes run."""
+    try:
+        return str(Path(inspect.getfile(module)).resolve())
+    except (OSError, TypeError):
+        raise InputError(
+            f"{where}: the class was typed in and has no file, which other processes need: write it into one"
+        ) from None
 
 
 @lru_cache(maxsize=4096)

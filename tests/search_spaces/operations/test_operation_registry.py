@@ -117,6 +117,18 @@ def test_mistakes_in_parameters(value: Any, said: str) -> None:
         read_operation(value)
 
 
+def test_a_class_without_a_file_is_refused() -> None:
+    typed: dict[str, Any] = {"__name__": "nowhere"}
+    code = (
+        "from torch import nn\nclass Typed(nn.Conv2d):\n"
+        "    def __init__(self, inputs: int, outputs: int, *, kernel: int = 3) -> None:\n"
+        "        super().__init__(inputs, outputs, kernel)\n"
+    )
+    exec(code, typed)
+    with pytest.raises(InputError, match=r"'typed' \(Typed\): the class was typed in and has no file"):
+        operation("typed")(typed["Typed"])
+
+
 def test_signatures_that_cannot_be_read() -> None:
     class Untyped(nn.Module):
         def __init__(self, inputs: int, outputs: int, kernel=3) -> None:  # type: ignore[no-untyped-def]  # the case
