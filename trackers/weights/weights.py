@@ -33,7 +33,21 @@ def save_weights(network: nn.Module, path: Path, header: Mapping[str, Any]) -> N
     """
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
     metadata = {_FORMAT_KEY: FORMAT, _HEADER_KEY: json.dumps(header, sort_keys=True)}
-    write_atomically(path, safetensors.torch.save(state, metadata))
+    write_atomically(path, _ordered(safetensors.torch.save(state, metadata)))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its metadata in order, so that the same weights are the same bytes.
+
+    The library writes them in the order of a hash map, which differs from call to call. A file is a length of eight
+    bytes, a JSON header padded to a multiple of eight, and the tensors, whose places count from the header's end.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def _check_readable(path: Path) -> None:

@@ -54,6 +54,16 @@ def test_round_trip(tmp_path: Path) -> None:
     assert read_header(tmp_path / "a.safetensors") == {"note": "ä", "number": 3}
 
 
+def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
+    network = tiny(0)
+    files = set()
+    for number in range(12):
+        save_weights(network, tmp_path / f"{number}.safetensors", {"note": "ä"})
+        files.add((tmp_path / f"{number}.safetensors").read_bytes())
+    (content,) = files
+    assert safetensors.torch.load(content).keys() == network.state_dict().keys()
+
+
 def test_official_round_trip(tmp_path: Path, mobile_code: str) -> None:
     first, second = mobile(mobile_code, 0), mobile(mobile_code, 1)
     save_official(first, tmp_path / "a.pth")
