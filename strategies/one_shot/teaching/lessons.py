@@ -114,6 +114,24 @@ class Lessons:
         dead = self.space.labels_without_say(chosen)
         return tuple(name for name in segment.blocks if name not in dead)
 
+    def targets(self, chosen: Chosen) -> dict[str, tuple[str, str]]:
+        """The maps of a path that correspond to one of the teacher's, the stem's left out.
+
+        Args:
+            chosen: The path.
+
+        Returns:
+            By the block's name: the map's name in the space, and the teacher's.
+        """
+        targets = {
+            segment.target[0]: segment.target
+            for segment in self.segments
+            if segment.target[0] in self.running(segment, chosen) and segment.blocks != (STEM,)
+        }
+        if chosen[OUTPUT] in self.tasks.exits:
+            targets[chosen[OUTPUT]] = (chosen[OUTPUT], self.teacher.exit)
+        return targets
+
     def segment_ratio(
         self, network: SiameseNetwork, segment: Segment, chosen: Chosen, maps: Mapping[str, Tensor], image: Tensor
     ) -> Tensor:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.space import Architecture
-from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM
 from lighttrack_nas.strategies.one_shot.teaching.first_weights import start_from_teacher
 from lighttrack_nas.strategies.one_shot.teaching.least_squares import fit_last
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Chosen, Lessons
-from lighttrack_nas.strategies.one_shot.teaching.starts import Channels
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.norms import fold_norms
 from lighttrack_nas.trackers.training.batches import TensorBatch
@@ -47,23 +44,14 @@ def refit_backbone(network: SiameseNetwork, lessons: Lessons, chosen: Chosen, ba
         chosen: Its architecture: a value at every place.
         batch: Pairs to fit on; their search crops are looked at.
     """
-    teacher = lessons.teacher
-    targets = {
-        running[-1]: (segment.target[0], segment.target[1])
-        for segment in lessons.segments
-        if (running := lessons.running(segment, chosen)) and running[-1] != STEM
-    }
-    output = chosen[OUTPUT]
-    if output in lessons.tasks.exits:
-        targets[output] = (output, teacher.exit)
-    maps = teacher.maps(batch.search)
+    targets = lessons.targets(chosen)
+    maps = lessons.teacher.maps(batch.search)
     was_training = network.training
     network.eval()
     features = network.backbone.stem(batch.search)
     for name, block in network.backbone.blocks.items():
         if name in targets:
-            ours, theirs = targets[name]
-            channels: Channels = lessons.channels(ours, theirs, chosen)
-            fit_last(block, features, channels, maps[theirs])
+            target = targets[name]
+            fit_last(block, features, lessons.channels(*target, chosen), maps[target[1]])
         features = block(features)
     network.train(was_training)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Chosen, Lessons, answers_loss
 from lighttrack_nas.trackers.network.network import SiameseNetwork
@@ -48,13 +47,7 @@ def whole_run(
         answers_weight: Of the answers beside the maps.
     """
     teacher = lessons.teacher
-    targets = {
-        segment.target[0]: segment.target
-        for segment in lessons.segments
-        if segment.target[0] in lessons.running(segment, chosen) and segment.blocks != (STEM,)
-    }
-    if chosen[OUTPUT] in lessons.tasks.exits:
-        targets[chosen[OUTPUT]] = (chosen[OUTPUT], teacher.exit)
+    targets = lessons.targets(chosen)
     crops = batch.template, batch.search
     wanted = [teacher.maps(crop) for crop in crops]
     answers = teacher.answers_from(*(maps[teacher.exit] for maps in wanted))
