@@ -24,6 +24,7 @@ test: $(READY)
 
 # The documentation, into docs/_build/index.html; a warning is an error.
 docs: $(READY)
+	$(BIN)/python docs/reference_pages.py
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build
 
 # Format, lint, types, and the tests that take seconds: a file's in one process, so that what they share is made once.

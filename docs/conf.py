@@ -1,16 +1,6 @@
 """The documentation site, by Sphinx: pages in Markdown, and references that are generated from the code."""
 
-import sys
-from pathlib import Path
-
-from sphinx.application import Sphinx
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-import reference_pages  # noqa: E402
-
-from lighttrack_nas import __version__  # noqa: E402
+from lighttrack_nas import __version__
 
 project = "LightTrack-NAS"
 release = version = __version__
@@ -37,8 +27,3 @@ html_css_files = ["narrow.css"]
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
-
-
-def setup(app: Sphinx) -> None:
-    """Make the reference's pages before any page is read."""
-    app.connect("builder-inited", lambda app: reference_pages.write(HERE / "reference"))

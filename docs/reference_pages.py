@@ -1,4 +1,7 @@
-"""The reference's pages, made from the code: keys of the three kinds of files, commands, public names."""
+"""The reference's pages, made from the code: keys of the three kinds of files, commands, public names.
+
+`make docs` runs this before Sphinx reads the pages.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 import lighttrack_nas
 from lighttrack_nas.cli.app import app
 from lighttrack_nas.cli.shared.panels import PANELS
 from lighttrack_nas.config.config_schema import chain_schema, comparison_schema, said_of_attributes
 from lighttrack_nas.search_spaces.files.editor_schema import space_schema
-from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import ONE_SHOT_STRATEGIES
-from lighttrack_nas.strategies.search.search_registry import SEARCH_STRATEGIES
+from lighttrack_nas.strategies.one_shot.strategies import one_shot_registry
+from lighttrack_nas.strategies.search import search_registry
 
 Schema = Mapping[str, Any]
 Anchors = Mapping[str, tuple[str, str]]
@@ -120,13 +124,10 @@ def _heading(name: str, places: Mapping[str, list[str]]) -> str:
 def chain_page() -> str:
     """The keys of a chain's configuration, and the settings of the strategies that it may name."""
     text = file_page("Chain files", "chain", chain_schema())
-    registries = {"One-shot strategies": ONE_SHOT_STRATEGIES, "Search strategies": SEARCH_STRATEGIES}
-    packages = ("lighttrack_nas.strategies.one_shot.strategies", "lighttrack_nas.strategies.search")
-    for (title, places), package in zip(registries.items(), packages, strict=True):
+    registries = {"One-shot strategies": one_shot_registry.REGISTRY, "Search strategies": search_registry.REGISTRY}
+    for title, registry in registries.items():
         text += f"\n## {title}, by name\n\n"
-        for name, place in places.items():
-            module, _, cls = f"{package}.{place}".rpartition(".")
-            text += _strategy(name, getattr(__import__(module, fromlist=[cls]), cls))
+        text += "".join(_strategy(name, registry.strategy_class(name)) for name in registry.places)
     return text
 
 
@@ -140,11 +141,11 @@ def space_page() -> str:
 def commands_page() -> str:
     """Every command, with its arguments and options."""
     group = typer.main.get_command(app)
-    commands: Mapping[str, Any] = group.commands  # type: ignore[attr-defined]
+    assert isinstance(group, TyperGroup)
     lines = ["# Commands", "`lighttrack-nas COMMAND --help` prints the same."]
     for panel in PANELS:
         lines.append(f"## {panel}")
-        for name, command in commands.items():
+        for name, command in group.commands.items():
             if command.rich_help_panel == panel:
                 lines += [f"### {name}", inspect.cleandoc(command.help), *map(_parameter, command.params)]
     return "\n\n".join(lines) + "\n"
@@ -279,3 +280,7 @@ def _parameter(parameter: Any) -> str:
     shown = parameter.default if isinstance(parameter.default, (str, int, float, Path)) else None
     notes = "required" if parameter.required else "" if shown is None else f"default {_shown(str(shown))}"
     return _entry(f"{flags} {value}", notes, parameter.help or "")
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parent / "reference")

@@ -228,6 +228,7 @@ def test_wheel_has_one_name_and_every_module(tmp_path: Path) -> None:
         "quickstart.yaml",
         "quickstart-without-teacher.yaml",
     }
+    assert "lighttrack_nas/__init__.pyi" in names
     assert "lighttrack_nas/pretrained/lighttrack-tiny-generated.safetensors" in names
 
 

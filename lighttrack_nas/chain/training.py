@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
 from lighttrack_nas.chain.training_records import outcome, task_record, training_record
-from lighttrack_nas.chain.training_starts import FITTED_PAIRS, first_network, macs_paths, start_backbone
+from lighttrack_nas.chain.training_starts import first_network, fitted_pairs, macs_paths, start_backbone
 from lighttrack_nas.models.backbones import backbone_of, require_backbone
 from lighttrack_nas.models.models import load_model, save_model
 from lighttrack_nas.models.supernets import (
@@ -157,8 +157,6 @@ def train_supernet(
     from lighttrack_nas.strategies.one_shot.training.fit import CHECKPOINT, fit
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
     from lighttrack_nas.trackers.network.norms import fold_norms
-    from lighttrack_nas.trackers.training.batches import to_tensors
-    from lighttrack_nas.trackers.training.pairs.pair import draw_batch
 
     output = Path(output)
     if backbone is not None and start_from is not None:
@@ -189,7 +187,7 @@ def train_supernet(
         torch.manual_seed(settings.seed)
         model = build_model_space(space) if lessons is None else build_model_space(space, lessons.tasks)
     if lessons is not None and not (output / CHECKPOINT).exists():
-        start_from_teacher(model, lessons, to_tensors(draw_batch(pairs, settings.seed, 0, FITTED_PAIRS)))
+        start_from_teacher(model, lessons, fitted_pairs(pairs, settings.seed))
     if backbone is not None:
         start_backbone(model.network.backbone, Path(backbone), space)
     if start_from is not None and not (output / CHECKPOINT).exists():

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
     from lighttrack_nas.strategies.one_shot.training.taught_task import TaughtTask
     from lighttrack_nas.trackers.network.network import Backbone, SiameseNetwork
+    from lighttrack_nas.trackers.training.batches import TensorBatch
+    from lighttrack_nas.trackers.training.pairs.pair import PairSource
 
-FITTED_PAIRS = 32
-"""Pairs on which first weights are fitted to a teacher's maps: some thousands of positions."""
+# Some thousands of positions in the smallest maps.
+_FITTED_PAIRS = 32
 
 
 def macs_paths(space: Space) -> MacsPaths:
@@ -93,22 +95,25 @@ def first_network(
     from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.strategies.one_shot.teaching.network_start import network_from_teacher, refit_backbone
     from lighttrack_nas.strategies.one_shot.training.taught_task import TaughtTask
-    from lighttrack_nas.trackers.training.batches import to_tensors
-    from lighttrack_nas.trackers.training.pairs.pair import draw_batch
 
-    lessons, batch = None, None
-    if isinstance(task, TaughtTask) and not resumes:
-        lessons, batch = task.lessons, to_tensors(draw_batch(task.task.pairs, seed, 0, FITTED_PAIRS))
+    taught = task if isinstance(task, TaughtTask) and not resumes else None
     if supernet is not None:
         supernet.space.require(architecture)
         network = supernet.extract(architecture)
-        if lessons is not None and batch is not None and supernet.teacher is not None:
-            refit_backbone(network, lessons, architecture.space.chosen(architecture), batch)
-    else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            if lessons is not None and batch is not None:
-                network = network_from_teacher(architecture, lessons, batch)
-            else:
-                network = build_network(architecture)
-    return network.train()
+        if taught is not None and supernet.teacher is not None:
+            chosen = architecture.space.chosen(architecture)
+            refit_backbone(network, taught.lessons, chosen, fitted_pairs(taught.task.pairs, seed))
+        return network.train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if taught is None:
+            return build_network(architecture).train()
+        return network_from_teacher(architecture, taught.lessons, fitted_pairs(taught.task.pairs, seed)).train()
+
+
+def fitted_pairs(pairs: PairSource, seed: int) -> TensorBatch:
+    """The pairs on which first weights are fitted to a teacher's maps."""
+    from lighttrack_nas.trackers.training.batches import to_tensors
+    from lighttrack_nas.trackers.training.pairs.pair import draw_batch
+
+    return to_tensors(draw_batch(pairs, seed, 0, _FITTED_PAIRS))

@@ -26,7 +26,7 @@ SEARCH_STRATEGIES: Mapping[str, str] = MappingProxyType(
 """Name in configurations -> module and class in this package."""
 
 
-_REGISTRY = Registry("search strategy", __package__, SEARCH_STRATEGIES)
+REGISTRY = Registry("search strategy", __package__, SEARCH_STRATEGIES)
 
 
 def setting_names(name: str) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def setting_names(name: str) -> tuple[str, ...]:
     Raises:
         InputError: No such strategy.
     """
-    return _REGISTRY.setting_names(name)
+    return REGISTRY.setting_names(name)
 
 
 def search_strategy(name: str, **settings: Any) -> SearchStrategy:
@@ -48,12 +48,12 @@ def search_strategy(name: str, **settings: Any) -> SearchStrategy:
     Raises:
         InputError: No such strategy or setting, or an impossible value.
     """
-    return cast(SearchStrategy, _REGISTRY.make(name, settings))
+    return cast(SearchStrategy, REGISTRY.make(name, settings))
 
 
 def named_strategy(given: str | Mapping[str, Any], *, where: str, **defaults: Any) -> SearchStrategy:
     """Make a strategy as configurations name it; see `Registry.make_named`."""
-    return cast(SearchStrategy, _REGISTRY.make_named(given, where, **defaults))
+    return cast(SearchStrategy, REGISTRY.make_named(given, where, **defaults))
 
 
 def strategy_record(strategy: SearchStrategy) -> dict[str, Any]:

@@ -25,7 +25,7 @@ ONE_SHOT_STRATEGIES: Mapping[str, str] = MappingProxyType(
 """Name in configurations -> module and class in this folder."""
 
 
-_REGISTRY = Registry("one-shot strategy", __package__, ONE_SHOT_STRATEGIES)
+REGISTRY = Registry("one-shot strategy", __package__, ONE_SHOT_STRATEGIES)
 
 
 def one_shot_strategy(name: str, **settings: Any) -> OneShotStrategy:
@@ -38,12 +38,12 @@ def one_shot_strategy(name: str, **settings: Any) -> OneShotStrategy:
     Raises:
         InputError: No such strategy or setting, or an impossible value.
     """
-    return cast(OneShotStrategy, _REGISTRY.make(name, settings))
+    return cast(OneShotStrategy, REGISTRY.make(name, settings))
 
 
 def named_strategy(given: str | Mapping[str, Any], *, where: str) -> OneShotStrategy:
     """Make a strategy as configurations name it; see `Registry.make_named`."""
-    return cast(OneShotStrategy, _REGISTRY.make_named(given, where))
+    return cast(OneShotStrategy, REGISTRY.make_named(given, where))
 
 
 def strategy_record(strategy: OneShotStrategy) -> dict[str, Any]:
