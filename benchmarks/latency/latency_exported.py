@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
 from lighttrack_nas.benchmarks.latency.latency_measuring import BRANCHES, Latency, checked_options, fixed_threads
 from lighttrack_nas.benchmarks.latency.latency_timing import time_calmly
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.processes import fresh_process
 from lighttrack_nas.trackers.runtimes.exported import ExportedNetwork
 
 
@@ -65,7 +64,7 @@ def measure_exported(
 
 def measure_exported_apart(folder: str | Path, **settings: Any) -> Latency:
     """`measure_exported` in a fresh process, as `measure_apart` times networks."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+    with fresh_process() as process:
         return process.submit(partial(measure_exported, folder, **settings)).result()
 
 

@@ -12,9 +12,7 @@ than that after the others. So runtimes that shall be compared are timed in proc
 from __future__ import annotations
 
 import copy
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -37,6 +35,7 @@ from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.processes import fresh_process
 from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.reparameterise import reparameterise
@@ -252,7 +251,7 @@ def measure_apart(subject: Subject, runtimes: Sequence[str], **settings: Any) ->
     for runtime in runtimes:
         checked_runtime(runtime, writing=True)
     for runtime in runtimes:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        with fresh_process() as process:
             yield process.submit(partial(measure_latency, subject, runtime=runtime, **settings)).result()
 
 

@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from multiprocessing import parent_process
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
 from types import FrameType
 
 
@@ -21,7 +22,21 @@ def begin_child(on_terminate: Callable[[int, FrameType | None], object] | None =
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, on_terminate or signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, args=(on_terminate is None,), daemon=True).start()
+    end_with_parent(at_once=on_terminate is None)
+
+
+def fresh_process() -> ProcessPoolExecutor:
+    """A pool of one process that shares nothing with this one, and ends with it. Ctrl-C ends both."""
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent)
+
+
+def end_with_parent(at_once: bool = True) -> None:
+    """End this process when the one that started it has ended, however it did.
+
+    Args:
+        at_once: Else by a SIGTERM to itself, which somebody handles.
+    """
+    threading.Thread(target=_end_with_parent, args=(at_once,), daemon=True).start()
 
 
 def _end_with_parent(at_once: bool) -> None:

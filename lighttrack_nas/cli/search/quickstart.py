@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from importlib import resources
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -22,6 +20,7 @@ from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.trackers.base.files import write_atomically
+from lighttrack_nas.trackers.base.processes import fresh_process
 
 TEST_SET = "generated-test-v1"
 """Sequences that nothing was trained, chosen or tuned on."""
@@ -51,7 +50,7 @@ def _quickstart(output: Path, seed: int, without_teacher: bool) -> None:
     _make_sets(config)
     # The baselines need one core, and no training.
     trackers = dict(_BASELINES) | ({} if teacher is None else {teacher: "teacher"})
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with fresh_process() as pool:
         others = {name: pool.submit(average_overlap, name, test, output / "test" / name) for name in trackers}
         _step("supernet: one network that holds all others")
         chain.run_supernet(config, say)

@@ -36,6 +36,17 @@ if __name__ == "__main__":
 """
 
 
+POOL = """
+import os, sys, time
+from lighttrack_nas.trackers.base.processes import fresh_process
+
+if __name__ == "__main__":
+    with fresh_process() as process:
+        print(process.submit(os.getpid).result(), flush=True)
+        process.submit(time.sleep, 600).result()
+"""
+
+
 def is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -83,3 +94,14 @@ def test_a_child_can_be_ended() -> None:
     process.terminate()
     process.join(30)
     assert process.exitcode == -signal.SIGTERM
+
+
+def test_a_fresh_process_ends_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(POOL)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        assert is_running(pid)
+        parent.kill()
+    wait_until(lambda: not is_running(pid))
