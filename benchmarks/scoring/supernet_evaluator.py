@@ -119,7 +119,7 @@ class SupernetEvaluator:
             raise InputError("sequences: none has a box after its first frame, so that there is no overlap to measure")
         self.supernet = supernet
         self.space = supernet.space
-        self.table = costing(self.space)
+        self.cost_table = costing(self.space)
         self.sequences = tuple(sequences)
         self._calibration_source = calibration_pairs
         self._quick_source = quick_pairs
@@ -157,7 +157,7 @@ class SupernetEvaluator:
 
     def costs(self, architecture: Architecture) -> dict[str, float]:
         """Look up "macs", "params" and "macs_template", exact, and "latency_ms" where a table predicts it."""
-        costs: dict[str, float] = {**self.table.costs(architecture)}
+        costs: dict[str, float] = {**self.cost_table.costs(architecture)}
         if self._latency_table is not None:
             costs["latency_ms"] = self._latency_table.latency_ms(architecture)
         return costs

@@ -52,13 +52,13 @@ class ZeroCostEvaluator:
         if inputs < 2:
             raise InputError(f"inputs: expected 2 or more, got {inputs}")
         self.space = space
-        self.table = costing(space)
+        self.cost_table = costing(space)
         self._seed = seed
         self._inputs = inputs
 
     def costs(self, architecture: Architecture) -> Mapping[str, float]:
         """See `Evaluator.costs`."""
-        return self.table.costs(architecture)
+        return self.cost_table.costs(architecture)
 
     def measure(self, architecture: Architecture, names: Collection[str]) -> Mapping[str, float]:
         """See `Evaluator.measure`.

@@ -54,8 +54,13 @@ class Retrained:
     measured: dict[str, float]
 
 
-def run_pretraining(config: Config, say: Say) -> Path:
+def run_pretraining(config: Config, say: Say, after_step: AfterStep | None = None) -> Path:
     """Train the backbone on images; see `pretrain_backbone`.
+
+    Args:
+        config: With `pretraining`.
+        say: See `Say`.
+        after_step: Told of each step in place of a progress bar.
 
     Raises:
         InputError: The configuration has no `pretraining`, or see there.
@@ -70,7 +75,7 @@ def run_pretraining(config: Config, say: Say) -> Path:
     settings = config.training(part.training, "pretraining.training")
     images = read_image_folder(expanded(part.images))
     say(f"{len(images.images)} images of {len(images.classes)} classes")
-    with _steps("backbone", settings) as told:
+    with _steps("backbone", settings, after_step) as told:
         return pretrain_backbone(
             load_space(config.space),
             images,
@@ -82,11 +87,16 @@ def run_pretraining(config: Config, say: Say) -> Path:
         )
 
 
-def run_supernet(config: Config, say: Say) -> Supernet:
+def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) -> Supernet:
     """Train the supernet, from the pre-trained backbone or the other supernet that the configuration names, if any.
 
     Where its strategy learns from a teacher and none is named, one of the chain's own is trained first. See
     `train_supernet` and `taught_by_own`.
+
+    Args:
+        config: Of the chain.
+        say: See `Say`.
+        after_step: Told of each step of the supernet in place of a progress bar.
 
     Raises:
         InputError: The backbone is not trained yet, or see there.
@@ -118,7 +128,7 @@ def run_supernet(config: Config, say: Say) -> Supernet:
             strategy = taught_by_own(config, strategy, settings, config.folder("teacher"), say, told)
     if start_from is not None:
         say(f"the supernet starts from '{start_from}': '{config.folder('supernet') / TABLE_FILE}' says what is taken")
-    with _steps("supernet", settings) as told:
+    with _steps("supernet", settings, after_step) as told:
         return train_supernet(
             space,
             pairs,
@@ -177,8 +187,13 @@ def run_search(config: Config, say: Say) -> Result:
         )
 
 
-def run_retraining(config: Config, say: Say) -> Retrained:
+def run_retraining(config: Config, say: Say, after_step: AfterStep | None = None) -> Retrained:
     """Train the chosen architecture alone; see `retrain`.
+
+    Args:
+        config: Of the chain.
+        say: See `Say`.
+        after_step: Told of each step in place of a progress bar.
 
     Raises:
         InputError: There is no search to choose from, or see there.
@@ -200,7 +215,7 @@ def run_retraining(config: Config, say: Say) -> Retrained:
     supernet = trained_supernet(config, space) if part.inherit else None
     if supernet is not None and has_folded_norms(supernet.extract(architecture)):
         say("the network has folded norms, whose statistics stand in its weights: they stay affine maps, which learn")
-    with _steps("retraining", settings) as told:
+    with _steps("retraining", settings, after_step) as told:
         model = retrain(
             architecture,
             pairs,
@@ -281,10 +296,10 @@ def _require(file: Path, command: str) -> None:
 
 
 @contextmanager
-def _steps(title: str, settings: TrainingSettings) -> Iterator[AfterStep | None]:
+def _steps(title: str, settings: TrainingSettings, after_step: AfterStep | None = None) -> Iterator[AfterStep | None]:
     """Show the steps of a training and their losses; the processes of further devices show nothing."""
-    if not is_first_process():
-        yield None
+    if after_step is not None or not is_first_process():
+        yield after_step
         return
     with progress(title, settings.steps, "steps") as advance:
         yield lambda steps, losses: advance(steps, ", ".join(f"{name} {value:.3f}" for name, value in losses.items()))

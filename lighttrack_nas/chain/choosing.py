@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lighttrack_nas.config.config import Config
-from lighttrack_nas.config.config_files import parse_point
+from lighttrack_nas.config.config_checks import parse_point
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.search_spaces.space import Architecture
 

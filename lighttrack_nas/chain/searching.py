@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 
+from lighttrack_nas.costing.limits import known_ends, require_reachable
 from lighttrack_nas.reporting.progress_bar import progress as shown_progress
 from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
@@ -18,7 +19,7 @@ from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
-from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.samplers.optuna_algorithm import OptunaAlgorithm
 from lighttrack_nas.strategies.search.search_problem import SearchStrategy, require_budget
@@ -81,9 +82,9 @@ def search(
         What was found.
 
     Raises:
-        InputError: A mistake in the arguments; fewer trials than the strategy's population; the folder or storage holds
-            a search for something else, or by workers of other versions; or the storage went away for more than a
-            minute.
+        InputError: A mistake in the arguments; a limit on costs that no network keeps; fewer trials than the strategy's
+            population; the folder or storage holds a search for something else, or by workers of other versions; or the
+            storage went away for more than a minute.
     """
     from lighttrack_nas.strategies.search.run import run_search
     from lighttrack_nas.strategies.search.storage.storage import shown_storage
@@ -93,6 +94,8 @@ def search(
 
     chosen = _chosen(strategy)
     require_budget(chosen, n_trials)
+    constraints = parse_constraints(constraints)
+    require_reachable(constraints, known_ends(evaluator) if constraints else {}, space.name)
     output = Path(output)
     make_folder(output)
     place = storage or output / JOURNAL
@@ -106,7 +109,7 @@ def search(
         evaluator=evaluator,
         strategy=chosen,
         objectives=_listed(objectives),
-        constraints=_listed(constraints),
+        constraints=constraints,
         n_trials=n_trials,
         storage=place,
         enqueue=[space.decode(item) if isinstance(item, str) else item for item in enqueue],

@@ -24,6 +24,7 @@ from lighttrack_nas.comparisons.surrogate_table import SurrogateEvaluator
 from lighttrack_nas.config.comparison_config import ComparisonConfig
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.costing.limits import known_ends, require_reachable
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
@@ -139,7 +140,9 @@ def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
 
 
 def _require_fit(config: ComparisonConfig, evaluator: Measuring) -> None:
-    """Find a strategy that does not fit before any has run."""
+    """Find a limit that no network keeps, or a strategy that does not fit, before any has run."""
+    bounds = [*config.bounds, *(parse_constraints(config.under) if config.under else ())]
+    require_reachable(bounds, known_ends(evaluator) if bounds else {}, evaluator.space.name)
     problem = SearchProblem(
         space=evaluator.space, objectives=config.goals, constraints=config.bounds, trials=config.trials
     )

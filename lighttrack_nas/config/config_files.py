@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from lighttrack_nas.config.config import Config
-from lighttrack_nas.config.config_data import Videos
+from lighttrack_nas.config.config_checks import config_checks
 from lighttrack_nas.config.config_parts import checked
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, mistakes_of
 from lighttrack_nas.search_spaces.nni_spaces.nni_files import is_nni_source
-from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.parsing import parse_yaml, read_text, short
-from lighttrack_nas.trackers.runtimes.program import Options
-from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
-from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
-from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
 
 
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
@@ -31,20 +28,75 @@ def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Confi
     Raises:
         InputError: Unreadable file, unknown key, or impossible value; it says where.
     """
+    where, content = _read(path, overrides)
+    config: Config = checked(Config, content, where)
+    for check in config_checks(config):
+        try:
+            check()
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+    return config
+
+
+def load_config_with_mistakes(path: str | Path | None, overrides: Sequence[str] = ()) -> tuple[Config, list[str]]:
+    """Read a configuration file as far as it can be read, and find all mistakes that `load_config` would stop at.
+
+    Args:
+        path: See `load_config`.
+        overrides: See `load_config`.
+
+    Returns:
+        The configuration, with defaults in place of keys that are wrong, and a sentence for each mistake, without the
+        file's name.
+
+    Raises:
+        InputError: The file cannot be read, or is no mapping of keys; or an override is malformed.
+    """
+    _, content = _read(path, overrides)
+    said: list[str] = []
+    while True:
+        try:
+            config = Config.model_validate(content)
+            break
+        except ValidationError as error:
+            mistakes = mistakes_of(error, Config)
+            said += map(str, mistakes)
+            for mistake in reversed(mistakes):  # so that what goes from a list moves none that is still to go
+                _leave_out(content, mistake.place)
+    for check in config_checks(config):
+        try:
+            check()
+        except InputError as error:
+            said.append(str(error))
+    return config, list(dict.fromkeys(said))
+
+
+def _read(path: str | Path | None, overrides: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """What to call a configuration, and its content."""
     where = "configuration" if path is None else f"configuration '{path}'"
     content = read_with_overrides(path, overrides, where, "space, data, search")
     space = content.get("space")
     if path is not None and isinstance(space, str) and (space.endswith((".yaml", ".yml")) or is_nni_source(space)):
         # A space beside the configuration is found wherever the command is called from.
         content["space"] = str(Path(path).parent / space)
-    config: Config = checked(Config, content, where)
-    for name in ("supernet", "retrain", "pretraining", "ranking"):
-        part = getattr(config, name)
-        if part is not None:
-            config.training(part.training, f"{where}: {name}.training")
-    config.training(config.supernet.teacher_training, f"{where}: supernet.teacher_training")
-    _check_later_steps(config, where)
-    return config
+    return where, content
+
+
+def _leave_out(content: dict[str, Any], place: KeyPath) -> None:
+    """Take out of a content what stands at a place, or where nothing does, what should have held it."""
+    inside: Any = content
+    holders: list[tuple[Any, Any]] = []
+    for key in place:
+        holds = isinstance(inside, dict) and key in inside
+        if holds or (isinstance(inside, list) and isinstance(key, int) and key < len(inside)):
+            holders.append((inside, key))
+            inside = inside[key]
+        # Other parts of a place are names of kinds, which stand nowhere.
+    while holders:
+        inside, key = holders.pop()
+        del inside[key]
+        if inside:
+            return  # and what is empty now goes too
 
 
 def read_with_overrides(path: str | Path | None, overrides: Sequence[str], where: str, keys: str) -> dict[str, Any]:
@@ -65,49 +117,6 @@ def read_with_overrides(path: str | Path | None, overrides: Sequence[str], where
     for override in overrides:
         _set(content, override)
     return content
-
-
-def _check_later_steps(config: Config, where: str) -> None:
-    """Find now what would stop a step that comes after hours of training."""
-    try:
-        parse_objectives(config.search.objectives)
-        parse_constraints(config.search.constraints)
-        config.search.search_strategy(config.seed)
-        starts = {"pretraining": config.pretraining, "supernet.backbone": config.supernet.backbone}
-        named = [name for name, start in {"supernet.start_from": config.supernet.start_from, **starts}.items() if start]
-        if len(named) > 1:
-            raise InputError(f"{' and '.join(named)}: the supernet can start from one of them only")
-        for ranked in config.ranking.strategies:
-            config.supernet.model_copy(update={"strategy": ranked.strategy}).one_shot_strategy()
-            config.training(config.supernet.training | ranked.training, f"ranking.strategies, {ranked.name}: training")
-        load_hyper_parameters(config.search.hyper_parameters)
-        if config.search.wants_latency:
-            part = config.search.latency
-            Options(part.threads, precision=part.precision)
-            checked_runtime(part.runtime, writing=True)
-        if config.retrain.code is not None and config.retrain.teacher is None:
-            raise InputError(
-                f"retrain.code: '{config.retrain.code}' is a teacher's: give retrain.teacher, its checkpoint"
-            )
-        if config.retrain.choose != "best":
-            parse_point(config.retrain.choose)
-        for videos in (config.validation, *(s for s in config.data.sources if isinstance(s, Videos))):
-            if videos.path.startswith("generated-"):
-                checked_name(videos.path, GENERATED_SETS, "generated set")
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-
-
-def parse_point(text: str) -> Constraint:
-    """Read which point of a front is meant: a measurement and the value to be near to, such as "macs=30M".
-
-    Raises:
-        InputError: Malformed, or no measurement.
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"retrain.choose: expected 'best' or a measurement such as 'macs=30M', got '{text}'")
-    return Constraint.parse(f"{name}<={value}")
 
 
 def _set(content: dict[str, Any], override: str) -> None:

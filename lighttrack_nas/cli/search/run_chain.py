@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_CSV
 from lighttrack_nas.chain import chain
+from lighttrack_nas.checks.chain_checks import require_checked
 from lighttrack_nas.cli.search.show_fronts import print_front
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
@@ -19,13 +20,16 @@ from lighttrack_nas.strategies.one_shot.training.device_processes import is_firs
 
 def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
     """Train the backbone."""
+    config = load_config(path, overrides)
+    require_checked(config)
     with resumable():
-        print(chain.run_pretraining(load_config(path, overrides), say))
+        print(chain.run_pretraining(config, say))
 
 
 def train_supernet(path: Path, overrides: Sequence[str]) -> None:
     """Train the supernet."""
     config = load_config(path, overrides)
+    require_checked(config)
     with resumable():
         chain.run_supernet(config, say)
     print(config.folder("supernet") / SUPERNET_FILE)

@@ -11,6 +11,25 @@ from lighttrack_nas.cli.shared.panels import COMPARE, SEARCH, START
 commands = typer.Typer()
 
 
+@commands.command(rich_help_panel=START)
+def check(
+    config: Config,
+    set_: Set = None,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Do each step for a moment, and say what all of it takes.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Check a chain's configuration, and say what it will cost.
+
+    All mistakes at once, of every step: files and data sets that are not there, measurements that cannot be had, limits
+    that no network keeps. Then each step is done for a moment, in a folder that is thrown away.
+    """
+    from lighttrack_nas.cli.search.check import check as run
+
+    run(config, set_ or [], measure, json)
+
+
 @commands.command("pretrain-backbone", rich_help_panel=SEARCH)
 def pretrain_backbone(config: Config, set_: Set = None) -> None:
     """Train the backbone's operations on a folder of images.

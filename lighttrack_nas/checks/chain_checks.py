@@ -1,0 +1,203 @@
+"""A chain's configuration against what is there: files, data sets, devices, what the space can and the limits ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.costs.measured_costs import costing
+from lighttrack_nas.benchmarks.scoring.supernet_evaluator import MEASUREMENTS
+from lighttrack_nas.chain.data import expanded, read_videos, require_labels
+from lighttrack_nas.chain.own_teacher import learns_from_teacher
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_checks import Check
+from lighttrack_nas.costing.limits import cost_ends, require_reachable
+from lighttrack_nas.models.architecture_files import find_architecture
+from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
+from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.strategies.one_shot.strategies.differentiable import Differentiable
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
+
+
+def chain_mistakes(config: Config) -> list[str]:
+    """Find what would stop a step of the chain that is still to come.
+
+    Nothing is trained or decoded; annotations of the validation sequences are read, since candidates are scored on them
+    after the supernet's hours of training.
+
+    Args:
+        config: Of a chain whose values are right by themselves, see `load_config`.
+
+    Returns:
+        A sentence for each mistake, which begins with its key.
+    """
+    said: list[str] = []
+    space = _tried(lambda: load_space(config.space), said)
+    for check in _checks(config):
+        _tried(check, said)
+    for check in _space_checks(config, space) if space is not None else ():
+        _tried(check, said)
+    return list(dict.fromkeys(said))
+
+
+def require_checked(config: Config) -> None:
+    """Check the whole chain before its first long step.
+
+    Raises:
+        InputError: There are mistakes; it says all.
+    """
+    said = chain_mistakes(config)
+    if said:
+        head = "" if len(said) == 1 else f"{len(said)} mistakes would stop a later step:\n  "
+        raise InputError(head + "\n  ".join(said))
+
+
+def _tried(check: Check, said: list[str]) -> Any:
+    try:
+        return check()
+    except InputError as error:
+        said.append(str(error))
+        return None
+
+
+def _checks(config: Config) -> Iterator[Check]:
+    """Checks that need no space."""
+    yield lambda: _device(config)
+    yield lambda: _output(config)
+    for number, source in enumerate(config.data.sources):
+        path = getattr(source, "path", None)
+        if isinstance(path, str):
+            yield _path_check(path, f"data.sources.{number}.path")
+    yield lambda: _validation(config)
+    if config.pretraining is not None:
+        yield _path_check(config.pretraining.images, "pretraining.images")
+    for name in ("start_from", "backbone"):
+        if given := getattr(config.supernet, name):
+            yield _path_check(given, f"supernet.{name}")
+    yield lambda: _strategy(config)
+    yield lambda: require_labels(config, "retraining without a teacher", config.retrain.teacher is None)
+    if config.retrain.teacher is not None:
+        yield _teacher_check(config.retrain.teacher, "retrain.teacher")
+    if config.search.latency.table is not None:
+        yield _path_check(config.search.latency.table, "search.latency.table")
+    yield lambda: _measurable(config)
+
+
+def _space_checks(config: Config, space: Space) -> Iterator[Check]:
+    """Checks of what the space can."""
+    yield lambda: _limits(config, space)
+    named = {f"search.enqueue.{number}": source for number, source in enumerate(config.search.enqueue)}
+    named["retrain.architecture"] = config.retrain.architecture or ""
+    named["supernet.teacher_architecture"] = config.supernet.teacher_architecture or ""
+    for key, source in named.items():
+        if source:
+            yield _architecture_check(config, source, key)
+
+
+def _keyed(key: str, check: Check) -> None:
+    try:
+        check()
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None
+
+
+def _architecture_check(config: Config, source: str, key: str) -> Check:
+    return lambda: _keyed(key, lambda: find_architecture(source, config.space))
+
+
+def _path_check(path: str, key: str) -> Check:
+    def check() -> None:
+        if path not in GENERATED_SETS and not Path(expanded(path)).expanduser().exists():
+            raise InputError(f"'{expanded(path)}' does not exist")
+
+    return lambda: _keyed(key, check)
+
+
+def _teacher_check(source: str, key: str) -> Check:
+    def check() -> None:
+        if not is_shipped(expanded(source)) and not Path(expanded(source)).exists():
+            raise InputError(
+                f"'{expanded(source)}' does not exist; a teacher is a model file, a folder of `lighttrack-nas export`, "
+                f"a released checkpoint (.pth), or a model that ships ({', '.join(SHIPPED)})"
+            )
+
+    return lambda: _keyed(key, check)
+
+
+def _strategy(config: Config) -> None:
+    """What the supernet's strategy learns from, and what it leaves for the search."""
+    strategy, part = config.supernet.one_shot_strategy(), config.search
+    require_labels(config, "the supernet's strategy", getattr(strategy, "needs_labels", True))
+    if learns_from_teacher(strategy):
+        if strategy.teacher is not None:
+            _teacher_check(strategy.teacher, "supernet.strategy.teacher")()
+    elif part.enqueue_predicted:
+        raise InputError("search.enqueue_predicted: only the one-shot strategy blockwise leaves a table of places")
+    if part.enqueue_from_distribution and not isinstance(strategy, Differentiable):
+        raise InputError(
+            "search.enqueue_from_distribution: only the one-shot strategies darts, gumbel-darts and proxyless learn a "
+            "distribution"
+        )
+
+
+def _limits(config: Config, space: Space) -> None:
+    limits = _limits_of(config)
+    if any(limit.name in ("macs", "params") for limit in limits):
+        table = costing(space)
+        if isinstance(table, CostTable):
+            _keyed("search.constraints", lambda: require_reachable(limits, cost_ends(table), space.name))
+
+
+def _device(config: Config) -> None:
+    from lighttrack_nas.benchmarks.latency.latency_measuring import checked_device
+
+    _keyed("device", lambda: checked_device(config.device))
+
+
+def _output(config: Config) -> None:
+    """The nearest folder that exists must be a folder, and take files."""
+    folder = Path(config.output).expanduser().absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise InputError(f"output: '{folder}' is a file; give a folder for the run")
+
+
+def _validation(config: Config) -> None:
+    def check() -> None:
+        sequences = read_videos(config.validation, config.folder("generated"))
+        if not any(np.isfinite(sequence.boxes[1:]).all(axis=1).any() for sequence in sequences):
+            raise InputError(
+                f"'{config.validation.path}': none of its {len(sequences)} sequences has a box after the first frame, "
+                "so that there is no overlap to measure: give sequences with all their boxes, as training splits have"
+            )
+
+    if config.validation.path not in GENERATED_SETS:
+        _keyed("validation", check)
+
+
+def _measurable(config: Config) -> None:
+    """What the search asks for must be what a supernet's evaluator measures."""
+    goals = [*_parsed(parse_objectives, config.search.objectives), *_limits_of(config)]
+    for goal in goals:
+        checked_name(goal.name, MEASUREMENTS, "measurement of a chain's search,")
+
+
+def _limits_of(config: Config) -> Sequence[Constraint]:
+    return _parsed(parse_constraints, config.search.constraints)
+
+
+def _parsed(parse: Callable[[tuple[str, ...]], Sequence[Any]], texts: tuple[str, ...]) -> Sequence[Any]:
+    """Goals; none where one is malformed, which the configuration's own checks say."""
+    try:
+        return parse(texts)
+    except InputError:
+        return ()

@@ -1,0 +1,103 @@
+"""What a configuration's values say together, without looking at data: each check finds one mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_data import Videos
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.runtimes.program import Options
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
+from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
+from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
+
+Check = Callable[[], object]
+"""Raises `InputError` with a sentence that begins with the key."""
+
+
+def config_checks(config: Config) -> Iterator[Check]:
+    """The checks of a configuration, in the order of the chain's steps."""
+    for name in ("pretraining", "supernet", "retrain", "ranking"):
+        part = getattr(config, name)
+        if part is not None:
+            yield _training(config, part.training, f"{name}.training")
+    yield _training(config, config.supernet.teacher_training, "supernet.teacher_training")
+    yield _keyed("search.objectives", lambda: parse_objectives(config.search.objectives))
+    yield _keyed("search.constraints", lambda: parse_constraints(config.search.constraints))
+    yield lambda: config.search.search_strategy(config.seed)
+    yield config.supernet.one_shot_strategy
+    yield lambda: _one_start(config)
+    for ranked in config.ranking.strategies:
+        yield config.supernet.model_copy(update={"strategy": ranked.strategy}).one_shot_strategy
+        if ranked.training:
+            training = config.supernet.training | ranked.training
+            yield _training(config, training, f"ranking.strategies, {ranked.name}: training")
+    yield lambda: load_hyper_parameters(config.search.hyper_parameters)
+    yield lambda: _latency(config)
+    yield lambda: _retraining(config)
+    for videos in (config.validation, *(each for each in config.data.sources if isinstance(each, Videos))):
+        if videos.path.startswith("generated-"):
+            yield _generated(videos.path)
+
+
+def parse_point(text: str) -> Constraint:
+    """Read which point of a front is meant: a measurement and the value to be near to, such as "macs=30M".
+
+    Raises:
+        InputError: Malformed, or no measurement.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"retrain.choose: expected 'best' or a measurement such as 'macs=30M', got '{text}'")
+    return Constraint.parse(f"{name}<={value}")
+
+
+def _keyed(key: str, check: Check) -> Check:
+    def keyed() -> None:
+        try:
+            check()
+        except InputError as error:
+            raise InputError(f"{key}: {error}") from None
+
+    return keyed
+
+
+def _training(config: Config, training: dict[str, object], where: str) -> Check:
+    return lambda: config.training(training, where)
+
+
+def _generated(path: str) -> Check:
+    return lambda: checked_name(path, GENERATED_SETS, "generated set")
+
+
+def _one_start(config: Config) -> None:
+    starts = {
+        "supernet.start_from": config.supernet.start_from,
+        "pretraining": config.pretraining,
+        "supernet.backbone": config.supernet.backbone,
+    }
+    named = [name for name, start in starts.items() if start]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)}: the supernet can start from one of them only")
+
+
+def _latency(config: Config) -> None:
+    try:
+        wanted = config.search.wants_latency
+    except InputError:
+        return  # an objective or a constraint is malformed, which is said of it
+    if wanted:
+        part = config.search.latency
+        Options(part.threads, precision=part.precision)
+        checked_runtime(part.runtime, writing=True)
+
+
+def _retraining(config: Config) -> None:
+    part = config.retrain
+    if part.code is not None and part.teacher is None:
+        raise InputError(f"retrain.code: '{part.code}' is a teacher's: give retrain.teacher, its checkpoint")
+    if part.choose != "best":
+        parse_point(part.choose)

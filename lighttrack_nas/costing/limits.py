@@ -1,0 +1,73 @@
+"""Limits that no network of a space keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.scoring.tabular_benchmark import TableEvaluator
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, short_number
+from lighttrack_nas.trackers.base.errors import InputError
+
+Ends = Mapping[str, tuple[float, float]]
+"""The least and the greatest value that a space's networks have, by measurement."""
+
+
+def known_ends(evaluator: object) -> Ends:
+    """The ends of what an evaluator measures, as far as it knows them without measuring.
+
+    Args:
+        evaluator: One with a cost table knows the ends of macs and params; a tabular benchmark those of all it holds.
+    """
+    if isinstance(evaluator, TableEvaluator):
+        table = evaluator.table
+        return {
+            name: (float(table.columns[name].min()), float(table.columns[name].max())) for name in table.measurements
+        }
+    costs = getattr(evaluator, "cost_table", None)
+    return cost_ends(costs) if isinstance(costs, CostTable) else {}
+
+
+def cost_ends(table: CostTable) -> Ends:
+    """The exact ends of macs and params."""
+
+    def ends(name: str) -> tuple[float, float]:
+        cheapest, dearest = table.extremes(name)
+        return float(table.costs(cheapest)[name]), float(table.costs(dearest)[name])
+
+    return {name: ends(name) for name in ("macs", "params")}
+
+
+def require_reachable(constraints: Sequence[Constraint], ends: Ends, space: str) -> None:
+    """Check that every limit is kept by some network, each by itself, and that no two exclude each other.
+
+    Args:
+        constraints: Those of a search.
+        ends: What networks have; other measurements are not looked at.
+        space: What to call the space.
+
+    Raises:
+        InputError: One is not; it says what the space's networks have.
+    """
+    said = []
+    for limit in constraints:
+        least, most = ends.get(limit.name, (limit.limit, limit.limit))
+        if limit.violation({limit.name: least}) > 0 and limit.violation({limit.name: most}) > 0:
+            said.append(
+                f"no network of '{space}' keeps {limit}: they have {short_number(least)} to {short_number(most)} "
+                f"{limit.name}{_meant(limit, least, most)}"
+            )
+    for lower in (each for each in constraints if each.sense == ">="):
+        for upper in (each for each in constraints if each.sense == "<=" and each.name == lower.name):
+            if lower.limit > upper.limit:
+                said.append(f"no network keeps both {lower} and {upper}")
+    if said:
+        raise InputError("; ".join(said))
+
+
+def _meant(limit: Constraint, least: float, most: float) -> str:
+    """The limit with the suffix that was forgotten, if one makes it fit: 20M for 20."""
+    for suffix, scale in (("M", 1e6), ("K", 1e3), ("G", 1e9)):
+        if least <= limit.limit * scale <= most:
+            return f"; did you mean {limit.name} {limit.sense} {limit.limit:g}{suffix}?"
+    return ""

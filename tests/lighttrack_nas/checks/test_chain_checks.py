@@ -1,0 +1,174 @@
+"""A chain is checked whole before its first long step: every mistake is found, and said with its key."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from lighttrack_nas.checks.chain_checks import chain_mistakes, require_checked
+from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_files import load_config, load_config_with_mistakes
+from lighttrack_nas.trackers.base.errors import InputError
+
+
+def written(folder: Path, content: dict[str, Any]) -> Path:
+    path = folder / "chain.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"search": {"constraints": ["macs <= 28M"]}}, {"supernet": {"strategy": "darts"}}]
+)
+def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
+    assert chain_mistakes(Config.model_validate(settings)) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"space": "lighttrack-tony"}, "lighttrack-tony.*did you mean 'lighttrack-tiny'"),
+        ({"validation": {"path": "/nowhere/val"}}, "^validation: .*'/nowhere/val'"),
+        ({"validation": {"path": "$NOT_SET_AT_ALL/val"}}, "^validation: path .*set the environment variable"),
+        (
+            {"data": {"sources": [{"kind": "sequences", "path": "/nowhere"}]}},
+            "^data.sources.0.path: '/nowhere' does not",
+        ),
+        (
+            {"data": {"sources": [{"kind": "stills", "path": "/none.json"}]}},
+            "^data.sources.0.path: '/none.json' does not",
+        ),
+        (
+            {
+                "data": {"sources": [{"kind": "images", "path": "/"}]},
+                "retrain": {"teacher": "lighttrack-tiny-generated"},
+            },
+            "supernet's strategy learns from labels",
+        ),
+        ({"pretraining": {"images": "/nowhere"}}, "^pretraining.images: '/nowhere' does not exist"),
+        ({"supernet": {"start_from": "/nowhere"}}, "^supernet.start_from: '/nowhere' does not exist"),
+        ({"supernet": {"backbone": "/nowhere"}}, "^supernet.backbone: '/nowhere' does not exist"),
+        (
+            {"supernet": {"strategy": {"name": "blockwise", "teacher": "no.pth"}}},
+            "^supernet.strategy.teacher: 'no.pth'",
+        ),
+        ({"retrain": {"teacher": "no.safetensors"}}, "^retrain.teacher: 'no.safetensors' does not exist"),
+        ({"retrain": {"architecture": "no.json"}}, "^retrain.architecture: .*no.json"),
+        ({"supernet": {"teacher_architecture": "no.json"}}, "^supernet.teacher_architecture: .*no.json"),
+        ({"search": {"enqueue": ["no.json"]}}, "^search.enqueue.0: .*no.json"),
+        ({"search": {"enqueue_predicted": 3}}, "^search.enqueue_predicted: only .* blockwise"),
+        ({"search": {"enqueue_from_distribution": 3}}, "^search.enqueue_from_distribution: only .* darts"),
+        ({"search": {"objectives": ["maximize ao", "minimize nsr"]}}, "measurement of a chain's search, 'nsr'"),
+        ({"search": {"latency": {"table": "no.json"}}}, "^search.latency.table: 'no.json' does not exist"),
+        (
+            {"search": {"constraints": ["macs <= 20"]}},
+            "^search.constraints: .* 16.72M to 78.04M.*did you mean macs <= 20M",
+        ),
+        ({"search": {"constraints": ["params >= 3G"]}}, "^search.constraints: no network of 'lighttrack-tiny' keeps"),
+        (
+            {"search": {"constraints": ["macs <= 20M", "macs >= 30M"]}},
+            "no network keeps both macs >= 30M and macs <= 20M",
+        ),
+    ],
+)
+def test_each_mistake_is_said_with_its_key(settings: dict[str, Any], sentence: str) -> None:
+    config = Config.model_validate(settings)
+    with pytest.raises(InputError, match=f"(?m){sentence}"):
+        require_checked(config)
+    assert len(chain_mistakes(config)) == 1
+
+
+def test_an_output_inside_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert chain_mistakes(Config(output=str(tmp_path / "file/run"))) == [
+        f"output: '{tmp_path / 'file'}' is a file; give a folder for the run"
+    ]
+
+
+def test_validation_without_boxes_is_found_before_training(
+    tmp_path: Path, write_sequences: Callable[..., Path]
+) -> None:
+    root = write_sequences(tmp_path / "set")
+    for truth in root.rglob("groundtruth.txt"):
+        lines = truth.read_text().splitlines()
+        truth.write_text("\n".join([lines[0], *["nan,nan,nan,nan"] * (len(lines) - 1)]) + "\n")
+    (mistake,) = chain_mistakes(Config.model_validate({"validation": {"path": str(root)}}))
+    assert "none of its 2 sequences has a box after the first frame" in mistake
+
+
+def test_ten_mistakes_are_ten_sentences(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        {
+            "serch": {},
+            "seed": -1,
+            "data": {"sources": [{"kind": "stills", "path": "/none.json"}, {"kind": "sequences", "path": "/nowhere"}]},
+            "validation": {"path": "/nothing"},
+            "supernet": {"strategy": {"name": "blockwise", "teacher": "no.pth"}, "training": {"steps": -3}},
+            "search": {"objectives": ["minimize mac"], "constraints": ["macs <= 20"], "enqueue": ["back_0"]},
+        },
+    )
+    with pytest.raises(InputError, match="unknown key 'serch'"):
+        load_config(path)
+    config, said = load_config_with_mistakes(path)
+    said += chain_mistakes(config)
+    keys = ["seed", "unknown key 'serch'", "supernet.training", "search.objectives", "data.sources.0", "data.sources.1"]
+    keys += ["validation", "supernet.strategy", "search.constraints", "search.enqueue"]
+    distinct = list(dict.fromkeys(said))
+    assert [next(key for key in keys if sentence.startswith(key)) for sentence in distinct] == keys
+
+
+def test_what_is_right_beside_mistakes_is_kept(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, {"seed": "x", "search": {"trials": 70, "population": 0}, "data": {"sources": [{"kind": "a"}]}}
+    )
+    config, said = load_config_with_mistakes(path)
+    assert (config.seed, config.search.trials, config.search.population) == (0, 70, 48)
+    assert len(said) == 3
+
+
+def test_the_command_says_all_or_that_there_are_none(tmp_path: Path) -> None:
+    from lighttrack_nas.cli.app import app
+
+    path = written(tmp_path, {"search": {"constraints": ["macs <= 28M"]}, "output": str(tmp_path / "run")})
+    result = CliRunner().invoke(app, ["check", str(path), "--no-measure"])
+    assert (result.exit_code, result.stdout) == (0, "no mistakes found\n")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_starts_only_after_the_whole_chain_is_checked(tmp_path: Path) -> None:
+    from lighttrack_nas.cli.search.run_chain import train_supernet
+
+    path = written(
+        tmp_path, {"output": str(tmp_path / "run"), "retrain": {"teacher": "no.pth"}, "search": {"enqueue": ["a"]}}
+    )
+    with pytest.raises(InputError, match=r"(?s)2 mistakes would stop a later step:.*retrain.teacher.*search.enqueue.0"):
+        train_supernet(path, [])
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_estimate_scales_with_steps_and_trials(tmp_path: Path, write_sequences: Callable[..., Path]) -> None:
+    from lighttrack_nas.checks.rehearsal import rehearse
+
+    content = {
+        "output": str(tmp_path / "run"),
+        "threads": 1,
+        "validation": {"path": str(write_sequences(tmp_path / "set", count=4, frames=6))},
+        "supernet": {"training": {"steps": 1000, "batch_size": 2, "workers": 0}},
+        "retrain": {"training": {"steps": 10, "batch_size": 4, "workers": 0}},
+        "search": {"trials": 50, "calibration_batches": 1, "batch_size": 2, "quick_pairs": 2, "population": 10},
+        "tuning": {"trials": 5},
+    }
+    cost = rehearse(Config.model_validate(content), lambda sentence: None)
+    steps = {step.name: step for step in cost.steps}
+    assert list(steps) == ["train-supernet", "search", "retrain", "tune-tracker"]
+    assert (steps["train-supernet"].pairs, steps["retrain"].pairs) == (2000, 40)
+    assert steps["search"].seconds == pytest.approx(10 * steps["tune-tracker"].seconds)
+    assert all(np.isfinite(step.seconds) and step.seconds > 0 for step in cost.steps)
+    assert steps["train-supernet"].disk > 0
+    assert cost.memory > 1e8
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["generated"]
