@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -19,8 +20,11 @@ from lighttrack_nas.trackers.training.losses import LossSettings
 from lighttrack_nas.trackers.training.pairs.pair import PairSource, draw_batch
 from lighttrack_nas.trackers.training.targets import TargetSettings
 
-SCORES = ("ao", "overlap", "loss")
-"""Average overlap of tracks; on fixed pairs the mean overlap of the best box, and the mean loss."""
+TRACKED = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision")
+"""Figures of tracks, see `metrics.overall_metrics`."""
+SCORES = (*TRACKED, "score", "overlap", "loss")
+"""Figures of tracks; the weighted sum of scores that was asked for; on fixed pairs the mean overlap of the best box, and
+the mean loss."""
 _QUICK = ("overlap", "loss")
 # Pairs have numbers: from here on those of the quick score, so that one source never gives both uses the same pairs.
 _FIRST_QUICK = 2**20
@@ -32,7 +36,7 @@ class NetworkScorer:
     Pairs and frames are read once, when first needed, and stay in memory.
 
     Args:
-        sequences: Videos for "ao"; without any there is no "ao".
+        sequences: Videos to track; without any there are no figures of tracks.
         quick_pairs: Pairs for "overlap" and "loss"; without them there is neither.
         seed: Of the pairs.
         batch_size: Pairs a batch.
@@ -42,8 +46,14 @@ class NetworkScorer:
         targets: What a network should answer, for "loss".
         losses: How errors are weighed, for "loss".
         frame_memory: Bytes of decoded frames to keep.
+        score: Weights of the sum "score", by the other scores' names: LightTrack's fitness is {"ao": 0.5, "sr50": 0.5};
+            without any there is no "score".
+
+    Raises:
+        InputError: Weights of what is no score, or that are no numbers other than 0.
 
     Attributes:
+        score_weights: As given.
         scores: Names that `score` can give with these arguments.
     """
 
@@ -60,6 +70,7 @@ class NetworkScorer:
         targets: TargetSettings | None = None,
         losses: LossSettings | None = None,
         frame_memory: int = 2 * 2**30,
+        score: Mapping[str, float] | None = None,
     ) -> None:
         self.sequences = tuple(sequences)
         self.hyper_parameters = load_hyper_parameters(hyper_parameters)
@@ -68,9 +79,13 @@ class NetworkScorer:
         self._quick_source, self._seed, self._device = quick_pairs, seed, device
         self._batch_size, self._count = batch_size, quick_pairs_count
         self._frame_memory = frame_memory
-        self._missing = {} if self.sequences else {"ao": "sequences to track"}
+        self._missing = {} if self.sequences else dict.fromkeys(TRACKED, "sequences to track")
         if quick_pairs is None:
             self._missing |= dict.fromkeys(_QUICK, "quick_pairs to score on")
+        self.score_weights = checked_weights(score or {})
+        lacking = [self._missing[name] for name in self.score_weights if name in self._missing]
+        if lacking or not self.score_weights:
+            self._missing["score"] = lacking[0] if lacking else "weights of a score"
         self.scores: tuple[str, ...] = tuple(name for name in SCORES if name not in self._missing)
 
     def require(self, name: str) -> None:
@@ -99,11 +114,13 @@ class NetworkScorer:
         for name in names:
             self.require(checked_name(name, SCORES, "score"))
         values: dict[str, float] = {}
-        if "ao" in names:
-            tracked = track_ao(network, self.sequences, self.hyper_parameters, self._device, frames=self._frames)
-            values["ao"] = tracked["ao"]
-        if not {*_QUICK}.isdisjoint(names):
+        wanted = {*names, *(self.score_weights if "score" in names else ())}
+        if not wanted.isdisjoint(TRACKED):
+            values |= track_ao(network, self.sequences, self.hyper_parameters, self._device, frames=self._frames)
+        if not wanted.isdisjoint(_QUICK):
             values |= fixed_pairs_loss(network, self._quick, self.targets, self.losses)
+        if "score" in names:
+            values["score"] = sum(weight * values[name] for name, weight in self.score_weights.items())
         return {name: values[name] for name in names}
 
     @cached_property
@@ -114,6 +131,19 @@ class NetworkScorer:
     @cached_property
     def _frames(self) -> list[FrameSource]:
         return keep_frames(self.sequences, self._frame_memory)
+
+
+def checked_weights(weights: Mapping[str, float]) -> dict[str, float]:
+    """Check the weights of a sum of scores.
+
+    Raises:
+        InputError: An unknown score, or a weight that is no number other than 0.
+    """
+    for name, weight in weights.items():
+        checked_name(name, [known for known in SCORES if known != "score"], "score to weigh")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight) or not weight:
+            raise InputError(f"score: the weight of '{name}' must be a number other than 0, got {weight!r}")
+    return {name: float(weight) for name, weight in weights.items()}
 
 
 def tensor_batches(

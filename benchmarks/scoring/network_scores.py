@@ -85,8 +85,7 @@ def track_ao(
         frames: Where to take the frames from, a source a sequence, usually from `keep_frames`; None reads the files.
 
     Returns:
-        "ao" and "sr50", the means over the videos (NaN if none is scored), and "per_sequence": name -> "ao" and "sr50";
-        see `metrics`.
+        `metrics.overall_metrics` (NaN if no video is scored), and "per_sequence": name -> "ao" and "sr50".
 
     Raises:
         InputError: A device that cannot be used, no sequences or two of one name, or one that could not be tracked to
@@ -107,7 +106,6 @@ def track_ao(
     overall = metrics.overall_metrics(list(scores.values()))
     each = {name: metrics.sequence_metrics(frame_scores) for name, frame_scores in scores.items()}
     return {
-        "ao": overall["ao"],
-        "sr50": overall["sr50"],
+        **overall,
         "per_sequence": {name: {"ao": figures["ao"], "sr50": figures["sr50"]} for name, figures in each.items()},
     }

@@ -37,7 +37,7 @@ from lighttrack_nas.trackers.training.losses import LossSettings
 from lighttrack_nas.trackers.training.pairs.pair import PairSource
 from lighttrack_nas.trackers.training.targets import TargetSettings
 
-MEASUREMENTS = ("ao", "overlap", "loss", "macs", "params", "latency_ms")
+MEASUREMENTS = (*SCORES, "macs", "params", "latency_ms")
 """All that an evaluator may give; see `metrics`, `scoring`, `costs` and `latency`."""
 AGAIN_ROUNDS = 12
 """Turns of each network in `SupernetEvaluator.latencies_again`."""
@@ -47,8 +47,8 @@ class SupernetEvaluator:
     """Measures architectures on copies of their paths' weights; the supernet stays as it is.
 
     A path's network is extracted, its BatchNorm statistics are estimated afresh, always on the same training pairs, and
-    it is scored: by tracking ("ao"), or on fixed pairs, by the mean overlap of the best box ("overlap") and the mean
-    loss ("loss"). A network with folded norms (`trackers.network.norms`) is scored with its statistics as they are:
+    it is scored: by tracking ("ao" and the other figures of `metrics`), or on fixed pairs, by the mean overlap of the
+    best box ("overlap") and the mean loss ("loss"). A network with folded norms (`trackers.network.norms`) is scored with its statistics as they are:
     with others it would be lost. Everything but "latency_ms" is a function of the arguments and the architecture, in
     whatever order and how often ever it is asked.
 
@@ -57,7 +57,7 @@ class SupernetEvaluator:
 
     Args:
         supernet: Trained. Its weights must not change during the evaluator's life.
-        sequences: Videos for "ao"; without any there is no "ao".
+        sequences: Videos to track; without any there are no figures of tracks.
         calibration_pairs: Training pairs for the BatchNorm statistics; None scores with the supernet's own, which fit
             no path in particular.
         quick_pairs: Pairs for "overlap" and "loss", not those trained on; without them there is neither.
@@ -72,6 +72,7 @@ class SupernetEvaluator:
         targets: What a network should answer, for "loss".
         losses: How errors are weighed, for "loss".
         frame_memory: Bytes of decoded frames to keep; frames beyond that are read anew for each architecture.
+        score: Weights of the sum "score", see `NetworkScorer`.
         data: What the record shall say of where pairs and sequences come from, JSON-able.
 
     Attributes:
@@ -105,6 +106,7 @@ class SupernetEvaluator:
         targets: TargetSettings | None = None,
         losses: LossSettings | None = None,
         frame_memory: int = 2 * 2**30,
+        score: Mapping[str, float] | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
         counts = {
@@ -137,6 +139,7 @@ class SupernetEvaluator:
             targets=targets,
             losses=losses,
             frame_memory=frame_memory,
+            score=score,
         )
         if isinstance(latency, LatencyTable):
             table = latency.fingerprint
@@ -239,6 +242,7 @@ class SupernetEvaluator:
             **self._latency_settings(),
             # Where it applies only, so that journals of earlier versions go on.
             **({"recalibrated": "networks without folded norms"} if self.keeps_folded else {}),
+            **({"score": self.scorer.score_weights} if self.scorer.score_weights else {}),
             "hyper_parameters": self.scorer.hyper_parameters.to_dict(),
             "targets": asdict(self.scorer.targets),
             "losses": asdict(self.scorer.losses),

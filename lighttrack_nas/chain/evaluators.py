@@ -80,6 +80,7 @@ def _scoring(config: Config, space: Space) -> dict[str, Any]:
         "batch_size": config.search.batch_size,
         "quick_pairs_count": config.search.quick_pairs,
         "hyper_parameters": config.search.hyper_parameters,
+        "score": config.search.score,
         "device": config.device,
         "targets": targets,
         "losses": losses,

@@ -15,6 +15,7 @@ from lighttrack_nas.chain.chain import run_pretraining, run_retraining, run_sear
 from lighttrack_nas.chain.data import read_videos
 from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
 from lighttrack_nas.config.config import Config
+from lighttrack_nas.strategies.search.goals.objectives import TRACKED
 from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.progress import Say
 
@@ -166,7 +167,7 @@ def _candidate(short: Config, share: float) -> tuple[float, int]:
     """Seconds of a candidate on all validation sequences, and bytes of a search's folder, most of which are figures."""
     result = run_search(short, _silent)
     seconds = result.trials["seconds"].dropna()
-    scaled = share if any(objective.name == "ao" for objective in result.objectives) else 1.0
+    scaled = share if any(objective.name in (*TRACKED, "score") for objective in result.objectives) else 1.0
     return float(seconds.min()) * scaled, _size(short.folder("search"))
 
 

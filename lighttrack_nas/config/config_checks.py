@@ -28,6 +28,7 @@ def config_checks(config: Config) -> Iterator[Check]:
     yield _keyed("search.objectives", lambda: parse_objectives(config.search.objectives))
     yield _keyed("search.constraints", lambda: parse_constraints(config.search.constraints))
     yield lambda: config.search.search_strategy(config.seed)
+    yield lambda: _score(config)
     yield config.supernet.one_shot_strategy
     yield lambda: _one_start(config)
     for ranked in config.ranking.strategies:
@@ -82,6 +83,16 @@ def _one_start(config: Config) -> None:
     named = [name for name, start in starts.items() if start]
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)}: the supernet can start from one of them only")
+
+
+def _score(config: Config) -> None:
+    from lighttrack_nas.benchmarks.scoring.network_scorer import checked_weights
+
+    checked_weights(config.search.score)
+    if not config.search.score and any("score" in text.split() for text in config.search.objectives):
+        raise InputError(
+            "search.score: the objective 'score' is a weighted sum: give its weights, {ao: 0.5, sr50: 0.5}"
+        )
 
 
 def _latency(config: Config) -> None:

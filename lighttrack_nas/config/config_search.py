@@ -42,7 +42,10 @@ class SearchPart(ConfigPart):
     Attributes:
         strategy: By its name, such as "nsga2", or {name: nsga2, mutation_probability: 0.1}; its
             seed is the configuration's unless given.
-        objectives: Such as "maximize ao", "minimize macs", "minimize latency_ms".
+        objectives: Such as "maximize ao", "minimize macs", "minimize latency_ms"; of tracks also sr50, sr75,
+            success_auc, precision and normalised_precision, and "score".
+        score: Weights of a sum of scores, which is then the measurement "score": LightTrack's fitness is
+            {ao: 0.5, sr50: 0.5}.
         constraints: Such as "macs <= 600M", or a set: Mobile, LargeA, LargeB.
         trials: Evaluated architectures in all.
         workers: Processes that evaluate at once; the same command elsewhere, on the same storage, adds to them.
@@ -63,6 +66,7 @@ class SearchPart(ConfigPart):
 
     strategy: Named = "nsga2"
     objectives: tuple[str, ...] = ("maximize ao", "minimize macs")
+    score: dict[str, float] = {}
     constraints: tuple[str, ...] = ()
     trials: int = Field(default=200, ge=1)
     workers: int = Field(default=1, ge=1, le=256)

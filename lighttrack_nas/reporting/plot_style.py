@@ -23,6 +23,11 @@ class Axis(NamedTuple):
 
 _AXES = {
     "ao": Axis("average overlap (AO)", 1, 4),
+    "sr50": Axis("frames with overlap above .5 (SR.5)", 1, 4),
+    "sr75": Axis("frames with overlap above .75 (SR.75)", 1, 4),
+    "success_auc": Axis("area under the success curve", 1, 4),
+    "precision": Axis("frames within 20 pixels", 1, 4),
+    "normalised_precision": Axis("area under the curve of normalised precision", 1, 4),
     "overlap": Axis("overlap on fixed pairs", 1, 4),
     "loss": Axis("loss", 1, 4),
     "nsr": Axis("noise-to-signal ratio, sum over places", 1, 4),

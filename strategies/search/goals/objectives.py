@@ -15,12 +15,15 @@ from lighttrack_nas.trackers.base.names import checked_name
 Direction = Literal["maximize", "minimize"]
 Sense = Literal["<=", ">="]
 
-MEASUREMENTS = ("ao", "overlap", "loss", "nsr", "proxy", "macs", "params", "latency_ms")
-"""Average overlap of tracks (a fraction), mean overlap on fixed pairs (a fraction), loss on them, the sum over places
-of noise-to-signal ratios against a teacher (`benchmarks.scoring.place_scores`), a zero-cost proxy of quality,
-multiply-adds of a tracked frame, parameters, milliseconds of a tracked frame."""
+TRACKED = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision")
+"""Figures of tracks, fractions all: average overlap, shares of frames with overlap above .5 and .75, areas under the
+curves of success and normalised precision, share of frames within 20 pixels (`benchmarks.evaluation.metrics`)."""
+MEASUREMENTS = (*TRACKED, "score", "overlap", "loss", "nsr", "proxy", "macs", "params", "latency_ms")
+"""Figures of tracks, a weighted sum of scores that the user defines, mean overlap on fixed pairs (a fraction), loss on
+them, the sum over places of noise-to-signal ratios against a teacher (`benchmarks.scoring.place_scores`), a zero-cost
+proxy of quality, multiply-adds of a tracked frame, parameters, milliseconds of a tracked frame."""
 
-_NATURAL: Mapping[str, Direction] = MappingProxyType({"ao": "maximize", "overlap": "maximize", "proxy": "maximize"})
+_NATURAL: Mapping[str, Direction] = MappingProxyType(dict.fromkeys((*TRACKED, "score", "overlap", "proxy"), "maximize"))
 _SCALES = {"K": 1e3, "M": 1e6, "G": 1e9}
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _CONSTRAINT = re.compile(rf"\s*([^<>=\s]*)\s*(<=|>=)\s*({_NUMBER})\s*([KMG]?)\s*", re.ASCII | re.IGNORECASE)
@@ -54,7 +57,7 @@ class Objective:
     def parse(cls, text: str) -> Objective:
         """Read "maximize ao", "minimize macs", or a name alone, which goes its natural way.
 
-        That is up for ao, overlap and proxy, and down for the others.
+        That is up for figures of tracks, score, overlap and proxy, and down for the others.
 
         Raises:
             InputError: Unknown measurement or direction, or more words than two.

@@ -13,12 +13,14 @@ from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.latency.latency_build import build_latency_table
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
+from lighttrack_nas.benchmarks.scoring import network_scorer
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator, fingerprint
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture
+from lighttrack_nas.strategies.search.goals import objectives
 from lighttrack_nas.strategies.search.goals.evaluator import LatencyEvaluator
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence
@@ -219,7 +221,7 @@ def test_latencies_are_measured_again_network_by_network(make: Callable[..., Sup
 @pytest.mark.parametrize(
     ("settings", "measurements", "words"),
     [
-        ({}, ("ao", "overlap", "loss", "macs", "params", "latency_ms"), None),
+        ({}, (*network_scorer.TRACKED, "overlap", "loss", "macs", "params", "latency_ms"), None),
         (
             {"sequences": ()},
             ("overlap", "loss", "macs", "params", "latency_ms"),
@@ -227,7 +229,7 @@ def test_latencies_are_measured_again_network_by_network(make: Callable[..., Sup
         ),
         (
             {"quick_pairs": None},
-            ("ao", "macs", "params", "latency_ms"),
+            (*network_scorer.TRACKED, "macs", "params", "latency_ms"),
             "'overlap': the evaluator was given no quick_pairs",
         ),
     ],
@@ -290,3 +292,49 @@ def test_fingerprint_sees_every_bit() -> None:
     with torch.no_grad():
         network.cls_head.prediction.bias[0] += 1e-6
     assert fingerprint(network) != before
+
+
+def test_a_score_is_the_weighted_sum_of_the_scores_that_it_names(make: Callable[..., SupernetEvaluator]) -> None:
+    """LightTrack's fitness, (AO + SR.5) / 2, and one of both kinds of scores."""
+    (architecture,) = samples(1)
+    parts = make().measure(architecture, ("ao", "sr50", "loss"))
+    fitness = make(score={"ao": 0.5, "sr50": 0.5}).measure(architecture, ("score", "ao"))
+    assert fitness == {"score": pytest.approx((parts["ao"] + parts["sr50"]) / 2), "ao": parts["ao"]}
+    mixed = make(score={"ao": 2, "loss": -0.1}).measure(architecture, ("score",))
+    assert mixed["score"] == pytest.approx(2 * parts["ao"] - 0.1 * parts["loss"])
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        ({"sr5": 1}, "unknown score to weigh 'sr5'; did you mean 'sr50'"),
+        ({"score": 1}, "unknown score to weigh 'score'"),
+        ({"macs": 1}, "unknown score to weigh 'macs'"),
+        ({"ao": float("nan")}, "the weight of 'ao' must be a number other than 0, got nan"),
+        ({"ao": 0}, "the weight of 'ao' must be a number other than 0, got 0"),
+        ({"ao": True}, "the weight of 'ao' must be a number other than 0, got True"),
+    ],
+)
+def test_impossible_weights_are_refused(
+    make: Callable[..., SupernetEvaluator], score: dict[str, float], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        make(score=score)
+
+
+def test_a_score_needs_what_it_weighs(make: Callable[..., SupernetEvaluator]) -> None:
+    (architecture,) = samples(1)
+    for settings, lacking in (
+        ({}, "weights of a score"),
+        ({"score": {"ao": 1}, "sequences": []}, "sequences to track"),
+    ):
+        evaluator = make(**settings)
+        assert "score" not in evaluator.measurements
+        with pytest.raises(InputError, match=f"measurement 'score': the evaluator was given no {lacking}"):
+            evaluator.measure(architecture, ("score",))
+
+
+def test_searches_and_evaluators_know_the_same_figures_of_tracks() -> None:
+    """The two folders import nothing of each other."""
+    assert network_scorer.TRACKED == objectives.TRACKED
+    assert {*network_scorer.SCORES} <= {*objectives.MEASUREMENTS}

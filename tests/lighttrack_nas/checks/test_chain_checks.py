@@ -63,6 +63,7 @@ def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
         ({"search": {"enqueue_predicted": 3}}, "^search.enqueue_predicted: only .* blockwise"),
         ({"search": {"enqueue_from_distribution": 3}}, "^search.enqueue_from_distribution: only .* darts"),
         ({"search": {"objectives": ["maximize ao", "minimize nsr"]}}, "measurement of a chain's search, 'nsr'"),
+        ({"search": {"score": {"ao": 0.5}, "objectives": ["score"], "constraints": ["macs <= 2"]}}, "macs <= 2:"),
         ({"search": {"latency": {"table": "no.json"}}}, "^search.latency.table: 'no.json' does not exist"),
         (
             {"search": {"constraints": ["macs <= 20"]}},
