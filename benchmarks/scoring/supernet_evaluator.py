@@ -48,9 +48,9 @@ class SupernetEvaluator:
 
     A path's network is extracted, its BatchNorm statistics are estimated afresh, always on the same training pairs, and
     it is scored: by tracking ("ao" and the other figures of `metrics`), or on fixed pairs, by the mean overlap of the
-    best box ("overlap") and the mean loss ("loss"). A network with folded norms (`trackers.network.norms`) is scored with its statistics as they are:
-    with others it would be lost. Everything but "latency_ms" is a function of the arguments and the architecture, in
-    whatever order and how often ever it is asked.
+    best box ("overlap") and the mean loss ("loss"). A network with folded norms (`trackers.network.norms`) is scored
+    with its statistics as they are: with others it would be lost. Everything but "latency_ms" is a function of the
+    arguments and the architecture, in whatever order and how often ever it is asked.
 
     Pairs and frames are read once, when first needed, and stay in memory: 4 bytes a pixel and channel of each pair, 1
     of each frame.
