@@ -23,8 +23,8 @@ from lighttrack_nas.trackers.training.targets import TargetSettings
 TRACKED = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision")
 """Figures of tracks, see `metrics.overall_metrics`."""
 SCORES = (*TRACKED, "score", "overlap", "loss")
-"""Figures of tracks; the weighted sum of scores that was asked for; on fixed pairs the mean overlap of the best box, and
-the mean loss."""
+"""Figures of tracks; the weighted sum of scores that was asked for; on fixed pairs the mean overlap of the best box,
+and the mean loss."""
 _QUICK = ("overlap", "loss")
 # Pairs have numbers: from here on those of the quick score, so that one source never gives both uses the same pairs.
 _FIRST_QUICK = 2**20
