@@ -71,7 +71,7 @@ from .search_spaces.building.model_space import build_model_space as build_model
 from .search_spaces.building.supernet import Supernet as Supernet
 from .search_spaces.declared_space import DeclaredSpace as DeclaredSpace
 from .search_spaces.distribution import Distribution as Distribution
-from .search_spaces.loading.fitting import fit_architecture as fit_architecture
+from .search_spaces.loading.architecture_translation import fit_architecture as fit_architecture
 from .search_spaces.loading.loading import load_space as load_space
 from .search_spaces.loading.texts import space_python as space_python
 from .search_spaces.loading.texts import space_yaml as space_yaml

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.models.shipped_models import is_shipped
-from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
+from lighttrack_nas.search_spaces.loading.architecture_translation import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.presets import preset_names
 from lighttrack_nas.search_spaces.space import Architecture, Space, parse_architecture
@@ -25,7 +25,7 @@ def find_architecture(source: str, space: str | None = None, say: Say = lambda _
         source: The code, a path that ends in .json or .safetensors, or the name of a model that ships.
         space: A preset's name or a YAML file. None: the file's own space; for a code the first of `lighttrack` and
             `lighttrack-12` that contains it. A file's architecture of another space is read in this one if it fits,
-            see `lighttrack_nas.search_spaces.loading.fitting.fit_architecture`.
+            see `lighttrack_nas.search_spaces.loading.architecture_translation.fit_architecture`.
         say: Told a sentence where that is done.
 
     Raises:

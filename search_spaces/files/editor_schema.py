@@ -20,9 +20,9 @@ from lighttrack_nas.search_spaces.description.space_parts import (
     TowerDescription,
     TowersDescription,
 )
+from lighttrack_nas.search_spaces.files.listed_values import MOST_MULTIPLIED, MULTIPLIERS
 from lighttrack_nas.search_spaces.files.resolving import STYLES
 from lighttrack_nas.search_spaces.files.schema_operations import Schema, operation_definitions, properties, see, summary
-from lighttrack_nas.search_spaces.files.several import MOST_MULTIPLIED, MULTIPLIERS
 from lighttrack_nas.search_spaces.operations.operation_registry import known_operations
 from lighttrack_nas.search_spaces.operations.package_parts import PACKAGES
 from lighttrack_nas.search_spaces.presets import preset_names

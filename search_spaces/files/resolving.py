@@ -25,7 +25,7 @@ from typing import Any
 
 from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake
 from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
-from lighttrack_nas.search_spaces.files.several import multiplied, one_and_several
+from lighttrack_nas.search_spaces.files.listed_values import multiplied, one_and_several
 from lighttrack_nas.search_spaces.operations.operation_table import OperationTable, Style, StyleValue
 from lighttrack_nas.search_spaces.operations.operations import Skip
 from lighttrack_nas.search_spaces.operations.package_parts import backbone_content

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from lighttrack_nas.search_spaces.base.mistakes import KeyPath, listed_mistakes
-from lighttrack_nas.search_spaces.files.several import MULTIPLIERS
+from lighttrack_nas.search_spaces.files.listed_values import MULTIPLIERS
 from lighttrack_nas.search_spaces.operations.package_parts import PACKAGES, backbone_content
 from lighttrack_nas.search_spaces.presets import preset_text
 from lighttrack_nas.trackers.base.errors import InputError

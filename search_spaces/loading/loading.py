@@ -15,8 +15,8 @@ from lighttrack_nas.search_spaces.base.plugins import load_plugins
 from lighttrack_nas.search_spaces.declared_space import DeclaredSpace
 from lighttrack_nas.search_spaces.description.description import SpaceDescription
 from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
+from lighttrack_nas.search_spaces.files.listed_values import written_key
 from lighttrack_nas.search_spaces.files.resolving import resolved
-from lighttrack_nas.search_spaces.files.several import written_key
 from lighttrack_nas.search_spaces.files.space_file import (
     Source,
     extended,

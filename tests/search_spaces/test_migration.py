@@ -8,7 +8,7 @@ import pytest
 
 from lighttrack_nas.search_spaces.addresses import Address, address
 from lighttrack_nas.search_spaces.building.model_space import build_model_space
-from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
+from lighttrack_nas.search_spaces.loading.architecture_translation import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.search_spaces.weight_matching import plan, same_operations

@@ -18,7 +18,7 @@ from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.migration import compare_supernets
 from lighttrack_nas.models.migration_report import OUTCOMES
-from lighttrack_nas.search_spaces.loading.fitting import fit_architecture, other_sizes
+from lighttrack_nas.search_spaces.loading.architecture_translation import fit_architecture, other_sizes
 from lighttrack_nas.search_spaces.loading.loading import parse_space
 from lighttrack_nas.trackers.training.pairs.pair import Pair
 from lighttrack_nas.trackers.weights.weights import read_header

@@ -11,8 +11,8 @@ from torch import nn
 import lighttrack_nas as ltn
 from lighttrack_nas.search_spaces.description.description import SpaceDescription
 from lighttrack_nas.search_spaces.description.space_parts import StageDescription
+from lighttrack_nas.search_spaces.files.listed_values import MULTIPLIERS
 from lighttrack_nas.search_spaces.files.resolving import STYLES
-from lighttrack_nas.search_spaces.files.several import MULTIPLIERS
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space, preset_names
 from lighttrack_nas.search_spaces.loading.values import Choice, Layer, SpaceKeys, Stage, Tower
 from lighttrack_nas.search_spaces.operations import operation_registry
