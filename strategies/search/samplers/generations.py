@@ -4,35 +4,103 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import optuna
 from optuna.samplers import NSGAIIISampler, NSGAIISampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.sampling import Ask, distributions, uniform
+from lighttrack_nas.strategies.search.storage.trial_reader import TrialReader
 
 Selection = NSGAIISampler | NSGAIIISampler
 """Optuna's sampler, of which the book-keeping of generations and the selection are used; see `selection_of`."""
+_MOST_RUNNING = 512
+"""More trials of one generation than its population are those that ran when it was complete: two a worker at most."""
 Kind = TypeVar("Kind", NSGAIISampler, NSGAIIISampler)
 
 
 def selection_of(kind: type[Kind], name: str, space: Space) -> type[Kind]:
     """Make a class of Optuna's whose parents are architectures of a space: a study may hold other trials.
 
+    What Optuna finds by looking through all trials of a study, at every trial anew, is found among the latest, or kept:
+    the instances of one class look at one study at a time.
+
     Args:
         kind: Optuna's class.
         name: Of the new one. Optuna notes generations in the study under it, so that a resumed search needs the same.
         space: The space.
     """
+    latest = _Latest()
+    parents: dict[tuple[int, int], list[FrozenTrial]] = {}
 
     def select_parent(self: Kind, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         selected = kind.select_parent(self, study, generation)
         return [trial for trial in selected if trial.params.keys() >= space.labels.keys()]
 
-    return type(name, (kind,), {"select_parent": select_parent})
+    def get_trial_generation(self: Kind, study: optuna.Study, trial: FrozenTrial) -> int:
+        count = 2 * (self.population_size or 0) + _MOST_RUNNING
+        return kind.get_trial_generation(self, cast(optuna.Study, latest.of(study, count)), trial)
+
+    def get_parent_population(self: Kind, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        key = id(study), generation
+        if key not in parents:
+            first = kind.get_parent_population(self, study, generation)
+            parents.clear()  # the generations before it are not asked for again
+            # As Optuna gives them from now on, whether this call has noted them or found them noted.
+            parents[key] = kind.get_parent_population(self, study, generation)
+            return first
+        return parents[key]
+
+    methods = {
+        "select_parent": select_parent,
+        "get_trial_generation": get_trial_generation,
+        "get_parent_population": get_parent_population,
+    }
+    return type(name, (kind,), methods)
+
+
+class _Latest:
+    """A study's latest completed trials that are of a generation, kept from one look to the next."""
+
+    def __init__(self) -> None:
+        self._study: optuna.Study | None = None
+
+    def of(self, study: optuna.Study, count: int) -> _LatestOnly:
+        """The study as if it held no more than so many of them.
+
+        Generations follow each other: of the last so many trials, all are of the last generations.
+        """
+        if self._study is not study:
+            self._study, self._reader, self._trials = study, TrialReader(study), list[FrozenTrial]()
+        ended = self._reader.ended()
+        if ended:
+            of_generations = [t for t in ended if t.state == TrialState.COMPLETE and _has_generation(t)]
+            self._trials = sorted([*self._trials, *of_generations], key=lambda trial: trial.number)[-count:]
+        return _LatestOnly(study, self._trials)
+
+
+class _LatestOnly:
+    """A study that shows its latest trials where Optuna's samplers look through all of them, and is itself elsewhere.
+
+    Should Optuna look by another name one day, it finds the study's own: slower, and just as right.
+    """
+
+    def __init__(self, study: optuna.Study, trials: list[FrozenTrial]) -> None:
+        self._whole, self._shown = study, trials
+
+    def _get_trials(self, **_: Any) -> list[FrozenTrial]:
+        return self._shown
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+
+def _has_generation(trial: FrozenTrial) -> bool:
+    """Whether Optuna noted a generation of it; trials that were added by hand have none."""
+    return any("generation" in key for key in trial.system_attrs)
 
 
 @dataclass(frozen=True)
