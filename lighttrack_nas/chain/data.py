@@ -30,12 +30,13 @@ from lighttrack_nas.trackers.data.sequence import Sequence, read_image
 from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS, generated_sequences
+from lighttrack_nas.trackers.training.labels.coco import read_stills
 from lighttrack_nas.trackers.training.pairs.clips import read_clips, read_pictures
 from lighttrack_nas.trackers.training.pairs.mixture import Mixture
 from lighttrack_nas.trackers.training.pairs.pair import PairSource, draw_pair
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings, pair_settings
 from lighttrack_nas.trackers.training.pairs.sequences import SequencePairs
-from lighttrack_nas.trackers.training.pairs.stills import StillPairs, read_stills
+from lighttrack_nas.trackers.training.pairs.stills import StillPairs
 from lighttrack_nas.trackers.training.pairs.unlabelled import UnlabelledPairs
 
 Shot = tuple[Path, np.ndarray]

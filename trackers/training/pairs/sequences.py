@@ -11,9 +11,10 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import short
 from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.training.pairs.left_out import counted
 from lighttrack_nas.trackers.training.pairs.pair import Pair
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings
-from lighttrack_nas.trackers.training.pairs.shots import Draw, Shot, ShotReader, counted, has_area
+from lighttrack_nas.trackers.training.pairs.shots import Draw, Shot, ShotReader, has_area
 
 _NAMED = 5
 

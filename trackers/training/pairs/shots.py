@@ -13,6 +13,7 @@ from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import read_image
 from lighttrack_nas.trackers.training.pairs.frame_cache import FrameCache
+from lighttrack_nas.trackers.training.pairs.left_out import counted
 from lighttrack_nas.trackers.training.pairs.pair import Pair
 from lighttrack_nas.trackers.training.pairs.pair_cutting import cut_pair, empty_place
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings
@@ -131,9 +132,3 @@ class ShotReader:
 def has_area(boxes: np.ndarray) -> np.ndarray:
     """Tell which boxes are finite with sides of `SMALLEST_SIDE` or more: ``(N, 4)`` to ``(N,)`` bool."""
     return np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= SMALLEST_SIDE).all(axis=1)
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a number with its noun: `1 box`, `3 boxes`."""
-    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"
