@@ -105,7 +105,7 @@ def _boxes(entries: list[Any], names: Mapping[Any, str], left_out: LeftOut) -> d
     """The usable boxes of each image that has some; the rest is counted."""
     boxes: dict[Any, list[list[float]]] = {}
     for place, entry in enumerate(entries):
-        box = entry.get("bbox") if isinstance(entry, Mapping) else None
+        box: Any = entry.get("bbox") if isinstance(entry, Mapping) else None
         if not _is_box(box):
             left_out.add(NO_BBOX, f"annotation {place}, which has {short(box)}")
             continue
