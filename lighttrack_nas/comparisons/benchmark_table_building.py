@@ -135,7 +135,7 @@ def _measuring(config: Config, wanted: list[Architecture], scores: list[str]) ->
     import torch
 
     torch.set_num_threads(1)
-    evaluator = supernet_evaluator(config, lambda sentence: None)
+    evaluator = supernet_evaluator(config, lambda sentence: None, processes=config.table.workers)
     evaluator.measure(wanted[0], scores)  # reads pairs and frames, so that no row's seconds hold that
 
     def measure(index: int) -> dict[str, float]:

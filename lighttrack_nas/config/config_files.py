@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from lighttrack_nas.config.config import Config
-from lighttrack_nas.config.config_data import Videos
+from lighttrack_nas.config.config_data import GeneratedSource, Videos
 from lighttrack_nas.config.config_parts import checked
 from lighttrack_nas.search_spaces.nni_spaces.nni_files import is_nni_source
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
@@ -17,7 +18,9 @@ from lighttrack_nas.trackers.base.parsing import parse_yaml, read_text, short
 from lighttrack_nas.trackers.runtimes.program import Options
 from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
+from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
+from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings, pair_settings
 
 
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
@@ -91,11 +94,33 @@ def _check_later_steps(config: Config, where: str) -> None:
             )
         if config.retrain.choose != "best":
             parse_point(config.retrain.choose)
+        _check_data(config)
         for videos in (config.validation, *(s for s in config.data.sources if isinstance(s, Videos))):
             if videos.path.startswith("generated-"):
                 checked_name(videos.path, GENERATED_SETS, "generated set")
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _check_data(config: Config) -> None:
+    """Check the settings of pairs, scenes, targets and losses, which stand as open mappings."""
+    data = config.data
+    sizes = ("template_size", "search_size")
+    known = [field.name for field in fields(PairSettings) if field.name not in sizes]
+    for name in data.pairs:
+        checked_name(name, known, "setting of pairs")
+    pair_settings(data.recipe, 64, 128, **data.pairs)
+    scenes = [source.scenes for source in data.sources if isinstance(source, GeneratedSource)]
+    parts: list[tuple[type, dict[str, Any], str]] = [(SceneSettings, given, "setting of scenes") for given in scenes]
+    if data.targets or data.losses:  # their modules import torch
+        from lighttrack_nas.trackers.training.losses import LossSettings
+        from lighttrack_nas.trackers.training.targets import TargetSettings
+
+        parts += [(TargetSettings, data.targets, "data.targets"), (LossSettings, data.losses, "data.losses")]
+    for cls, given, what in parts:
+        for name in given:
+            checked_name(name, [field.name for field in fields(cls)], what)
+        cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def parse_point(text: str) -> Constraint:
