@@ -1,6 +1,7 @@
 """Sources from annotation files in a configuration: what they give, how memory is divided, what records keep."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lighttrack_nas.chain.data import training_pairs
 from lighttrack_nas.chain.pair_sources import Shots, decoding_processes
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import Data, memory_bytes
+from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.training.pairs.pair import draw_batch
 from lighttrack_nas.trackers.training.pairs.shots import Shot
@@ -162,6 +164,19 @@ def test_memory_is_divided_between_sources_and_processes(folder: Path, monkeypat
     assert limits == [1 << 30] * 5
     assert Data(cache="180M").divided(3).cache == "61440K"
     assert Data().divided(3) == Data()
+
+
+GUIDE = Path(__file__).resolve().parents[3] / "docs/guides/real_data.md"
+
+
+@pytest.mark.parametrize("text", re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE))
+def test_the_guide_s_configurations_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "chain.yaml").write_text(text)
+    assert len(load_config(tmp_path / "chain.yaml").data.sources) >= 2
+
+
+def test_the_guide_shows_every_kind() -> None:
+    assert set(re.findall(r"\{kind: (\w+)", GUIDE.read_text())) >= set(SOURCES)
 
 
 def test_new_keys_change_no_record() -> None:
