@@ -138,7 +138,8 @@ class Data(ConfigPart):
         losses: Fields of `LossSettings`.
         cache: Memory for decoded frames, of all sources and processes together: text such as "512M" or "2G", or a
             number of MiB; 0 keeps none. It is divided evenly between the processes and, in each, between the sources
-            that read files. None takes a GiB for each source in each process.
+            that read files, among which the validation sequences count as one. Frames of video files that are kept as
+            JPEG are apart. None takes a GiB for each source in each process.
     """
 
     recipe: str = "small-data"
