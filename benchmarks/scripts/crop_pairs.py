@@ -89,7 +89,7 @@ def main() -> None:
         frames = TrackPairs(write(folder, arguments.frames), settings, cache_bytes=0)
         crops = TrackPairs(read_crop511(folder / "crop511"), settings, cache_bytes=0, decode=read_crop)
         bytes_of = [np.mean([p.stat().st_size for p in folder.glob(f"{x}*.jpg")]) for x in ("", "crop511/video/")]
-        taken = {"frames": [], "crops": []}
+        taken: dict[str, list[tuple[float, float]]] = {"frames": [], "crops": []}
         for repeat in range(arguments.repeats + 1):
             for kind, source in (("frames", frames), ("crops", crops)):
                 measured = seconds(source, repeat * arguments.pairs, arguments.pairs)

@@ -153,7 +153,7 @@ def run_search(config: Config, say: Say) -> Result:
     likely = _likely(config, space)
     latency = search_latency(config, space, say) if part.wants_latency else None
     likely += enqueued_predictions(config, space, None if isinstance(latency, LatencySettings) else latency, say)
-    evaluator = supernet_evaluator(config, say, latency, processes=part.workers)
+    evaluator = supernet_evaluator(config, say, latency, processes=part.workers + 1)
     if part.workers > 1 and isinstance(latency, LatencySettings):
         say("workers disturb each other's timings: take latencies from a table, search.latency.source=table")
     with progress("search", part.trials, "trials") as advance:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from lighttrack_nas.config.config_data import Data, Videos
-from lighttrack_nas.config.config_parts import LARGEST_SEED, ConfigPart, Named, Training, checked
+from lighttrack_nas.config.config_parts import ConfigPart, Named, Training, checked
 from lighttrack_nas.config.config_search import PredictorPart, RankingPart, SearchPart
-from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.strategies.one_shot.training.training_settings import LARGEST_SEED, TrainingSettings
 
 if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy

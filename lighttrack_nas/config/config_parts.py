@@ -18,10 +18,6 @@ Named = str | dict[str, Any]
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Share of a mixture, relative to the others'."""
-LARGEST_SEED = 2**63 - 1
-"""What torch takes on every device."""
-LARGEST_BATCH = 4096
-"""Pairs: at crops of 127 and 255 pixels they take 4 GB as numbers of the network."""
 
 
 class ConfigPart(CarefulModel):

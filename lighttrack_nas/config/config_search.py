@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from lighttrack_nas.config.config_parts import LARGEST_BATCH, ConfigPart, Named, Training
+from lighttrack_nas.config.config_parts import ConfigPart, Named, Training
+from lighttrack_nas.strategies.one_shot.training.training_settings import LARGEST_BATCH
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 
 if TYPE_CHECKING:

@@ -8,6 +8,10 @@ from pydantic import ConfigDict, Field
 
 from lighttrack_nas.search_spaces.base.careful_models import CarefulModel
 
+LARGEST_BATCH = 4096
+"""Pairs: at crops of 127 and 255 pixels they take 4 GB as numbers of the network."""
+LARGEST_SEED = 2**63 - 1
+"""What torch takes on every device."""
 _MOST_STEPS = 10**9  # of a step a millisecond, eleven days
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -38,7 +42,7 @@ class TrainingSettings(CarefulModel):
         devices: How many of them.
         strategy: Lightning's name; "auto" is "ddp_find_unused_parameters_true" on several devices, which path
             sampling needs.
-        workers: Processes that prepare batches; 0 prepares them in the training's own process.
+        workers: Processes that prepare batches, up to 256; 0 prepares them in the training's own process.
         checkpoint_steps: Most optimiser steps between checkpoints, which on one device are also written every half
             minute; a stopped run goes on from the last.
         log_steps: Optimiser steps between lines in the logs.
@@ -50,7 +54,7 @@ class TrainingSettings(CarefulModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(ge=1, le=_MOST_STEPS)
-    batch_size: int = Field(default=16, ge=1, le=4096)
+    batch_size: int = Field(default=16, ge=1, le=LARGEST_BATCH)
     accumulate: int = Field(default=1, ge=1, le=4096)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=3e-3, gt=0)
@@ -73,7 +77,7 @@ class TrainingSettings(CarefulModel):
     log_steps: int = Field(default=20, ge=1, le=_MOST_STEPS)
     largest_loss: float = Field(default=1e4, gt=0)
     patience: int = Field(default=20, ge=1, le=_MOST_STEPS)
-    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     @property
     def frozen_steps(self) -> int:
