@@ -119,13 +119,19 @@ from .trackers.tracking.tracker import SiameseTracker as SiameseTracker
 from .trackers.training.generator.generated_pairs import GeneratedPairs as GeneratedPairs
 from .trackers.training.generator.generator_settings import SceneSettings as SceneSettings
 from .trackers.training.generator.sets import generated_sequences as generated_sequences
+from .trackers.training.labels.coco import read_stills as read_stills
+from .trackers.training.labels.crop511 import read_crop as read_crop
+from .trackers.training.labels.crop511 import read_crop511 as read_crop511
+from .trackers.training.labels.imagenet import read_det as read_det
+from .trackers.training.labels.imagenet import read_vid as read_vid
+from .trackers.training.labels.youtubebb import read_youtubebb as read_youtubebb
 from .trackers.training.losses import LossSettings as LossSettings
 from .trackers.training.pairs.mixture import Mixture as Mixture
 from .trackers.training.pairs.pair_settings import PairSettings as PairSettings
 from .trackers.training.pairs.pair_settings import pair_settings as pair_settings
 from .trackers.training.pairs.sequences import SequencePairs as SequencePairs
 from .trackers.training.pairs.stills import StillPairs as StillPairs
-from .trackers.training.pairs.stills import read_stills as read_stills
+from .trackers.training.pairs.tracks import TrackPairs as TrackPairs
 from .trackers.training.targets import TargetSettings as TargetSettings
 from .workers.memory import keep_freed_memory as keep_freed_memory
 

@@ -17,6 +17,7 @@ from lighttrack_nas.chain.evaluators import (
     targets_and_losses,
     trained_supernet,
 )
+from lighttrack_nas.chain.pair_sources import decoding_processes
 from lighttrack_nas.chain.training import BACKBONE_FILE, DISTRIBUTION_FILE, MODEL_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.architecture_files import find_architecture
@@ -120,9 +121,11 @@ def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) 
     start_from = None if config.supernet.start_from is None else expanded(config.supernet.start_from)
     settings = config.training(config.supernet.training, "supernet.training")
     targets, losses = targets_and_losses(config)
-    pairs, held_out = training_pairs(config, space, say), None
+    processes, held_out = decoding_processes(settings), None
+    pairs = training_pairs(config, space, say, processes)
     if learns_from_teacher(strategy):
-        held_out = validation_pairs(space, read_videos(config.validation, config.folder("generated")))
+        videos = read_videos(config.validation, config.folder("generated"))
+        held_out = validation_pairs(space, videos, config.data.cache_share(processes))
     if lacks_teacher(strategy):
         with _steps("teacher", teacher_settings(config)) as told:
             strategy = taught_by_own(config, strategy, settings, config.folder("teacher"), say, told)
@@ -160,7 +163,7 @@ def run_search(config: Config, say: Say) -> Result:
     likely = _likely(config, space)
     latency = search_latency(config, space, say) if part.wants_latency else None
     likely += enqueued_predictions(config, space, None if isinstance(latency, LatencySettings) else latency, say)
-    evaluator = supernet_evaluator(config, say, latency)
+    evaluator = supernet_evaluator(config, say, latency, processes=part.workers + 1)
     if part.workers > 1 and isinstance(latency, LatencySettings):
         say("workers disturb each other's timings: take latencies from a table, search.latency.source=table")
     with progress("search", part.trials, "trials") as advance:
@@ -211,7 +214,7 @@ def run_retraining(config: Config, say: Say, after_step: AfterStep | None = None
         architecture, measured = find_architecture(part.architecture, config.space, say), {}
     settings = config.training(part.training, "retrain.training")
     targets, losses = targets_and_losses(config)
-    pairs = training_pairs(config, space, say)
+    pairs = training_pairs(config, space, say, decoding_processes(settings))
     supernet = trained_supernet(config, space) if part.inherit else None
     if supernet is not None and has_folded_norms(supernet.extract(architecture)):
         say("the network has folded norms, whose statistics stand in its weights: they stay affine maps, which learn")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,20 @@ from typing import Any
 import cv2
 import numpy as np
 
+from lighttrack_nas.chain.pair_sources import (
+    Shots,
+    expanded,
+    labelled_pairs,
+    read_labelled,
+    unlabelled_pairs,
+)
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import (
+    GIBIBYTE,
     UNLABELLED,
     GeneratedSource,
     ImagesSource,
     SequencesSource,
-    StillsSource,
     Videos,
     VideosSource,
 )
@@ -30,16 +36,13 @@ from lighttrack_nas.trackers.data.sequence import Sequence, read_image
 from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS, generated_sequences
-from lighttrack_nas.trackers.training.pairs.clips import read_clips, read_pictures
 from lighttrack_nas.trackers.training.pairs.mixture import Mixture
 from lighttrack_nas.trackers.training.pairs.pair import PairSource, draw_pair
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings, pair_settings
 from lighttrack_nas.trackers.training.pairs.sequences import SequencePairs
-from lighttrack_nas.trackers.training.pairs.stills import StillPairs, read_stills
+from lighttrack_nas.trackers.training.pairs.stills import StillPairs
+from lighttrack_nas.trackers.training.pairs.tracks import TrackPairs
 from lighttrack_nas.trackers.training.pairs.unlabelled import UnlabelledPairs
-
-Shot = tuple[Path, np.ndarray]
-"""An image file and a target's box in it."""
 
 _PICTURES = 400  # that the generator cuts objects and backgrounds from
 _SAMPLE = 64  # pairs drawn to see whether a data set can be read
@@ -69,7 +72,7 @@ def read_videos(videos: Videos, generated: Path) -> list[Sequence]:
     return chosen
 
 
-def training_pairs(config: Config, space: Space, say: Say | None = None) -> PairSource:
+def training_pairs(config: Config, space: Space, say: Say | None = None, processes: int = 1) -> PairSource:
     """Build the source of training pairs for a space's crop sizes.
 
     Args:
@@ -77,6 +80,7 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
         space: Gives the crops' sizes: the template's and the smaller search size.
         say: Told what was left out, as far as annotations and a sample of pairs show it. Pairs for training are drawn
             in other processes, which keep their counts to themselves.
+        processes: That decode frames at the same time, between which `data.cache` is divided.
 
     Raises:
         InputError: A data set cannot be read, holds nothing to train on, or a setting is impossible.
@@ -85,23 +89,27 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
     template_size, search_size = space.template_size, space.search_sizes[0]
     settings = pair_settings(data.recipe, template_size, search_size, **data.pairs)
     mixed: list[tuple[float, PairSource]] = []
-    shots: list[Shot] = []
+    # What the generator cuts from; listed only where one wants it.
+    shots = Shots() if any(isinstance(s, GeneratedSource) and s.real for s in data.sources) else None
     unlabelled: list[UnlabelledPairs] = []
-    pairs: SequencePairs | StillPairs | UnlabelledPairs
+    cache = data.cache_share(processes)
+    pairs: SequencePairs | StillPairs | TrackPairs | UnlabelledPairs
     for source in data.sources:
+        if isinstance(source, GeneratedSource):
+            continue
         if isinstance(source, ImagesSource | VideosSource):
-            pairs = _unlabelled(source, settings, say)
+            pairs = unlabelled_pairs(source, settings, cache, say)
             unlabelled.append(pairs)
         elif isinstance(source, SequencesSource):
             videos = read_videos(source, config.folder("generated"))
-            pairs = SequencePairs(videos, settings, frame_range=source.frame_range)
-            shots += [(p, b) for v in videos for p, b in zip(v.frame_paths, v.boxes, strict=True)]
-        elif isinstance(source, StillsSource):
-            stills = read_stills(expanded(source.path))
-            pairs = StillPairs(stills, settings)
-            shots += [(still.path, box) for still in stills for box in still.boxes]
+            pairs = SequencePairs(videos, settings, source.frame_range, cache)
+            if shots is not None:
+                shots.add_videos(videos)
         else:
-            continue
+            labelled = read_labelled(source, say)
+            pairs = labelled_pairs(source, labelled, settings, cache)
+            if shots is not None:
+                shots.add_labelled(labelled)
         mixed.append((source.weight, pairs))
         if say is not None:
             for number in range(_SAMPLE):
@@ -110,7 +118,7 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
                 say(sentence)
     for source in data.sources:
         if isinstance(source, GeneratedSource):
-            real = (shots, unlabelled) if source.real else ([], [])
+            real = (shots or Shots(), unlabelled) if source.real else (Shots(), [])
             mixed.append((source.weight, _generated(source, settings, *real, config.seed)))
     return mixed[0][1] if len(mixed) == 1 else Mixture(mixed)
 
@@ -135,7 +143,7 @@ def require_labels(config: Config, what: str, needs_labels: bool = True) -> None
         )
 
 
-def validation_pairs(space: Space, sequences: list[Sequence]) -> PairSource:
+def validation_pairs(space: Space, sequences: list[Sequence], cache_bytes: int = GIBIBYTE) -> PairSource:
     """Build the source of the pairs on which candidates are compared: of the validation sequences, near to the truth.
 
     Small shifts and no change of colours, as a tracker meets its target while it follows well.
@@ -155,32 +163,11 @@ def validation_pairs(space: Space, sequences: list[Sequence]) -> PairSource:
         colour_jitter=0.0,
         negatives=0.0,
     )
-    return SequencePairs(sequences, settings, frame_range=100)
-
-
-def expanded(path: str) -> str:
-    """Put environment variables' values into a path.
-
-    Raises:
-        InputError: A variable is not set.
-    """
-    found = os.path.expandvars(path)
-    if "$" in found:
-        raise InputError(f"path '{path}': set the environment variable that it names, or write the path out")
-    return found
-
-
-def _unlabelled(source: ImagesSource | VideosSource, settings: PairSettings, say: Say | None) -> UnlabelledPairs:
-    path = expanded(source.path)
-    if isinstance(source, ImagesSource):
-        return UnlabelledPairs(read_pictures(path), settings)
-    if say is not None:
-        say(f"video files in '{path}' are decoded once, which may take a while")
-    return UnlabelledPairs(read_clips(path, source.frame_range), settings, frame_range=source.frame_range)
+    return SequencePairs(sequences, settings, 100, cache_bytes)
 
 
 def _generated(
-    source: GeneratedSource, settings: PairSettings, shots: list[Shot], unlabelled: list[UnlabelledPairs], seed: int
+    source: GeneratedSource, settings: PairSettings, shots: Shots, unlabelled: list[UnlabelledPairs], seed: int
 ) -> GeneratedPairs:
     known = [field.name for field in fields(SceneSettings)]
     values: dict[str, Any] = {}
@@ -193,14 +180,14 @@ def _generated(
     return GeneratedPairs(settings, SceneSettings(**values), patches=patches, backgrounds=backgrounds)
 
 
-def _pictures(shots: list[Shot], rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _pictures(shots: Shots, rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Cut real objects and take real pictures for the generator; what cannot be read or is too small is left out."""
     patches, backgrounds = [], []
     for index in rng.permutation(len(shots))[:_PICTURES]:
-        path, box = shots[index]
+        shot = shots[int(index)]
         try:
-            frame = read_image(path)
-            x, y, w, h = checked_box(box, frame.shape)
+            frame = read_image(shot.path)
+            x, y, w, h = checked_box(shot.box_in(frame), frame.shape)
         except InputError:
             continue
         low, high = np.maximum(np.round([x, y]), 0).astype(int), np.round([x + w, y + h]).astype(int)

@@ -27,6 +27,7 @@ def supernet_evaluator(
     say: Say,
     latency: LatencySettings | LatencyTable | None = None,
     supernet: Supernet | None = None,
+    processes: int = 1,
 ) -> SupernetEvaluator:
     """Make what scores architectures with the weights of a supernet.
 
@@ -35,6 +36,7 @@ def supernet_evaluator(
         say: See `Say`.
         latency: Where "latency_ms" comes from; None measures in torch. `search_latency` gives the configuration's.
         supernet: Whose weights; None loads what the configuration's `train-supernet` left.
+        processes: That score at the same time, between which `data.cache` is divided.
 
     Raises:
         InputError: The supernet is not trained yet, or data cannot be read.
@@ -44,11 +46,11 @@ def supernet_evaluator(
     space = load_space(config.space)
     evaluator = SupernetEvaluator(
         supernet or trained_supernet(config, space),
-        calibration_pairs=training_pairs(config, space, say),
+        calibration_pairs=training_pairs(config, space, say, processes),
         calibration_batches=config.search.calibration_batches,
         latency=latency,
         data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
-        **_scoring(config, space),
+        **_scoring(config, space, processes),
     )
     if evaluator.keeps_folded:
         say(
@@ -58,23 +60,27 @@ def supernet_evaluator(
     return evaluator
 
 
-def network_scorer(config: Config) -> NetworkScorer:
+def network_scorer(config: Config, processes: int = 1) -> NetworkScorer:
     """Make what scores networks with weights of their own, on what `supernet_evaluator` scores those that inherit.
+
+    Args:
+        config: Its space, data, validation and search.
+        processes: That score at the same time, between which `data.cache` is divided.
 
     Raises:
         InputError: Data cannot be read.
     """
     from lighttrack_nas.benchmarks.scoring.network_scorer import NetworkScorer
 
-    return NetworkScorer(**_scoring(config, load_space(config.space)))
+    return NetworkScorer(**_scoring(config, load_space(config.space), processes))
 
 
-def _scoring(config: Config, space: Space) -> dict[str, Any]:
+def _scoring(config: Config, space: Space, processes: int) -> dict[str, Any]:
     sequences = read_videos(config.validation, config.folder("generated"))
     targets, losses = targets_and_losses(config)
     return {
         "sequences": sequences,
-        "quick_pairs": validation_pairs(space, sequences),
+        "quick_pairs": validation_pairs(space, sequences, config.data.cache_share(processes)),
         # Not the seed of the training, whose pairs the network has learnt.
         "seed": config.seed + 1_000_000,
         "batch_size": config.search.batch_size,

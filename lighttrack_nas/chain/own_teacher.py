@@ -14,6 +14,7 @@ from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.exact_fronts import Criterion, exact_front
 from lighttrack_nas.chain.data import expanded, training_pairs
 from lighttrack_nas.chain.evaluators import targets_and_losses
+from lighttrack_nas.chain.pair_sources import decoding_processes
 from lighttrack_nas.chain.training import MODEL_FILE, retrain
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import UNLABELLED
@@ -159,7 +160,7 @@ def taught_by_own(
     targets, losses = targets_and_losses(config)
     retrain(
         architecture,
-        training_pairs(labelled, space),
+        training_pairs(labelled, space, processes=decoding_processes(how)),
         settings=how,
         output=folder,
         targets=targets,

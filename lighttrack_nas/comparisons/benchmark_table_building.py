@@ -42,7 +42,7 @@ def build_table(config: Config, say: Say, progress: Progress | None = None) -> B
     prepare_torch(config)
     space, part = load_space(config.space), config.table
     wanted = chosen_paths(space, part.largest, part.sample, config.seed)
-    evaluator = supernet_evaluator(config, say)
+    evaluator = supernet_evaluator(config, say, processes=part.workers + 1)
     scores = [name for name in part.measurements if name not in COSTS]
     for name in scores:
         evaluator.measure(wanted[0], [name])  # what cannot be measured is said now, not by a worker
@@ -61,7 +61,10 @@ def build_table(config: Config, say: Say, progress: Progress | None = None) -> B
     columns: dict[str, list[float]] = {name: [rows.known[i][name] for i in range(len(wanted))] for name in scores}
     if set(part.measurements) & set(COSTS):
         wants_latency = "latency_ms" in part.measurements
-        costs = supernet_evaluator(config, say, search_latency(config, space, say)) if wants_latency else evaluator
+        costs = evaluator
+        if wants_latency:
+            latency = search_latency(config, space, say)
+            costs = supernet_evaluator(config, say, latency, processes=part.workers + 1)
         found = [costs.costs(architecture) for architecture in wanted]
         columns |= {name: [row[name] for row in found] for name in part.measurements if name in COSTS}
         if wants_latency:
@@ -135,7 +138,7 @@ def _measuring(config: Config, wanted: list[Architecture], scores: list[str]) ->
     import torch
 
     torch.set_num_threads(1)
-    evaluator = supernet_evaluator(config, lambda sentence: None)
+    evaluator = supernet_evaluator(config, lambda sentence: None, processes=config.table.workers + 1)
     evaluator.measure(wanted[0], scores)  # reads pairs and frames, so that no row's seconds hold that
 
     def measure(index: int) -> dict[str, float]:

@@ -136,7 +136,7 @@ def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
     prepare_torch(chain)
     names = [goal.name for goal in config.goals] + [bound.name for bound in config.bounds]
     latency = search_latency(chain, load_space(chain.space), say) if "latency_ms" in names else None
-    return supernet_evaluator(chain, say, latency)
+    return supernet_evaluator(chain, say, latency, processes=config.workers + 1)
 
 
 def _require_fit(config: ComparisonConfig, evaluator: Measuring) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from lighttrack_nas.config.config_data import Data, Videos
 from lighttrack_nas.config.config_parts import ConfigPart, Named, Training, checked
 from lighttrack_nas.config.config_search import PredictorPart, RankingPart, SearchPart
-from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+from lighttrack_nas.strategies.one_shot.training.training_settings import LARGEST_SEED, TrainingSettings
 
 if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
@@ -126,7 +126,7 @@ class Config(ConfigPart):
     Attributes:
         space: A preset's name, a YAML file, or a class of NNI's `ModelSpace` in a Python file, FILE.py:CLASS.
         output: Folder of the run; every command works in a folder of its own inside.
-        seed: Of all that is random.
+        seed: Of all that is random, up to 2**63 - 1.
         device: "cpu" or "cuda", for training, scoring and tuning; of several GPUs CUDA_VISIBLE_DEVICES chooses.
         threads: Torch threads; None: torch's own number.
         data: Training pairs.
@@ -143,7 +143,7 @@ class Config(ConfigPart):
 
     space: str = "lighttrack-tiny"
     output: str = "runs/search"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int | None = Field(default=None, ge=1, le=256)
     data: Data = Data()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
 
 from lighttrack_nas.config.config import Config
-from lighttrack_nas.config.config_data import Videos
+from lighttrack_nas.config.config_data import GeneratedSource, Videos
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.runtimes.program import Options
 from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
+from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
+from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings, pair_settings
 
 Check = Callable[[], object]
 """Raises `InputError` with a sentence that begins with the key."""
@@ -29,6 +33,7 @@ def config_checks(config: Config) -> Iterator[Check]:
     yield _keyed("search.constraints", lambda: parse_constraints(config.search.constraints))
     yield lambda: config.search.search_strategy(config.seed)
     yield lambda: _score(config)
+    yield from _data_checks(config)
     yield config.supernet.one_shot_strategy
     yield lambda: _one_start(config)
     for ranked in config.ranking.strategies:
@@ -72,6 +77,38 @@ def _training(config: Config, training: dict[str, object], where: str) -> Check:
 
 def _generated(path: str) -> Check:
     return lambda: checked_name(path, GENERATED_SETS, "generated set")
+
+
+def _data_checks(config: Config) -> Iterator[Check]:
+    """Checks of the settings of pairs, scenes, targets and losses, which stand as open mappings."""
+    data = config.data
+    sizes = ("template_size", "search_size")
+    known = [field.name for field in fields(PairSettings) if field.name not in sizes]
+    for name in data.pairs:
+        yield _known(name, known, "setting of pairs")
+    yield lambda: pair_settings(data.recipe, 64, 128, **data.pairs)
+    scenes = [source.scenes for source in data.sources if isinstance(source, GeneratedSource)]
+    parts: list[tuple[type, dict[str, Any], str]] = [(SceneSettings, given, "setting of scenes") for given in scenes]
+    if data.targets or data.losses:  # their modules import torch
+        from lighttrack_nas.trackers.training.losses import LossSettings
+        from lighttrack_nas.trackers.training.targets import TargetSettings
+
+        parts += [(TargetSettings, data.targets, "data.targets"), (LossSettings, data.losses, "data.losses")]
+    for cls, given, what in parts:
+        yield _made(cls, given, what)
+
+
+def _known(name: str, known: list[str], what: str) -> Check:
+    return lambda: checked_name(name, known, what)
+
+
+def _made(cls: type, given: dict[str, Any], what: str) -> Check:
+    def made() -> None:
+        for name in given:
+            checked_name(name, [field.name for field in fields(cls)], what)
+        cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+    return made
 
 
 def _one_start(config: Config) -> None:

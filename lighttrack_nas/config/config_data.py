@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from lighttrack_nas.config.config_parts import ConfigPart
+from lighttrack_nas.config.config_labels import Crop511Source, DetSource, StillsSource, VidSource, YoutubeBBSource
+from lighttrack_nas.config.config_parts import ConfigPart, Weight
 
-Weight = Annotated[float, Field(gt=0)]
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_MEMORY = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([KMGT])(?:i?B)?\s*", re.IGNORECASE)
+_LARGEST_MEMORY = 1 << 50  # bytes
+GIBIBYTE = 1 << 30
+
+
+def memory_bytes(amount: str | int) -> int:
+    """Bytes of an amount of memory: text such as "512M" or "1.5G" (powers of 1,024), or a number of MiB.
+
+    Raises:
+        ValueError: Something else, or more than a pebibyte.
+    """
+    if isinstance(amount, int):
+        size = float(amount * _UNITS["M"]) if abs(amount) < _LARGEST_MEMORY else -1.0
+    else:
+        written = _MEMORY.fullmatch(amount) if isinstance(amount, str) else None
+        size = float(written[1]) * _UNITS[written[2].upper()] if written else -1.0
+    if not 0 <= size <= _LARGEST_MEMORY:
+        raise ValueError("expected an amount of memory such as 512M or 2G, or a number of MiB")
+    return int(size)
+
+
+def _checked_memory(amount: Any) -> Any:
+    memory_bytes(amount)
+    return amount
 
 
 class Videos(ConfigPart):
@@ -56,19 +82,6 @@ class SequencesSource(Videos):
     frame_range: int = Field(default=100, ge=1)
 
 
-class StillsSource(ConfigPart):
-    """Pairs from still images with boxes, in COCO's format.
-
-    Attributes:
-        path: The annotation file, or a folder with ``annotations.json``.
-        weight: Share of the mixture.
-    """
-
-    kind: Literal["stills"]
-    path: str
-    weight: Weight = 1.0
-
-
 class ImagesSource(ConfigPart):
     """Pairs from pictures without labels, around random boxes, for learning from a teacher.
 
@@ -101,7 +114,16 @@ UNLABELLED = ("images", "videos")
 """Kinds of sources whose pairs have no labels."""
 
 Source = Annotated[
-    GeneratedSource | SequencesSource | StillsSource | ImagesSource | VideosSource, Field(discriminator="kind")
+    GeneratedSource
+    | SequencesSource
+    | StillsSource
+    | VidSource
+    | DetSource
+    | YoutubeBBSource
+    | Crop511Source
+    | ImagesSource
+    | VideosSource,
+    Field(discriminator="kind"),
 ]
 
 
@@ -114,6 +136,10 @@ class Data(ConfigPart):
         sources: Where pairs come from.
         targets: Fields of `TargetSettings`.
         losses: Fields of `LossSettings`.
+        cache: Memory for decoded frames, of all sources and processes together: text such as "512M" or "2G", or a
+            number of MiB; 0 keeps none. It is divided evenly between the processes and, in each, between the sources
+            that read files, among which the validation sequences count as one. Frames of video files that are kept as
+            JPEG are apart. None takes a GiB for each source in each process.
     """
 
     recipe: str = "small-data"
@@ -121,3 +147,23 @@ class Data(ConfigPart):
     sources: tuple[Source, ...] = Field(default=(GeneratedSource(kind="generated"),), min_length=1)
     targets: dict[str, Any] = {}
     losses: dict[str, Any] = {}
+    # Changes no pair, and so belongs to no record of a run.
+    cache: Annotated[str | int, BeforeValidator(_checked_memory)] | None = Field(default=None, exclude=True)
+
+    def cache_share(self, processes: int) -> int:
+        """Bytes of decoded frames that a source may keep in a process.
+
+        Args:
+            processes: That decode frames at the same time.
+        """
+        if self.cache is None:
+            return GIBIBYTE
+        # The validation sequences' frames are kept too.
+        sources = 1 + sum(source.kind != "generated" for source in self.sources)
+        return memory_bytes(self.cache) // (processes * sources)
+
+    def divided(self, processes: int) -> Data:
+        """The same for one of several processes, with its part of the memory."""
+        if self.cache is None:
+            return self
+        return self.model_copy(update={"cache": f"{memory_bytes(self.cache) // processes >> 10}K"})

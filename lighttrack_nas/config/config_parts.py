@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_serializer
 
+from lighttrack_nas.search_spaces.base.careful_models import CarefulModel
 from lighttrack_nas.search_spaces.base.mistakes import describe_mistakes
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -15,10 +16,24 @@ Named = str | dict[str, Any]
 """A strategy: its name, or a mapping of `name` and settings."""
 
 
-class ConfigPart(BaseModel):
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""Share of a mixture, relative to the others'."""
+
+
+class ConfigPart(CarefulModel):
     """A part of a configuration: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Keys that came after runs had been recorded: their defaults are not written, so that those runs go on."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        usual = {name for name in self.LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in content.items() if name not in usual}
 
 
 def checked(model: type[Any], content: object, where: str) -> Any:

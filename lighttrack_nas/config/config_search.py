@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from lighttrack_nas.config.config_parts import ConfigPart, Named, Training
+from lighttrack_nas.strategies.one_shot.training.training_settings import LARGEST_BATCH
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class SearchPart(ConfigPart):
     enqueue_predicted: int = Field(default=0, ge=0)
     storage: str | None = None
     calibration_batches: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=32, ge=1, le=LARGEST_BATCH)
     quick_pairs: int = Field(default=400, ge=1)
     latency: LatencyPart = LatencyPart()
     hyper_parameters: str | dict[str, float | bool] = {"penalty_k": 0.06, "window_influence": 0.35, "exact_crops": True}

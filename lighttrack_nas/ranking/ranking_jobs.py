@@ -21,6 +21,7 @@ from lighttrack_nas.chain.own_teacher import (
     teacher_settings,
     with_expanded_teacher,
 )
+from lighttrack_nas.chain.pair_sources import decoding_processes
 from lighttrack_nas.chain.training import BACKBONE_FILE, retrain, train_supernet
 from lighttrack_nas.chain.training_records import WITHOUT_EFFECT
 from lighttrack_nas.config.config import Config
@@ -117,7 +118,7 @@ class SupernetJob:
             strategy = taught_by_own(config, strategy, self.settings, folder, lambda _: None, told_of_teacher)
         supernet = train_supernet(
             space,
-            training_pairs(config, space),
+            training_pairs(config, space, processes=decoding_processes(self.settings)),
             settings=self.settings,
             output=self.folder / "training",
             strategy=strategy,
@@ -127,7 +128,9 @@ class SupernetJob:
             record=config.data.model_dump(mode="json"),
             progress=_steps(self.name, told),
         )
-        evaluator = supernet_evaluator(config, lambda _: None, supernet=supernet)
+        evaluator = supernet_evaluator(
+            config, lambda _: None, supernet=supernet, processes=decoding_processes(self.settings)
+        )
         scores = self.scores()
         for number, text in enumerate(self.architectures):
             told(0, f"{self.name}: scores of network {number + 1} of {len(self.architectures)}")
@@ -198,7 +201,7 @@ class AloneJob:
         targets, losses = targets_and_losses(config)
         model = retrain(
             space.from_json(self.architecture, self.name),
-            training_pairs(config, space),
+            training_pairs(config, space, processes=decoding_processes(self.settings)),
             settings=self.settings,
             output=self.folder / "training",
             targets=targets,
@@ -218,8 +221,9 @@ def settings_record(settings: TrainingSettings) -> dict[str, Any]:
 
 
 def _prepared(config: Config) -> Config:
-    """Several processes share the cores: one thread each, unless the configuration says otherwise."""
-    config = config.model_copy(update={"threads": config.threads or 1})
+    """Several processes share the cores, one thread each unless the configuration says otherwise, and the memory."""
+    data = config.data.divided(config.ranking.workers)
+    config = config.model_copy(update={"threads": config.threads or 1, "data": data})
     prepare_torch(config)
     return config
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from lighttrack_nas.search_spaces.base.careful_models import CONFUSED
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import short
 
@@ -144,6 +145,8 @@ def _mistake(error: Any, model: type[BaseModel]) -> Mistake:
         close = _close(error, model)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return Mistake(place, f"unknown key '{written_place(place)}'" + hint, named=True)
+    if error["type"] == CONFUSED:
+        return Mistake((*place, *error["ctx"]["at"]), error["msg"])
     message = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
     if error["type"] == "missing":
         said = _description_at(model, place).rstrip(".")

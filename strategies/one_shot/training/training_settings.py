@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from lighttrack_nas.search_spaces.base.careful_models import CarefulModel
+
+LARGEST_BATCH = 4096
+"""Pairs: at crops of 127 and 255 pixels they take 4 GB as numbers of the network."""
+LARGEST_SEED = 2**63 - 1
+"""What torch takes on every device."""
+_MOST_STEPS = 10**9  # of a step a millisecond, eleven days
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(CarefulModel):
     """Optimiser, schedule and bookkeeping of one training.
 
     Attributes:
         steps: Optimiser steps in all.
-        batch_size: Pairs (or images) a batch, on every device.
+        batch_size: Pairs (or images) a batch, on every device; at most 4,096, which at crops of 127 and 255 pixels take
+            4 GB.
         accumulate: Batches an optimiser step; all of them share one path.
         optimizer: "adamw", or "sgd" (Nesterov momentum .9).
         learning_rate: At the top of the schedule.
@@ -34,25 +42,25 @@ class TrainingSettings(BaseModel):
         devices: How many of them.
         strategy: Lightning's name; "auto" is "ddp_find_unused_parameters_true" on several devices, which path
             sampling needs.
-        workers: Processes that prepare batches; 0 prepares them in the training's own process.
+        workers: Processes that prepare batches, up to 256; 0 prepares them in the training's own process.
         checkpoint_steps: Most optimiser steps between checkpoints, which on one device are also written every half
             minute; a stopped run goes on from the last.
         log_steps: Optimiser steps between lines in the logs.
         largest_loss: A step with a larger loss, or one that is no number, is skipped.
         patience: So many skipped steps in a row end the training.
-        seed: Of weights, data and paths.
+        seed: Of weights, data and paths; up to 2**63 - 1, which torch takes on every device.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    accumulate: int = Field(default=1, ge=1)
+    steps: int = Field(ge=1, le=_MOST_STEPS)
+    batch_size: int = Field(default=16, ge=1, le=LARGEST_BATCH)
+    accumulate: int = Field(default=1, ge=1, le=4096)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=3e-3, gt=0)
     final_rate: Share = 0.01
     decay: Literal["cosine", "log", "linear"] = "cosine"
-    warmup_steps: int = Field(default=60, ge=0)
+    warmup_steps: int = Field(default=60, ge=0, le=_MOST_STEPS)
     warmup_start: float = Field(default=0.1, gt=0, le=1)
     weight_decay: float = Field(default=0.02, ge=0)
     backbone_rate: Share = 1.0
@@ -62,14 +70,14 @@ class TrainingSettings(BaseModel):
     precision: Literal["32", "16", "bf16"] = "32"
     channels_last: bool = True
     accelerator: str = "cpu"
-    devices: int = Field(default=1, ge=1)
+    devices: int = Field(default=1, ge=1, le=1024)
     strategy: str = "auto"
-    workers: int = Field(default=1, ge=0)
-    checkpoint_steps: int = Field(default=100, ge=1)
-    log_steps: int = Field(default=20, ge=1)
+    workers: int = Field(default=1, ge=0, le=256)
+    checkpoint_steps: int = Field(default=100, ge=1, le=_MOST_STEPS)
+    log_steps: int = Field(default=20, ge=1, le=_MOST_STEPS)
     largest_loss: float = Field(default=1e4, gt=0)
-    patience: int = Field(default=20, ge=1)
-    seed: int = Field(default=0, ge=0)
+    patience: int = Field(default=20, ge=1, le=_MOST_STEPS)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     @property
     def frozen_steps(self) -> int:

@@ -74,6 +74,56 @@ def test_mistakes_are_named(tmp_path: Path, content: object, overrides: list[str
         load_config(written(tmp_path, content), overrides)
 
 
+MEMORY = "data.cache: expected an amount of memory such as 512M or 2G, or a number of MiB"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=18446744073709551616", "seed: .*less than or equal to 9223372036854775807, got 18446744073709551616"),
+        ("seed=true", "configuration: seed: expected a number, got true"),
+        ("supernet.training={steps: true}", "supernet.training: steps: expected a number, got true"),
+        ("supernet.training={steps: 1, batch_size: 1000000}", "batch_size: .*equal to 4096, got 1000000"),
+        ("supernet.training={steps: 1, workers: 100000}", "supernet.training: workers: .*equal to 256, got 100000"),
+        ("supernet.training={steps: 1, channels_last: 1}", "channels_last: expected true or false, got 1"),
+        ("supernet.training={steps: 1, average: true}", "supernet.training: average: expected a number, got true"),
+        ("search.batch_size=1000000", "search.batch_size: .*equal to 4096, got 1000000"),
+        ("search.trials=false", "search.trials: expected a number, got false"),
+        ("retrain.inherit=0", "retrain.inherit: expected true or false, got 0"),
+        ("data.pairs={flip: true}", "data.pairs.flip: expected a number, got true"),
+        ("data.pairs={flip: 2}", "pairs: flip: expected a number between 0 and 1, got 2"),
+        ("data.pairs={flop: 1}", "unknown setting of pairs 'flop'; did you mean 'flip'"),
+        ("data.recipe=none", "unknown recipe of pairs 'none'"),
+        ("data.targets={radius: true}", "targets, radius: expected a number between 0 and 1000, got True"),
+        ("data.losses={iuo: plain}", "unknown data.losses 'iuo'; did you mean 'iou'"),
+        ("data.sources=[{kind: generated, weight: true}]", r"data.sources\[0\].*weight: expected a number, got true"),
+        ("data.sources=[{kind: generated, weight: .inf}]", r"data.sources\[0\].*weight: .* finite number, got inf"),
+        ("data.sources=[{kind: generated, real: 1}]", r"data.sources\[0\].*real: expected true or false, got 1"),
+        ("data.sources=[{kind: generated, scenes: {real: 3}}]", "scenes: real must be a probability of 0 to 1, got 3"),
+        ("data.sources=[{kind: crop511, path: x, aspect: 0}]", r"data.sources\[0\].*aspect: .* or equal to 0.1, got 0"),
+        ("data.sources=[{kind: vid}]", r"data.sources\[0\].vid.path: Field required"),
+        ("data.cache=lots", MEMORY),
+        ("data.cache=-1", MEMORY),
+        ("data.cache=1.5", MEMORY),
+        ("data.cache='512'", MEMORY),
+        ("data.cache=9999999T", MEMORY),
+    ],
+)
+def test_impossible_values_are_said_before_any_work(override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        load_config(None, [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_may_be_written_as_text(tmp_path: Path) -> None:
+    """YAML reads 1e-3, without a point, as text."""
+    config = load_config(
+        written(tmp_path, "supernet: {training: {steps: 3, learning_rate: 1e-3}}\nseed: 9223372036854775807\n")
+    )
+    assert config.training(config.supernet.training, "supernet").learning_rate == 0.001
+    assert config.training(config.supernet.training, "supernet").seed == 2**63 - 1
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"configuration '.*none.yaml' cannot be read"):
         load_config(tmp_path / "none.yaml")

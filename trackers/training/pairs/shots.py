@@ -13,6 +13,7 @@ from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import read_image
 from lighttrack_nas.trackers.training.pairs.frame_cache import FrameCache
+from lighttrack_nas.trackers.training.pairs.left_out import counted
 from lighttrack_nas.trackers.training.pairs.pair import Pair
 from lighttrack_nas.trackers.training.pairs.pair_cutting import cut_pair, empty_place
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings
@@ -29,10 +30,17 @@ class Shot:
     Attributes:
         path: The image.
         box: ``(4,)`` x, y, w, h.
+        shares: Whether the box is in shares of the image's width and height rather than in pixels.
     """
 
     path: Path
     box: np.ndarray
+    shares: bool = False
+
+    def box_in(self, frame: np.ndarray) -> np.ndarray:
+        """The box in pixels of the decoded image."""
+        height, width = frame.shape[:2]
+        return self.box * (width, height, width, height) if self.shares else self.box
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,19 +113,19 @@ class ShotReader:
         return sentences
 
     def _cut(self, drawn: Draw, template: np.ndarray, search: np.ndarray, rng: np.random.Generator) -> Pair:
-        box, positive = drawn.search.box, drawn.shows == "target"
+        box, positive = drawn.search.box_in(search), drawn.shows == "target"
         if drawn.shows == "elsewhere":
             place = empty_place(search.shape, box, self.settings, rng)
             # A target that fills the frame leaves no place without it: then the pair is a positive one.
             box, positive = (box, True) if place is None else (place, False)
-        return cut_pair(template, drawn.template.box, search, box, self.settings, rng, positive)
+        return cut_pair(template, drawn.template.box_in(template), search, box, self.settings, rng, positive)
 
     def _frame(self, shot: Shot) -> np.ndarray | None:
         frame = self.cache.read(shot.path)
         if frame is None:
             return None
         try:
-            checked_box(shot.box, frame.shape, f"image '{shot.path}'")
+            checked_box(shot.box_in(frame), frame.shape, f"image '{shot.path}'")
         except InputError as error:
             self.stray_boxes[self._key(shot)] = str(error)
             return None
@@ -131,9 +139,3 @@ class ShotReader:
 def has_area(boxes: np.ndarray) -> np.ndarray:
     """Tell which boxes are finite with sides of `SMALLEST_SIDE` or more: ``(N, 4)`` to ``(N,)`` bool."""
     return np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= SMALLEST_SIDE).all(axis=1)
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a number with its noun: `1 box`, `3 boxes`."""
-    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"

@@ -12,9 +12,10 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import short
 from lighttrack_nas.trackers.training.pairs.clips import Clip, Clips
+from lighttrack_nas.trackers.training.pairs.left_out import counted
 from lighttrack_nas.trackers.training.pairs.pair import Pair
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings
-from lighttrack_nas.trackers.training.pairs.shots import Draw, Shot, ShotReader, counted
+from lighttrack_nas.trackers.training.pairs.shots import Draw, Shot, ShotReader
 
 _SMALLEST, _LARGEST = 0.08, 0.5  # side of a box, as a share of the picture's shorter one
 _LARGEST_ASPECT = 3.0

@@ -1,6 +1,5 @@
 """Pairs from sequences and stills: which frames are drawn, what is left out, what repeats."""
 
-import json
 import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,12 +14,13 @@ from lighttrack_nas.trackers.base.boxes import overlap
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.training.labels.coco import read_stills
 from lighttrack_nas.trackers.training.pairs.frame_cache import FrameCache
 from lighttrack_nas.trackers.training.pairs.mixture import Mixture
 from lighttrack_nas.trackers.training.pairs.pair import Pair, PairSource, draw_batch, draw_pair
 from lighttrack_nas.trackers.training.pairs.pair_settings import pair_settings
 from lighttrack_nas.trackers.training.pairs.sequences import SequencePairs
-from lighttrack_nas.trackers.training.pairs.stills import Still, StillPairs, Stills, read_stills
+from lighttrack_nas.trackers.training.pairs.stills import Still, StillPairs, Stills
 
 LITTLE = pair_settings("small-data", 16, 32)
 PLAIN = replace(LITTLE, colour_jitter=0.0, flip=0.0, negatives=0.0)
@@ -237,95 +237,7 @@ def test_cache_keeps_what_was_used_last(write_images: Callable[..., None], tmp_p
     assert tiny.held == 0
 
 
-@pytest.fixture
-def write_coco(tmp_path: Path, write_images: Callable[..., None]) -> WriteCoco:
-    """Write three images and their annotations, changed as told."""
-
-    def write(folder: str = "images", **changes: object) -> Path:
-        names = ["a.png", "b.png", "c.png"]
-        write_images(tmp_path / folder, names, size=SIZE)
-        content = {
-            "images": [{"id": place + 1, "file_name": name} for place, name in enumerate(names)],
-            "annotations": [
-                {"image_id": 1, "bbox": [4, 4, 20, 10], "iscrowd": 0},
-                {"image_id": 1, "bbox": [10.5, 8, 6, 7.25]},
-                {"image_id": 3, "bbox": [0, 0, 48, 32]},
-            ],
-        }
-        path = tmp_path / "annotations.json"
-        path.write_text(json.dumps(content | changes))
-        return path
-
-    return write
-
-
-@pytest.mark.parametrize("folder", ["images", "."])
-def test_coco_s_stills_are_found_beside_their_labels(write_coco: WriteCoco, folder: str) -> None:
-    path = write_coco(folder)
-    for given in (path, str(path), path.parent):
-        stills = read_stills(given)
-        assert [still.path for still in stills] == [path.parent / folder / "a.png", path.parent / folder / "c.png"]
-        assert stills.images[0].boxes.tolist() == [[4, 4, 20, 10], [10.5, 8, 6, 7.25]]
-        assert (stills.source, stills.crowds, stills.no_area) == (path, 0, 0)
-        assert len(stills) == 2
-
-
-def test_coco_without_crowds_and_areas(write_coco: WriteCoco) -> None:
-    annotations = [
-        {"image_id": 1, "bbox": [4, 4, 20, 10]},
-        {"image_id": 2, "bbox": [4, 4, 20, 10], "iscrowd": 1},
-        {"image_id": 2, "bbox": [4, 4, 0, 10]},
-        {"image_id": 2, "bbox": [4, 4, 20, 0.4]},
-    ]
-    stills = read_stills(write_coco(annotations=annotations))
-    assert [still.path.name for still in stills] == ["a.png"]
-    source = StillPairs(stills, PLAIN)
-    assert source.unusable_boxes == 2
-    assert source.report() == ["1 box of crowds left out", "2 boxes with a side below a pixel left out"]
-
-
-IMAGE = {"id": 1, "file_name": "a.png"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"images": 3}, "expected COCO's format, a mapping with lists 'images' and 'annotations'"),
-        ({"annotations": None}, "expected COCO's format"),
-        ({"images": ["a.png"]}, "images 0: expected a mapping, got 'a.png'"),
-        ({"images": [{"id": 1}]}, "image 0: expected an id and a file_name, got {'id': 1}"),
-        ({"images": [{"id": [], "file_name": "a.png"}]}, "image 0: expected an id and a file_name"),
-        ({"images": [IMAGE, IMAGE]}, "image 1: id 1 is that of 'a.png' too"),
-        ({"annotations": [{"image_id": 9, "bbox": [1, 1, 5, 5]}]}, "annotation 0: image_id 9 is that of no image"),
-        ({"annotations": [{"bbox": [1, 1, 5, 5]}]}, "annotation 0: image_id None is that of no image"),
-        ({"annotations": [{"image_id": 1}]}, "annotation 0: expected a bbox of four numbers .*, got None"),
-        ({"annotations": [{"image_id": 1, "bbox": [1, 1, 5]}]}, r"expected a bbox of four numbers .*, got \[1, 1, 5\]"),
-        ({"annotations": [{"image_id": 1, "bbox": [1, 1, 5, "5"]}]}, "expected a bbox of four numbers"),
-        ({"annotations": [{"image_id": 1, "bbox": [1, 1, 5, float("nan")]}]}, "expected a bbox of four numbers"),
-        ({"annotations": [{"image_id": 1, "bbox": [1, 1, 5, 10**400]}]}, "expected a bbox of four numbers"),
-        ({"annotations": []}, "holds no box with an area"),
-        (
-            {"images": [{"id": 1, "file_name": "x/z.png"}], "annotations": [{"image_id": 1, "bbox": [1, 1, 5, 5]}]},
-            "none of its 1 images is in '.*' or '.*/images', the first is 'x/z.png'",
-        ),
-    ],
-)
-def test_bad_coco(write_coco: WriteCoco, changes: dict[str, object], said: str) -> None:
-    path = write_coco(**changes)
-    with pytest.raises(InputError, match=said) as caught:
-        read_stills(path)
-    assert str(path) in str(caught.value)
-
-
-def test_no_coco(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"annotation file '.*annotations.json' cannot be read: No such file"):
-        read_stills(tmp_path)
-    (tmp_path / "annotations.json").write_text("{")
-    with pytest.raises(InputError, match=r"annotation file '.*annotations.json' is no valid JSON at line 1"):
-        read_stills(tmp_path)
-    (tmp_path / "annotations.json").write_text("[]")
-    with pytest.raises(InputError, match="expected COCO's format"):
-        read_stills(tmp_path)
+def test_no_stills() -> None:
     with pytest.raises(InputError, match="pairs from stills need one or more images with boxes, got none"):
         StillPairs(Stills(()), PLAIN)
 
@@ -349,7 +261,7 @@ def test_broken_stills_are_passed_over(write_coco: WriteCoco) -> None:
     (path.parent / "images" / "c.png").unlink()
     assert (draw_batch(source, 0, 0, 50).templates[:, 8, 8, 0] == 0).all()
     assert set(source.bad_images) == {path.parent / "images" / "c.png"}
-    assert source.report()[0].startswith("1 image could not be read, as: ")
+    assert source.report()[1].startswith("1 image could not be read, as: ")
 
 
 @pytest.mark.data
