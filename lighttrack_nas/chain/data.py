@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Say
-from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
+from lighttrack_nas.trackers.data.readers.choosing import Choice, read_chosen
+from lighttrack_nas.trackers.data.readers.common import Listed
+from lighttrack_nas.trackers.data.readers.reader_registry import choose_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence, read_image
 from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
@@ -46,27 +49,47 @@ _SAMPLE = 64  # pairs drawn to see whether a data set can be read
 _SMALLEST_PATCH, _LONGEST_SIDE = 12, 400  # pixels
 
 
-def read_videos(videos: Videos, generated: Path) -> list[Sequence]:
+def read_videos(videos: Videos, generated: Path, say: Say | None = None) -> list[Sequence]:
     """Read the sequences of a configuration.
 
     Args:
         videos: Which.
         generated: Folder for generated sets, which are made when first wanted.
+        say: Told which were left out because they cannot be read.
 
     Raises:
-        InputError: Unreadable data set, or names that it does not hold.
+        InputError: Unreadable data set, a split that it has not, or names that it does not hold.
+    """
+    return choose_videos(videos, generated, say).sequences
+
+
+def choose_videos(videos: Videos, generated: Path, say: Say | None = None) -> Choice:
+    """Read sequences as `read_videos` does, and give those that were left out, too.
+
+    Raises:
+        InputError: See there.
     """
     if videos.path in GENERATED_SETS:
+        if videos.split != "all":
+            raise InputError(
+                f"split '{videos.split}': the generated set '{videos.path}' is one split: leave the key out"
+            )
         sequences = generated_sequences(videos.path, generated / videos.path)
-    else:
-        sequences = read_sequences(expanded(videos.path), videos.layout)
-    names = [sequence.name for sequence in sequences]
-    for name in (*videos.only, *videos.without):
-        checked_name(name, names, f"sequence of '{videos.path}',")
-    chosen = [s for s in sequences if s.name not in videos.without and (not videos.only or s.name in videos.only)]
-    if not chosen:
-        raise InputError(f"'{videos.path}': no sequence is left of {len(names)}")
-    return chosen
+        listed = [Listed(sequence.name, partial(_same, sequence)) for sequence in sequences]
+        return read_chosen(listed, videos.path, videos.only, videos.without)
+    choice = choose_sequences(
+        expanded(videos.path),
+        videos.layout,
+        videos.split,
+        only=videos.only,
+        without=videos.without,
+        on_bad=videos.on_bad,
+        say=say,
+    )
+    if say is not None:
+        for sentence in choice.report():
+            say(sentence)
+    return choice
 
 
 def training_pairs(config: Config, space: Space, say: Say | None = None) -> PairSource:
@@ -93,7 +116,7 @@ def training_pairs(config: Config, space: Space, say: Say | None = None) -> Pair
             pairs = _unlabelled(source, settings, say)
             unlabelled.append(pairs)
         elif isinstance(source, SequencesSource):
-            videos = read_videos(source, config.folder("generated"))
+            videos = read_videos(source, config.folder("generated"), say)
             pairs = SequencePairs(videos, settings, frame_range=source.frame_range)
             shots += [(p, b) for v in videos for p, b in zip(v.frame_paths, v.boxes, strict=True)]
         elif isinstance(source, StillsSource):
@@ -168,6 +191,10 @@ def expanded(path: str) -> str:
     if "$" in found:
         raise InputError(f"path '{path}': set the environment variable that it names, or write the path out")
     return found
+
+
+def _same(sequence: Sequence) -> Sequence:
+    return sequence
 
 
 def _unlabelled(source: ImagesSource | VideosSource, settings: PairSettings, say: Say | None) -> UnlabelledPairs:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_serializer
 
 from lighttrack_nas.config.config_parts import ConfigPart
 
@@ -17,15 +17,31 @@ class Videos(ConfigPart):
     Attributes:
         path: The data set's folder, or the name of a generated set such as "generated-val-v1". Here as in the other
             paths to data, $NAME takes an environment variable's value.
-        layout: How it lies on disk: got10k, otb, lasot, trackingnet, uav123, vot or nfs.
-        only: Names to take; empty takes all.
+        layout: How it lies on disk: got10k, otb, lasot, trackingnet, uav123, uav123_10fps, uav20l, vot or nfs.
+        split: train, val or test, by the data set's own lists or folders (got10k, lasot and trackingnet have them); all
+            takes what lies in the folder.
+        only: Names to take; empty takes all. Sequences that are not taken are not opened.
         without: Names to leave out.
+        on_bad: What to do with a sequence that cannot be read: refuse the data set, or leave out the sequence, which is
+            then said.
     """
 
     path: str
     layout: str = "got10k"
+    split: Literal["all", "train", "val", "test"] = "all"
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    on_bad: Literal["refuse", "leave out"] = "refuse"
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"split", "on_bad"})
+    """Keys that came after records of runs had been written: their defaults are not written, so that runs go on."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        usual = {name for name in self.LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in content.items() if name not in usual}
 
 
 class GeneratedSource(ConfigPart):

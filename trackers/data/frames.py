@@ -15,21 +15,20 @@ _START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"  # JPEG's markers
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
-def checked_frame(frame: object, shape: tuple[int, ...] | None = None) -> None:
+def checked_frame(frame: object) -> None:
     """Check a frame that a tracker is given.
 
     Args:
         frame: Should be BGR uint8 ``(height, width, 3)``.
-        shape: Shape of the frame that the tracker was started on, which this one must have too; None at the start.
 
     Raises:
-        InputError: No such array, an empty one, or one of another shape.
+        InputError: No such array, or an empty one.
     """
-    expected = f"uint8 {shape} as at init" if shape else "uint8 (height, width, 3), BGR as OpenCV reads it"
+    expected = "uint8 (height, width, 3), BGR as OpenCV reads it"
     if not isinstance(frame, np.ndarray):
         raise InputError(f"frame: expected {expected}, got {type(frame).__name__}")
     is_picture = frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3 and frame.size > 0
-    if not is_picture or (shape is not None and frame.shape != shape):
+    if not is_picture:
         raise InputError(f"frame: expected {expected}, got {frame.dtype} {frame.shape}")
 
 
