@@ -88,7 +88,8 @@ def evaluate(
         else:
             result = evaluation.evaluate(tracker, videos, output, record, show, clip=clip)
             plots.save_figures(result, output, name=_short_name(model))
-    result = replace(result, left_out=choice.left_out)
+    taken = {key: list(names) for key, names in (("only", only), ("without", without)) if names}
+    result = replace(result, record=result.record | taken, left_out=choice.left_out)
     result.save(output)
     if format == "trackingnet":
         write_flat_results(output, output / format, result.sequences)

@@ -110,7 +110,7 @@ def test_summary_files(make_sequence: Callable[..., Sequence], scripted: type, t
     result.save(tmp_path)
 
     summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
-    assert list(summary) == ["overall", "sequences", "failures", "run"]
+    assert list(summary) == ["overall", "sequences", "failures", "left_out", "run"]
     assert summary["overall"]["ao"] == pytest.approx(0.5)
     assert {"ao", "sr50", "sr75", "fps", "success_auc", "precision", "normalised_precision"} <= set(summary["overall"])
     assert summary["sequences"]["test"]["ao"] is None

@@ -92,6 +92,49 @@ def test_names_of_sequences_are_checked(tmp_path: Path) -> None:
         read_videos(config.validation, tmp_path)
 
 
+def test_videos_are_chosen_before_they_are_read(tmp_path: Path) -> None:
+    for name in ("bad", "good"):
+        (tmp_path / "data" / "train" / name).mkdir(parents=True)
+        (tmp_path / "data" / "train" / name / "1.jpg").touch()
+        (tmp_path / "data" / "train" / name / "groundtruth.txt").write_text("1,2,3,4\n" if name == "good" else "x\n")
+
+    def names(*changes: str) -> tuple[list[str], list[str]]:
+        given = [f"validation.path={tmp_path / 'data'}", "validation.split=train"]
+        config = load_config(None, [*given, *(f"validation.{change}" for change in changes)])
+        said: list[str] = []
+        return [each.name for each in read_videos(config.validation, tmp_path, said.append)], said
+
+    with pytest.raises(InputError, match="line 1: expected 4 numbers"):
+        names()
+    assert names("without=[bad]") == (["good"], [])
+    assert names("only=[good]") == (["good"], [])
+    found, said = names("on_bad=leave out")
+    assert (found, said[-1]) == (["good"], "1 of 2 sequences left out: bad")
+    with pytest.raises(InputError, match="holds no folder 'val'"):
+        names("split=val")
+    config = load_config(None, ["validation.path=generated-val-v1", "validation.split=val"])
+    with pytest.raises(InputError, match="the generated set 'generated-val-v1' is one split"):
+        read_videos(config.validation, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "later"), [([], {}), (["validation.split=val", "validation.on_bad=leave out"], {"split", "on_bad"})]
+)
+def test_records_of_runs_stay_as_they_were(changes: list[str], later: set[str]) -> None:
+    """What a run is known by has no keys that an older version did not write, unless they are used."""
+    videos = load_config(None, ["validation.path=generated-val-v1", *changes]).validation
+    assert set(videos.model_dump(mode="json")) == {"path", "layout", "only", "without", *later}
+    assert type(videos).model_validate(videos.model_dump(mode="json")) == videos
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [("split=tset", "validation.split"), ("on_bad=skip", "validation.on_bad")]
+)
+def test_impossible_choices_of_videos(change: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_config(None, ["validation.path=data", f"validation.{change}"])
+
+
 def test_a_one_shot_strategy_is_a_name_or_a_mapping() -> None:
     assert strategy_record(load_config(None).supernet.one_shot_strategy()) == {"name": "spos"}
     config = load_config(None, ["supernet.strategy={name: sandwich, random_paths: 1}"])

@@ -65,7 +65,8 @@ def read_chosen(
             sequences.append(each.read())
         except InputError as error:
             if on_bad == "refuse":
-                raise
+                hint = f"; without '{each.name}', or with on_bad 'leave out', the others can be read"
+                raise InputError(f"{error}{hint if len(chosen) > 1 else ''}") from None
             left_out[each.name] = " ".join(str(error).split()).removeprefix(f"sequence '{each.name}': ")
     if not sequences:
         name, reason = next(iter(left_out.items()))
