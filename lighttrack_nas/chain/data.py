@@ -26,7 +26,7 @@ from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Say
-from lighttrack_nas.trackers.data.readers.choosing import Choice, read_chosen
+from lighttrack_nas.trackers.data.readers.choosing import Choice, read_chosen, with_whole_frames
 from lighttrack_nas.trackers.data.readers.common import Listed
 from lighttrack_nas.trackers.data.readers.reader_registry import choose_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence, read_image
@@ -60,15 +60,33 @@ def read_videos(videos: Videos, generated: Path, say: Say | None = None) -> list
     Raises:
         InputError: Unreadable data set, a split that it has not, or names that it does not hold.
     """
-    return choose_videos(videos, generated, say).sequences
+    choice = _choose(videos, generated, say)
+    _report(choice, say)
+    return choice.sequences
 
 
 def choose_videos(videos: Videos, generated: Path, say: Say | None = None) -> Choice:
-    """Read sequences as `read_videos` does, and give those that were left out, too.
+    """Read sequences to track as `read_videos` does, and give those that were left out, too.
+
+    Where bad ones are to be left out, those are that have a frame that cannot be read.
 
     Raises:
         InputError: See there.
     """
+    choice = _choose(videos, generated, say)
+    if videos.on_bad != "refuse":
+        choice = with_whole_frames(choice)
+    _report(choice, say)
+    return choice
+
+
+def _report(choice: Choice, say: Say | None) -> None:
+    if say is not None:
+        for sentence in choice.report():
+            say(sentence)
+
+
+def _choose(videos: Videos, generated: Path, say: Say | None) -> Choice:
     if videos.path in GENERATED_SETS:
         if videos.split != "all":
             raise InputError(
@@ -77,7 +95,7 @@ def choose_videos(videos: Videos, generated: Path, say: Say | None = None) -> Ch
         sequences = generated_sequences(videos.path, generated / videos.path)
         listed = [Listed(sequence.name, partial(_same, sequence)) for sequence in sequences]
         return read_chosen(listed, videos.path, videos.only, videos.without)
-    choice = choose_sequences(
+    return choose_sequences(
         expanded(videos.path),
         videos.layout,
         videos.split,
@@ -86,10 +104,6 @@ def choose_videos(videos: Videos, generated: Path, say: Say | None = None) -> Ch
         on_bad=videos.on_bad,
         say=say,
     )
-    if say is not None:
-        for sentence in choice.report():
-            say(sentence)
-    return choice
 
 
 def training_pairs(config: Config, space: Space, say: Say | None = None) -> PairSource:

@@ -35,6 +35,14 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),
 ]
 LAYOUT_HELP = "got10k, otb, lasot, trackingnet, uav123, uav123_10fps, uav20l, vot or nfs."
+Split = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="train, val or test, by the data set's own lists or folders (got10k, lasot, trackingnet), or all, "
+        "what lies in the folder.",
+    ),
+]
 Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="NAME", help="Take this sequence alone; repeat it for more. Others are not opened."),

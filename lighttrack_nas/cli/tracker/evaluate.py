@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lighttrack_nas.cli.shared.parsing import parse_on_bad
-from lighttrack_nas.cli.shared.printing import print_json, print_table
+from lighttrack_nas.cli.shared.printing import print_json, print_table, print_warning
 from lighttrack_nas.cli.tracker.track import resolve_tracker
 from lighttrack_nas.reporting import environment
 from lighttrack_nas.reporting.progress_bar import progress
@@ -58,10 +58,10 @@ def evaluate(
     if clip and protocol == "vot":
         raise InputError("--clip belongs to the one-pass protocol: VOT's overlaps always ignore what is outside")
     interval = _parse_interval(eao_interval) if eao_interval else None
-    choice = choose_sequences(sequences, layout, split, only=only, without=without, on_bad=bad, say=_warn)
+    choice = choose_sequences(sequences, layout, split, only=only, without=without, on_bad=bad, say=print_warning)
     videos = choice.sequences
     for sentence in choice.report():
-        _warn(sentence)
+        print_warning(sentence)
     tracker, about = resolve_tracker(model, hyper_parameters, device, threads, compute_precision)
     record = about | {
         "sequences": str(sequences.resolve()),
@@ -94,7 +94,7 @@ def evaluate(
     if format == "trackingnet":
         write_flat_results(output, output / format, result.sequences)
     for name, reason in result.failures.items():
-        _warn(f"sequence '{name}' could not be evaluated: {reason}")
+        print_warning(f"sequence '{name}' could not be evaluated: {reason}")
     if as_json:
         print_json(json.loads(result.to_json()))
     elif result.sequences:
@@ -104,10 +104,6 @@ def evaluate(
         raise InputError(
             f"{len(result.failures)} of {len(videos)} sequences could not be evaluated; the figures are of the others"
         )
-
-
-def _warn(sentence: str) -> None:
-    print(f"warning: {sentence}", file=sys.stderr)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from lighttrack_nas.cli.shared.options import (
     Only,
     Output,
     Space,
+    Split,
     Threads,
     Without,
 )
@@ -101,6 +102,10 @@ def export(
     max_ao_loss: Annotated[
         float, typer.Option(min=0, max=1, help="Refuse int8 that loses more AO than this against the original.")
     ] = 0.02,
+    split: Split = "all",
+    only: Only = None,
+    without: Without = None,
+    on_bad: OnBad = None,
     hyper_parameters: HyperParameters = None,
 ) -> None:
     """Write a model for a runtime, and check what it gives.
@@ -123,6 +128,10 @@ def export(
         sequences,
         layout,
         max_ao_loss,
+        split=split,
+        only=only or [],
+        without=without or [],
+        on_bad=on_bad or "refuse",
     )
 
 
@@ -159,13 +168,7 @@ def evaluate(
     sequences: Annotated[Path, typer.Argument(help="A data set's folder, or one sequence's.")],
     output: Output,
     layout: Annotated[str, typer.Option(help=LAYOUT_HELP)] = "got10k",
-    split: Annotated[
-        str,
-        typer.Option(
-            help="train, val or test, by the data set's own lists or folders (got10k, lasot, trackingnet), or all that "
-            "lies in the folder."
-        ),
-    ] = "all",
+    split: Split = "all",
     only: Only = None,
     without: Without = None,
     on_bad: OnBad = None,

@@ -57,7 +57,7 @@ def test_tuning_on_named_sequences(configuration: Path, finished: Path, tmp_path
     """The options replace the configuration's choice; other sequences are another tuning."""
     with pytest.raises(ltn.InputError, match="on other sequences"):
         commands.tune_tracker(configuration, [], without=["video1"])
-    with pytest.raises(ltn.InputError, match="unknown sequence of .*, 'nobody'"):
+    with pytest.raises(ltn.InputError, match=r"unknown sequence of .*, 'nobody'"):
         commands.tune_tracker(configuration, [], only=["nobody"])
     with pytest.raises(ltn.InputError, match="unknown value of --on-bad 'skip'"):
         commands.tune_tracker(configuration, [], on_bad="skip")

@@ -1,11 +1,12 @@
 """The configuration: defaults, overrides, and one sentence for every mistake."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lighttrack_nas.chain.data import expanded, read_videos
+from lighttrack_nas.chain.data import choose_videos, expanded, read_videos
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -115,6 +116,18 @@ def test_videos_are_chosen_before_they_are_read(tmp_path: Path) -> None:
     config = load_config(None, ["validation.path=generated-val-v1", "validation.split=val"])
     with pytest.raises(InputError, match="the generated set 'generated-val-v1' is one split"):
         read_videos(config.validation, tmp_path)
+
+
+def test_videos_to_track_have_all_their_frames(tmp_path: Path, write_sequences: Callable[..., Path]) -> None:
+    data = write_sequences(tmp_path / "data", 3, 3)
+    (data / "video1" / "00000002.png").write_bytes(b"none")
+    for on_bad, names in {"refuse": ["video0", "video1", "video2"], "leave out": ["video0", "video2"]}.items():
+        config = load_config(None, [f"validation.path={data}", f"validation.on_bad={on_bad}"])
+        said: list[str] = []
+        choice = choose_videos(config.validation, tmp_path, said.append)
+        assert [each.name for each in choice.sequences] == names
+    assert said[-1] == "1 of 3 sequences left out: video1"
+    assert "cannot be decoded" in choice.left_out["video1"]
 
 
 @pytest.mark.parametrize(

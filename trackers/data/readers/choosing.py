@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.data.readers.common import Listed
@@ -71,6 +72,30 @@ def read_chosen(
     if not sequences:
         name, reason = next(iter(left_out.items()))
         raise InputError(f"'{where}': none of {len(chosen)} sequences can be read; the first, '{name}': {reason}")
+    return Choice(sequences, left_out)
+
+
+def with_whole_frames(choice: Choice) -> Choice:
+    """Leave out the sequences, too, that a tracker could not be started on or could not follow to the end.
+
+    Every frame is decoded once, so that hours of work on the sequences do not end at one.
+
+    Raises:
+        InputError: None is left.
+    """
+    sequences: list[Video] = []
+    left_out = dict(choice.left_out)
+    for sequence in choice.sequences:
+        try:
+            checked_box(sequence.boxes[0], sequence.frame(0).shape, "first box")
+            for _ in sequence.frames():
+                pass
+            sequences.append(sequence)
+        except InputError as error:
+            left_out[sequence.name] = " ".join(str(error).split())
+    if not sequences:
+        name, reason = next(iter(left_out.items()))
+        raise InputError(f"none of {len(left_out)} sequences can be tracked; the first, '{name}': {reason}")
     return Choice(sequences, left_out)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers.choosing import with_whole_frames
 from lighttrack_nas.trackers.data.readers.reader_registry import choose_sequences, read_sequences
 
 Rooted = Callable[[Path], object]
@@ -206,3 +207,21 @@ def test_messages_do_not_list_a_thousand_names(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("".join(f"video{number}\n" for number in range(30)))
     with pytest.raises(InputError, match=r"known: video0, .*, video19 and 10 more$"):
         read_sequences(tmp_path, only=["nobody"])
+
+
+def test_sequences_that_cannot_be_followed_to_the_end_are_found_before(
+    tmp_path: Path, write_images: Callable[..., None]
+) -> None:
+    names = [f"{number:08d}.jpg" for number in (1, 2, 3)]
+    for name in ("good", "outside", "torn"):
+        write_images(tmp_path / name, names)  # of 16 x 12 pixels
+        (tmp_path / name / "groundtruth.txt").write_text(
+            ("99,9" if name == "outside" else "1,2") + ",5,5\n" + "1,2,5,5\n" * 2
+        )
+    (tmp_path / "torn" / names[2]).write_bytes(b"\xff\xd8\xff")
+    choice = with_whole_frames(choose_sequences(tmp_path))
+    assert [each.name for each in choice.sequences] == ["good"]
+    assert "outside the frame of 16 x 12" in choice.left_out["outside"]
+    assert "is truncated" in choice.left_out["torn"]
+    with pytest.raises(InputError, match="none of 1 sequences can be tracked; the first, 'torn': image"):
+        with_whole_frames(choose_sequences(tmp_path, only=["torn"]))
