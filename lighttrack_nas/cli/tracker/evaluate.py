@@ -100,10 +100,11 @@ def evaluate(
     elif result.sequences:
         _print_result(result.overall, result.sequences)
         print(f"\n{output / 'summary.json'}")
-    if result.failures and (bad == "refuse" or not result.sequences):
-        raise InputError(
-            f"{len(result.failures)} of {len(videos)} sequences could not be evaluated; the figures are of the others"
-        )
+    if result.failures:
+        failed = f"{len(result.failures)} of {len(videos)} sequences could not be evaluated"
+        if bad == "refuse" or not result.sequences:
+            raise InputError(f"{failed}; the figures are of the others")
+        print_warning(failed)
 
 
 @contextmanager

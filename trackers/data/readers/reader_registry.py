@@ -130,8 +130,8 @@ def _listed(root: Path | str, layout: str, split: str) -> tuple[Path, list[Liste
         # A sequence takes its name from its folder, which "." and ".." do not tell.
         root = root.resolve()
     if split not in ("all", *reader.splits):
-        has = " and ".join(reader.splits) if reader.splits else "none: choose by name"
-        raise InputError(f"split '{split}': layout '{layout}' has no such split of '{root}'; it has {has}")
+        has = f"the splits {' and '.join(reader.splits)}" if reader.splits else "no splits: choose sequences by name"
+        raise InputError(f"split '{split}' of '{root}': layout '{layout}' has {has}")
     listed = reader.list_sequences(root, split)
     if not listed:
         held = sorted(path.name for path in root.iterdir())

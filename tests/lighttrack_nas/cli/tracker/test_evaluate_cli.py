@@ -75,6 +75,7 @@ def test_bad_sequences_are_left_out_on_demand(run: Run, tree: Path, words: str) 
     assert "1 of 3 sequences left out: short" in found.err
     assert "sequence 'torn' could not be evaluated: image" in found.err
     assert "2.jpg' is truncated" in found.err
+    assert "warning: 1 of 2 sequences could not be evaluated" in found.err
     assert list(summary()["sequences"]) == ["good"]
     assert list(summary()["left_out"]) == ["short"]
     assert list(summary()["failures"]) == ["torn"]
