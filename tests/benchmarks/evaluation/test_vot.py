@@ -269,7 +269,7 @@ def test_a_supervised_evaluation_is_kept_and_says_which_videos_failed(
     assert again.overall == result.overall
     summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
     assert summary["overall"]["eao"] == result.overall["eao"]
-    assert list(summary) == ["overall", "eao_interval", "sequences", "failures", "run"]
+    assert list(summary) == ["overall", "eao_interval", "sequences", "failures", "left_out", "run"]
     assert summary["eao_interval"] == [11, 14]
     assert all(isinstance(value, int | float) for value in summary["overall"].values())
     assert summary["overall"]["scored_sequences"] == 2

@@ -365,7 +365,7 @@ def test_bad_frames() -> None:
         tracker.init(frame().astype(float), (1, 1, 5, 5))
     tracker.init(frame(), (10, 10, 50, 50))
     with pytest.raises(InputError, match=r"uint8 \(480, 640\)"):
-        tracker.update(frame(480, 640))
+        tracker.update(np.zeros((480, 640), np.uint8))
     tracker.update(frame())
 
 
