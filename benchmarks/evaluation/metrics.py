@@ -74,7 +74,7 @@ def score_frames(
     predicted: np.ndarray,
     truth: np.ndarray,
     absent: np.ndarray | None = None,
-    frame_size: tuple[int, int] | None = None,
+    frame_size: tuple[int, int] | np.ndarray | None = None,
 ) -> FrameScores:
     """Compare predicted boxes with the ground truth, frame by frame.
 
@@ -82,9 +82,9 @@ def score_frames(
         predicted: ``(frames, 4)`` boxes x, y, w, h; a row with a NaN is a miss.
         truth: ``(frames, 4)`` boxes; a row with a NaN, or without area, is not scored.
         absent: ``(frames,)`` bool, frames not to score; None where the target is always there.
-        frame_size: (width, height) in pixels to clip both boxes to before the overlap, as the got10k toolkit does for
-            GOT-10k; None takes whole boxes. The toolkit's clipping is kept to the letter: a box that begins left of
-            (above) the frame is moved to its edge and keeps its width (height).
+        frame_size: (width, height) in pixels, or ``(frames, 2)`` of them, to clip both boxes to before the overlap, as
+            the got10k toolkit does for GOT-10k; None takes whole boxes. The toolkit's clipping is kept to the letter: a
+            box that begins left of (above) the frame is moved to its edge and keeps its width (height).
 
     Returns:
         The scores, NaN on frames that are not scored.
@@ -107,7 +107,8 @@ def score_frames(
         offsets = (predicted[:, :2] + predicted[:, 2:] / 2) - (truth[:, :2] + truth[:, 2:] / 2)
         errors, normalised = np.hypot(*offsets.T), np.hypot(*(offsets / truth[:, 2:]).T)
         if frame_size is not None:
-            predicted, truth = _clip_like_got10k(predicted, frame_size), _clip_like_got10k(truth, frame_size)
+            sizes = np.broadcast_to(frame_size, (len(scored), 2))[scored]
+            predicted, truth = _clip_like_got10k(predicted, sizes), _clip_like_got10k(truth, sizes)
         # Rounding can lift the overlap of equal boxes a hair above 1, where it would pass the curve's last threshold.
         overlaps = np.clip(overlap(predicted, truth), 0, 1)
     return FrameScores(
@@ -211,9 +212,9 @@ def _curve_metrics(read: Curves) -> dict[str, float]:
     }
 
 
-def _clip_like_got10k(boxes: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
-    low = np.clip(boxes[:, :2], 0, frame_size)
-    return np.hstack([low, np.clip(boxes[:, 2:], 0, np.asarray(frame_size) - low)])
+def _clip_like_got10k(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    low = np.clip(boxes[:, :2], 0, sizes)
+    return np.hstack([low, np.clip(boxes[:, 2:], 0, sizes - low)])
 
 
 def _spread(values: np.ndarray, scored: np.ndarray) -> np.ndarray:

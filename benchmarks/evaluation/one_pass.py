@@ -16,10 +16,12 @@ import pandas as pd
 from lighttrack_nas.benchmarks.evaluation import metrics
 from lighttrack_nas.benchmarks.evaluation.result_files import (
     read_result,
+    read_sizes,
     sequence_table,
     to_json,
     write_result,
     write_run_record,
+    write_sizes,
     write_summary,
 )
 from lighttrack_nas.trackers.base.boxes import checked_box
@@ -42,11 +44,13 @@ class Track:
         boxes: ``(frames, 4)`` x, y, w, h, pixels; the first is the box given.
         times: ``(frames,)`` seconds in `init` (the first) and `update`, image decoding excluded.
         scores: ``(frames,)`` the tracker's own confidence; NaN for the first frame.
+        sizes: ``(frames, 2)`` width and height of the frames, pixels.
     """
 
     boxes: np.ndarray
     times: np.ndarray
     scores: np.ndarray
+    sizes: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,7 @@ class EvaluationResult:
         failures: Name of the sequence -> why it could not be evaluated, one line.
         curves: Mean success and precision curves.
         record: What was run.
+        left_out: Name of a sequence that was not read -> why, one line.
     """
 
     overall: dict[str, float]
@@ -66,15 +71,22 @@ class EvaluationResult:
     failures: dict[str, str]
     curves: metrics.Curves
     record: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """One row a sequence, named by it, one column a figure."""
         return sequence_table(self.sequences)
 
     def to_json(self) -> str:
-        """The content of ``summary.json``: `overall`, `sequences`, `failures`, `run`; null for what is not a number."""
+        """The content of ``summary.json``: the attributes, with `record` as `run`; null for what is not a number."""
         return to_json(
-            {"overall": self.overall, "sequences": self.sequences, "failures": self.failures, "run": self.record}
+            {
+                "overall": self.overall,
+                "sequences": self.sequences,
+                "failures": self.failures,
+                "left_out": self.left_out,
+                "run": self.record,
+            }
         )
 
     def save(self, output: Path | str) -> None:
@@ -96,7 +108,9 @@ def run_sequence(tracker: Tracker, sequence: Video) -> Track:
         InputError: The first box is none, or an image cannot be read.
     """
     boxes, times, scores = np.empty((len(sequence), 4)), np.empty(len(sequence)), np.full(len(sequence), np.nan)
+    sizes = np.empty((len(sequence), 2), int)
     for index, frame in enumerate(sequence.frames()):
+        sizes[index] = frame.shape[1::-1]
         if index == 0:
             boxes[0] = checked_box(sequence.boxes[0], frame.shape, f"{sequence.source or sequence.name}, first box")
             start = perf_counter()
@@ -105,7 +119,7 @@ def run_sequence(tracker: Tracker, sequence: Video) -> Track:
             start = perf_counter()
             boxes[index], scores[index] = tracker.update(frame)
         times[index] = perf_counter() - start
-    return Track(boxes, times, scores)
+    return Track(boxes, times, scores, sizes)
 
 
 def evaluate(
@@ -132,7 +146,7 @@ def evaluate(
         output: The folder for the results; made if missing. Not one of the data set's own.
         record: What is run, JSON-able; kept in ``run.json``. It should say `clip`, too, if that is used.
         progress: Called after each sequence; None for silence.
-        clip: Clip all boxes to the frame, whose size the first image gives, before the overlap. The got10k toolkit does
+        clip: Clip all boxes to the frame before the overlap. The got10k toolkit does
             so for GOT-10k, and its numbers come out: its `ao` and `sr` of a sequence are `ao` and `sr50`, those of its
             `overall` are `ao_frames` and `sr50_frames`.
 
@@ -150,14 +164,15 @@ def evaluate(
     def one(sequence: Video) -> tuple[metrics.FrameScores, np.ndarray]:
         if read_result(output, sequence.name, len(sequence)) is None:
             track = run_sequence(fresh_tracker(tracker), sequence)
+            write_sizes(output, sequence.name, track.sizes)
             write_result(output, sequence.name, track.boxes, track.times)
         found = read_result(output, sequence.name, len(sequence))
         assert found is not None
         boxes, times = found
         # The first box is given, not found: the file's decimals must not make it look missed by a hair.
         boxes[0] = sequence.boxes[0]
-        frame_size = _frame_size(sequence) if clip else None
-        return metrics.score_frames(boxes, sequence.boxes, sequence.absent, frame_size), times
+        sizes = read_sizes(output, sequence) if clip else None
+        return metrics.score_frames(boxes, sequence.boxes, sequence.absent, sizes), times
 
     def figures(done: tuple[metrics.FrameScores, np.ndarray]) -> dict[str, float]:
         return {**metrics.sequence_metrics(done[0]), "fps": metrics.frames_per_second([done[1]])}
@@ -247,11 +262,6 @@ def _data_folders(sequence: Video) -> tuple[set[Path], set[Path]]:
     # UAV123 and TrackingNet keep frames and annotation in separate trees, whose root is common to both.
     roots = {Path(os.path.commonpath([folder, source])) for folder in frames}
     return frames | {source}, {folder.parent for folder in frames} | {source.parent} | roots
-
-
-def _frame_size(sequence: Video) -> tuple[int, int]:
-    height, width = sequence.frame(0).shape[:2]
-    return width, height
 
 
 def _check_names(names: Iterable[str]) -> None:

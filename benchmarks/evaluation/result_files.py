@@ -1,7 +1,8 @@
 """Result files in the GOT-10k layout, readable by other toolkits, and the record of what was run.
 
 ``DIR/SEQ/SEQ_001.txt`` holds ``x,y,w,h`` a line, ``DIR/SEQ/SEQ_time.txt`` seconds a line, both one line a frame, the
-first being the box given and the seconds of `init`. ``DIR/run.json`` says what was run.
+first being the box given and the seconds of `init`. Where frames change their size on the way, their ``width,height``
+stand in ``DIR/SEQ/SEQ_sizes.txt``, a line a frame. ``DIR/run.json`` says what was run.
 """
 
 import json
@@ -16,6 +17,7 @@ import pandas as pd
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text
+from lighttrack_nas.trackers.data.sequence import Sequence as Video
 
 RECORD_NAME = "run.json"
 
@@ -34,6 +36,40 @@ def boxes_path(output: Path, name: str) -> Path:
 def times_path(output: Path, name: str) -> Path:
     """The file of a sequence's seconds a frame."""
     return boxes_path(output, name).with_name(f"{name}_time.txt")
+
+
+def write_sizes(output: Path, name: str, sizes: np.ndarray) -> None:
+    """Keep the sizes of a sequence's frames, if they change on the way; nothing is written for frames of one size.
+
+    Args:
+        output: The run's folder.
+        name: The sequence's name.
+        sizes: ``(frames, 2)`` width and height, pixels.
+    """
+    path = boxes_path(output, name).with_name(f"{name}_sizes.txt")
+    if (sizes != sizes[0]).any():
+        write_atomically(path, _lines(f"{width},{height}" for width, height in sizes))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def read_sizes(output: Path, sequence: Video) -> np.ndarray:
+    """Read what `write_sizes` wrote; where it wrote nothing, the first frame's size is every frame's.
+
+    Returns:
+        ``(frames, 2)`` width and height, pixels.
+
+    Raises:
+        InputError: The file is damaged, or the first image cannot be read.
+    """
+    path = boxes_path(output, sequence.name).with_name(f"{sequence.name}_sizes.txt")
+    if not path.is_file():
+        height, width = sequence.frame(0).shape[:2]
+        return np.full((len(sequence), 2), (width, height))
+    sizes = _read_numbers(path, 2, "two numbers width,height")
+    if len(sizes) != len(sequence):
+        raise InputError(f"'{path}' holds {len(sizes)} lines for {len(sequence)} frames: delete the folder to run anew")
+    return sizes
 
 
 def write_result(output: Path, name: str, boxes: np.ndarray, times: np.ndarray) -> None:
@@ -101,6 +137,18 @@ def read_times(path: Path) -> np.ndarray:
         InputError: The file is missing or a line is not one number; the message names file and line.
     """
     return _read_numbers(path, 1, "one number, seconds")[:, 0]
+
+
+def write_flat_results(output: Path, folder: Path, names: Iterable[str]) -> None:
+    """Write the boxes that a run holds once more, a file ``SEQUENCE.txt`` each, as TrackingNet's server takes them.
+
+    Args:
+        output: The run's folder.
+        folder: Where the files go; made if missing.
+        names: The sequences.
+    """
+    for name in names:
+        write_atomically(folder / f"{name}.txt", read_text(boxes_path(output, name), "result file"))
 
 
 def write_run_record(output: Path, record: Mapping[str, Any]) -> None:

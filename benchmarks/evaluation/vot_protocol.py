@@ -66,6 +66,7 @@ class SupervisedResult:
         curve: ``(longest sequence,)`` expected average overlap for each length.
         interval: The lengths that `eao` averages over, both ends included.
         record: What was run.
+        left_out: Name of a sequence that was not read -> why, one line.
     """
 
     overall: dict[str, float]
@@ -74,19 +75,21 @@ class SupervisedResult:
     curve: np.ndarray
     interval: tuple[int, int]
     record: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """One row a sequence, named by it, one column a figure."""
         return sequence_table(self.sequences)
 
     def to_json(self) -> str:
-        """The content of ``summary.json``: `overall`, `eao_interval`, `sequences`, `failures`, `run`; null for NaN."""
+        """The content of ``summary.json``: the figures, `left_out` and `run`; null for NaN."""
         return to_json(
             {
                 "overall": self.overall,
                 "eao_interval": self.interval,
                 "sequences": self.sequences,
                 "failures": self.failures,
+                "left_out": self.left_out,
                 "run": self.record,
             }
         )
@@ -113,8 +116,10 @@ def run_supervised(tracker: Tracker, sequence: Video) -> SupervisedRun:
     frames = len(sequence)
     states, times = np.full(frames, State.SKIPPED, int), np.full(frames, np.nan)
     boxes, overlaps = np.full((frames, 4), np.nan), np.full(frames, np.nan)
+    sizes = np.empty((frames, 2), int)
     next_start: int | None = 0
     for index, frame in enumerate(sequence.frames()):
+        sizes[index] = frame.shape[1::-1]
         if next_start is not None:
             start_box = _start_box(sequence, index, frame.shape) if index >= next_start else None
             if start_box is None:
@@ -134,7 +139,7 @@ def run_supervised(tracker: Tracker, sequence: Video) -> SupervisedRun:
             states[index], overlaps[index], next_start = State.FAILED, np.nan, index + RESTART_AFTER
         else:
             states[index], boxes[index] = State.TRACKED, box
-    return SupervisedRun(states, boxes, overlaps, times)
+    return SupervisedRun(states, boxes, overlaps, times, sizes)
 
 
 def accuracy(run: SupervisedRun) -> float:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.evaluation.result_files import boxes_path, read_times, times_path
+from lighttrack_nas.benchmarks.evaluation.result_files import (
+    boxes_path,
+    read_sizes,
+    read_times,
+    times_path,
+    write_sizes,
+)
 from lighttrack_nas.benchmarks.evaluation.vot_regions import region_overlap
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
@@ -32,12 +38,14 @@ class SupervisedRun:
         boxes: ``(frames, 4)`` x, y, w, h, pixels; NaN on frames that are not TRACKED.
         overlaps: ``(frames,)`` 0 to 1; NaN on frames that are not TRACKED or have no ground truth.
         times: ``(frames,)`` seconds; NaN on frames that were SKIPPED.
+        sizes: ``(frames, 2)`` width and height of the frames, pixels.
     """
 
     states: np.ndarray
     boxes: np.ndarray
     overlaps: np.ndarray
     times: np.ndarray
+    sizes: np.ndarray
 
 
 def write_run(output: Path, name: str, run: SupervisedRun) -> None:
@@ -46,6 +54,7 @@ def write_run(output: Path, name: str, run: SupervisedRun) -> None:
         ",".join(f"{value:.4f}" for value in box) if state == State.TRACKED else str(int(state))
         for state, box in zip(run.states, run.boxes, strict=True)
     ]
+    write_sizes(output, name, run.sizes)
     write_atomically(times_path(output, name), "".join(f"{seconds:.8f}\n" for seconds in run.times))
     # The regions come last: where they are, the times are.
     write_atomically(boxes_path(output, name), "".join(f"{line}\n" for line in lines))
@@ -68,13 +77,13 @@ def read_supervised_run(output: Path, sequence: Video) -> SupervisedRun | None:
     if not len(lines) == len(times) == len(sequence):
         return None
     states, boxes, overlaps = np.empty(len(lines), int), np.full((len(lines), 4), np.nan), np.full(len(lines), np.nan)
-    height, width = sequence.frame(0).shape[:2]
+    sizes = read_sizes(output, sequence)
     for index, line in enumerate(lines):
         states[index], boxes[index] = _parse(line, f"{path}, line {index + 1}")
         region = region_of(sequence, index)
         if states[index] == State.TRACKED and region is not None:
-            overlaps[index] = region_overlap(region, boxes[index], (width, height))
-    return SupervisedRun(states, boxes, overlaps, times)
+            overlaps[index] = region_overlap(region, boxes[index], (sizes[index, 0], sizes[index, 1]))
+    return SupervisedRun(states, boxes, overlaps, times, sizes)
 
 
 def region_of(sequence: Video, index: int) -> np.ndarray | None:

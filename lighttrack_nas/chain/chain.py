@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lighttrack_nas.chain.choosing import choose
-from lighttrack_nas.chain.data import expanded, read_videos, require_labels, training_pairs, validation_pairs
+from lighttrack_nas.chain.data import (
+    choose_videos,
+    expanded,
+    read_videos,
+    require_labels,
+    training_pairs,
+    validation_pairs,
+)
 from lighttrack_nas.chain.evaluators import (
     prepare_torch,
     search_latency,
@@ -124,7 +131,7 @@ def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) 
     processes, held_out = decoding_processes(settings), None
     pairs = training_pairs(config, space, say, processes)
     if learns_from_teacher(strategy):
-        videos = read_videos(config.validation, config.folder("generated"))
+        videos = read_videos(config.validation, config.folder("generated"), say)
         held_out = validation_pairs(space, videos, config.data.cache_share(processes))
     if lacks_teacher(strategy):
         with _steps("teacher", teacher_settings(config)) as told:
@@ -251,11 +258,11 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     _require(file, "retrain")
     load_space(config.space)  # whose Python files the model may need
     model = load_model(file)
-    sequences = read_videos(config.validation, config.folder("generated"))
+    validation = choose_videos(config.validation, config.folder("generated"), say)
     with progress("tuning", config.tuning.trials, "sets") as advance:
         found = tune_tracker(
             model.network,
-            sequences,
+            validation.sequences,
             n_trials=config.tuning.trials,
             output=config.folder("tuning"),
             start=load_hyper_parameters(config.search.hyper_parameters),
@@ -264,6 +271,8 @@ def run_tuning(config: Config, say: Say) -> Tuning:
             progress=advance,
         )
     tuned_on = {"tuned_on": config.validation.model_dump(mode="json"), "tuned_ao": found.ao}
+    if validation.left_out:
+        tuned_on["tuned_without"] = validation.left_out
     save_model(
         model.network.cpu(),
         model.architecture,

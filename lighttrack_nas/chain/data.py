@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Say
-from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
+from lighttrack_nas.trackers.data.readers.choosing import Choice, read_chosen, with_whole_frames
+from lighttrack_nas.trackers.data.readers.common import Listed
+from lighttrack_nas.trackers.data.readers.reader_registry import choose_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence, read_image
 from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
@@ -49,27 +52,61 @@ _SAMPLE = 64  # pairs drawn to see whether a data set can be read
 _SMALLEST_PATCH, _LONGEST_SIDE = 12, 400  # pixels
 
 
-def read_videos(videos: Videos, generated: Path) -> list[Sequence]:
+def read_videos(videos: Videos, generated: Path, say: Say | None = None) -> list[Sequence]:
     """Read the sequences of a configuration.
 
     Args:
         videos: Which.
         generated: Folder for generated sets, which are made when first wanted.
+        say: Told which were left out because they cannot be read.
 
     Raises:
-        InputError: Unreadable data set, or names that it does not hold.
+        InputError: Unreadable data set, a split that it has not, or names that it does not hold.
     """
+    choice = _choose(videos, generated, say)
+    _report(choice, say)
+    return choice.sequences
+
+
+def choose_videos(videos: Videos, generated: Path, say: Say | None = None) -> Choice:
+    """Read sequences to track as `read_videos` does, and give those that were left out, too.
+
+    Where bad ones are to be left out, those are that have a frame that cannot be read.
+
+    Raises:
+        InputError: See there.
+    """
+    choice = _choose(videos, generated, say)
+    if videos.on_bad != "refuse":
+        choice = with_whole_frames(choice)
+    _report(choice, say)
+    return choice
+
+
+def _report(choice: Choice, say: Say | None) -> None:
+    if say is not None:
+        for sentence in choice.report():
+            say(sentence)
+
+
+def _choose(videos: Videos, generated: Path, say: Say | None) -> Choice:
     if videos.path in GENERATED_SETS:
+        if videos.split != "all":
+            raise InputError(
+                f"split '{videos.split}': the generated set '{videos.path}' is one split: leave the key out"
+            )
         sequences = generated_sequences(videos.path, generated / videos.path)
-    else:
-        sequences = read_sequences(expanded(videos.path), videos.layout)
-    names = [sequence.name for sequence in sequences]
-    for name in (*videos.only, *videos.without):
-        checked_name(name, names, f"sequence of '{videos.path}',")
-    chosen = [s for s in sequences if s.name not in videos.without and (not videos.only or s.name in videos.only)]
-    if not chosen:
-        raise InputError(f"'{videos.path}': no sequence is left of {len(names)}")
-    return chosen
+        listed = [Listed(sequence.name, partial(_same, sequence)) for sequence in sequences]
+        return read_chosen(listed, videos.path, videos.only, videos.without)
+    return choose_sequences(
+        expanded(videos.path),
+        videos.layout,
+        videos.split,
+        only=videos.only,
+        without=videos.without,
+        on_bad=videos.on_bad,
+        say=say,
+    )
 
 
 def training_pairs(config: Config, space: Space, say: Say | None = None, processes: int = 1) -> PairSource:
@@ -101,7 +138,7 @@ def training_pairs(config: Config, space: Space, say: Say | None = None, process
             pairs = unlabelled_pairs(source, settings, cache, say)
             unlabelled.append(pairs)
         elif isinstance(source, SequencesSource):
-            videos = read_videos(source, config.folder("generated"))
+            videos = read_videos(source, config.folder("generated"), say)
             pairs = SequencePairs(videos, settings, source.frame_range, cache)
             if shots is not None:
                 shots.add_videos(videos)
@@ -164,6 +201,10 @@ def validation_pairs(space: Space, sequences: list[Sequence], cache_bytes: int =
         negatives=0.0,
     )
     return SequencePairs(sequences, settings, 100, cache_bytes)
+
+
+def _same(sequence: Sequence) -> Sequence:
+    return sequence
 
 
 def _generated(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lighttrack_nas.chain.data import expanded, read_videos, training_pairs, validation_pairs
+from lighttrack_nas.chain.data import choose_videos, expanded, training_pairs, validation_pairs
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.supernets import SUPERNET_FILE
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
+from lighttrack_nas.trackers.data.sequence import Sequence
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
@@ -44,13 +45,15 @@ def supernet_evaluator(
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
 
     space = load_space(config.space)
+    validation = choose_videos(config.validation, config.folder("generated"), say)
+    data = {"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")}
     evaluator = SupernetEvaluator(
         supernet or trained_supernet(config, space),
         calibration_pairs=training_pairs(config, space, say, processes),
         calibration_batches=config.search.calibration_batches,
         latency=latency,
-        data={"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")},
-        **_scoring(config, space, processes),
+        data=data | ({"left_out": validation.left_out} if validation.left_out else {}),
+        **_scoring(config, space, validation.sequences, processes),
     )
     if evaluator.keeps_folded:
         say(
@@ -72,11 +75,11 @@ def network_scorer(config: Config, processes: int = 1) -> NetworkScorer:
     """
     from lighttrack_nas.benchmarks.scoring.network_scorer import NetworkScorer
 
-    return NetworkScorer(**_scoring(config, load_space(config.space), processes))
+    sequences = choose_videos(config.validation, config.folder("generated")).sequences
+    return NetworkScorer(**_scoring(config, load_space(config.space), sequences, processes))
 
 
-def _scoring(config: Config, space: Space, processes: int) -> dict[str, Any]:
-    sequences = read_videos(config.validation, config.folder("generated"))
+def _scoring(config: Config, space: Space, sequences: list[Sequence], processes: int) -> dict[str, Any]:
     targets, losses = targets_and_losses(config)
     return {
         "sequences": sequences,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -43,15 +43,23 @@ class Videos(ConfigPart):
     Attributes:
         path: The data set's folder, or the name of a generated set such as "generated-val-v1". Here as in the other
             paths to data, $NAME takes an environment variable's value.
-        layout: How it lies on disk: got10k, otb, lasot, trackingnet, uav123, vot or nfs.
-        only: Names to take; empty takes all.
+        layout: How it lies on disk: got10k, otb, lasot, trackingnet, uav123, uav123_10fps, uav20l, vot or nfs.
+        split: train, val or test, by the data set's own lists or folders (got10k, lasot and trackingnet have them); all
+            takes what lies in the folder.
+        only: Names to take; empty takes all. Sequences that are not taken are not opened.
         without: Names to leave out.
+        on_bad: What to do with a sequence that cannot be read: refuse the data set, or leave out the sequence, which is
+            then said.
     """
 
     path: str
     layout: str = "got10k"
+    split: Literal["all", "train", "val", "test"] = "all"
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    on_bad: Literal["refuse", "leave out"] = "refuse"
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"split", "on_bad"})
 
 
 class GeneratedSource(ConfigPart):

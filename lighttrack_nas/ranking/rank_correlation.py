@@ -150,7 +150,7 @@ def _with_notes(result: RankingResult, notes: Sequence[str]) -> RankingResult:
 def _check_data(config: Config, say: Say) -> None:
     """Read data once before processes do, so that mistakes are named once, and generated sets are made once."""
     require_labels(config, "training networks alone")
-    read_videos(config.validation, config.folder("generated"))
+    read_videos(config.validation, config.folder("generated"), say)
     training_pairs(config, load_space(config.space), say)
     targets_and_losses(config)
     if config.pretraining is not None and not (file := config.folder("pretraining") / BACKBONE_FILE).exists():

@@ -4,30 +4,31 @@ import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
 
+_START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"  # JPEG's markers
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
-def checked_frame(frame: object, shape: tuple[int, ...] | None = None) -> None:
+def checked_frame(frame: object) -> None:
     """Check a frame that a tracker is given.
 
     Args:
         frame: Should be BGR uint8 ``(height, width, 3)``.
-        shape: Shape of the frame that the tracker was started on, which this one must have too; None at the start.
 
     Raises:
-        InputError: No such array, an empty one, or one of another shape.
+        InputError: No such array, or an empty one.
     """
-    expected = f"uint8 {shape} as at init" if shape else "uint8 (height, width, 3), BGR as OpenCV reads it"
+    expected = "uint8 (height, width, 3), BGR as OpenCV reads it"
     if not isinstance(frame, np.ndarray):
         raise InputError(f"frame: expected {expected}, got {type(frame).__name__}")
     is_picture = frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3 and frame.size > 0
-    if not is_picture or (shape is not None and frame.shape != shape):
+    if not is_picture:
         raise InputError(f"frame: expected {expected}, got {frame.dtype} {frame.shape}")
 
 
@@ -52,6 +53,32 @@ def natural_order(path: Path) -> list[str | int]:
     # Split at digits: text at even places, numbers at odd ones, so that two keys always compare like with like.
     parts = re.split(r"(\d+)", path.name)
     return [int(part) if place % 2 else part for place, part in enumerate(parts)]
+
+
+def is_cut_jpeg(file: BinaryIO) -> bool:
+    """Whether a file is a JPEG that stops before its picture ends.
+
+    Nearly always the file's last two bytes tell. Where others follow, as some cameras append, the end is looked for.
+
+    Args:
+        file: Any image file, open; it is read from its beginning.
+    """
+    if file.read(2) != _START:
+        return False
+    size = file.seek(0, 2)
+    file.seek(max(size - 2, 0))
+    if file.read(2) == _END:
+        return False
+    file.seek(0)
+    content = file.read()
+    # A preview before the picture has an end of its own, so that only what follows the headers counts: each is a marker
+    # and its length.
+    place = 2
+    while place + 4 <= len(content) and content[place : place + 2] != _SCAN:
+        # Any number of FF may stand before a marker.
+        fill = content[place + 1 : place + 2] == b"\xff"
+        place += 1 if fill else 2 + int.from_bytes(content[place + 2 : place + 4])
+    return content.find(_END, place) < 0
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.frames import quiet_opencv
+from lighttrack_nas.trackers.data.frames import is_cut_jpeg, quiet_opencv
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +62,18 @@ def read_image(path: Path) -> np.ndarray:
     """Read an image file as BGR uint8 ``(height, width, 3)``.
 
     Raises:
-        InputError: The file is missing or cannot be read, or OpenCV cannot decode it.
+        InputError: The file is missing, cannot be read or is a JPEG without its end, or OpenCV cannot decode it.
     """
     try:
         if not path.is_file():
             raise InputError(f"image '{path}' does not exist")
         # OpenCV does not say why it cannot read a file.
-        path.open("rb").close()
+        with path.open("rb", 0) as file:
+            cut = is_cut_jpeg(file)
     except OSError as error:
         raise InputError(f"image '{path}' cannot be read: {error.strerror}") from None
+    if cut:
+        raise InputError(f"image '{path}' is truncated: a JPEG file without its end, which OpenCV would fill with grey")
     try:
         with quiet_opencv():
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)

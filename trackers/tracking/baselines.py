@@ -72,19 +72,17 @@ class NeverMoves:
 
     def __init__(self) -> None:
         self._box: np.ndarray | None = None
-        self._frame_shape: tuple[int, ...] | None = None
 
     def init(self, frame: np.ndarray, box: Any) -> None:
         """Start on a target; see `OpenCVTracker.init`."""
         checked_frame(frame)
         self._box = checked_box(box, frame.shape)
-        self._frame_shape = frame.shape
 
     def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
         """Answer with the first box and a score of 1; see `OpenCVTracker.update`."""
         if self._box is None:
             raise InputError("the tracker has no target yet: call init(frame, box) before update(frame)")
-        checked_frame(frame, self._frame_shape)
+        checked_frame(frame)
         return self._box.copy(), 1.0
 
 
@@ -104,7 +102,7 @@ class OpenCVTracker:
         self._inside = inside
         self._tracker: Any = None
         self._box = np.full(4, np.nan)
-        self._frame_shape: tuple[int, ...] | None = None
+        self._frame_shape: tuple[int, ...] = ()
 
     def init(self, frame: np.ndarray, box: Any) -> None:
         """Start on a target.
@@ -133,18 +131,23 @@ class OpenCVTracker:
         """Find the target in the next frame.
 
         Args:
-            frame: ``(height, width, 3)`` BGR uint8, of the first frame's size.
+            frame: ``(height, width, 3)`` BGR uint8. OpenCV's trackers rely on frames of one size: one of another size
+                is scaled to the first one's, and the box scaled back.
 
         Returns:
             The box ``(4,)`` x, y, w, h, and the tracker's score of it in [0, 1]: 1 for those that give none. Where
             OpenCV reports the target lost, the box before and 0.
 
         Raises:
-            InputError: No `init` before, a frame of another size or type, or OpenCV fails on it.
+            InputError: No `init` before, a frame of another type, or OpenCV fails on it.
         """
         if self._tracker is None:
             raise InputError("the tracker has no target yet: call init(frame, box) before update(frame)")
-        checked_frame(frame, self._frame_shape)
+        checked_frame(frame)
+        height, width = self._frame_shape[:2]
+        scale = np.array([frame.shape[1] / width, frame.shape[0] / height] * 2)
+        if frame.shape != self._frame_shape:
+            frame = cv2.resize(frame, (width, height))
         try:
             found, box = self._tracker.update(frame)
             # Trackers without a score have no such method, or answer -1.
@@ -154,9 +157,9 @@ class OpenCVTracker:
                 f"OpenCV cannot follow the target on from {self._box.tolist()}: {_reason(error)}"
             ) from None
         if not found:
-            return self._box.copy(), 0.0
+            return self._box * scale, 0.0
         self._box = np.array(box, float)
-        return self._box.copy(), score if score >= 0 else 1.0
+        return self._box * scale, score if score >= 0 else 1.0
 
 
 def build_baseline(name: str) -> Tracker:

@@ -34,6 +34,21 @@ def crop_corner(centre: np.ndarray, side: int) -> tuple[int, int]:
     return left, top
 
 
+def frame_scale(before: tuple[int, ...], after: tuple[int, ...]) -> float:
+    """By how much a video's picture was scaled where the size of its frames changes on the way.
+
+    Args:
+        before: ``(height, width, ...)`` of the frames so far.
+        after: That of the next one.
+
+    Returns:
+        The factor where both sides changed by it, to a pixel; 1 where they did not, as when a picture is cut.
+    """
+    (height, width), (new_height, new_width) = before[:2], after[:2]
+    alike = abs(new_height * width - new_width * height) <= max(height, width)
+    return math.sqrt(new_height * new_width / (height * width)) if alike else 1.0
+
+
 def mean_colour(frame: np.ndarray) -> np.ndarray:
     """The frame's mean colour, ``(3,)`` float, for padding."""
     return np.array(cv2.mean(frame)[:3])

@@ -14,7 +14,14 @@ import numpy as np
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.frames import checked_frame
-from lighttrack_nas.trackers.tracking.crops import context_side, crop_corner, crop_square, mean_colour, network_input
+from lighttrack_nas.trackers.tracking.crops import (
+    context_side,
+    crop_corner,
+    crop_square,
+    frame_scale,
+    mean_colour,
+    network_input,
+)
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
 
 
@@ -114,13 +121,13 @@ class SiameseTracker:
         """Find the target in the next frame.
 
         Args:
-            frame: ``(height, width, 3)`` BGR uint8, of the first frame's size.
+            frame: ``(height, width, 3)`` BGR uint8. Its size may change on the way; see `Target.search_image`.
 
         Returns:
-            The box ``(4,)`` x, y, w, h, and the network's score of it in [0, 1].
+            The box ``(4,)`` x, y, w, h, in this frame's pixels, and the network's score of it in [0, 1].
 
         Raises:
-            InputError: No `init` before, or a frame of another size or type.
+            InputError: No `init` before, or a frame of another type.
         """
         if self._target is None:
             raise InputError("the tracker has no target yet: call init(frame, box) before update(frame)")
@@ -167,16 +174,23 @@ class Target:
     def search_image(self, frame: np.ndarray) -> np.ndarray:
         """Cut the next frame's search crop around where the target was.
 
+        A frame may be larger or smaller than the one before. If it has the same proportions, the picture was scaled,
+        and the target with it; if not, the target stays where it was, in pixels.
+
         Args:
-            frame: ``(height, width, 3)`` BGR uint8, of the first frame's size.
+            frame: ``(height, width, 3)`` BGR uint8.
 
         Returns:
             The network's input, ``(1, 3, search_size, search_size)`` float32 unless the network asks for another.
 
         Raises:
-            InputError: A frame of another size or type.
+            InputError: A frame of another type.
         """
-        checked_frame(frame, self._frame_shape)
+        checked_frame(frame)
+        if frame.shape != self._frame_shape:
+            scale = frame_scale(self._frame_shape, frame.shape)
+            self.state = TargetState(self.state.centre * scale, self.state.size * scale)
+            self._frame_shape = frame.shape
         return self._prepare(crop_square(frame, self.state.centre, self._side, self.search_size, self._padding))
 
     def move(self, logits: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, float]:

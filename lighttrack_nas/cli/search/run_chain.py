@@ -11,6 +11,7 @@ from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_CSV
 from lighttrack_nas.chain import chain
 from lighttrack_nas.checks.chain_checks import require_checked
 from lighttrack_nas.cli.search.show_fronts import print_front
+from lighttrack_nas.cli.shared.parsing import parse_on_bad
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.supernets import SUPERNET_FILE
@@ -70,9 +71,19 @@ def show_retrained(config: Config) -> chain.Retrained:
     return retrained
 
 
-def tune_tracker(path: Path, overrides: Sequence[str]) -> None:
-    """Tune the tracker."""
+def tune_tracker(
+    path: Path,
+    overrides: Sequence[str],
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    on_bad: str | None = None,
+) -> None:
+    """Tune the tracker, on other validation sequences than the configuration's if some are named."""
+    chosen: dict[str, object] = {key: tuple(names) for key, names in (("only", only), ("without", without)) if names}
+    if on_bad is not None:
+        chosen["on_bad"] = parse_on_bad(on_bad)
     config = load_config(path, overrides)
+    config = config.model_copy(update={"validation": config.validation.model_copy(update=chosen)})
     with resumable():
         tuned = chain.run_tuning(config, say)
     values = ", ".join(

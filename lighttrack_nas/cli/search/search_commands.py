@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lighttrack_nas.cli.shared.options import Config, Json, Output, Set
+from lighttrack_nas.cli.shared.options import Config, Json, OnBad, Only, Output, Set, Without
 from lighttrack_nas.cli.shared.panels import COMPARE, SEARCH, START
 
 commands = typer.Typer()
@@ -162,14 +162,16 @@ def rank_correlation(config: Config, set_: Set = None, json: Json = False) -> No
 
 
 @commands.command("tune-tracker", rich_help_panel=SEARCH)
-def tune_tracker(config: Config, set_: Set = None) -> None:
+def tune_tracker(
+    config: Config, set_: Set = None, only: Only = None, without: Without = None, on_bad: OnBad = None
+) -> None:
     """Tune the retrained tracker's penalty, window and rate.
 
-    They are tuned on the validation sequences.
+    They are tuned on the validation sequences; --only, --without and --on-bad replace the configuration's.
     """
     from lighttrack_nas.cli.search.run_chain import tune_tracker as run
 
-    run(config, set_ or [])
+    run(config, set_ or [], only or [], without or [], on_bad)
 
 
 @commands.command(rich_help_panel=START)

@@ -34,6 +34,30 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),
 ]
+LAYOUT_HELP = "got10k, otb, lasot, trackingnet, uav123, uav123_10fps, uav20l, vot or nfs."
+Split = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="train, val or test, by the data set's own lists or folders (got10k, lasot, trackingnet), or all, "
+        "what lies in the folder.",
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="Take this sequence alone; repeat it for more. Others are not opened."),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="NAME", help="Leave out this sequence, unopened; repeat it for more."),
+]
+OnBad = Annotated[
+    str | None,
+    typer.Option(
+        metavar="refuse|leave-out",
+        help="What to do with a sequence that cannot be read: refuse the data set, or name it and go on without it.",
+    ),
+]
 MODEL_HELP = (
     "A model.safetensors, lighttrack-tiny-generated (which ships), an exported folder, or a baseline such as "
     "opencv-mil or never-moves."

@@ -20,6 +20,11 @@ def print_note(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
+def print_warning(sentence: str) -> None:
+    """Tell the user of something that went otherwise than asked for, on standard error."""
+    print_note(f"warning: {sentence}")
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
     """Print a table; see `text_table`."""
     print(text_table(header, rows, right))

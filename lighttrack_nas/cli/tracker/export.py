@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lighttrack_nas.cli.shared.printing import print_table
+from lighttrack_nas.cli.shared.parsing import parse_on_bad
+from lighttrack_nas.cli.shared.printing import print_table, print_warning
 from lighttrack_nas.export.exporting import Export, export_model
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.errors import InputError
@@ -26,9 +27,21 @@ def export(
     sequences: Path | None,
     layout: str,
     max_ao_loss: float,
+    *,
+    split: str = "all",
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    on_bad: str = "refuse",
 ) -> None:
     """Export a model, and say how well the graphs agree with it."""
-    videos = None if sequences is None else read_sequences(sequences, layout)
+    bad = parse_on_bad(on_bad)
+    if sequences is None and (only or without or split != "all"):
+        raise InputError("--split, --only and --without choose from --sequences: give these, or leave the others out")
+    videos = (
+        None
+        if sequences is None
+        else read_sequences(sequences, layout, split, only=only, without=without, on_bad=bad, say=print_warning)
+    )
     if videos == []:
         raise InputError(f"'{sequences}' holds no sequences")
     with progress("exporting", None, "steps") as advance:

@@ -1,4 +1,4 @@
-"""`track` and `evaluate`."""
+"""`track`, and the trackers that commands name."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_box
 from lighttrack_nas.models.models import load_tracker
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
@@ -24,7 +21,6 @@ from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
-from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.data.sources import open_source
 from lighttrack_nas.trackers.tracking.protocol import Tracker
 
@@ -117,79 +113,6 @@ class _TrackFiles:
         write_atomically(self._output / "track.json", json.dumps(record, indent=2) + "\n")
 
 
-def evaluate(
-    model: str,
-    sequences: Path,
-    output: Path,
-    layout: str,
-    protocol: str,
-    eao_interval: str | None,
-    clip: bool,
-    hyper_parameters: str | None,
-    device: str,
-    threads: int | None,
-    compute_precision: str | None,
-    as_json: bool,
-) -> None:
-    """Measure a tracker on a data set."""
-    from lighttrack_nas.benchmarks.evaluation import one_pass as evaluation
-    from lighttrack_nas.benchmarks.evaluation import plots
-    from lighttrack_nas.benchmarks.evaluation import vot_protocol as vot
-    from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
-
-    checked_name(protocol, ("one-pass", "vot"), "protocol")
-    if eao_interval and protocol != "vot":
-        raise InputError("--eao-interval belongs to --protocol vot: the one-pass protocol has no EAO")
-    if clip and protocol == "vot":
-        raise InputError("--clip belongs to the one-pass protocol: VOT's overlaps always ignore what is outside")
-    interval = _parse_interval(eao_interval) if eao_interval else None
-    videos = read_sequences(sequences, layout)
-    tracker, about = resolve_tracker(model, hyper_parameters, device, threads, compute_precision)
-    record = about | {
-        "sequences": str(sequences.resolve()),
-        "layout": layout,
-        "protocol": protocol,
-        "clip": clip,
-        "versions": environment.versions(),
-    }
-    finished = 0
-    result: Any
-    with progress("evaluating", len(videos), "sequences") as advance, _stopping(lambda: finished, len(videos)):
-
-        def show(name: str, figures: Mapping[str, float] | None) -> None:
-            nonlocal finished
-            finished += 1
-            value = "failed" if figures is None else " ".join(f"{k} {figures[k]:.3f}" for k in list(figures)[:1])
-            advance(1, f"{name}: {value}")
-
-        if protocol == "vot":
-            result = vot.evaluate_supervised(tracker, videos, output, record, interval, show)
-        else:
-            result = evaluation.evaluate(tracker, videos, output, record, show, clip=clip)
-            plots.save_figures(result, output, name=_short_name(model))
-    result.save(output)
-    for name, reason in result.failures.items():
-        print(f"warning: sequence '{name}' could not be evaluated: {reason}", file=sys.stderr)
-    if as_json:
-        print_json(json.loads(result.to_json()))
-    elif result.sequences:
-        _print_result(result.overall, result.sequences)
-        print(f"\n{output / 'summary.json'}")
-    if result.failures:
-        raise InputError(
-            f"{len(result.failures)} of {len(videos)} sequences could not be evaluated; the figures are of the others"
-        )
-
-
-@contextmanager
-def _stopping(finished: Callable[[], int], total: int) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"stopped: {finished()} of {total} sequences are kept; the same call goes on", file=sys.stderr)
-        raise
-
-
 def resolve_tracker(
     model: str,
     hyper_parameters: str | None,
@@ -279,24 +202,6 @@ def _parse_box(text: str) -> np.ndarray:
     return checked_box(values, where="--box")
 
 
-def _short_name(model: str) -> str:
-    path = Path(model)
-    if path.is_dir():
-        return path.resolve().name
-    return path.stem if path.suffix == ".safetensors" else model
-
-
-def _parse_interval(text: str) -> tuple[int, int]:
-    from lighttrack_nas.benchmarks.evaluation.vot_eao import PUBLISHED_INTERVALS
-
-    if text[:1].isalpha():
-        return PUBLISHED_INTERVALS[checked_name(text, PUBLISHED_INTERVALS, "challenge")]
-    low, _, high = text.partition(",")
-    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
-        raise InputError(f"--eao-interval '{text}': expected LOW,HIGH in frames, such as 46,291, or a challenge's name")
-    return int(low), int(high)
-
-
 def _ask_for_box(frame: np.ndarray) -> np.ndarray:
     import cv2
 
@@ -314,18 +219,3 @@ def _timed(call: Any) -> tuple[Any, float]:
     start = perf_counter()
     result = call()
     return result, perf_counter() - start
-
-
-def _print_result(overall: Mapping[str, float], sequences: Mapping[str, Mapping[str, float]]) -> None:
-    columns = [name for name in next(iter(sequences.values())) if name in overall]
-
-    digits = {"frames": 0, "failures": 0, "fps": 1}
-
-    def cells(values: Mapping[str, float], names: list[str]) -> list[str]:
-        return [f"{values[name]:.{digits.get(name, 3)}f}" for name in names]
-
-    rows = [[name, *cells(values, columns)] for name, values in sequences.items()]
-    rows.append([f"overall ({len(sequences)})", *cells(overall, columns)])
-    print_table(["sequence", *columns], rows, right=range(1, len(columns) + 1))
-    rest = [name for name in overall if name not in columns]
-    print("\n" + ", ".join(f"{name} {value}" for name, value in zip(rest, cells(overall, rest), strict=True)))

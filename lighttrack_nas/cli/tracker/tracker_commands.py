@@ -6,14 +6,19 @@ from typing import Annotated
 import typer
 
 from lighttrack_nas.cli.shared.options import (
+    LAYOUT_HELP,
     MODEL_HELP,
     ComputePrecision,
     Device,
     HyperParameters,
     Json,
+    OnBad,
+    Only,
     Output,
     Space,
+    Split,
     Threads,
+    Without,
 )
 from lighttrack_nas.cli.shared.panels import TRACKERS
 
@@ -93,12 +98,14 @@ def export(
             "Default: generated videos."
         ),
     ] = None,
-    layout: Annotated[
-        str, typer.Option(help="Of --sequences: got10k, otb, lasot, trackingnet, uav123, vot or nfs.")
-    ] = "got10k",
+    layout: Annotated[str, typer.Option(help=f"Of --sequences: {LAYOUT_HELP}")] = "got10k",
     max_ao_loss: Annotated[
         float, typer.Option(min=0, max=1, help="Refuse int8 that loses more AO than this against the original.")
     ] = 0.02,
+    split: Split = "all",
+    only: Only = None,
+    without: Without = None,
+    on_bad: OnBad = None,
     hyper_parameters: HyperParameters = None,
 ) -> None:
     """Write a model for a runtime, and check what it gives.
@@ -121,6 +128,10 @@ def export(
         sequences,
         layout,
         max_ao_loss,
+        split=split,
+        only=only or [],
+        without=without or [],
+        on_bad=on_bad or "refuse",
     )
 
 
@@ -156,7 +167,19 @@ def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL|NAME", help=MODEL_HELP)],
     sequences: Annotated[Path, typer.Argument(help="A data set's folder, or one sequence's.")],
     output: Output,
-    layout: Annotated[str, typer.Option(help="got10k, otb, lasot, trackingnet, uav123, vot or nfs.")] = "got10k",
+    layout: Annotated[str, typer.Option(help=LAYOUT_HELP)] = "got10k",
+    split: Split = "all",
+    only: Only = None,
+    without: Without = None,
+    on_bad: OnBad = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="got10k: folders of boxes and times; trackingnet: also a file SEQUENCE.txt for each sequence in the "
+            "folder trackingnet, as its server takes them.",
+        ),
+    ] = "got10k",
     protocol: Annotated[
         str, typer.Option(help="one-pass, or vot: re-started after failures; accuracy, robustness, EAO.")
     ] = "one-pass",
@@ -178,7 +201,7 @@ def evaluate(
     AO, success rates, AUC, precision, speed. Finished sequences are kept: the same call again goes on where it
     stopped.
     """
-    from lighttrack_nas.cli.tracker.track import evaluate as run
+    from lighttrack_nas.cli.tracker.evaluate import evaluate as run
 
     run(
         model,
@@ -193,4 +216,9 @@ def evaluate(
         threads,
         compute_precision,
         json,
+        split=split,
+        only=only or [],
+        without=without or [],
+        on_bad=on_bad or "refuse",
+        format=format_,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -109,7 +110,7 @@ def test_summary_files(make_sequence: Callable[..., Sequence], scripted: type, t
     result.save(tmp_path)
 
     summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
-    assert list(summary) == ["overall", "sequences", "failures", "run"]
+    assert list(summary) == ["overall", "sequences", "failures", "left_out", "run"]
     assert summary["overall"]["ao"] == pytest.approx(0.5)
     assert {"ao", "sr50", "sr75", "fps", "success_auc", "precision", "normalised_precision"} <= set(summary["overall"])
     assert summary["sequences"]["test"]["ao"] is None
@@ -292,6 +293,19 @@ def test_results_without_a_record_are_refused(
 
     with pytest.raises(InputError, match=r"a_001\.txt', but no run\.json"):
         evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+
+
+def test_frames_that_change_their_size(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    """Boxes are clipped to the frame they are in, also when the run is read again."""
+    truth = [[10, 10, 20, 20], [40, 10, 20, 20], [40, 10, 20, 20]]
+    video = make_sequence(truth, "turns")
+    cv2.imwrite(str(video.frame_paths[2]), np.full((48, 50, 3), 2, np.uint8))
+    script = [[10, 10, 20, 20], [40, 10, 10, 20], [40, 10, 10, 20]]
+    for _ in range(2):
+        result = evaluate(scripted(script), [video], tmp_path / "clipped", RECORD, clip=True)
+        assert result.failures == {}
+        assert result.sequences["turns"]["ao"] == pytest.approx((0.5 + 1) / 2)
+    assert evaluate(scripted(script), [video], tmp_path / "whole", RECORD).overall["ao"] == pytest.approx(0.5)
 
 
 def test_clipped_figures_are_the_toolkits(

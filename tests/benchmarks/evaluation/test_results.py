@@ -1,6 +1,7 @@
 """Result files and the record of a run."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from lighttrack_nas.benchmarks.evaluation.result_files import (
     read_boxes,
     read_result,
     read_run_record,
+    read_sizes,
     read_times,
     to_json,
     write_result,
     write_run_record,
+    write_sizes,
 )
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.sequence import Sequence
 
 BOXES = np.array([[1, 2, 3, 4], [1.23456, -2.5, 1e4, 0.00004]])
 TIMES = np.array([0.5, 0.0123456789])
@@ -187,3 +191,24 @@ def test_json_is_strict() -> None:
         "count": 3,
         "none": None,
     }
+
+
+def test_sizes_are_kept_where_they_change(make_sequence: Callable[..., Sequence], tmp_path: Path) -> None:
+    video = make_sequence(BOXES, "car")
+    steady, changing = np.full((2, 2), (64, 48)), np.array([(64, 48), (32, 24)])
+    write_sizes(tmp_path, "car", changing)
+    np.testing.assert_array_equal(read_sizes(tmp_path, video), changing)
+    write_sizes(tmp_path, "car", steady)  # a later run, on other frames
+    assert not list(tmp_path.rglob("*_sizes.txt"))
+    np.testing.assert_array_equal(read_sizes(tmp_path, video), steady)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("64,48\n", "holds 1 lines for 2 frames"), ("64\n48\n", "line 1: expected two numbers")]
+)
+def test_damaged_sizes(make_sequence: Callable[..., Sequence], tmp_path: Path, content: str, message: str) -> None:
+    video = make_sequence(BOXES, "car")
+    (tmp_path / "car").mkdir()
+    (tmp_path / "car" / "car_sizes.txt").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_sizes(tmp_path, video)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -268,7 +269,7 @@ def test_a_supervised_evaluation_is_kept_and_says_which_videos_failed(
     assert again.overall == result.overall
     summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
     assert summary["overall"]["eao"] == result.overall["eao"]
-    assert list(summary) == ["overall", "eao_interval", "sequences", "failures", "run"]
+    assert list(summary) == ["overall", "eao_interval", "sequences", "failures", "left_out", "run"]
     assert summary["eao_interval"] == [11, 14]
     assert all(isinstance(value, int | float) for value in summary["overall"].values())
     assert summary["overall"]["scored_sequences"] == 2
@@ -354,7 +355,9 @@ def as_run(overlaps: list[float]) -> SupervisedRun:
         start = index + 5 if state == F else start
         states.append(state)
         values.append(value if state == T else NAN)
-    return SupervisedRun(np.array(states), np.zeros((len(states), 4)), np.array(values), np.ones(len(states)))
+    count = len(states)
+    sizes = np.full((count, 2), (64, 48))
+    return SupervisedRun(np.array(states), np.zeros((count, 4)), np.array(values), np.ones(count), sizes)
 
 
 @given(runs, st.randoms())
@@ -432,3 +435,16 @@ def test_typical_lengths_are_lengths(lengths: list[int], mass: float) -> None:
 def test_lengths_that_give_no_interval(lengths: list[int], mass: float) -> None:
     with pytest.raises(ValueError, match="lengths of 1 or more frames"):
         typical_lengths(lengths, mass)
+
+
+def test_frames_that_change_their_size(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+    """Only what lies inside the frame counts, of whatever size it is."""
+    truth = [[40, 10, 20, 20]] * 3
+    video = make_sequence(truth, "turns")
+    cv2.imwrite(str(video.frame_paths[2]), np.full((48, 50, 3), 2, np.uint8))
+    run = run_supervised(scripted([[40, 10, 10, 20]] * 3), video)
+    assert run.overlaps[1:] == pytest.approx([0.5, 1])
+    write_run(tmp_path, "turns", run)
+    again = read_supervised_run(tmp_path, video)
+    assert again is not None
+    assert again.overlaps[1:] == pytest.approx([0.5, 1])

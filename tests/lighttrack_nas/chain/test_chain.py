@@ -53,6 +53,18 @@ def finished(configuration: Path) -> Path:
     return Path(load_config(configuration).output)
 
 
+def test_tuning_on_named_sequences(configuration: Path, finished: Path, tmp_path: Path) -> None:
+    """The options replace the configuration's choice; other sequences are another tuning."""
+    with pytest.raises(ltn.InputError, match="on other sequences"):
+        commands.tune_tracker(configuration, [], without=["video1"])
+    with pytest.raises(ltn.InputError, match=r"unknown sequence of .*, 'nobody'"):
+        commands.tune_tracker(configuration, [], only=["nobody"])
+    with pytest.raises(ltn.InputError, match="unknown value of --on-bad 'skip'"):
+        commands.tune_tracker(configuration, [], on_bad="skip")
+    with pytest.raises(ltn.InputError, match="no sequence is left of 2"):
+        commands.tune_tracker(configuration, ["validation.only=[video0]"], without=["video0"], on_bad="leave-out")
+
+
 def test_every_step_leaves_its_files(finished: Path) -> None:
     for name in (
         "supernet/supernet.safetensors",

@@ -1,11 +1,12 @@
 """The configuration: defaults, overrides, and one sentence for every mistake."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lighttrack_nas.chain.data import expanded, read_videos
+from lighttrack_nas.chain.data import choose_videos, expanded, read_videos
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -140,6 +141,61 @@ def test_names_of_sequences_are_checked(tmp_path: Path) -> None:
     config = load_config(None, ["validation.path=generated-val-v1", "validation.only=[nobody]"])
     with pytest.raises(InputError, match=r"sequence of 'generated-val-v1', 'nobody'|unknown sequence"):
         read_videos(config.validation, tmp_path)
+
+
+def test_videos_are_chosen_before_they_are_read(tmp_path: Path) -> None:
+    for name in ("bad", "good"):
+        (tmp_path / "data" / "train" / name).mkdir(parents=True)
+        (tmp_path / "data" / "train" / name / "1.jpg").touch()
+        (tmp_path / "data" / "train" / name / "groundtruth.txt").write_text("1,2,3,4\n" if name == "good" else "x\n")
+
+    def names(*changes: str) -> tuple[list[str], list[str]]:
+        given = [f"validation.path={tmp_path / 'data'}", "validation.split=train"]
+        config = load_config(None, [*given, *(f"validation.{change}" for change in changes)])
+        said: list[str] = []
+        return [each.name for each in read_videos(config.validation, tmp_path, said.append)], said
+
+    with pytest.raises(InputError, match="line 1: expected 4 numbers"):
+        names()
+    assert names("without=[bad]") == (["good"], [])
+    assert names("only=[good]") == (["good"], [])
+    found, said = names("on_bad=leave out")
+    assert (found, said[-1]) == (["good"], "1 of 2 sequences left out: bad")
+    with pytest.raises(InputError, match="holds no folder 'val'"):
+        names("split=val")
+    config = load_config(None, ["validation.path=generated-val-v1", "validation.split=val"])
+    with pytest.raises(InputError, match="the generated set 'generated-val-v1' is one split"):
+        read_videos(config.validation, tmp_path)
+
+
+def test_videos_to_track_have_all_their_frames(tmp_path: Path, write_sequences: Callable[..., Path]) -> None:
+    data = write_sequences(tmp_path / "data", 3, 3)
+    (data / "video1" / "00000002.png").write_bytes(b"none")
+    for on_bad, names in {"refuse": ["video0", "video1", "video2"], "leave out": ["video0", "video2"]}.items():
+        config = load_config(None, [f"validation.path={data}", f"validation.on_bad={on_bad}"])
+        said: list[str] = []
+        choice = choose_videos(config.validation, tmp_path, said.append)
+        assert [each.name for each in choice.sequences] == names
+    assert said[-1] == "1 of 3 sequences left out: video1"
+    assert "cannot be decoded" in choice.left_out["video1"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "later"), [([], {}), (["validation.split=val", "validation.on_bad=leave out"], {"split", "on_bad"})]
+)
+def test_records_of_runs_stay_as_they_were(changes: list[str], later: set[str]) -> None:
+    """What a run is known by has no keys that an older version did not write, unless they are used."""
+    videos = load_config(None, ["validation.path=generated-val-v1", *changes]).validation
+    assert set(videos.model_dump(mode="json")) == {"path", "layout", "only", "without", *later}
+    assert type(videos).model_validate(videos.model_dump(mode="json")) == videos
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [("split=tset", "validation.split"), ("on_bad=skip", "validation.on_bad")]
+)
+def test_impossible_choices_of_videos(change: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_config(None, ["validation.path=data", f"validation.{change}"])
 
 
 def test_a_one_shot_strategy_is_a_name_or_a_mapping() -> None:

@@ -187,3 +187,35 @@ def test_log_level_is_put_back(tmp_path: Path) -> None:
         assert cv2.utils.logging.getLogLevel() == cv2.utils.logging.LOG_LEVEL_ERROR
     finally:
         cv2.utils.logging.setLogLevel(before)
+
+
+def jpeg(noise: int = 40) -> bytes:
+    frame = np.random.default_rng(0).integers(0, noise, (48, 64, 3), np.uint8)
+    return bytes(cv2.imencode(".jpg", frame)[1].tobytes())
+
+
+def with_preview(content: bytes, preview: bytes) -> bytes:
+    """An application's segment behind the start, that holds another JPEG."""
+    return content[:2] + b"\xff\xe1" + (len(preview) + 2).to_bytes(2) + preview + content[2:]
+
+
+@pytest.mark.parametrize(
+    ("content", "whole"),
+    [
+        (jpeg(), True),
+        (jpeg() + bytes(100), True),  # what some cameras append
+        (with_preview(jpeg(), jpeg(2)) + b"\0", True),
+        (with_preview(jpeg(), jpeg(2))[:-1], False),
+        (jpeg()[:-2], False),
+        (jpeg()[: len(jpeg()) // 2], False),
+        (jpeg()[: len(jpeg()) // 2] + b"\n", False),
+    ],
+)
+def test_truncated_jpeg_files(tmp_path: Path, content: bytes, whole: bool) -> None:
+    (tmp_path / "1.jpg").write_bytes(content)
+    assert cv2.imread(str(tmp_path / "1.jpg")) is not None  # OpenCV fills with grey what is missing
+    if whole:
+        assert read_image(tmp_path / "1.jpg").shape == (48, 64, 3)
+        return
+    with pytest.raises(InputError, match=r"image '.*1\.jpg' is truncated: a JPEG file without its end"):
+        read_image(tmp_path / "1.jpg")

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lighttrack_nas.trackers.tracking.crops import context_side, crop_square, mean_colour, network_input, raw_input
+from lighttrack_nas.trackers.tracking.crops import (
+    context_side,
+    crop_square,
+    frame_scale,
+    mean_colour,
+    network_input,
+    raw_input,
+)
 
 
 def padded_crop(frame: np.ndarray, centre: np.ndarray, side: int, size: int, colour: np.ndarray) -> np.ndarray:
@@ -80,3 +87,19 @@ def test_raw_input_is_the_crop_itself() -> None:
     made = raw_input(frame[2:8, 1:7])  # a crop that needed no resizing is a view into the frame
     assert made.flags.c_contiguous
     assert np.array_equal(made[0], frame[2:8, 1:7])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "scale"),
+    [
+        ((360, 640), (180, 320), 0.5),
+        ((360, 640), (1080, 1920), 3.0),
+        ((361, 641), (180, 320), 0.499),  # rounded
+        ((360, 640), (120, 213), 0.333),
+        ((360, 640), (360, 480), 1.0),  # cut
+        ((360, 640), (640, 360), 1.0),  # turned
+        ((360, 640), (360, 640), 1.0),
+    ],
+)
+def test_scale_of_a_picture(before: tuple[int, int], after: tuple[int, int], scale: float) -> None:
+    assert frame_scale((*before, 3), (*after, 3)) == pytest.approx(scale, abs=1e-3)

@@ -168,29 +168,41 @@ class Failing(ByHand):
 
 
 def test_one_bad_video_does_not_stop_the_others() -> None:
-    bad_box, torn, headless, bright, other_size = (clip(name, 6) for name in ("box", "torn", "head", "bright", "size"))
+    bad_box, torn, headless, bright, grey = (clip(name, 6) for name in ("box", "torn", "head", "bright", "grey"))
     bad_box.boxes[0] = (10, 10, 0, 5)
     torn.pictures[3] = None
     headless.pictures[0] = None
     bright.pictures[2] = np.full((120, 160, 3), 255, np.uint8)
-    other_size.pictures[5] = np.zeros((60, 80, 3), np.uint8)
+    grey.pictures[5] = np.zeros((120, 160), np.uint8)
     good = [clip("first", 6, seed=7), clip("last", 4, seed=8)]
     reported: list[tuple[str, str | None]] = []
     found = track_in_step(
         Failing(),
-        [good[0], bad_box, torn, headless, bright, other_size, good[1]],
+        [good[0], bad_box, torn, headless, bright, grey, good[1]],
         progress=lambda name, failure: reported.append((name, failure)),
     )
     assert list(found.boxes) == ["first", "last"]
     for video in good:
         assert np.array_equal(found.boxes[video.name], alone(ByHand(), video))
-    assert list(found.failures) == ["box", "torn", "head", "bright", "size"]
+    assert list(found.failures) == ["box", "torn", "head", "bright", "grey"]
     assert found.failures["torn"] == found.failures["head"].replace("head/0", "torn/3")
     assert found.failures["torn"] == "image 'torn/3.jpg' cannot be decoded"
     assert "box, first box: width and height must be positive" in found.failures["box"]
     assert "not finite" in found.failures["bright"]
-    assert "as at init" in found.failures["size"]
+    assert "got uint8 (120, 160)" in found.failures["grey"]
     assert sorted(reported, key=str) == sorted([("first", None), ("last", None), *found.failures.items()], key=str)
+
+
+def test_frames_that_change_their_size_are_tracked_through() -> None:
+    videos = [clip("steady", 6, seed=1), clip("turns", 6, seed=2), clip("cut", 6, seed=3)]
+    for index in (3, 4, 5):
+        videos[1].pictures[index] = cv2.resize(videos[1].pictures[index], None, fx=0.5, fy=0.5)
+        videos[2].pictures[index] = videos[2].pictures[index][:70]
+    found = track_in_step(ByHand(), videos, batch_size=3)
+    assert found.failures == {}
+    for video in videos:
+        assert np.array_equal(found.boxes[video.name], alone(ByHand(), video))
+    assert np.array_equal(found.boxes["steady"], track_in_step(ByHand(), videos[:1]).boxes["steady"])
 
 
 def test_all_videos_bad() -> None:

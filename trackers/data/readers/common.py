@@ -1,6 +1,10 @@
 """What the layouts share: finding the sequences' folders, and checking a sequence's ground truth."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -11,47 +15,76 @@ from lighttrack_nas.trackers.data.readers.text import read_lines
 from lighttrack_nas.trackers.data.sequence import Sequence
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A sequence that is there to be read; nothing of it is opened yet.
+
+    Attributes:
+        name: Its name in the data set.
+        read: Reads it. Raises InputError where it is broken.
+    """
+
+    name: str
+    read: Callable[[], Sequence]
+
+
+def listed_broken(name: str, problem: str) -> Listed:
+    """A sequence of which listing alone shows that it cannot be read.
+
+    Args:
+        name: Its name.
+        problem: What `Listed.read` says, a sentence.
+    """
+    return Listed(name, partial(_refuse, problem))
+
+
+def listed_names(listing: Path) -> list[tuple[int, str]]:
+    """Read a data set's own list: names, one a line, with the numbers of their lines.
+
+    Raises:
+        InputError: The list cannot be read, or a line between is empty.
+    """
+    names = [(number, line.strip()) for number, line in enumerate(read_lines(listing), start=1)]
+    for number, name in names:
+        if not name:
+            raise InputError(f"'{listing}', line {number}: expected the name of a sequence, got an empty line")
+    return names
+
+
 def subfolders(folder: Path) -> list[Path]:
     """List the folders inside a folder in natural order, hidden ones left out."""
     inside = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     return sorted(inside, key=natural_order)
 
 
-def listed_folders(root: Path) -> list[Path]:
-    """List the folders that `root/list.txt` names, one a line, or all subfolders where there is no such file.
-
-    Raises:
-        InputError: The list names a folder that is not there.
-    """
-    listing = root / "list.txt"
-    if not listing.is_file():
-        return subfolders(root)
-    folders = []
-    for number, line in enumerate(read_lines(listing), start=1):
-        folder = root / line.strip()
-        if not line.strip() or not folder.is_dir():
-            raise InputError(f"'{listing}', line {number}: there is no folder '{line.strip()}' in '{root}'")
-        folders.append(folder)
-    return folders
-
-
-def sequence_folders(root: Path, *frame_folders: str) -> list[Path]:
-    """List the folders of `listed_folders` that are sequences, of layouts with a `groundtruth.txt` in each.
+def list_folders(root: Path, read: Callable[[Path], Sequence], *frame_folders: str) -> list[Listed]:
+    """List the sequences of layouts with a `groundtruth.txt` in each folder.
 
     Args:
-        root: Folder with or without `list.txt`. Where a list names them, all are sequences.
-        frame_folders: Where a sequence keeps its frames, in its folder: `.` for the folder itself. A folder that holds
-            frames is a sequence, even without its `groundtruth.txt`, which is then found to be missing.
+        root: Folder with or without `list.txt`, which names folders, one a line. Where a list names them, all are
+            sequences, and one that is not there is broken.
+        read: Reads the sequence in a folder.
+        frame_folders: Where a sequence keeps its frames, in its folder: `.` for the folder itself. Without a list, a
+            folder that holds frames is a sequence, even without its `groundtruth.txt`, which is then found to be
+            missing.
 
     Raises:
-        InputError: The list names a folder that is not there.
+        InputError: The list cannot be read.
     """
-    folders = listed_folders(root)
-    if (root / "list.txt").is_file():
-        return folders
+    listing = root / "list.txt"
+    if listing.is_file():
+        listed = []
+        for number, name in listed_names(listing):
+            folder = root / name
+            if folder.is_dir():
+                listed.append(Listed(folder.name, partial(read, folder)))
+            else:
+                problem = f"'{listing}', line {number}: there is no folder '{name}' in '{root}'"
+                listed.append(listed_broken(folder.name, problem))
+        return listed
     return [
-        folder
-        for folder in folders
+        Listed(folder.name, partial(read, folder))
+        for folder in subfolders(root)
         if (folder / "groundtruth.txt").is_file() or any(_holds_images(folder / inside) for inside in frame_folders)
     ]
 
@@ -116,6 +149,10 @@ def make_sequence(
         polygons=None if polygons is None else _with_gaps(polygons, all_absent),
         source=source,
     )
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise InputError(problem)
 
 
 def _holds_images(folder: Path) -> bool:

@@ -1,30 +1,50 @@
 """GOT-10k: `SEQUENCE/00000001.jpg ...`, `groundtruth.txt`, labels; `list.txt` names the sequences of a split."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from lighttrack_nas.trackers.data.readers.common import make_sequence, sequence_folders, sequence_images
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers.common import Listed, list_folders, make_sequence, sequence_images
 from lighttrack_nas.trackers.data.readers.text import read_labels, read_rows
 from lighttrack_nas.trackers.data.sequence import Sequence
 
+SPLITS = ("train", "val", "test")
 
-def read(root: Path) -> list[Sequence]:
-    """Read a split, or a single sequence.
+
+def list_sequences(root: Path, split: str = "all") -> list[Listed]:
+    """List the sequences of a split, or a single sequence.
 
     A frame is absent where `absence.label` is 1 or `cover.label` is 0 (nothing of the target visible: the official
     scores leave such frames out). Both files may be missing, as in the test split, which also gives the first box only.
 
     Args:
         root: Folder of a split, with or without `list.txt` (without: the subfolders that hold a `groundtruth.txt` or
-            images), or a folder that holds a `groundtruth.txt` itself.
+            images), or a folder that holds a `groundtruth.txt` itself. With `split`, the folder above the splits' too.
+        split: "train", "val" or "test": the folder of that name; "all" takes `root` as it is.
 
     Raises:
-        InputError: A sequence is broken; the message names it.
+        InputError: There is no such split.
     """
-    if (root / "groundtruth.txt").is_file():
-        return [_read_sequence(root)]
-    return [_read_sequence(folder) for folder in sequence_folders(root, ".")]
+    folder = root if split == "all" else _split_folder(root, split)
+    if (folder / "groundtruth.txt").is_file():
+        return [Listed(folder.name, partial(_read_sequence, folder))]
+    return list_folders(folder, _read_sequence, ".")
+
+
+def own_splits(root: Path) -> list[str]:
+    """The splits whose folders are in a folder."""
+    return [split for split in SPLITS if (root / split).is_dir()]
+
+
+def _split_folder(root: Path, split: str) -> Path:
+    if (root / split).is_dir():
+        return root / split
+    if root.resolve().name == split:
+        return root
+    found = ", ".join(own_splits(root)) or "no folder of a split"
+    raise InputError(f"split '{split}': '{root}' holds no folder '{split}', as GOT-10k's has; it holds {found}")
 
 
 def _read_sequence(folder: Path) -> Sequence:

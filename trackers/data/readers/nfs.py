@@ -1,10 +1,11 @@
 """NfS (Need for Speed): `SEQUENCE/30/SEQUENCE/00001.jpg ...` and `SEQUENCE/30/SEQUENCE.txt`, the same for 240 fps."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from lighttrack_nas.trackers.data.readers.common import make_sequence, sequence_images, subfolders
+from lighttrack_nas.trackers.data.readers.common import Listed, make_sequence, sequence_images, subfolders
 from lighttrack_nas.trackers.data.readers.text import read_rows
 from lighttrack_nas.trackers.data.sequence import Sequence
 
@@ -12,8 +13,8 @@ from lighttrack_nas.trackers.data.sequence import Sequence
 _RATIO = 8
 
 
-def read(root: Path) -> list[Sequence]:
-    """Read all sequences, or a single one: at 30 fps where the folder `30` is there, else at 240 fps.
+def list_sequences(root: Path, split: str = "all") -> list[Listed]:
+    """List all sequences, or a single one: at 30 fps where the folder `30` is there, else at 240 fps.
 
     A line is `id x1 y1 x2 y2 frame lost occluded generated "class"`; the target is absent where `lost` is 1. The 30 fps
     folders carry the annotation of the 240 fps video, of which every eighth line counts. Some sequences have one frame
@@ -21,12 +22,10 @@ def read(root: Path) -> list[Sequence]:
 
     Args:
         root: Folder of the sequences' folders, or one folder that holds `30` or `240`.
-
-    Raises:
-        InputError: A sequence is broken; the message names it.
+        split: NfS has none.
     """
     folders = [root] if _rate(root) else [folder for folder in subfolders(root) if _rate(folder)]
-    return [_read_sequence(folder, _rate(folder)) for folder in folders]
+    return [Listed(folder.name, partial(_read_sequence, folder, _rate(folder))) for folder in folders]
 
 
 def _rate(folder: Path) -> str:

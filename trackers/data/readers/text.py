@@ -7,6 +7,8 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
 
+LARGEST_VALUE = 1_000_000
+"""Pixels: what lies farther out is no place in a picture, but a broken line."""
 _SEPARATOR = re.compile(r"\s*,\s*|\s+")
 
 
@@ -43,15 +45,45 @@ def read_rows(path: Path, *columns: int, ignore_rest: bool = False) -> np.ndarra
     allowed = columns
     rows = []
     for number, line in enumerate(read_lines(path), start=1):
-        fields = _SEPARATOR.split(line.strip()) if line.strip() else []
-        if ignore_rest:
-            fields = fields[: max(columns)]
-        if len(fields) not in allowed:
-            expected = " or ".join(map(str, allowed))
-            raise InputError(f"'{path}', line {number}: expected {expected} numbers, got {len(fields)}: {line[:80]!r}")
-        allowed = (len(fields),)
-        rows.append([_number(field, path, number) for field in fields])
+        rows.append(read_numbers(line, path, number, allowed, ignore_rest=ignore_rest))
+        allowed = (len(rows[-1]),)
     return np.array(rows, dtype=float).reshape(len(rows), allowed[0])
+
+
+def read_numbers(
+    line: str, path: Path, number: int, allowed: tuple[int, ...], otherwise: str = "", *, ignore_rest: bool = False
+) -> np.ndarray:
+    """Read the numbers of one line.
+
+    Args:
+        line: The line.
+        path: Its file, for messages.
+        number: Which line it is, counted from 1.
+        allowed: How many numbers there may be.
+        otherwise: What else the line could be, for the message.
+        ignore_rest: The line may go on after the largest number allowed, with anything.
+
+    Returns:
+        ``(numbers,)`` float64, with NaN where the line says `nan`.
+
+    Raises:
+        InputError: Another count, something that is no number, or a number beyond `LARGEST_VALUE`.
+    """
+    fields = _SEPARATOR.split(line.strip()) if line.strip() else []
+    if ignore_rest:
+        fields = fields[: max(allowed)]
+    if len(fields) not in allowed:
+        expected = " or ".join(map(str, allowed))
+        raise InputError(
+            f"'{path}', line {number}: expected {expected} numbers{otherwise}, got {len(fields)}: {line[:80]!r}"
+        )
+    values = np.array([_number(field, path, number) for field in fields])
+    if (np.abs(values) > LARGEST_VALUE).any():
+        raise InputError(
+            f"'{path}', line {number}: {line.strip()[:80]!r} lies more than {LARGEST_VALUE} pixels out: no picture is "
+            "so large"
+        )
+    return values
 
 
 def read_labels(path: Path, count: int) -> np.ndarray:

@@ -109,6 +109,13 @@ def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> 
             ("evaluate", "never-moves", "sequences", "--output", "x", "--compute-precision", "float32"),
             "--compute-precision is for exported folders; baseline 'never-moves' has none",
         ),
+        (("export", "lighttrack-tiny-generated", "-o", "out", "--only", "a"), "choose from --sequences: give these"),
+        (
+            ("export", "x", "-o", "out", "--sequences", "sequences", "--only", "nobody"),
+            "unknown sequence of 'sequences'",
+        ),
+        (("export", "x", "-o", "out", "--sequences", "sequences", "--on-bad", "skip"), "unknown value of --on-bad"),
+        (("export", "x", "-o", "out", "--sequences", "sequences", "--split", "val"), "holds no folder 'val'"),
         (("latency", "sequences"), "'sequences' is no exported tracker"),
         (("latency", "sequences", "--space", "lighttrack"), "--space is for official codes and architectures"),
     ],

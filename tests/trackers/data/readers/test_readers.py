@@ -56,26 +56,28 @@ def trackingnet(root: Path, images: WriteImages) -> None:
     write(root / "TEST" / "anno" / "def_2.txt", "1.5,2,3,4")
 
 
-def uav123(root: Path, images: WriteImages) -> None:
-    images(root / "data_seq" / "UAV123" / "bird1", numbered(1, 9, 6))
-    images(root / "data_seq" / "UAV123" / "boat1", numbered(1, 3, 6))
-    write(root / "anno" / "UAV123" / "bird1_1.txt", rows(2))
-    write(root / "anno" / "UAV123" / "bird1_2.txt", rows(4, first=100))
-    write(root / "anno" / "UAV123" / "boat1.txt", rows(3))
+def uav123(root: Path, images: WriteImages, subset: str = "UAV123", frames: str = "UAV123") -> None:
+    images(root / "data_seq" / frames / "bird1", numbered(1, 9, 6))
+    images(root / "data_seq" / frames / "boat1", numbered(1, 3, 6))
+    write(root / "anno" / subset / "bird1_1.txt", rows(2))
+    write(root / "anno" / subset / "bird1_2.txt", rows(4, first=100))
+    write(root / "anno" / subset / "boat1.txt", rows(3))
     entry = "struct('name','{}','path','{}{}\\','startFrame',{},'endFrame',{},'nz',6,'ext','jpg','init_rect',[0,0,0,0])"
     own = "d:\\data_seq\\UAV123\\"
-    lists = [
-        ("seqUAV123_10fps", [("boat1", "data_seq\\UAV123_10fps\\", "boat1", 1, 1)]),
-        (
-            "seqUAV123",
-            [("bird1_1", own, "bird1", 1, 2), ("bird1_2", own, "bird1", 5, 8), ("boat1", own, "boat1", 1, 3)],
-        ),
-        ("seqUAV20L", [("bird1_1", own, "boat1", 1, 3)]),
-    ]
+    lists = {name: [("boat1", own, "bird1", 1, 1)] for name in ("UAV123_10fps", "UAV123", "UAV20L")}
+    lists[subset] = [("bird1_1", own, "bird1", 1, 2), ("bird1_2", own, "bird1", 5, 8), ("boat1", own, "boat1", 1, 3)]
     text = "function seqs=configSeqs(seqType)\n% struct('old')\n"
-    for name, entries in lists:
-        text += f"{name}={{" + ",...\n    ".join(entry.format(*values) for values in entries) + "};\n\n"
+    for name, entries in lists.items():
+        text += f"seq{name}={{" + ",...\n    ".join(entry.format(*values) for values in entries) + "};\n\n"
     write(root / "configSeqs.m", text)
+
+
+def uav123_10fps(root: Path, images: WriteImages) -> None:
+    uav123(root, images, "UAV123_10fps", "UAV123_10fps")
+
+
+def uav20l(root: Path, images: WriteImages) -> None:
+    uav123(root, images, "UAV20L")
 
 
 def vot(root: Path, images: WriteImages) -> None:
@@ -97,7 +99,7 @@ def nfs(root: Path, images: WriteImages) -> None:
     write(root / "cup" / "240" / "cup.txt", "".join(nfs_row(i + 1, lost=int(i == 2)) for i in range(4)))
 
 
-TREES = {f.__name__: f for f in (got10k, otb, lasot, trackingnet, uav123, vot, nfs)}
+TREES = {f.__name__: f for f in (got10k, otb, lasot, trackingnet, uav123, uav123_10fps, uav20l, vot, nfs)}
 
 NAMES = {
     "got10k": ["walk", "run"],  # the order of the list
@@ -105,6 +107,8 @@ NAMES = {
     "lasot": ["airplane-1", "airplane-2", "airplane-10", "zebra-4"],
     "trackingnet": ["def_2", "abc_1"],
     "uav123": ["bird1_1", "bird1_2", "boat1"],
+    "uav123_10fps": ["bird1_1", "bird1_2", "boat1"],
+    "uav20l": ["bird1_1", "bird1_2", "boat1"],
     "vot": ["bag", "ants"],
     "nfs": ["bird_2", "cup"],
 }
@@ -168,6 +172,8 @@ def test_reads_a_part(tree: Tree, monkeypatch: pytest.MonkeyPatch, layout: str, 
         ("lasot", "zebra-4", [[0, 19, 30, 40], [1, 19, 30, 40], [2, 19, 30, 40]]),  # counted from 1
         ("trackingnet", "def_2", [[1.5, 2, 3, 4], [NAN] * 4]),  # the first box only
         ("uav123", "bird1_1", [[0, 19, 30, 40], [1, 19, 30, 40]]),  # counted from 1
+        ("uav123_10fps", "bird1_1", [[0, 19, 30, 40], [1, 19, 30, 40]]),
+        ("uav20l", "bird1_1", [[0, 19, 30, 40], [1, 19, 30, 40]]),
         ("vot", "ants", [[1, 20, 30, 40], [2, 20, 30, 40]]),
         ("vot", "bag", [[4.5, 4.5, 11, 21]] * 2),  # of the polygon
         ("nfs", "bird_2", [[1, 20, 30, 40], [9, 20, 30, 40], [17, 20, 30, 40]]),  # corners; every eighth line
@@ -195,11 +201,12 @@ def test_frames_without_ground_truth_are_not_passed_over(tree: Tree, layout: str
         read_sequences(root, layout)
 
 
-def test_uav123_without_an_annotation(tree: Tree) -> None:
-    root = tree("uav123")
-    (root / "anno" / "UAV123" / "bird1_2.txt").unlink()
+@pytest.mark.parametrize("layout", ["uav123", "uav123_10fps", "uav20l"])
+def test_uav123_without_an_annotation(tree: Tree, layout: str) -> None:
+    root = tree(layout)
+    next((root / "anno").glob("*/bird1_2.txt")).unlink()
     with pytest.raises(InputError, match=r"sequence 'bird1_2': ground truth '.*bird1_2\.txt' does not exist"):
-        read_sequences(root, "uav123")
+        read_sequences(root, layout)
 
 
 def test_got10k_labels(tree: Tree) -> None:
@@ -264,6 +271,33 @@ def test_uav123_ranges(tree: Tree) -> None:
     assert len(boat) == 3
 
 
+@pytest.mark.parametrize("layout", ["uav123_10fps", "uav20l"])
+def test_uav123_takes_the_set_that_is_there(tree: Tree, layout: str) -> None:
+    said: list[str] = []
+    root = tree(layout)
+    found = read_sequences(root, "uav123", say=said.append)
+    assert [len(sequence) for sequence in found] == [2, 4, 3]
+    assert said == [f"'{root}': {found[0].source.parent.name} is taken"]  # type: ignore[union-attr]
+    with pytest.raises(
+        InputError, match=r"holds no \w+ sequences: expected anno/\w+/SEQUENCE\.txt, found anno, configSeqs"
+    ):
+        read_sequences(root, "uav20l" if layout == "uav123_10fps" else "uav123_10fps")
+
+
+def test_uav123_says_which_of_several_sets_is_taken(tree: Tree, write_images: WriteImages) -> None:
+    root, said = tree("uav123"), list[str]()
+    (root / "configSeqs.m").unlink()
+    write(root / "anno" / "UAV20L" / "boat1.txt", rows(3, first=7))
+    write(root / "anno" / "UAV123_10fps" / "boat1.txt", rows(2))
+    write_images(root / "data_seq" / "UAV123_10fps" / "boat1", numbered(1, 2, 6))
+    (taken,) = read_sequences(root, "uav123", only=["boat1"], say=said.append)
+    assert (len(taken), taken.boxes[0, 0]) == (3, 0)
+    names = "layout uav123_10fps takes UAV123_10fps and layout uav20l takes UAV20L"
+    assert said == [f"'{root}': UAV123 is taken; {names}"]
+    assert read_sequences(root, "uav20l")[0].boxes[0, 0] == 6
+    assert len(read_sequences(root, "uav123_10fps")[0]) == 2
+
+
 def test_uav123_without_its_configuration(tree: Tree) -> None:
     root = tree("uav123")
     (root / "configSeqs.m").unlink()
@@ -279,6 +313,48 @@ def test_uav123_broken_configuration(tree: Tree) -> None:
     write(root / "configSeqs.m", "seqUAV123={struct('name','boat1','path','boat1')};")
     with pytest.raises(InputError, match=r"configSeqs\.m': struct\('name','boat1'.* lacks one of .*'startFrame'"):
         read_sequences(root, "uav123")
+
+
+@pytest.mark.parametrize(
+    ("lines", "boxes"),
+    [
+        (["m242,164,4,3,0,12"] * 2, [[242, 164, 4, 3]] * 2),
+        (["m0,0,10,10,12,3,7,3,75", "m 5,6,1,1,0,1"], [[2, 1, 3, 2], [5, 6, 1, 1]]),
+        (["m10,20,6,4,4,5", "m10,20,6,4,7,0,0,1"], [[10, 20, 6, 2], [11, 21, 1, 1]]),  # over a row's end; an empty run
+        (["m-3,2,5,2,0,3,2,3", "m0,0,0,0,0"], [[-3, 2, 3, 2], [NAN] * 4]),  # partly outside; an empty mask
+        (["m242,164,4,3,0,12", "5,5,15,5,15,25,5,25", "1,2,3,4"], [[242, 164, 4, 3], [4.5, 4.5, 11, 21], [1, 2, 3, 4]]),
+        (["1,2,3,4", "nan,nan,nan,nan", "m2,2,2,2,0,4"], [[1, 2, 3, 4], [NAN] * 4, [2, 2, 2, 2]]),
+    ],
+)
+def test_vot_masks_become_tight_boxes(
+    tmp_path: Path, write_images: WriteImages, lines: list[str], boxes: list[list[float]]
+) -> None:
+    write_images(tmp_path / "bag" / "color", numbered(1, len(lines), 8))
+    write(tmp_path / "bag" / "groundtruth.txt", "\n".join(lines))
+    (sequence,) = read_sequences(tmp_path, "vot")
+    np.testing.assert_array_equal(sequence.boxes, boxes)
+    assert sequence.absent.tolist() == [np.isnan(box).any() for box in boxes]
+    assert sequence.polygons is None
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("m1,2,3", r"expected a mask 'm' and whole numbers x,y,width,height,zeros,ones,\.\.\., got 'm1,2,3'"),
+        ("m1,2,3,4,x", "expected a mask"),
+        ("m1,2,3,4,0.5,2", "expected a mask"),
+        ("m1,2,3,4,0,13", "the mask's runs cover 13 pixels, more than its window of 3 x 4 holds"),
+        ("m1,2,3,4,0,-2", "sides and runs cannot be negative"),
+        ("m1,2,-3,4,0,2", "sides and runs cannot be negative"),
+        ("m1,9999999,3,4,0,2", "lies beyond any frame"),
+        ("1,2,3", "expected 4 or 8 numbers or a mask .*, got 3"),
+    ],
+)
+def test_vot_broken_masks(tmp_path: Path, write_images: WriteImages, line: str, message: str) -> None:
+    write_images(tmp_path / "bag" / "color", numbered(1, 2, 8))
+    write(tmp_path / "bag" / "groundtruth.txt", f"m1,2,3,4,0,12\n{line}\n")
+    with pytest.raises(InputError, match=rf"bag/groundtruth\.txt', line 2: .*{message}"):
+        read_sequences(tmp_path, "vot")
 
 
 def test_vot_polygons(tree: Tree) -> None:
@@ -358,6 +434,27 @@ def test_malformed_line(tree: Tree, layout: str) -> None:
     with pytest.raises(InputError) as caught:
         read_sequences(root, layout)
     assert f"'{source}', line {len(lines) + 1}: expected" in str(caught.value)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("value", ["1e300", "-1000001", "3e6"])
+def test_boxes_beyond_any_picture(tree: Tree, layout: str, value: str) -> None:
+    root = tree(layout)
+    source = first_source(root, layout)
+    first, *rest = source.read_text().splitlines()
+    fields = first.replace(" ", ",").replace("\t", ",").split(",")
+    source.write_text("\n".join([first, ",".join([*fields[:2], value, *fields[3:]]), *rest[1:]]))
+    with pytest.raises(InputError, match=rf"'{source}', line 2: .* lies more than 1000000 pixels out"):
+        read_sequences(root, layout)
+
+
+@pytest.mark.parametrize("count", [1, 11, 13])
+def test_trackingnet_with_other_lines_than_frames(tree: Tree, count: int) -> None:
+    """Only the test split publishes the first box alone."""
+    root = tree("trackingnet")
+    write(root / "TRAIN_0" / "anno" / "abc_1.txt", rows(count, first=0))
+    with pytest.raises(InputError, match=f"sequence 'abc_1': ground truth '.*' has {count} lines for 12 frames in"):
+        read_sequences(root, "trackingnet")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -456,7 +553,7 @@ def test_nothing_of_the_layout(tmp_path: Path, layout: str) -> None:
         read_sequences(tmp_path, layout)
     for name in ("test", "train", "val"):
         (tmp_path / name).mkdir()
-    with pytest.raises(InputError, match="found test, train, val"):
+    with pytest.raises(InputError, match="found test, train, val" + ("; a split" if layout == "got10k" else "$")):
         read_sequences(tmp_path, layout)
     with pytest.raises(InputError, match=f"there is no folder '.*nowhere' to read {layout} sequences from"):
         read_sequences(tmp_path / "nowhere", layout)
