@@ -90,8 +90,9 @@ class Result:
             raise InputError(f"the runs {', '.join(self._runs)} have no objective in common: look at each alone")
         self.constraints = tuple(dict.fromkeys(constraint for run in runs for constraint in run.constraints))
         self.record = {run.name: run.record for run in runs}
-        self._networks = {digest(a): a for run in runs for a in (t.architecture.canonical() for t in run.trials)}
-        self.trials = _trial_table(runs, self.constraints)
+        networks = [[trial.architecture.canonical() for trial in run.trials] for run in runs]
+        self._networks = {digest(network): network for of_run in networks for network in of_run}
+        self.trials = _trial_table(runs, networks, self.constraints)
         self.notes = tuple(notes_on(runs))
 
     @classmethod
@@ -217,12 +218,17 @@ def latency_agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
     return text if np.isnan(tau) else f"{text}, Kendall's tau of the two orders {tau:.2f}"
 
 
-def _trial_table(runs: Sequence[Run], constraints: Sequence[Constraint]) -> pd.DataFrame:
-    """A row a trial; a measurement that no run has and no objective asks for gets no column."""
+def _trial_table(
+    runs: Sequence[Run], networks: Sequence[Sequence[Architecture]], constraints: Sequence[Constraint]
+) -> pd.DataFrame:
+    """A row a trial, whose canonical networks are given.
+
+    A measurement that no run has and no objective asks for gets no column.
+    """
     rows: list[dict[str, Any]] = []
-    for run in runs:
+    for run, of_run in zip(runs, networks, strict=True):
         codes = official_codes([trial.architecture for trial in run.trials])
-        for trial, code in zip(run.trials, codes, strict=True):
+        for trial, network, code in zip(run.trials, of_run, codes, strict=True):
             feasible, violation = judge(constraints, trial.measurements)
             rows.append(
                 {"run": run.name, "trial": trial.number}
@@ -233,7 +239,7 @@ def _trial_table(runs: Sequence[Run], constraints: Sequence[Constraint]) -> pd.D
                     "seconds": trial.seconds,
                     "copied_from": trial.copied_from,
                     "path": digest(trial.architecture.path()),
-                    "network": digest(trial.architecture.canonical()),
+                    "network": digest(network),
                     "code": code,
                     "choices": choices_json(trial.architecture),
                     "without_say": " ".join(labels_without_say(trial.architecture)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, SerializeAsAny
@@ -234,12 +235,12 @@ class SpaceParts(Part):
         """Pixels of the image per step of the map that the first stage reads."""
         return self.stem.stride if self.stem else 1
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[BackboneBlock, ...]:
         """Every block of the backbone, in order."""
         return tuple(block for index in range(len(self.stages)) for block in self.stage_blocks(index))
 
-    @property
+    @cached_property
     def exits(self) -> tuple[BackboneBlock, ...]:
         """The blocks behind which the features may leave, in the backbone's order.
 
@@ -276,7 +277,7 @@ class SpaceParts(Part):
         """
         return math.ceil((template_size or self.template_size) / block.total_stride) ** 2
 
-    @property
+    @cached_property
     def skips(self) -> frozenset[str]:
         """Names of the operations that are the identity."""
         return frozenset(name for name, operation in self.operations.items() if operation.kind == "skip")
