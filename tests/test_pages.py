@@ -63,16 +63,18 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
-def smaller(text: str) -> str:
-    """A configuration with fewer steps, trials and seeds; anything else as it is."""
+def smaller(text: str, alone: bool) -> str:
+    """A configuration with fewer steps, trials and seeds, and where `alone`, processes; anything else as it is."""
+    one = {"workers": 1} if alone else {}
     content: dict[str, Any] = yaml.safe_load(text)
     if "strategies" in content:
-        return yaml.safe_dump(content | {"seeds": 2, "trials": 30})
+        return yaml.safe_dump(content | {"seeds": 2, "trials": 30} | one)
     if "extends" in content or "stages" in content:
         return text
     for part in ("supernet", "retrain", "ranking"):
         if part in content:
-            content[part]["training"] = content[part].get("training", {}) | {"steps": 2, "batch_size": 4}
+            few = {"steps": 2, "batch_size": 4} | ({"workers": 0} if alone else {})
+            content[part]["training"] = content[part].get("training", {}) | few
             content[part]["training"].pop("warmup_steps", None)
     if "search" in content:
         content["search"] |= {"trials": 3, "population": 2, "strategy": "nsga2", "calibration_batches": 1}
@@ -94,13 +96,16 @@ def run(call: list[str], folder: Path, environment: Mapping[str, str], warm: War
 
 
 def run_page(page: Path, folder: Path, warm: WarmProcesses | None = None) -> str:
-    """Run a page's commands, then its Python blocks as one program; what the program printed."""
+    """Run a page's commands, then its Python blocks as one program; what the program printed.
+
+    With warm processes, commands start few further ones, which would be fresh.
+    """
     program, environment = "", dict(os.environ)
     for language, content in blocks(page):
         name = re.match(r"# (\S+\.(?:yaml|py))\n", content)
         if language == "yaml":
             assert name, f"{page.name}: a YAML block starts with its file's name"
-            (folder / name[1]).write_text(smaller(content))
+            (folder / name[1]).write_text(smaller(content, alone=warm is not None))
         elif language == "python" and name:
             (folder / name[1]).write_text(content)
         elif language == "python":

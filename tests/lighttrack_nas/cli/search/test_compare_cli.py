@@ -104,7 +104,7 @@ def test_compare_on_a_table_of_places(
     scores = random_places(load_space("lighttrack"))
     scores.save(folder / "supernet")
     words = ("objectives=[minimize nsr, minimize macs]", "table=supernet/places.json", "output=places")
-    words += ("under=macs <= 400M", "constraints=[params <= 3M]", "share=0.5")
+    words += ("under=macs <= 400M", "constraints=[params <= 3M]", "share=0.5", "workers=1")
     done = call(folder, "compare", "compare.yaml", *(each for word in words for each in ("--set", word)))
     assert done.returncode == 0, done.stderr
     assert "as a share of the true front's" in done.stdout
