@@ -45,13 +45,13 @@ slow: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "slow or data"
 
 # A part of the quick tests with the lowest versions that pyproject.toml admits; torch and what they need besides are the
-# environment's own.
+# environment's own. Older releases warn of what newer ones do not.
 lowest: $(READY)
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(BIN)/python .ci/lowest.py link $(LOWEST)
 	$(BIN)/python .ci/lowest.py versions > $(LOWEST)/requirements.txt
 	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/requirements.txt
-	$(LOWEST)/bin/python -m pytest -q -m "not slow and not data" $(OF_LOWEST)
+	$(LOWEST)/bin/python -m pytest -q -W default -m "not slow and not data" $(OF_LOWEST)
 
 format: $(READY)
 	$(BIN)/ruff format .
