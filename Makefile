@@ -3,8 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOWEST := $(VENV)-lowest
 
-.PHONY: install demo test docs check slow format benchmark clean
+# What `make lowest` runs: imports of every module, searches on tables, what pandas, SciPy and pydantic do for us.
+OF_LOWEST := $(addprefix tests/, test_house.py strategies/search/samplers strategies/search/goals \
+	strategies/search/storage lighttrack_nas/comparisons lighttrack_nas/results lighttrack_nas/config \
+	lighttrack_nas/tables benchmarks/evaluation/test_results.py)
+
+.PHONY: install demo test docs check slow lowest format benchmark clean
 
 install: $(READY)
 
@@ -34,9 +40,18 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data"
 
-# What check leaves out of the suite.
+# What check leaves out of the suite; tests of a group in one process, so that what they share is made once.
 slow: $(READY)
-	$(BIN)/python -m pytest -n auto -m "slow or data"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "slow or data"
+
+# A part of the quick tests with the lowest versions that pyproject.toml admits; torch and what they need besides are the
+# environment's own. Older releases warn of what newer ones do not.
+lowest: $(READY)
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(BIN)/python .ci/lowest.py link $(LOWEST)
+	$(BIN)/python .ci/lowest.py versions > $(LOWEST)/requirements.txt
+	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/requirements.txt
+	$(LOWEST)/bin/python -m pytest -q -W default -m "not slow and not data" $(OF_LOWEST)
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -47,4 +62,4 @@ benchmark: $(READY)
 	$(BIN)/python benchmarks/scripts/tracker_step.py $(MODEL)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 import pytest
 
+from .warm_processes import WarmProcesses
+
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
     from lighttrack_nas.search_spaces.space import Space
@@ -45,6 +47,14 @@ def data() -> Path:
     if not (folder / "lighttrack_mobile").is_dir():
         pytest.fail(f"{DATA_VARIABLE}={value} has no folder lighttrack_mobile")
     return folder
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmProcesses]:
+    """Starts Python processes that have imported already."""
+    processes = WarmProcesses()
+    yield processes
+    processes.close()
 
 
 @pytest.fixture(scope="session")

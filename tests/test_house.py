@@ -1,6 +1,8 @@
 """The house: arrows between folders, packaging, and what stays light."""
 
 import ast
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -195,6 +197,14 @@ def test_running_half_imports_no_torch() -> None:
         f"for name in {names}: importlib.import_module('lighttrack_nas.' + name)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_module_is_imported() -> None:
+    names = [module.name for module in pkgutil.walk_packages(lighttrack_nas.__path__, "lighttrack_nas.")]
+    assert len(names) > 300
+    for name in names:
+        if not name.endswith("__main__") and ".scripts" not in name:
+            importlib.import_module(name)
 
 
 def test_every_public_name_resolves() -> None:

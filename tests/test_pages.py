@@ -21,6 +21,8 @@ from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.weights.official_weights import save_official
 
+from .warm_processes import WarmProcesses
+
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 GUIDES = {path.stem: path for path in sorted((ROOT / "docs/guides").glob("*.md"))}
@@ -61,16 +63,18 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
-def smaller(text: str) -> str:
-    """A configuration with fewer steps, trials and seeds; anything else as it is."""
+def smaller(text: str, alone: bool) -> str:
+    """A configuration with fewer steps, trials and seeds, and where `alone`, processes; anything else as it is."""
+    one = {"workers": 1} if alone else {}
     content: dict[str, Any] = yaml.safe_load(text)
     if "strategies" in content:
-        return yaml.safe_dump(content | {"seeds": 2, "trials": 30})
+        return yaml.safe_dump(content | {"seeds": 2, "trials": 30} | one)
     if "extends" in content or "stages" in content:
         return text
     for part in ("supernet", "retrain", "ranking"):
         if part in content:
-            content[part]["training"] = content[part].get("training", {}) | {"steps": 2, "batch_size": 4}
+            few = {"steps": 2, "batch_size": 4} | ({"workers": 0} if alone else {})
+            content[part]["training"] = content[part].get("training", {}) | few
             content[part]["training"].pop("warmup_steps", None)
     if "search" in content:
         content["search"] |= {"trials": 3, "population": 2, "strategy": "nsga2", "calibration_batches": 1}
@@ -81,20 +85,27 @@ def smaller(text: str) -> str:
     return yaml.safe_dump(content)
 
 
-def run(call: list[str], folder: Path, environment: Mapping[str, str]) -> str:
-    done = subprocess.run([sys.executable, *call], cwd=folder, capture_output=True, text=True, env=environment)
+def run(call: list[str], folder: Path, environment: Mapping[str, str], warm: WarmProcesses | None) -> str:
+    """Run Python, in a fresh process where no warm one is given; what it printed."""
+    if warm is None:
+        done = subprocess.run([sys.executable, *call], cwd=folder, capture_output=True, text=True, env=environment)
+    else:
+        done = warm.run(call, cwd=folder, env=environment)
     assert done.returncode == 0, f"{shlex.join(call)}\n{done.stderr}"
     return done.stdout
 
 
-def run_page(page: Path, folder: Path) -> str:
-    """Run a page's commands, then its Python blocks as one program; what the program printed."""
+def run_page(page: Path, folder: Path, warm: WarmProcesses | None = None) -> str:
+    """Run a page's commands, then its Python blocks as one program; what the program printed.
+
+    With warm processes, commands start few further ones, which would be fresh.
+    """
     program, environment = "", dict(os.environ)
     for language, content in blocks(page):
         name = re.match(r"# (\S+\.(?:yaml|py))\n", content)
         if language == "yaml":
             assert name, f"{page.name}: a YAML block starts with its file's name"
-            (folder / name[1]).write_text(smaller(content))
+            (folder / name[1]).write_text(smaller(content, alone=warm is not None))
         elif language == "python" and name:
             (folder / name[1]).write_text(content)
         elif language == "python":
@@ -106,11 +117,11 @@ def run_page(page: Path, folder: Path) -> str:
                     environment |= [words[1].split("=", 1)]
                 elif not line.startswith(ELSEWHERE if page == README else (*ELSEWHERE, *README_RUNS)):
                     assert words[0] == "lighttrack-nas", line
-                    assert run(["-m", "lighttrack_nas", *words[1:]], folder, environment).strip(), line
+                    assert run(["-m", "lighttrack_nas", *words[1:]], folder, environment, warm).strip(), line
     if not program:
         return ""
     (folder / f"{page.stem}_blocks.py").write_text(program)
-    return run(["-W", "error", f"{page.stem}_blocks.py"], folder, environment)
+    return run(["-W", "error", f"{page.stem}_blocks.py"], folder, environment, warm)
 
 
 @pytest.mark.slow
@@ -121,9 +132,9 @@ def test_readme(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("guide", ALONE)
-def test_a_guide(guide: str, folder: Path) -> None:
+def test_a_guide(guide: str, folder: Path, warm: WarmProcesses) -> None:
     for each in TOGETHER.get(guide, [guide]):
-        run_page(GUIDES[each], folder)
+        run_page(GUIDES[each], folder, warm)
 
 
 def test_pages_show_every_command() -> None:

@@ -98,6 +98,7 @@ def test_build_stop_and_go_on(config: Config) -> None:
     lines = rows.read_text().splitlines(keepends=True)
     rows.write_text("".join(lines[:2]) + lines[2][:9])
     told.clear()
+    config = config.model_copy(update={"table": config.table.model_copy(update={"workers": 1})})
     again = build_table(config, lambda sentence: None, lambda amount, where: told.append(amount))
     assert told == [2, 1, 1, 1]
     for name in table.measurements:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -329,7 +330,7 @@ def processes_of(session: int) -> list[str]:
 
 @pytest.mark.slow
 def test_the_command_goes_on_after_a_kill_and_gives_what_it_would_have_given(
-    tmp_path: Path, write_sequences: Callable[..., Path]
+    tmp_path: Path, write_sequences: Callable[..., Path], warm: Any
 ) -> None:
     training = {"steps": 4, "batch_size": 2, "workers": 0, "warmup_steps": 0, "checkpoint_steps": 1}
     content = {
@@ -346,13 +347,13 @@ def test_the_command_goes_on_after_a_kill_and_gives_what_it_would_have_given(
         },
     }
     (tmp_path / "chain.yaml").write_text(yaml.safe_dump(content))
-    command = [sys.executable, "-m", "lighttrack_nas", "rank-correlation", str(tmp_path / "chain.yaml")]
+    command = ["-m", "lighttrack_nas", "rank-correlation", str(tmp_path / "chain.yaml")]
     results = []
     for name in ("alone", "killed"):
         folder = tmp_path / name
         here = [*command, "--set", f"output={folder}"]
         if name == "killed":
-            process = subprocess.Popen(here, stderr=subprocess.DEVNULL, start_new_session=True)
+            process = subprocess.Popen([sys.executable, *here], stderr=subprocess.DEVNULL, start_new_session=True)
             while len(list(folder.glob("ranking/*/*/scores.json"))) < 4:
                 assert process.poll() is None
                 time.sleep(0.05)
@@ -361,14 +362,16 @@ def test_the_command_goes_on_after_a_kill_and_gives_what_it_would_have_given(
             while processes_of(process.pid):  # its trainings end with it
                 time.sleep(0.05)
             assert len(list(folder.glob("ranking/*/*/scores.json"))) < 10
-        done = subprocess.run([*here, "--json"], check=True, capture_output=True, text=True)
+        done = warm.run([*here, "--json"])
+        assert done.returncode == 0, done.stderr
         results.append(json.loads(done.stdout))
     assert "10 of 10 trainings" in done.stderr
     assert len(results[0]["correlations"]) == 3 * (1 + 2 * 5)
     for key in ("networks", "correlations", "differences", "notes"):
         assert results[0][key] == results[1][key]
     # Finished: the same call trains nothing, and shows the table.
-    shown = subprocess.run(here, check=True, capture_output=True, text=True)
+    shown = warm.run(here)
+    assert shown.returncode == 0, shown.stderr
     assert "steps" not in shown.stderr
     assert "fair, recalibrated" in shown.stdout
     assert "paired differences of Kendall's tau" in shown.stdout

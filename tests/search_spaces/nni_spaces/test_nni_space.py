@@ -2,9 +2,8 @@
 
 import json
 import pickle
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,15 +153,15 @@ def test_it_pickles_and_so_does_its_supernet(small: Space, drawn: list[Architect
 
 
 @pytest.mark.slow
-def test_another_process_unpickles_it(small: Space, tmp_path: Path) -> None:
+def test_another_process_unpickles_it(small: Space, tmp_path: Path, warm: Any) -> None:
     (tmp_path / "space").write_bytes(pickle.dumps((small, ltn.Supernet(small).eval())))
     code = f"import pickle; print(pickle.load(open({str(tmp_path / 'space')!r}, 'rb'))[0].hash)"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    shown = warm.run(["-c", code]).stdout
     assert shown.strip() == small.hash
 
 
 @pytest.mark.slow
-def test_a_file_that_names_a_class_runs_nothing(small: Space, tmp_path: Path) -> None:
+def test_a_file_that_names_a_class_runs_nothing(small: Space, tmp_path: Path, warm: Any) -> None:
     mark, source = tmp_path / "ran", tmp_path / "marked.py"
     source.write_text((FOLDER / "small.py").read_text() + f"\n\nopen({str(mark)!r}, 'w').close()\n")
     space = load_space(f"{source}:Small")
@@ -171,11 +170,10 @@ def test_a_file_that_names_a_class_runs_nothing(small: Space, tmp_path: Path) ->
     ltn.save_model(ltn.build_network(architecture), architecture, model)
     mark.unlink()
 
-    def load(plugins: str) -> subprocess.CompletedProcess[str]:
+    def load(plugins: str) -> Any:
         code = f"import lighttrack_nas as ltn; print(ltn.load_model({str(model)!r}).architecture.space.hash)"
         environment = {"PATH": "", "LIGHTTRACK_NAS_PLUGINS": plugins}
-        call = [sys.executable, "-c", code]
-        return subprocess.run(call, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+        return warm.run(["-c", code], env=environment, cwd=tmp_path)
 
     assert "name its Python file in LIGHTTRACK_NAS_PLUGINS" in load("").stderr
     assert not mark.exists()

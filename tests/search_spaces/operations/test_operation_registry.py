@@ -2,8 +2,6 @@
 
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -188,22 +186,23 @@ def test_a_file_beside_the_space(tmp_path: Path) -> None:
     assert "Wide" in repr(network)
 
 
-def described(folder: Path, number: int, code: str) -> str:
+def described(warm: Any, folder: Path, number: int, code: str) -> str:
     """The hash of a space whose plugin is some code, in a process of its own."""
     folder.mkdir(exist_ok=True)
     (folder / "wide.py").write_text(code)
     (folder / "mine.yaml").write_text(SPACE.format(number=number))
     source = f"import lighttrack_nas as ltn; print(ltn.load_space({str(folder / 'mine.yaml')!r}).hash)"
-    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    ran = warm.run(["-c", source])
+    assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 
 
 @pytest.mark.slow
-def test_the_hash_covers_the_code_of_plugins_and_not_their_place_or_comments(tmp_path: Path) -> None:
+def test_the_hash_covers_the_code_of_plugins_and_not_their_place_or_comments(tmp_path: Path, warm: Any) -> None:
     code = PLUGIN.format(number=7)
-    first = described(tmp_path / "a", 7, code)
-    assert described(tmp_path / "b", 7, code + "\n# A comment.\n") == first
-    assert described(tmp_path / "a", 7, code.replace("nn.ReLU()", "nn.ReLU6()")) != first
+    first = described(warm, tmp_path / "a", 7, code)
+    assert described(warm, tmp_path / "b", 7, code + "\n# A comment.\n") == first
+    assert described(warm, tmp_path / "a", 7, code.replace("nn.ReLU()", "nn.ReLU6()")) != first
 
 
 def test_weights_of_other_code_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +256,7 @@ def test_a_space_of_values_names_files_too(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-def test_other_processes_run_the_file_again(tmp_path: Path) -> None:
+def test_other_processes_run_the_file_again(tmp_path: Path, warm: Any) -> None:
     (tmp_path / "wide.py").write_text(PLUGIN.format(number=2))
     path = tmp_path / "mine.yaml"
     path.write_text(SPACE.format(number=2))
@@ -265,19 +264,18 @@ def test_other_processes_run_the_file_again(tmp_path: Path) -> None:
     pickled = tmp_path / "space.pickle"
     pickled.write_bytes(pickle.dumps(space))
     code = f"import pickle; print(pickle.load(open({str(pickled)!r}, 'rb')).hash)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == space.hash
+    ran = warm.run(["-c", code])
+    assert ran.stdout.strip() == space.hash, ran.stderr
 
 
-def test_the_environment_names_files_for_what_is_no_space_file(tmp_path: Path) -> None:
+def test_the_environment_names_files_for_what_is_no_space_file(tmp_path: Path, warm: Any) -> None:
     (tmp_path / "wide.py").write_text(PLUGIN.format(number=3))
     path = tmp_path / "mine.yaml"
     path.write_text(SPACE.format(number=3).replace("plugins: [wide.py]\n", ""))
     code = f"import lighttrack_nas as ltn; print(len(ltn.load_space({str(path)!r}).candidates['stage1-block0']))"
 
-    def ran(**environment: str) -> "subprocess.CompletedProcess[str]":
-        whole = os.environ | environment
-        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=whole, check=False)
+    def ran(**environment: str) -> Any:
+        return warm.run(["-c", code], env=os.environ | environment)
 
     assert ran(LIGHTTRACK_NAS_PLUGINS=str(tmp_path / "wide.py")).stdout.strip() == "2"
     assert "unknown operation 'wide3'" in ran().stderr

@@ -48,17 +48,9 @@ run_search(
 """
 
 
-def start(storage: object, n_trials: int, seconds: float, hangs: int = 0) -> subprocess.Popen:
+def command(storage: object, n_trials: int, seconds: float, hangs: int = 0) -> list[str]:
     """Search; the evaluation of number `hangs` of this process never ends."""
-    given = [str(Path(__file__).parent), str(storage), str(n_trials), str(seconds), str(hangs)]
-    command = [sys.executable, "-c", SCRIPT, *given]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def finish(storage: object, n_trials: int, seconds: float) -> None:
-    with start(storage, n_trials, seconds) as process:
-        process.communicate()
-    assert process.returncode == 0
+    return ["-c", SCRIPT, str(Path(__file__).parent), str(storage), str(n_trials), str(seconds), str(hangs)]
 
 
 def outcome(storage: Any) -> tuple[list, list]:
@@ -67,26 +59,33 @@ def outcome(storage: Any) -> tuple[list, list]:
     return [(r.architecture, r.measurements, r.feasible) for r in records], [r.architecture for r in front]
 
 
-def check(whole: Any, killed: Any, n_trials: int, kills: int, longest: float, seconds: float) -> Counter:
+def check(warm: Any, whole: Any, killed: Any, n_trials: int, kills: int, longest: float, seconds: float) -> Counter:
     """Kill within an evaluation, and `kills` times more, at most `longest` seconds after a trial.
 
     An evaluation takes `seconds`.
     """
-    finish(whole, n_trials, seconds)
+
+    def start(hangs: int = 0) -> Any:
+        return warm.start(command(killed, n_trials, seconds, hangs), stdout=subprocess.PIPE)
+
+    # A fresh process, with a hash seed of its own.
+    subprocess.run([sys.executable, *command(whole, n_trials, seconds)], check=True, stdout=subprocess.DEVNULL)
     rng = random.Random(0)
-    with start(killed, n_trials, seconds, hangs=3) as process:
+    with start(hangs=3) as process:
         assert process.stdout
         assert "hangs\n" in process.stdout, "ended before it was killed"
         process.kill()
     for kill in range(kills):
-        with start(killed, n_trials, seconds) as process:
+        with start() as process:
             assert process.stdout
             # In every third run while the study is opened, in the others a few trials on.
             for _ in range(1 if kill % 3 == 0 else rng.randint(2, 3)):
                 assert process.stdout.readline(), "ended before it was killed"
             time.sleep(rng.uniform(0.2, 1) * longest)
             process.kill()
-    finish(killed, n_trials, seconds)
+    with start() as process:
+        process.communicate()
+    assert process.returncode == 0
     assert outcome(killed) == outcome(whole)
     states = Counter(trial.state.name for trial in load_search(killed).trials)
     assert states["COMPLETE"] == n_trials
@@ -95,16 +94,16 @@ def check(whole: Any, killed: Any, n_trials: int, kills: int, longest: float, se
 
 
 @pytest.mark.slow
-def test_a_killed_search_on_a_journal_goes_on_as_an_undisturbed_one(tmp_path: Path) -> None:
-    states = check(tmp_path / "whole.log", tmp_path / "killed.log", 120, kills=9, longest=0.1, seconds=0.01)
+def test_a_killed_search_on_a_journal_goes_on_as_an_undisturbed_one(tmp_path: Path, warm: Any) -> None:
+    states = check(warm, tmp_path / "whole.log", tmp_path / "killed.log", 120, kills=9, longest=0.1, seconds=0.01)
     # A kill hit a running trial: otherwise nothing was tried.
     assert states["FAIL"] > 0
     assert {file.name for file in tmp_path.iterdir()} == {"whole.log", "killed.log"}
 
 
 @pytest.mark.slow
-def test_a_killed_search_on_sqlite_goes_on_as_an_undisturbed_one(tmp_path: Path) -> None:
+def test_a_killed_search_on_sqlite_goes_on_as_an_undisturbed_one(tmp_path: Path, warm: Any) -> None:
     # Evaluations longer than all the rest of a trial, so that most moments are within one.
     whole, killed = (f"sqlite:///{tmp_path}/{name}.db" for name in ("whole", "killed"))
-    states = check(whole, killed, 12, kills=2, longest=0.3, seconds=0.2)
+    states = check(warm, whole, killed, 12, kills=2, longest=0.3, seconds=0.2)
     assert states["FAIL"] > 0

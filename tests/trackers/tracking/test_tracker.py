@@ -424,26 +424,45 @@ def test_every_sequence_follows_the_published_tracker(data: Path, published: Any
     assert abs(np.mean(ours) - np.mean(theirs)) < 0.005
 
 
+@pytest.fixture(scope="module")
+def mobile(data: Path, mobile_code: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published network as a file of ours."""
+    import lighttrack_nas as ltn
+    from lighttrack_nas.models.architecture_files import find_architecture
+
+    model = tmp_path_factory.mktemp("mobile") / "mobile.safetensors"
+    ltn.import_weights(data / "lighttrack_mobile/lighttrack_mobile.pth", find_architecture(mobile_code), model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def followed(data: Path, mobile: Path) -> dict[str, np.ndarray]:
+    """Its boxes on every sequence, which every runtime's are held against."""
+    import lighttrack_nas as ltn
+
+    sequences = read_sequences(data / "sequences/val")
+    return {sequence.name: follow(ltn.load_tracker(mobile), sequence)[0] for sequence in sequences}
+
+
 @pytest.mark.data
 @pytest.mark.slow
+@pytest.mark.xdist_group("every runtime on real sequences")
 @pytest.mark.parametrize(
     ("format_", "package"),
     [("onnx", "onnxscript"), ("openvino", "openvino"), ("ncnn", "pnnx"), ("torch-export", "torch")],
 )
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:onnxscript")
 def test_every_runtime_parts_at_rounding_edges_alone(
-    data: Path, mobile_code: str, tmp_path: Path, format_: str, package: str
+    data: Path, mobile: Path, followed: dict[str, np.ndarray], tmp_path: Path, format_: str, package: str
 ) -> None:
     """An exported tracker follows the original; where they part, it is because a crop stood at a rounding edge."""
     pytest.importorskip(package)
     import lighttrack_nas as ltn
-    from lighttrack_nas.models.architecture_files import find_architecture
 
-    model, folder = tmp_path / "mobile.safetensors", tmp_path / "exported"
-    ltn.import_weights(data / "lighttrack_mobile/lighttrack_mobile.pth", find_architecture(mobile_code), model)
-    ltn.export_model(model, folder, format=format_)
+    folder = tmp_path / "exported"
+    ltn.export_model(mobile, folder, format=format_)
     for sequence in read_sequences(data / "sequences/val"):
-        original, _ = follow(ltn.load_tracker(model), sequence)
+        original = followed[sequence.name]
         boxes, edges = follow(ltn.load_tracker(folder, threads=1), sequence)  # those of runtimes spin, and others wait
         apart = np.abs(boxes - original).max(axis=1)
         if (apart > 0.05).any():

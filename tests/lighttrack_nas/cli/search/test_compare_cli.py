@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,14 +48,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lighttrack_nas", *words], cwd=folder, capture_output=True, text=True, timeout=300
-    )
+@pytest.fixture
+def call(warm: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in a folder."""
+    return lambda folder, *words: warm.run(["-m", "lighttrack_nas", *words], cwd=folder)
 
 
 @pytest.mark.slow
-def test_compare_shows_and_writes_every_strategy_s_runs(folder: Path) -> None:
+def test_compare_shows_and_writes_every_strategy_s_runs(folder: Path, call: Callable[..., Any]) -> None:
     done = call(folder, "compare", "compare.yaml")
     assert done.returncode == 0, done.stderr
     assert "as a share of the true front's" in done.stdout
@@ -98,11 +98,13 @@ def test_compare_shows_and_writes_every_strategy_s_runs(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_compare_on_a_table_of_places(folder: Path, random_places: Callable[..., PlaceScores]) -> None:
+def test_compare_on_a_table_of_places(
+    folder: Path, call: Callable[..., Any], random_places: Callable[..., PlaceScores]
+) -> None:
     scores = random_places(load_space("lighttrack"))
     scores.save(folder / "supernet")
     words = ("objectives=[minimize nsr, minimize macs]", "table=supernet/places.json", "output=places")
-    words += ("under=macs <= 400M", "constraints=[params <= 3M]", "share=0.5")
+    words += ("under=macs <= 400M", "constraints=[params <= 3M]", "share=0.5", "workers=1")
     done = call(folder, "compare", "compare.yaml", *(each for word in words for each in ("--set", word)))
     assert done.returncode == 0, done.stderr
     assert "as a share of the true front's" in done.stdout
@@ -129,7 +131,7 @@ def test_compare_on_a_table_of_places(folder: Path, random_places: Callable[...,
 
 
 @pytest.mark.slow
-def test_what_does_not_fit(folder: Path) -> None:
+def test_what_does_not_fit(folder: Path, call: Callable[..., Any]) -> None:
     done = call(folder, "compare", "compare.yaml", "--set", "objectives=[loss]", "--set", "output=other")
     assert done.returncode == 1
     assert "objective 'minimize loss': the evaluator measures ao, macs only" in done.stderr

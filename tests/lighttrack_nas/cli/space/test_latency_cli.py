@@ -17,7 +17,7 @@ from lighttrack_nas.costing import latency_tables
 from lighttrack_nas.costing.latency_tables import machines_table, new_table
 from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES
 
-TINY = ltn.load_space("lighttrack-tiny")
+SPACE = ltn.load_space("lighttrack-table")  # the one with the fewest blocks to time
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc takes no files from anybody")
 
@@ -31,7 +31,7 @@ def run(*arguments: str) -> str:
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tables") / "table.json"
-    out = run("latency-table", "--space", "lighttrack-tiny", "--runtime", "torch", "--networks", "10", "-o", str(path))
+    out = run("latency-table", "--space", "lighttrack-table", "--runtime", "torch", "--networks", "10", "-o", str(path))
     assert out.rstrip().endswith(str(path))
     assert "Kendall's tau" in out
     assert "over 10 other networks" in out
@@ -39,11 +39,12 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("latency table")
 def test_table(table: Path) -> None:
     assert [path.name for path in table.parent.iterdir()] == ["table.json"]
-    loaded = ltn.LatencyTable.load(table, TINY)
+    loaded = ltn.LatencyTable.load(table, SPACE)
     assert loaded.check.networks == 10
-    assert (loaded.predict([TINY.sample(np.random.default_rng(0))]) > 0).all()
+    assert (loaded.predict([SPACE.sample(np.random.default_rng(0))]) > 0).all()
 
 
 @pytest.mark.slow
@@ -107,28 +108,29 @@ def test_the_tables_place_is_checked_before_the_work(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("latency table")
 def test_this_machines_table_is_built_once_and_again_when_it_is_torn(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", str(tmp_path))
     settings, said, built = LatencySettings(), [], []
-    path = table_file(TINY, settings.fingerprint())
+    path = table_file(SPACE, settings.fingerprint())
     assert path is not None
 
     def build(*arguments: object, **_: object) -> ltn.LatencyTable:
         built.append(arguments)
-        return ltn.LatencyTable.load(table, TINY)
+        return ltn.LatencyTable.load(table, SPACE)
 
     monkeypatch.setattr(latency_tables, "build_latency_table", build)
-    first = machines_table(TINY, settings, said.append)
-    assert machines_table(TINY, settings, said.append).digest == first.digest
+    first = machines_table(SPACE, settings, said.append)
+    assert machines_table(SPACE, settings, said.append).digest == first.digest
     assert len(built) == 1
     assert [sentence.partition(":")[0] for sentence in said] == ["latency table"]
     path.write_text(path.read_text()[:100])
-    machines_table(TINY, settings, said.append)
+    machines_table(SPACE, settings, said.append)
     assert len(built) == 2
     assert "it is built again now" in said[1]
-    assert new_table(TINY, settings, None).digest == first.digest
+    assert new_table(SPACE, settings, None).digest == first.digest
 
 
 @pytest.mark.parametrize(

@@ -269,12 +269,14 @@ def test_a_journal_that_is_held_all_the_time(storage: str, monkeypatch: pytest.M
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_a_server_that_restarts_and_one_that_is_gone(postgres_server: Any, postgres_url: str, tmp_path: Path) -> None:
-    def start(**settings: Any) -> subprocess.Popen[str]:
+def test_a_server_that_restarts_and_one_that_is_gone(
+    postgres_server: Any, postgres_url: str, tmp_path: Path, warm: Any
+) -> None:
+    def start(**settings: Any) -> Any:
         settings = {"storage": postgres_url, "pool": 1000, "seconds": 0.1, "log": str(tmp_path / "log")} | settings
         settings["go"] = str(tmp_path / "go")
-        command = [sys.executable, str(Path(__file__).parents[1] / "search_process.py"), json.dumps(settings)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [Path(__file__).parents[1] / "search_process.py", json.dumps(settings)]
+        return warm.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def complete() -> int:
         return sum(trial.state == TrialState.COMPLETE for trial in load_search(postgres_url).trials)

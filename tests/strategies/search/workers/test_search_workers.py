@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -45,16 +44,17 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 class Processes:
     """Searches in processes of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm: Any) -> None:
+        self.warm = warm
         self.log = folder / "measured.txt"
         self.log.touch()
         self.go = folder / "go"
-        self.started: list[subprocess.Popen[str]] = []
+        self.started: list[Any] = []
 
-    def start(self, **settings: Any) -> subprocess.Popen[str]:
+    def start(self, **settings: Any) -> Any:
         settings = {"log": str(self.log), "go": str(self.go), "pool": 30, "n_trials": 40, "seconds": 0.02} | settings
-        command = [sys.executable, str(Path(__file__).parents[1] / "search_process.py"), json.dumps(settings)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [Path(__file__).parents[1] / "search_process.py", json.dumps(settings)]
+        process = self.warm.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.started.append(process)
         return process
 
@@ -74,8 +74,8 @@ class Processes:
 
 
 @pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    found = Processes(tmp_path)
+def processes(tmp_path: Path, warm: Any) -> Iterator[Processes]:
+    found = Processes(tmp_path, warm)
     yield found
     for process in found.started:
         process.kill()
