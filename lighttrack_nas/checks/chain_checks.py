@@ -73,9 +73,9 @@ def _checks(config: Config) -> Iterator[Check]:
     yield lambda: _device(config)
     yield lambda: _output(config)
     for number, source in enumerate(config.data.sources):
-        path = getattr(source, "path", None)
-        if isinstance(path, str):
-            yield _path_check(path, f"data.sources.{number}.path")
+        for key in ("path", "images", "frames", "annotations"):
+            if isinstance(path := getattr(source, key, None), str):
+                yield _path_check(path, f"data.sources.{number}.{key}")
     yield lambda: _validation(config)
     if config.pretraining is not None:
         yield _path_check(config.pretraining.images, "pretraining.images")

@@ -49,6 +49,14 @@ def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
             },
             "supernet's strategy learns from labels",
         ),
+        (
+            {"data": {"sources": [{"kind": "crop511", "path": "/", "annotations": "/none.json"}]}},
+            "^data.sources.0.annotations: '/none.json' does not exist",
+        ),
+        (
+            {"data": {"sources": [{"kind": "youtubebb", "path": "/", "frames": "/none"}]}},
+            "^data.sources.0.frames: '/none' does not exist",
+        ),
         ({"pretraining": {"images": "/nowhere"}}, "^pretraining.images: '/nowhere' does not exist"),
         ({"supernet": {"start_from": "/nowhere"}}, "^supernet.start_from: '/nowhere' does not exist"),
         ({"supernet": {"backbone": "/nowhere"}}, "^supernet.backbone: '/nowhere' does not exist"),
