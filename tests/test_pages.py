@@ -125,14 +125,14 @@ def run_page(page: Path, folder: Path, warm: WarmProcesses | None = None) -> str
 
 
 @pytest.mark.slow
-def test_readme(folder: Path) -> None:
+def test_the_readme_s_commands_and_python_run(folder: Path) -> None:
     assert "530.411008 M MACs 1.969397 M parameters" in run_page(README, folder)
     assert (folder / "runs/chain/search/front.csv").is_file()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("guide", ALONE)
-def test_a_guide(guide: str, folder: Path, warm: WarmProcesses) -> None:
+def test_every_guide_s_commands_and_python_run(guide: str, folder: Path, warm: WarmProcesses) -> None:
     for each in TOGETHER.get(guide, [guide]):
         run_page(GUIDES[each], folder, warm)
 

@@ -116,7 +116,9 @@ def test_a_folder_that_cannot_be_written_is_no_error(
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_switched_off(few: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_is_switched_off_writes_nothing(
+    few: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", "off")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     built(few)

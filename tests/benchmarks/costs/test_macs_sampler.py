@@ -62,7 +62,7 @@ def test_within_a_bin_as_the_space_samples() -> None:
         assert chisquare(np.bincount(numbers[:, column], minlength=len(values))).pvalue > 0.001
 
 
-def test_seeds_reproduce() -> None:
+def test_the_same_seed_draws_the_same_networks() -> None:
     table = CostTable(load_space("lighttrack-tiny"))
     assert draw(MacsSampler(table), 20, seed=7) == draw(MacsSampler(table), 20, seed=7)
     assert draw(MacsSampler(table), 20, seed=7) != draw(MacsSampler(table), 20, seed=8)

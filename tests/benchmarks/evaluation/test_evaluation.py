@@ -102,7 +102,9 @@ def test_figures_by_hand(make_sequence: Callable[..., Sequence], scripted: type,
     np.testing.assert_array_equal(read_boxes(tmp_path / "run" / "a" / "a_001.txt"), [TRUTH[0], *SCRIPT[1:]])
 
 
-def test_summary_files(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+def test_a_saved_summary_holds_overall_sequences_and_failures(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
     # "test" is as in a test split: only the first box is published, so that nothing can be scored
     videos = [make_sequence(TRUTH, "a"), make_sequence([TRUTH[0], *[[NAN] * 4] * 3], "test")]
     result = evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
@@ -195,7 +197,9 @@ def test_bad_input_does_not_stop_the_others(
     assert json.loads(result.to_json())["failures"] == result.failures
 
 
-def test_everything_failed(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
+def test_a_result_in_which_every_sequence_failed_can_be_saved(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
     video = make_sequence(TRUTH)
     video.frame_paths[0].unlink()
 

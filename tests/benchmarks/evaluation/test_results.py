@@ -37,7 +37,7 @@ def test_layout_and_decimals(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "car").iterdir()) == ["car_001.txt", "car_time.txt"]
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_a_written_result_reads_back_the_same(tmp_path: Path) -> None:
     write_result(tmp_path, "car", np.vstack([BOXES, np.full((1, 4), np.nan)]), np.append(TIMES, 0.1))
 
     found = read_result(tmp_path, "car", 3)
@@ -206,7 +206,9 @@ def test_sizes_are_kept_where_they_change(make_sequence: Callable[..., Sequence]
 @pytest.mark.parametrize(
     ("content", "message"), [("64,48\n", "holds 1 lines for 2 frames"), ("64\n48\n", "line 1: expected two numbers")]
 )
-def test_damaged_sizes(make_sequence: Callable[..., Sequence], tmp_path: Path, content: str, message: str) -> None:
+def test_damaged_files_of_frame_sizes_are_refused(
+    make_sequence: Callable[..., Sequence], tmp_path: Path, content: str, message: str
+) -> None:
     video = make_sequence(BOXES, "car")
     (tmp_path / "car").mkdir()
     (tmp_path / "car" / "car_sizes.txt").write_text(content)

@@ -175,7 +175,9 @@ def test_a_start_on_the_last_frame(make_sequence: Callable[..., Sequence], scrip
     np.testing.assert_allclose(curve, [1, 1, 1, 1, 1, *(4 / (length - 1) for length in range(6, 12))])
 
 
-def test_always_failing(make_sequence: Callable[..., Sequence], scripted: type) -> None:
+def test_a_tracker_that_always_fails_has_no_expected_overlap(
+    make_sequence: Callable[..., Sequence], scripted: type
+) -> None:
     """Start, fail, four frames skipped, and again: 2 failures in 12 frames, and no overlap to be expected."""
     run = run_supervised(scripted([LOST] * 12), make_sequence([TRUE] * 12))
 
@@ -405,7 +407,7 @@ def test_average_over_an_interval() -> None:
 
 
 @pytest.mark.parametrize("interval", [(0, 5), (5, 4)])
-def test_no_interval(interval: tuple[int, int]) -> None:
+def test_an_interval_that_is_none_is_refused(interval: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="1 <= low <= high"):
         expected_average_overlap(np.ones(9), interval)
 

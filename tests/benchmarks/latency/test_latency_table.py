@@ -69,7 +69,7 @@ def test_pieces_are_the_modules_of_the_network(name: str) -> None:
             assert repr(found.pieces[piece].module) == repr(module)
 
 
-def test_pieces_run(pieces: Pieces) -> None:
+def test_every_piece_runs_and_gives_the_shape_that_it_says(pieces: Pieces) -> None:
     for name, piece in pieces.pieces.items():
         out = piece.module(*(torch.zeros(shape) for shape in piece.inputs))
         assert name.endswith(" to " + "x".join(map(str, out.shape[1:])))
@@ -129,7 +129,7 @@ def test_one_network_leaves_everything_near_no_correction(pieces: Pieces) -> Non
         ([1], [1], math.nan),
     ],
 )
-def test_rank_correlation(one: list[float], other: list[float], expected: float) -> None:
+def test_kendall_tau_handles_ties_and_too_few_values(one: list[float], other: list[float], expected: float) -> None:
     found = kendall_tau(np.array(one, float), np.array(other, float))
     assert found == pytest.approx(expected, nan_ok=True)
 

@@ -72,7 +72,7 @@ def test_on_a_busy_machine_the_calmest_is_kept(clock) -> None:
     assert timing.unrest > 1
 
 
-def test_one_repeat(clock) -> None:
+def test_one_repeat_gives_one_attempt_without_drift(clock) -> None:
     timing, made = attempts(clock([1, 10]), repeats=1)
     assert (timing.least_ms, timing.median_ms, timing.drift, made) == (pytest.approx(10), pytest.approx(10), 0, 1)
 

@@ -91,7 +91,7 @@ def test_momentum_and_mode_come_back_after_a_failure(batches: list[TensorBatch])
     assert not any(module.training for module in network.modules())
 
 
-def test_no_batch() -> None:
+def test_calibration_without_a_batch_is_refused() -> None:
     with pytest.raises(InputError, match="no batch"):
         recalibrate(fresh(), [])
 

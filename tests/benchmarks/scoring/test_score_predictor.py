@@ -90,7 +90,7 @@ def test_what_macs_alone_tell_does_not_guide(scores: PlaceScores) -> None:
     assert not found.guides
 
 
-def test_seeds_reproduce(scores: PlaceScores) -> None:
+def test_the_same_seed_fits_the_same_predictor(scores: PlaceScores) -> None:
     networks = drawn(20)
     reached = 0.7 - losses(scores, networks, {"backbone": 1}) + np.random.default_rng(1).normal(0, 0.02, 20)
     first, again, other = (fit_predictor(scores, networks, reached, macs(networks), "ao", seed) for seed in (1, 1, 2))

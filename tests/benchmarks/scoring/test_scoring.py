@@ -71,7 +71,7 @@ class Oracle(nn.Module):
         return torch.where(targets.labels == 1, 50.0, -50.0), targets.distances.clamp(min=0)
 
 
-def test_perfect_answers() -> None:
+def test_perfect_answers_lose_nothing_and_overlap_wholly() -> None:
     batches = [make_batch(4, 0), make_batch(2, 1, shown=False), make_batch(3, 2)]
     scores = fixed_pairs_loss(Oracle(batches), batches, *SETTINGS)
     assert scores["loss"] == pytest.approx(0, abs=1e-5)
@@ -115,7 +115,7 @@ def test_scoring_is_in_eval_mode_and_changes_nothing() -> None:
     assert scores == fixed_pairs_loss(network, iter(batches), *SETTINGS)
 
 
-def test_no_pairs() -> None:
+def test_a_loss_of_no_pairs_is_refused() -> None:
     with pytest.raises(InputError, match="no pairs"):
         fixed_pairs_loss(fresh(), [], *SETTINGS)
 
@@ -163,7 +163,7 @@ def test_videos_without_boxes_are_left_out(videos: list[Sequence]) -> None:
     assert scores["ao"] == pytest.approx(np.mean([scores["per_sequence"][f"video{i}"]["ao"] for i in (1, 2)]))
 
 
-def test_unknown_device(videos: list[Sequence]) -> None:
+def test_tracking_on_an_unknown_device_is_refused(videos: list[Sequence]) -> None:
     with pytest.raises(InputError, match="device 'warp'"):
         track_ao(fresh(), videos, device="warp")
 

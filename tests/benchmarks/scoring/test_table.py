@@ -31,7 +31,7 @@ def table() -> BenchmarkTable:
     return make(seconds=np.full(len(ALL), 1.5))
 
 
-def test_round_trip(table: BenchmarkTable, tmp_path: Path) -> None:
+def test_a_saved_table_reads_back_the_same_to_the_byte(table: BenchmarkTable, tmp_path: Path) -> None:
     table.save(tmp_path / "t.zip")
     again = BenchmarkTable.load(tmp_path / "t.zip", SPACE)
     assert again.architectures == table.architectures
@@ -121,7 +121,9 @@ def about(key: str, value: object) -> Callable[[dict[str, str]], None]:
         (lambda parts: parts.update({"more": ""}), "expected a ZIP file of about.json and table.csv"),
     ],
 )
-def test_changed_files(change: Callable[[dict[str, str]], None], words: str, tmp_path: Path) -> None:
+def test_a_table_file_that_was_changed_is_refused(
+    change: Callable[[dict[str, str]], None], words: str, tmp_path: Path
+) -> None:
     path = tmp_path / "t.zip"
     make(3).save(path)
     rewritten(path, change)

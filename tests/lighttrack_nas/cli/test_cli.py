@@ -57,7 +57,7 @@ def assert_refused(outcome: Any, said: str) -> None:
     assert outcome.code == 2 or len(outcome.err.strip().splitlines()) == 1
 
 
-def test_describe(run: Run) -> None:
+def test_describe_says_sizes_and_outputs_of_a_space(run: Run) -> None:
     shown = run("describe")
     assert shown.code == 0
     assert "107,946,249,863,639,334,912" in shown.out
@@ -69,7 +69,7 @@ def test_describe(run: Run) -> None:
     assert_refused(run("describe", "lighttrak"), "error: unknown space 'lighttrak'; did you mean 'lighttrack'")
 
 
-def test_costs(run: Run, mobile_code: str, model: Path) -> None:
+def test_costs_are_counted_of_codes_and_model_files(run: Run, mobile_code: str, model: Path) -> None:
     shown = run("costs", mobile_code)
     assert "1,969,397  530.41 M" in shown.out
     assert "space lighttrack (" in shown.out
@@ -82,7 +82,7 @@ def test_costs(run: Run, mobile_code: str, model: Path) -> None:
     assert_refused(run("costs", "nothing"), "'nothing' is no architecture")
 
 
-def test_weights(run: Run, mobile_code: str, model: Path, tmp_path: Path) -> None:
+def test_weights_go_out_as_released_and_come_back(run: Run, mobile_code: str, model: Path, tmp_path: Path) -> None:
     space = ltn.load_space("lighttrack")
     architecture = space.decode(mobile_code)
     ltn.save_model(ltn.build_network(architecture), architecture, tmp_path / "a.safetensors")
@@ -175,7 +175,7 @@ def test_a_frame_of_another_size_keeps_what_was_tracked(run: Run, model: Path, s
         ("500,2,3,4", "lies outside the frame of 160 x 120 pixels"),
     ],
 )
-def test_bad_boxes(run: Run, model: Path, sequences: Path, box: str, said: str) -> None:
+def test_a_box_that_is_none_is_refused_by_track(run: Run, model: Path, sequences: Path, box: str, said: str) -> None:
     assert_refused(run("track", model, sequences / "first", "--box", box, "-o", "out"), said)
 
 
@@ -264,7 +264,7 @@ def test_a_video_that_ends_early_is_said(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99", "meta:x"])
-def test_bad_devices(run: Run, model: Path, sequences: Path, device: str) -> None:
+def test_a_device_that_cannot_be_used_is_refused(run: Run, model: Path, sequences: Path, device: str) -> None:
     outcome = run("track", model, sequences / "first", "--box", "60,40,32,24", "-o", "out", "--device", device)
     assert_refused(outcome, f"device '{device}' cannot be used here")
 
@@ -273,7 +273,9 @@ def test_no_box_and_no_screen(run: Run, model: Path, sequences: Path) -> None:
     assert_refused(run("track", model, sequences / "first", "-o", "out"), "no screen")
 
 
-def test_bad_models(run: Run, sequences: Path, tmp_path: Path, model: Path) -> None:
+def test_what_is_no_model_is_refused_by_track_and_evaluate(
+    run: Run, sequences: Path, tmp_path: Path, model: Path
+) -> None:
     (tmp_path / "half.safetensors").write_bytes(model.read_bytes()[:1000])
     (tmp_path / "foreign.pth").write_bytes(b"x")
     for name, said in (
@@ -290,7 +292,9 @@ def test_bad_models(run: Run, sequences: Path, tmp_path: Path, model: Path) -> N
             assert_refused(run(command, name, source, *box, "-o", "out"), said)
 
 
-def test_evaluate(run: Run, model: Path, sequences: Path, tmp_path: Path) -> None:
+def test_evaluate_writes_figures_and_goes_on_where_it_stopped(
+    run: Run, model: Path, sequences: Path, tmp_path: Path
+) -> None:
     shown = run("evaluate", model, sequences, "--output", "out")
     assert shown.code == 0, shown.err
     assert "overall" in shown.out
@@ -348,7 +352,9 @@ def test_one_broken_sequence_leaves_the_others(run: Run, sequences: Path, tmp_pa
         (lambda root: [path.unlink() for path in (root / "first").glob("*.jpg")], "first"),
     ],
 )
-def test_bad_sequences(run: Run, sequences: Path, change: Callable[[Path], object], said: str) -> None:
+def test_a_broken_sequence_is_refused_by_evaluate(
+    run: Run, sequences: Path, change: Callable[[Path], object], said: str
+) -> None:
     change(sequences)
     assert_refused(run("evaluate", "never-moves", sequences / "first", "-o", "out"), said)
 
@@ -375,7 +381,7 @@ def test_output_that_is_a_file(run: Run, sequences: Path, tmp_path: Path) -> Non
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_versions_and_what_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = json.loads(run("doctor", "--json").out)
     assert machine["problems"] == []
     assert machine["versions"]["nni"] == "3.0"
@@ -401,7 +407,7 @@ def test_doctor_beside_a_broken_torch(run: Run, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("version", "trapped"), [("3.11.0", False), ("3.12.0", True), ("4.0", True), ("not installed", False)]
 )
-def test_filelock_trap(version: str, trapped: bool) -> None:
+def test_doctor_knows_the_versions_of_filelock_that_hang(version: str, trapped: bool) -> None:
     assert (environment.filelock_trap({"filelock": version}) is not None) == trapped
 
 
@@ -412,7 +418,7 @@ def test_commands_keep_freed_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert called == [True]
 
 
-def test_wrong_calls(run: Run) -> None:
+def test_wrong_calls_end_with_exit_code_2(run: Run) -> None:
     assert run("describe", "--nonsense").code == 2
     assert run("costs").code == 2
     assert run("nonsense").code == 2

@@ -46,7 +46,7 @@ def compared(*runs: pd.DataFrame, share: float = 0.99, under: Constraint | None 
     return Comparison(pd.concat(runs, ignore_index=True), Scale.of(GOALS, ALL, known=True), share, under)
 
 
-def test_scale() -> None:
+def test_the_scale_spans_worst_to_best_and_measures_volumes() -> None:
     scale = Scale.of(GOALS, ALL, known=True)
     assert scale.to_dict()["reference"] == {"ao": 0.1, "macs": 120.0}
     assert scale.to_dict()["ideal"] == {"ao": 0.9, "macs": 20.0}
@@ -80,7 +80,7 @@ def test_what_breaks_a_limit_counts_for_nothing() -> None:
     assert raw["best"].iloc[2] == 0.5
 
 
-def test_summary() -> None:
+def test_the_summary_gives_medians_over_seeds_best_strategy_first() -> None:
     quick = [(0.9, 100.0), (0.6, 60.0), (0.5, 20.0), (0.1, 120.0)]
     slow = [(0.1, 120.0), (0.9, 100.0), (0.6, 60.0), (0.5, 20.0)]
     never = [(0.1, 120.0), (0.9, 100.0), (0.9, 100.0), (0.1, 120.0)]
@@ -164,7 +164,7 @@ def test_holm_lies_between_false_discovery_and_bonferroni(p: list[float]) -> Non
         ([1], "expected a mapping of keys"),
     ],
 )
-def test_wrong_configurations(content: object, words: str, tmp_path: Path) -> None:
+def test_a_wrong_comparison_is_refused_when_it_is_read(content: object, words: str, tmp_path: Path) -> None:
     path = tmp_path / "compare.yaml"
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(InputError, match=words):

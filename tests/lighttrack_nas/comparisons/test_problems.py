@@ -31,7 +31,7 @@ def table() -> BenchmarkTable:
     return BenchmarkTable(SPACE, ALL, {"ao": rng.random(len(ALL)) * macs / 2e7, "macs": macs}, {})
 
 
-def test_shape(table: BenchmarkTable) -> None:
+def test_a_tabular_problem_has_the_members_of_optunahub(table: BenchmarkTable) -> None:
     problem = TabularProblem(table)
     assert {name: found.choices for name, found in problem.search_space.items()} == dict(SPACE.labels)
     assert problem.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
@@ -107,7 +107,7 @@ def test_a_table_of_rows_needs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_mistakes(table: BenchmarkTable) -> None:
+def test_a_problem_that_a_table_cannot_answer_is_refused(table: BenchmarkTable) -> None:
     with pytest.raises(InputError, match="unknown measurement of this table 'loss'; known: ao, macs"):
         TabularProblem(table, ["loss"])
     with pytest.raises(InputError, match="unknown table 'lighttrack-tabel'"):

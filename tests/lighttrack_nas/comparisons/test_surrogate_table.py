@@ -35,7 +35,9 @@ def surrogate(truth: dict[str, np.ndarray]) -> SurrogateEvaluator:
     return SurrogateEvaluator(BenchmarkTable(SPACE, [ALL[row] for row in rows], columns, {}))
 
 
-def test_answers(surrogate: SurrogateEvaluator, truth: dict[str, np.ndarray]) -> None:
+def test_a_surrogate_predicts_as_well_as_cross_validation_promised(
+    surrogate: SurrogateEvaluator, truth: dict[str, np.ndarray]
+) -> None:
     measured = set(surrogate.table.architectures)
     others = [row for row in range(len(ALL)) if ALL[row] not in measured][:200]
     predicted = [surrogate.measure(ALL[row], ["ao", "macs"]) for row in others]
@@ -56,7 +58,7 @@ def test_it_is_called_what_it_is(surrogate: SurrogateEvaluator) -> None:
     assert surrogate.costs(ALL[0]).keys() == {"macs"}
 
 
-def test_mistakes(surrogate: SurrogateEvaluator) -> None:
+def test_a_surrogate_refuses_what_its_table_cannot_tell(surrogate: SurrogateEvaluator) -> None:
     with pytest.raises(InputError, match="unknown measurement of this table 'loss'"):
         surrogate.measure(ALL[0], ["loss"])
     with pytest.raises(InputError, match="of space 'lighttrack-tiny'"):

@@ -25,7 +25,7 @@ SPACE = load_space("lighttrack-table")
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc takes no files from anybody")
 
 
-def test_rows() -> None:
+def test_a_table_has_all_paths_of_a_small_space_or_a_sample() -> None:
     assert chosen_paths(SPACE, 10_000, None, 0) == list(paths(SPACE))
     sample = chosen_paths(SPACE, 10, 100, 3)
     assert len(set(sample)) == 100

@@ -27,7 +27,7 @@ def test_every_key_has_a_meaning(schema: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("path", [*EXAMPLES, *CHAINS], ids=lambda path: path.stem)
-def test_examples_validate(path: Path) -> None:
+def test_every_example_fits_its_json_schema(path: Path) -> None:
     content = yaml.safe_load(path.read_text())
     if not {"extends", "stages", "backbone"} & set(content):
         Draft7Validator(COMPARISON if "strategies" in content else CHAIN).validate(content)

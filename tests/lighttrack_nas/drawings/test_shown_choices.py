@@ -212,7 +212,7 @@ def test_conditions_in_words(label: str, text: str) -> None:
     assert condition_text(WIDE, label) == text
 
 
-def test_describe(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_describe_shows_every_kind_of_choice_and_its_conditions(run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "wide.yaml").write_text(yaml.safe_dump(WIDE.description.model_dump(mode="json")))
     shown = run("describe", "wide.yaml").out
     for line in (
@@ -236,7 +236,7 @@ def test_describe(run: Callable[..., Any], tmp_path: Path) -> None:
         assert run("describe", "wide.yaml", "--architecture", "a.json", "--svg", "a.svg").code == 0
 
 
-def test_one_architecture() -> None:
+def test_one_architecture_is_shown_by_what_was_chosen() -> None:
     short = chosen(b_depth="2", b_width="24", b_block1="mbconv-k5", b_block1_expansion="1p5", towers="shared")
     assert architecture_lines(short) == [
         "a: width 8: k3e4",

@@ -147,7 +147,9 @@ def test_exports_track_without_torch(name: str, video: Video, tmp_path: Path) ->
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", TORCH_FREE[:2])
-def test_real_sequences(name: str, data: Path, mobile_code: str, tmp_path: Path) -> None:
+def test_an_exported_tracker_follows_its_original_on_real_sequences(
+    name: str, data: Path, mobile_code: str, tmp_path: Path
+) -> None:
     """LightTrack-Mobile: 99 % of frames overlap the original's boxes by .95 or more, AO within .005."""
     checkpoint = data / "lighttrack_mobile" / "lighttrack_mobile.pth"
     model, folder = tmp_path / "mobile.safetensors", tmp_path / "mobile"
@@ -314,7 +316,9 @@ def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pyte
         ({"model": "nowhere.safetensors"}, "'nowhere.safetensors' does not exist"),
     ],
 )
-def test_refusals(tmp_path: Path, options: dict[str, Any], said: str) -> None:
+def test_an_export_that_cannot_be_is_refused_and_leaves_nothing(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
     given = {"model": "lighttrack-tiny-generated", "output": tmp_path / "out", "format": "torch-export"} | options
     with pytest.raises(ltn.InputError, match=said):
         ltn.export_model(**given)

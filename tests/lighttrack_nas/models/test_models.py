@@ -138,7 +138,7 @@ def test_a_header_that_lies_is_refused(tmp_path: Path) -> None:
         ({"space": TINY.description.model_dump(mode="json")}, "the header has no 'architecture'"),
     ],
 )
-def test_broken_headers(tmp_path: Path, header: dict, said: str) -> None:
+def test_a_model_file_with_a_broken_header_is_refused(tmp_path: Path, header: dict, said: str) -> None:
     save_weights(ltn.build_network(TINY.sample(np.random.default_rng(0))), tmp_path / "m.safetensors", header)
     with pytest.raises(ltn.InputError, match=said):
         ltn.load_model(tmp_path / "m.safetensors")
@@ -170,7 +170,7 @@ def test_import_and_export(tmp_path: Path, mobile_code: str) -> None:
     assert not (tmp_path / "c.safetensors").exists()
 
 
-def test_finding_architectures(tmp_path: Path, mobile_code: str) -> None:
+def test_architectures_are_found_by_code_file_and_model(tmp_path: Path, mobile_code: str) -> None:
     assert find_architecture(mobile_code).space.name == "lighttrack"
     assert find_architecture(mobile_code.replace("ops_32", "ops_12")).space.name == "lighttrack-12"
     assert find_architecture(mobile_code, "lighttrack-12").space.name == "lighttrack-12"

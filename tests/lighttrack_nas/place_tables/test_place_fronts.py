@@ -45,7 +45,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("objectives", "constraints"), CASES)
-def test_front(
+def test_the_front_is_that_of_counting_every_network(
     evaluator: PlacesEvaluator, everything: list[dict[str, float]], objectives: list[str], constraints: list[str]
 ) -> None:
     goals, bounds = parse_objectives(objectives), parse_constraints(constraints)
@@ -61,7 +61,9 @@ def test_front(
         assert [goal.sign * measured[goal.name] for goal in goals] == point.tolist()
 
 
-def test_worst_values(evaluator: PlacesEvaluator, everything: list[dict[str, float]]) -> None:
+def test_worst_values_are_the_exact_ends_or_the_tighter_limits(
+    evaluator: PlacesEvaluator, everything: list[dict[str, float]]
+) -> None:
     goals = parse_objectives(["minimize nsr", "maximize macs"])
     most = max(found["nsr"] for found in everything)
     least = min(found["macs"] for found in everything)

@@ -67,7 +67,7 @@ def test_places_behind_the_output_are_0() -> None:
             assert place.scores.take([2], axis).any() or place.label == "stage2-block2"
 
 
-def test_seeds_decide() -> None:
+def test_the_same_seed_measures_the_same_places() -> None:
     _, one = measured(SMALL)
     _, same = measured(SMALL)
     _, other = measured(SMALL, seed=1)

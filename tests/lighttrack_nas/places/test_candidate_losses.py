@@ -59,7 +59,7 @@ def test_a_tower_of_both_branches_goes_by_its_name() -> None:
     assert [each.part for each in ltn.place_losses(PlaceScores(shared, [place], {}))] == ["shared_head"]
 
 
-def test_whole_networks(random_places: Callable[..., PlaceScores]) -> None:
+def test_the_range_of_losses_is_that_of_all_networks(random_places: Callable[..., PlaceScores]) -> None:
     scores = random_places(SPACE, 3)
     every = [scores.score(each) for each in paths(SPACE)]
     assert loss_range(scores) == pytest.approx((min(every), max(every)))

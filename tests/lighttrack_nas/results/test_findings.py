@@ -35,7 +35,7 @@ def like_the_paper(index: int) -> Architecture:
     )  # fmt: skip
 
 
-def test_known_shares() -> None:
+def test_shares_of_a_known_front_are_counted_right() -> None:
     found = count_architectures([like_the_paper(index) for index in range(8)])
     assert found.networks == 8
     # The fourth block of stage 4 stands behind the output and the one of stage 0 is no choice: 13 blocks each.
@@ -103,7 +103,7 @@ def test_a_seed_gives_the_same_figures() -> None:
 
 
 @pytest.mark.parametrize("preset", ["lighttrack-12", "lighttrack-tiny"])
-def test_other_presets(preset: str) -> None:
+def test_findings_of_other_presets_have_whole_shares(preset: str) -> None:
     space = load_space(preset)
     rng = np.random.default_rng(0)
     found = count_architectures([space.sample(rng) for _ in range(10)])

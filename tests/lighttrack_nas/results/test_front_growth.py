@@ -26,7 +26,7 @@ POINTS = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.fl
         ([[3.0], [2.0]], [[1.0], [2.0]], 0.5),  # one objective
     ],
 )
-def test_distance(values: list, front: list, expected: float) -> None:
+def test_the_distance_to_a_front_is_the_known_one(values: list, front: list, expected: float) -> None:
     assert distance_to_front(np.array(values), np.array(front)) == pytest.approx(expected)
 
 

@@ -108,7 +108,7 @@ def digests(trials: Sequence[Trial], *indices: int) -> list[str]:
     return [digest(trials[index][0].canonical()) for index in indices]
 
 
-def test_trials() -> None:
+def test_a_result_has_a_row_a_trial_with_feasibility() -> None:
     trials = by_hand()
     a = trials[0][0]
     result = Result.from_study(study([*trials, (a, trials[0][1], 0)], constraints=["macs <= 25M"]))
@@ -217,7 +217,7 @@ def test_hypervolume_of_three_objectives() -> None:
     assert covered.value == pytest.approx(0.8 + 0.9 - 0.4)
 
 
-def test_nearest() -> None:
+def test_the_nearest_point_goes_by_relative_differences() -> None:
     trials = by_hand()
     front = Result.from_study(study(trials)).front()
     point = front.nearest(macs=22e6)
@@ -238,7 +238,7 @@ def test_nearest() -> None:
         ({"latency_ms": 5}, "'latency_ms' was not measured here; measured are ao, macs, params"),
     ],
 )
-def test_nearest_refuses(wish: dict[str, float], said: str) -> None:
+def test_the_nearest_to_nothing_is_refused(wish: dict[str, float], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Result.from_study(study(by_hand())).front().nearest(**wish)
 
@@ -254,7 +254,7 @@ def test_codes_of_the_space_that_has_them(mobile_code: str) -> None:
     assert result.trials["code"][0] == mobile_code[:20] + "0000" + mobile_code[24:]
 
 
-def test_several_runs(tmp_path: Path) -> None:
+def test_several_runs_have_one_front_of_means(tmp_path: Path) -> None:
     trials = by_hand()
     study(trials[:2], folder=tmp_path / "first")
     study([*trials[2:], (trials[1][0], {"ao": 0.5, "macs": 20e6, "params": 2e5})], folder=tmp_path / "second")
@@ -351,7 +351,7 @@ def test_latencies_measured_again_stand_beside_the_first(tmp_path: Path) -> None
     assert "Kendall" in page
 
 
-def test_foreign_space(tmp_path: Path) -> None:
+def test_runs_of_two_spaces_are_refused(tmp_path: Path) -> None:
     study(by_hand(), folder=tmp_path / "tiny")
     full = load_space("lighttrack")
     study([(full.sample(np.random.default_rng(0)), by_hand()[0][1])], space=full, folder=tmp_path / "full")
@@ -379,7 +379,7 @@ def test_loading_only_reads(tmp_path: Path) -> None:
     assert [path.name for path in run.iterdir()] == ["journal.log"]
 
 
-def test_loading_refuses(tmp_path: Path) -> None:
+def test_what_is_no_search_is_refused_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is no folder of a search: there is no journal\.log in it"):
         Result.load(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no folder was given"):
@@ -419,7 +419,7 @@ def test_nothing_measured_yet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["0000", "abc", "", "x" * 16])
-def test_unknown_digest(which: str) -> None:
+def test_an_unknown_network_or_trial_is_refused(which: str) -> None:
     with pytest.raises(InputError, match="expected a trial's number, or 4 to 16 digits"):
         Result.from_study(study(by_hand())).architecture(which)
 
@@ -444,7 +444,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     return result, folder
 
 
-def test_saved_tables(saved: tuple[Result, Path]) -> None:
+def test_saved_tables_and_architectures_are_the_front_s(saved: tuple[Result, Path]) -> None:
     result, folder = saved
     assert len(pd.read_csv(folder / "trials.csv")) == len(result.trials)
     table = pd.read_csv(folder / "front.csv", dtype={"network": str})
@@ -458,7 +458,7 @@ def test_saved_tables(saved: tuple[Result, Path]) -> None:
         assert digest(expected) == network
 
 
-def test_saved_plots(saved: tuple[Result, Path], tmp_path: Path) -> None:
+def test_plots_are_saved_for_every_axis_that_was_measured(saved: tuple[Result, Path], tmp_path: Path) -> None:
     result, folder = saved
     front = result.front()
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")

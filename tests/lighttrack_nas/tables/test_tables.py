@@ -56,7 +56,7 @@ def test_what_ships_is_declared() -> None:
     assert f'"lighttrack_nas.tables" = ["*{tables.ROWS}", "*{tables.PLACES}"]' in text
 
 
-def test_mistakes(folder: Path) -> None:
+def test_what_is_no_table_is_refused_with_what_one_is(folder: Path) -> None:
     for load in (tables.find_table, tables.load_places):
         with pytest.raises(InputError, match=r"unknown table.* 'lighttrack-tabel'.*or give a file that ends in"):
             load("lighttrack-tabel")

@@ -25,7 +25,7 @@ def stages(**changes: Any) -> list[dict[str, Any]]:
     return [*content[:-1], content[-1] | changes]
 
 
-def test_presets_load() -> None:
+def test_every_preset_loads_by_its_name() -> None:
     assert preset_names() == ("lighttrack", "lighttrack-12", "lighttrack-table", "lighttrack-tiny")
     for name in preset_names():
         assert load_space(name).name == name

@@ -296,7 +296,7 @@ def test_layers_of_a_tower_may_have_widths_of_their_own() -> None:
     assert not made(towers=towers(tied=False, skip=False, widths=[8, 16])).tower("cls").tied
 
 
-def test_template_sizes() -> None:
+def test_listed_template_sizes_are_those_beside_the_largest() -> None:
     listed = made(template_size=[16, 24, 32]).description
     assert (listed.template_size, listed.template_sizes) == (32, (16, 24, 32))
     assert listed == made(template_size=32, template_sizes=[16, 24, 32]).description

@@ -254,7 +254,7 @@ def test_a_budget_below_the_population_is_refused(name: str) -> None:
 
 
 @strategies
-def test_common_settings(name: str) -> None:
+def test_every_strategy_checks_its_seed_and_its_settings_names(name: str) -> None:
     with pytest.raises(InputError, match="seed: expected 0 or more, got -1"):
         small(name, seed=-1)
     with pytest.raises(InputError, match=f"unknown setting of search strategy '{name}', 'sede'; did you mean 'seed'"):

@@ -214,7 +214,9 @@ def test_a_study_of_somebody_else(search: Search, tmp_path: Path) -> None:
         ({"constraints": ["Mobil"]}, "did you mean 'Mobile'?"),
     ],
 )
-def test_wrong_arguments(search: Search, tmp_path: Path, changes: dict, message: str) -> None:
+def test_wrong_arguments_are_refused_before_a_journal_is_made(
+    search: Search, tmp_path: Path, changes: dict, message: str
+) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         search(**changes)
     assert not (tmp_path / "journal.log").exists()

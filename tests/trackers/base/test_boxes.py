@@ -62,7 +62,7 @@ def test_overlap_leaves_its_arguments() -> None:
 
 
 @given(box, box)
-def test_overlap_properties(first: np.ndarray, second: np.ndarray) -> None:
+def test_overlap_is_symmetric_and_free_of_shift_and_scale(first: np.ndarray, second: np.ndarray) -> None:
     (value,) = overlap(first[None], second)
     # Boxes of a hundredth of a pixel far from the origin round to a hair above 1.
     assert 0 <= value <= 1 + 1e-9

@@ -27,7 +27,7 @@ def mobile(mobile_code: str) -> SiameseNetwork:
     ("value", "divisible"),
     [(16 * 4, 64), (24 * 6, 144), (4, 8), (0.25 * 96, 24), (0.25 * 240, 64), (10, 16), (11, 16), (12.5, 16)],
 )
-def test_make_divisible(value: float, divisible: int) -> None:
+def test_channels_are_rounded_to_multiples_of_eight(value: float, divisible: int) -> None:
     assert make_divisible(value) == divisible
 
 
@@ -95,7 +95,7 @@ def test_predictions_are_scaled(name: str, scale: float) -> None:
     torch.testing.assert_close(distances, (raw.clamp(min=0) if name == "lighttrack" else raw.exp()) * scale)
 
 
-def test_published_geometry() -> None:
+def test_networks_of_the_presets_have_the_published_geometry() -> None:
     for name in ("lighttrack", "lighttrack-12"):
         space = load_space(name)
         geometry = build_network(space.sample(np.random.default_rng(0))).geometry
@@ -108,7 +108,7 @@ def test_published_geometry() -> None:
     ("name", "size", "cells"),
     [("lighttrack", 255, 16), ("lighttrack", 256, 16), ("lighttrack", 288, 18), ("lighttrack-tiny", 128, 16)],
 )
-def test_output_maps(name: str, size: int, cells: int) -> None:
+def test_output_maps_have_as_many_cells_as_the_crop_has_strides(name: str, size: int, cells: int) -> None:
     space = load_space(name)
     network = build_network(space.sample(np.random.default_rng(0))).eval()
     template = torch.randn(2, 3, space.description.template_size, space.description.template_size)

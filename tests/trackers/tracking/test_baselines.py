@@ -38,7 +38,7 @@ class Scripted:
         return self.answers.pop(0)
 
 
-def test_never_moves(moving_square: list[np.ndarray]) -> None:
+def test_the_box_that_never_moves_stays_where_it_was(moving_square: list[np.ndarray]) -> None:
     tracker = build_baseline("never-moves")
     tracker.init(moving_square[0], BOX)
     for frame in moving_square[1:]:
@@ -194,7 +194,7 @@ def test_bad_first_box(tracker: Tracker) -> None:
         (np.zeros((0, 64, 3), np.uint8), r"got uint8 \(0, 64, 3\)"),
     ],
 )
-def test_checked_frame(frame: object, got: str) -> None:
+def test_what_is_no_frame_is_refused(frame: object, got: str) -> None:
     with pytest.raises(InputError, match=got):
         checked_frame(frame)
 

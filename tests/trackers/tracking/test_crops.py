@@ -66,7 +66,7 @@ def test_crop_far_outside_is_padding() -> None:
 
 
 @given(st.floats(0.1, 1e4), st.floats(0.1, 1e4))
-def test_context_side(width: float, height: float) -> None:
+def test_the_context_s_side_is_the_papers_formula(width: float, height: float) -> None:
     side = context_side(np.array([width, height]), 0.5)
     assert side == pytest.approx(np.sqrt((width + (width + height) / 2) * (height + (width + height) / 2)))
     assert context_side(np.array([width, width]), 0.5) == pytest.approx(2 * width)

@@ -9,7 +9,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.tracking.hyper_parameters import HYPER_PARAMETERS, HyperParameters, load_hyper_parameters
 
 
-def test_published_sets() -> None:
+def test_the_published_sets_have_the_published_values() -> None:
     default, vot = HYPER_PARAMETERS["default"], HYPER_PARAMETERS["vot2019"]
     assert (default.penalty_k, default.window_influence, default.lr) == (0.062, 0.38, 0.765)
     assert (vot.penalty_k, vot.window_influence, vot.lr) == (0.007, 0.225, 0.616)
@@ -41,7 +41,7 @@ def test_hyper_parameters_are_read_from_files_and_mappings(tmp_path: Path) -> No
         ("lr: 1" + "0" * 5000, "no valid YAML"),
     ],
 )
-def test_bad_files(tmp_path: Path, text: str, said: str) -> None:
+def test_a_bad_file_of_hyper_parameters_is_named(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=said) as caught:

@@ -352,12 +352,12 @@ def test_box_may_reach_outside_the_frame() -> None:
         ("abcd", "expected four numbers"),
     ],
 )
-def test_bad_boxes(box: Any, said: str) -> None:
+def test_a_tracker_refuses_a_first_box_that_is_none(box: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         SiameseTracker(ScriptedNetwork()).init(frame(), box)
 
 
-def test_bad_frames() -> None:
+def test_a_tracker_refuses_a_bad_frame_and_goes_on() -> None:
     tracker = SiameseTracker(ScriptedNetwork())
     with pytest.raises(InputError, match="call init"):
         tracker.update(frame())

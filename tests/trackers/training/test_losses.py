@@ -255,7 +255,7 @@ def test_a_broken_best_box_overlaps_nothing() -> None:
         ({"regression_weight": float("nan")}, "got nan"),
     ],
 )
-def test_wrong_settings(wrong: Any, said: str) -> None:
+def test_impossible_settings_of_losses_are_refused(wrong: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         LossSettings(**wrong)
 

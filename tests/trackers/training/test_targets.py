@@ -191,6 +191,6 @@ def test_positions_are_the_tracker_s(search_size: int, stride: int) -> None:
         ({"inner": "x"}, "inner: expected a number"),
     ],
 )
-def test_wrong_settings(wrong: Any, said: str) -> None:
+def test_impossible_settings_of_targets_are_refused(wrong: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         TargetSettings(**wrong)

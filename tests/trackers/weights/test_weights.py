@@ -45,7 +45,7 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_saved_weights_and_header_read_back_the_same(tmp_path: Path) -> None:
     first, second = tiny(0), tiny(1)
     save_weights(first, tmp_path / "a.safetensors", {"note": "ä", "number": 3})
     assert not same(first, second)
@@ -162,7 +162,7 @@ def test_tensors_without_numbers(tmp_path: Path, mobile_code: str) -> None:
             load_official(network, tmp_path / "a.pth")
 
 
-def test_broken_safetensors(tmp_path: Path) -> None:
+def test_a_file_of_weights_that_is_not_whole_is_refused(tmp_path: Path) -> None:
     network = tiny(0)
     save_weights(network, tmp_path / "whole.safetensors", {})
     content = (tmp_path / "whole.safetensors").read_bytes()
@@ -178,7 +178,7 @@ def test_broken_safetensors(tmp_path: Path) -> None:
         read_header(tmp_path / "gone.safetensors")
 
 
-def test_foreign_safetensors(tmp_path: Path) -> None:
+def test_weights_of_other_programs_or_architectures_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(InputError, match="none of this project's"):

@@ -105,14 +105,16 @@ def test_front_where_none_is_feasible(run: Path, capsys: pytest.CaptureFixture[s
         ([], "macs", ["loss=1"], "'loss' was not measured here"),
     ],
 )
-def test_front_refuses(run: Path, where: list[str], x: str, nearest: list[str], said: str, tmp_path: Path) -> None:
+def test_a_senseless_front_is_refused_and_nothing_written(
+    run: Path, where: list[str], x: str, nearest: list[str], said: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError) as refused:
         front([run], where, x, nearest, tmp_path / "out", as_json=False)
     assert said in str(refused.value)
     assert not (tmp_path / "out").exists()
 
 
-def test_findings(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_are_printed_for_people_and_machines(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     findings(run, as_json=False)
     shown = capsys.readouterr().out
     assert "front of lighttrack: 8 networks" in shown

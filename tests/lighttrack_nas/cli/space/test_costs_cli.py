@@ -79,7 +79,7 @@ def test_a_space_for_machines(run: Run, tmp_path: Path) -> None:
     assert json.loads(run(*SPACE, "--seed", 4, "--json").out)["quantiles"] != found["quantiles"]
 
 
-def test_files(run: Run, tmp_path: Path) -> None:
+def test_costs_of_a_space_are_written_as_table_figure_and_json(run: Run, tmp_path: Path) -> None:
     shown = run(*SPACE, "--output", "out", "--where", "macs <= 40M")
     assert shown.out.splitlines()[-3:] == ["out/costs.csv", "out/costs.png", "out/costs.json"]
     sample = pd.read_csv(tmp_path / "out/costs.csv", dtype=str)
@@ -117,7 +117,9 @@ def test_files(run: Run, tmp_path: Path) -> None:
         (("costs", "--space", "lighttrack-tiny", "--sample", 0), "--sample"),
     ],
 )
-def test_senseless_calls(run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[Any, ...], said: str) -> None:
+def test_senseless_calls_are_refused_in_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[Any, ...], said: str
+) -> None:
     monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", "off")  # else a table that is there hides one counted too early
     refused = run(*arguments)
     assert refused.code in (1, 2)

@@ -40,7 +40,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("latency table")
-def test_table(table: Path) -> None:
+def test_a_built_latency_table_stands_alone_and_predicts(table: Path) -> None:
     assert [path.name for path in table.parent.iterdir()] == ["table.json"]
     loaded = ltn.LatencyTable.load(table, SPACE)
     assert loaded.check.networks == 10
@@ -83,7 +83,7 @@ def test_every_runtime_is_known_before_one_is_timed(monkeypatch: pytest.MonkeyPa
         (["latency-table", "--space", "lighttrack-tini", "--runtime", "torch"], "did you mean 'lighttrack-tiny'"),
     ],
 )
-def test_mistakes(arguments: list[str], words: str) -> None:
+def test_mistakes_in_a_call_of_latency_are_named(arguments: list[str], words: str) -> None:
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, ltn.InputError)
     assert words in str(result.exception)

@@ -165,7 +165,7 @@ def test_a_tower_of_both_branches_goes_by_its_name_where_costs_are(run: Run, tmp
     assert list(counted["parts"]) == ["backbone", "neck", "fusion", "shared_head"]
 
 
-def test_diff(run: Run, mobile_code: str) -> None:
+def test_diff_lists_what_differs_in_two_spaces_or_architectures(run: Run, mobile_code: str) -> None:
     shown = run("diff", "lighttrack", "lighttrack-12").out
     assert [line.split()[0] for line in shown.splitlines()[2:]] == ["outputs.stage2", "label", "distinct"]
     assert run("diff", "lighttrack", "lighttrack").out == "the same networks\n"
@@ -190,7 +190,7 @@ def test_a_shipped_model_goes_by_its_spaces_name(run: Run, tmp_path: Path) -> No
     assert "towers.cls.widths" in run("diff", "lighttrack-tiny", "lighttrack").out
 
 
-def test_random(run: Run) -> None:
+def test_random_lists_distinct_networks_within_the_limits(run: Run) -> None:
     call = ("random", "lighttrack-tiny", "--seed", 3, "--constraint", "macs <= 40M", "--json")
     lines = [json.loads(line) for line in run(*call, "--number", 12).out.splitlines()]
     assert len({line["network"] for line in lines}) == 12
@@ -205,7 +205,7 @@ def test_random(run: Run) -> None:
     assert len(shown) == 2 + 3
 
 
-def test_mutate(run: Run, tmp_path: Path) -> None:
+def test_mutate_lists_the_networks_one_choice_away(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(run("random", "lighttrack-tiny", "--number", 1, "--json").out)
     architecture = ltn.find_architecture(str(tmp_path / "a.json"))
     everyone = [json.loads(line) for line in run("mutate", "a.json", "--all", "--json").out.splitlines()]

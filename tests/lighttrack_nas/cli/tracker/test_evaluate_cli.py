@@ -113,7 +113,9 @@ def test_a_split_is_part_of_the_record(run: Run, tree: Path) -> None:
         (["--format", "trackingnet", "--protocol", "vot"], "--format trackingnet belongs to the one-pass protocol"),
     ],
 )
-def test_mistakes(run: Run, tree: Path, options: list[str], message: str) -> None:
+def test_a_mistaken_choice_of_sequences_is_refused_with_exit_code_1(
+    run: Run, tree: Path, options: list[str], message: str
+) -> None:
     found = run("evaluate", "never-moves", tree, *ARGUMENTS, *options)
     assert (found.code, message in found.err) == (1, True), found.err
 

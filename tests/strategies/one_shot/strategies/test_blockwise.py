@@ -193,7 +193,7 @@ def test_the_phases_change_at_their_step(
 
 
 @pytest.mark.parametrize("blocks", [0.0, 1.0])
-def test_losses_fall(tmp_path: Path, blocks: float) -> None:
+def test_losses_of_places_and_of_whole_paths_fall(tmp_path: Path, blocks: float) -> None:
     lessons = Lessons(SMALL, teacher_of(middle(SMALL)))
     rng = np.random.default_rng(0)
     paths, batch = [lesson_path(lessons, rng) for _ in range(12)], crops(16, seed=9)

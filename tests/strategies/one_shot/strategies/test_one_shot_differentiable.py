@@ -299,6 +299,6 @@ def test_precisions_that_do_not_fit_are_refused(space: Space, name: str, precisi
         one_shot_strategy(name).plan(problem)
 
 
-def test_bfloat16_trains(space: Space, tmp_path: Path) -> None:
+def test_training_in_bfloat16_stays_finite(space: Space, tmp_path: Path) -> None:
     model = train(space, tmp_path, "darts", settings={"precision": "bf16", "steps": 2})
     assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())

@@ -97,7 +97,7 @@ def test_a_loader_goes_on_where_a_run_stopped(first: int, workers: int) -> None:
     assert len(loader) == 7
 
 
-def test_settings_pickle() -> None:
+def test_settings_pickle_and_come_back_equal() -> None:
     settings = TrainingSettings(steps=3)
     assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - made here
 

@@ -60,7 +60,7 @@ def test_hypervolume_grows_and_forgets_the_order(values: np.ndarray, seed: int) 
     assert hypervolume(values[non_dominated(values)], reference) == pytest.approx(whole)
 
 
-def test_no_points() -> None:
+def test_a_front_of_no_points_has_no_volume() -> None:
     assert hypervolume(np.zeros((0, 2)), np.ones(2)) == 0.0
     assert hypervolume(np.ones((1, 2)), np.ones(2)) == 0.0
     assert non_dominated(np.zeros((0, 2))).shape == (0,)

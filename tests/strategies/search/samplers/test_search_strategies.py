@@ -250,7 +250,7 @@ def test_local_search_stays_around_the_front(search: Any, tiny: Space) -> None:
         assert nearest == 1
 
 
-def test_evolution_ages(search: Any) -> None:
+def test_regularized_evolution_has_its_parents_among_the_youngest(search: Any) -> None:
     # With the youngest two alone and no mutation, every gene of a child is a parent's.
     study = search(
         RegularizedEvolution(population_size=4, sample_size=4, mutation_probability=0.15), n_trials=30, objectives="ao"
@@ -286,7 +286,7 @@ def test_optunas_samplers_from_python(search: Any) -> None:
 # Screening ----------------------------------------------------------------------------------------------------------
 
 
-def test_surrogates_rank(tiny: Space, evaluator: Any) -> None:
+def test_surrogates_rank_what_they_were_not_fitted_to(tiny: Space, evaluator: Any) -> None:
     rng = np.random.default_rng(0)
     architectures = [tiny.sample(rng) for _ in range(160)]
     features = one_hot(tiny, architectures, "path")

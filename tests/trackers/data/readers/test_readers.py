@@ -209,7 +209,7 @@ def test_uav123_without_an_annotation(tree: Tree, layout: str) -> None:
         read_sequences(root, layout)
 
 
-def test_got10k_labels(tree: Tree) -> None:
+def test_got10k_s_labels_mark_frames_without_the_target(tree: Tree) -> None:
     root = tree("got10k")
     write(root / "walk" / "groundtruth.txt", "1,2,3,4\n5,6,7,8\n5,6,7,8\n")
     write(root / "walk" / "absence.label", "0\n1\n0\n")
@@ -263,7 +263,7 @@ def test_trackingnet_order_is_numeric(tree: Tree) -> None:
     assert [path.name for path in sequence.frame_paths] == [f"{number}.jpg" for number in range(12)]
 
 
-def test_uav123_ranges(tree: Tree) -> None:
+def test_uav123_s_sequences_take_their_ranges_of_frames(tree: Tree) -> None:
     first, second, boat = read_sequences(tree("uav123"), "uav123")
     assert [path.name for path in first.frame_paths] == numbered(1, 2, 6)
     assert [path.name for path in second.frame_paths] == numbered(5, 8, 6)
@@ -357,7 +357,7 @@ def test_vot_broken_masks(tmp_path: Path, write_images: WriteImages, line: str, 
         read_sequences(tmp_path, "vot")
 
 
-def test_vot_polygons(tree: Tree) -> None:
+def test_vot_s_polygons_are_kept_beside_the_boxes(tree: Tree) -> None:
     root = tree("vot")
     write(root / "bag" / "groundtruth.txt", "5,5,15,5,15,25,5,25\n" + ",".join(["nan"] * 8))
     bag, ants = read_sequences(root, "vot")
@@ -426,7 +426,7 @@ def first_source(root: Path, layout: str) -> Path:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_malformed_line(tree: Tree, layout: str) -> None:
+def test_a_malformed_line_is_named_with_file_and_number(tree: Tree, layout: str) -> None:
     root = tree(layout)
     source = first_source(root, layout)
     lines = source.read_text().splitlines()
@@ -468,7 +468,7 @@ def test_more_lines_than_frames(tree: Tree, layout: str) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_no_frames(tree: Tree, layout: str) -> None:
+def test_a_sequence_without_frames_is_named(tree: Tree, layout: str) -> None:
     root = tree(layout)
     sequence = read_sequences(root, layout)[0]
     folder = sequence.frame_paths[0].parent
@@ -489,7 +489,7 @@ def test_no_ground_truth(tree: Tree, layout: str) -> None:
 
 @pytest.mark.parametrize("layout", ["got10k", "otb", "lasot", "trackingnet", "uav123", "vot"])
 @pytest.mark.parametrize(("row", "message"), [("nan,nan,nan,nan", "not finite"), ("5,5,0,8", "positive, got 0 x 8")])
-def test_first_box(tree: Tree, layout: str, row: str, message: str) -> None:
+def test_a_first_box_that_is_none_is_refused(tree: Tree, layout: str, row: str, message: str) -> None:
     root = tree(layout)
     sequence = read_sequences(root, layout)[0]
     assert sequence.source is not None
@@ -526,7 +526,7 @@ def test_one_line_is_enough_only_where_the_data_set_does_so(tree: Tree, layout: 
         ("cover.label", "8\nx\n8\n", r"cover\.label', line 2: 'x' is not a number"),
     ],
 )
-def test_broken_labels(tree: Tree, label: str, content: str, message: str) -> None:
+def test_broken_label_files_are_refused(tree: Tree, label: str, content: str, message: str) -> None:
     root = tree("got10k")
     write(root / "run" / label, content)
     with pytest.raises(InputError, match=message):
@@ -540,7 +540,7 @@ def test_list_names_a_missing_folder(tree: Tree) -> None:
         read_sequences(root)
 
 
-def test_repeated_name(tree: Tree) -> None:
+def test_two_sequences_of_one_name_are_refused(tree: Tree) -> None:
     root = tree("got10k")
     write(root / "list.txt", "walk\nrun\nwalk\n")
     with pytest.raises(InputError, match="holds 2 sequences named 'walk'"):
@@ -559,7 +559,7 @@ def test_nothing_of_the_layout(tmp_path: Path, layout: str) -> None:
         read_sequences(tmp_path / "nowhere", layout)
 
 
-def test_unknown_layout(tmp_path: Path) -> None:
+def test_an_unknown_layout_is_refused_with_the_near_one(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"unknown layout 'got-10k'; did you mean 'got10k'\? known: got10k, otb"):
         read_sequences(tmp_path, "got-10k")
 
@@ -603,7 +603,7 @@ def test_equals_the_got10k_package(
 
 @pytest.mark.data
 @pytest.mark.parametrize(("split", "count", "frames"), [("train", 22, 1726), ("val", 12, 1230)])
-def test_real_sequences(data: Path, split: str, count: int, frames: int) -> None:
+def test_the_real_sequences_are_read_whole(data: Path, split: str, count: int, frames: int) -> None:
     sequences = read_sequences(data / "sequences" / split)
     assert len(sequences) == count
     assert sum(len(sequence) for sequence in sequences) == frames

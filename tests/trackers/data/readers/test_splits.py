@@ -193,7 +193,7 @@ def test_bad_sequences_are_left_out_on_demand(with_a_bad_one: Path) -> None:
         ({"on_bad": "ignore"}, "unknown way with bad sequences 'ignore'; known: refuse, leave out"),
     ],
 )
-def test_impossible_choices(tmp_path: Path, choice: dict[str, object], message: str) -> None:
+def test_impossible_choices_of_sequences_are_refused(tmp_path: Path, choice: dict[str, object], message: str) -> None:
     for name in ("run", "stand", "walk"):
         sequence(tmp_path / name)
     (tmp_path / "list.txt").write_text("run\nwalk\nstand\n")

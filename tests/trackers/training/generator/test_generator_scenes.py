@@ -206,7 +206,7 @@ def test_real_pictures_are_used() -> None:
 @pytest.mark.parametrize(
     ("motion", "pixels"), [((0.5, 0.5), None), ((6.0, 0.0), 7), ((0.0, -4.0), 5), ((300.0, 0.0), 17)]
 )
-def test_motion_blur(motion: tuple[float, float], pixels: int | None) -> None:
+def test_motion_blurs_along_a_line_as_long_as_the_motion(motion: tuple[float, float], pixels: int | None) -> None:
     kernel = line_kernel(np.array(motion))
     if pixels is None:
         assert kernel is None

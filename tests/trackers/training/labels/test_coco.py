@@ -147,7 +147,9 @@ IMAGE = {"id": 1, "file_name": "a.png"}
         ),
     ],
 )
-def test_bad_coco(write_coco: WriteCoco, changes: dict[str, object], said: str) -> None:
+def test_a_malformed_annotation_file_is_refused_by_name(
+    write_coco: WriteCoco, changes: dict[str, object], said: str
+) -> None:
     path = write_coco(**changes)
     with pytest.raises(InputError, match=said) as caught:
         read_stills(path)
@@ -163,7 +165,7 @@ def test_bad_coco(write_coco: WriteCoco, changes: dict[str, object], said: str) 
         ("[" * 100_000, "is no valid JSON"),
     ],
 )
-def test_no_coco(tmp_path: Path, text: str | None, said: str) -> None:
+def test_what_is_no_annotation_file_is_refused(tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
         (tmp_path / "annotations.json").write_text(text)
     with pytest.raises(InputError, match=said):

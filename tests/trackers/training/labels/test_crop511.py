@@ -192,7 +192,9 @@ def test_what_cannot_be_used_is_left_out_and_counted(write_crops: WriteCrops, br
         ),
     ],
 )
-def test_bad_annotations(write_crops: WriteCrops, text: str, said: str) -> None:
+def test_malformed_boxes_of_crops_are_refused_in_a_short_sentence(
+    write_crops: WriteCrops, text: str, said: str
+) -> None:
     root = write_crops({"a": {"00": {"000000": BOX}}})
     (root.parent / "train.json").write_text(text)
     with pytest.raises(InputError, match=said) as caught:
@@ -231,12 +233,14 @@ def test_where_annotations_lie(write_crops: WriteCrops, tmp_path: Path) -> None:
         (("a", "b/x"), (), ["a/x", "a/y", "b/x"]),
     ],
 )
-def test_names(write_crops: WriteCrops, only: tuple[str, ...], without: tuple[str, ...], left: list[str]) -> None:
+def test_only_and_without_choose_videos_of_crops_and_folders_of_them(
+    write_crops: WriteCrops, only: tuple[str, ...], without: tuple[str, ...], left: list[str]
+) -> None:
     root = write_crops({name: {"00": {"000000": BOX}} for name in ("a/x", "a/y", "b/x")})
     assert list(read_crop511(root, only=only, without=without).videos) == left
 
 
-def test_unknown_names(write_crops: WriteCrops) -> None:
+def test_an_unknown_video_of_crops_is_refused_with_the_near_one(write_crops: WriteCrops) -> None:
     root = write_crops({"airplane": {"00": {"000000": BOX}}})
     for names in ({"only": ["airplan"]}, {"without": ["airplan"]}):
         with pytest.raises(InputError, match="holds nothing of the name 'airplan'; there is 'airplane'"):

@@ -92,7 +92,9 @@ def test_negatives_never_show_the_template_s_video(add: AddFrame, tmp_path: Path
         ((), ("p/a",), ["p/b", "q/a"]),
     ],
 )
-def test_names(add: AddFrame, tmp_path: Path, only: tuple[str, ...], without: tuple[str, ...], left: list[str]) -> None:
+def test_only_and_without_choose_videos_and_images_of_imagenet(
+    add: AddFrame, tmp_path: Path, only: tuple[str, ...], without: tuple[str, ...], left: list[str]
+) -> None:
     for video in ("p/a", "p/b", "q/a"):
         for number in range(2):
             add(f"VID/train/{video}/{number:06}", an_object(BOX))

@@ -68,7 +68,7 @@ def test_boxes_are_shares_of_the_frame(write_table: WriteTable) -> None:
     np.testing.assert_allclose(batch.boxes, [[12, 12, 8, 8]] * 5, atol=1e-4)
 
 
-def test_frames_elsewhere(write_table: WriteTable, tmp_path: Path) -> None:
+def test_frames_may_lie_elsewhere_than_beside_the_table(write_table: WriteTable, tmp_path: Path) -> None:
     path = write_table(*TWO, frames="far/frames")
     with pytest.raises(InputError, match=r"with frames in '.*/yt_bb_detection_train', holds no tracks .*: 2 frames"):
         read_youtubebb(path)
@@ -101,7 +101,7 @@ def test_what_cannot_be_used_is_left_out_and_counted(write_table: WriteTable, ro
         read_youtubebb(path)
 
 
-def test_names(write_table: WriteTable) -> None:
+def test_only_and_without_choose_videos_of_youtubebb(write_table: WriteTable) -> None:
     path = write_table(*TWO, a_row("other", 1), a_row("other", 2))
     assert list(read_youtubebb(path, only=["other"]).videos) == ["other"]
     assert list(read_youtubebb(path, without=["other"]).videos) == ["AbC_1"]
@@ -109,7 +109,7 @@ def test_names(write_table: WriteTable) -> None:
         read_youtubebb(path, without=["othr"])
 
 
-def test_no_table(tmp_path: Path) -> None:
+def test_what_is_no_table_of_youtubebb_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"table '.*/none.csv' cannot be read: No such file"):
         read_youtubebb(tmp_path / "none.csv")
     with pytest.raises(InputError, match=r"table '.*' cannot be read: Is a directory"):

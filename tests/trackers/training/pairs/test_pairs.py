@@ -56,7 +56,7 @@ def test_overrides_change_their_field_only() -> None:
         ({"search_shfit": 0.2}, "unknown setting of pairs 'search_shfit'; did you mean 'search_shift'"),
     ],
 )
-def test_impossible_settings(values: dict[str, float], said: str) -> None:
+def test_impossible_settings_of_pairs_are_refused(values: dict[str, float], said: str) -> None:
     with pytest.raises(InputError, match=said):
         pair_settings("lighttrack", 128, 256, **values)
 
@@ -70,12 +70,12 @@ def test_impossible_settings(values: dict[str, float], said: str) -> None:
         ((64, 10**6), "search_size: .* got 1000000"),
     ],
 )
-def test_impossible_sizes(sizes: tuple[int, int], said: str) -> None:
+def test_impossible_sizes_of_crops_are_refused(sizes: tuple[int, int], said: str) -> None:
     with pytest.raises(InputError, match=said):
         pair_settings("lighttrack", *sizes)
 
 
-def test_unknown_recipe() -> None:
+def test_an_unknown_recipe_is_refused_with_the_near_one() -> None:
     with pytest.raises(InputError, match="unknown recipe of pairs 'smalldata'; did you mean 'small-data'"):
         pair_settings("smalldata", 64, 128)
 
@@ -111,11 +111,11 @@ def test_mixture_takes_any_scale_of_weights() -> None:
 
 
 @pytest.mark.parametrize("weight", [0, -1, math.nan, math.inf, True, "1"])
-def test_impossible_weights(weight: float) -> None:
+def test_impossible_weights_of_a_mixture_are_refused(weight: float) -> None:
     with pytest.raises(InputError, match="weight 2 of 2: expected a positive number, got"):
         Mixture([(1, Numbered()), (weight, Numbered())])
 
 
-def test_empty_mixture() -> None:
+def test_a_mixture_of_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="expected one source or more, got none"):
         Mixture([])

@@ -213,7 +213,9 @@ def test_short_sequences_are_left_out(make_sequence: MakeSequence) -> None:
         ({"cache_bytes": -1}, "cache_bytes: expected a whole number, 0 or more, got -1"),
     ],
 )
-def test_impossible_limits(make_sequence: MakeSequence, values: dict[str, int], said: str) -> None:
+def test_impossible_limits_of_pairs_from_sequences_are_refused(
+    make_sequence: MakeSequence, values: dict[str, int], said: str
+) -> None:
     with pytest.raises(InputError, match=said):
         SequencePairs([make_sequence("a", 3)], PLAIN, **values)
 
@@ -237,7 +239,7 @@ def test_cache_keeps_what_was_used_last(write_images: Callable[..., None], tmp_p
     assert tiny.held == 0
 
 
-def test_no_stills() -> None:
+def test_pairs_from_no_stills_are_refused() -> None:
     with pytest.raises(InputError, match="pairs from stills need one or more images with boxes, got none"):
         StillPairs(Stills(()), PLAIN)
 
@@ -265,7 +267,7 @@ def test_broken_stills_are_passed_over(write_coco: WriteCoco) -> None:
 
 
 @pytest.mark.data
-def test_real_pairs(data: Path) -> None:
+def test_pairs_from_real_data_show_their_targets(data: Path) -> None:
     settings = pair_settings("small-data", 64, 128)
     videos = SequencePairs(read_sequences(data / "sequences/train"), settings, frame_range=40)
     stills = StillPairs(read_stills(data / "images"), settings)

@@ -307,7 +307,9 @@ def no_video(folder: Path) -> Path:
         (no_video, "holds no pictures", "holds no video .*; left out: '.*a.mp4', .*cannot be opened as a video"),
     ],
 )
-def test_folders_without(tmp_path: Path, make: Callable[[Path], Path], pictures: str | None, videos: str) -> None:
+def test_folders_without_pictures_or_videos_are_refused(
+    tmp_path: Path, make: Callable[[Path], Path], pictures: str | None, videos: str
+) -> None:
     folder = make(tmp_path)
     if pictures is not None:
         with pytest.raises(InputError, match=pictures):
@@ -324,18 +326,18 @@ def test_folders_without(tmp_path: Path, make: Callable[[Path], Path], pictures:
         ({"cache_bytes": -1}, "cache_bytes: expected a whole number, 0 or more, got -1"),
     ],
 )
-def test_impossible_limits(values: dict[str, int], said: str) -> None:
+def test_impossible_limits_of_unlabelled_pairs_are_refused(values: dict[str, int], said: str) -> None:
     with pytest.raises(InputError, match=said):
         UnlabelledPairs(Clips((Clip((Path("a.png"),), (0,)),)), PLAIN, **values)
 
 
-def test_no_clips() -> None:
+def test_pairs_from_no_pictures_are_refused() -> None:
     with pytest.raises(InputError, match="one or more pictures or videos, got none"):
         UnlabelledPairs(Clips(()), PLAIN)
 
 
 @pytest.mark.data
-def test_real_photographs(data: Path) -> None:
+def test_real_photographs_give_pairs_without_labels(data: Path) -> None:
     found = read_pictures(data / "unlabelled")
     assert len(found.clips) == 990
     source = UnlabelledPairs(found, pair_settings("small-data", 64, 128))
