@@ -66,7 +66,7 @@ def read_chosen(
             sequences.append(each.read())
         except InputError as error:
             if on_bad == "refuse":
-                hint = f"; without '{each.name}', or with on_bad 'leave out', the others can be read"
+                hint = f"; without '{each.name}' leaves it out, on_bad 'leave out' all that cannot be read"
                 raise InputError(f"{error}{hint if len(chosen) > 1 else ''}") from None
             left_out[each.name] = " ".join(str(error).split()).removeprefix(f"sequence '{each.name}': ")
     if not sequences:
