@@ -52,7 +52,7 @@ def supernet_evaluator(
         calibration_pairs=training_pairs(config, space, say, processes),
         calibration_batches=config.search.calibration_batches,
         latency=latency,
-        data=data | ({"left_out": validation.left_out} if validation.left_out else {}),
+        data=data | ({"left_out": sorted(validation.left_out)} if validation.left_out else {}),
         **_scoring(config, space, validation.sequences, processes),
     )
     if evaluator.keeps_folded:

@@ -35,8 +35,10 @@ def export(
 ) -> None:
     """Export a model, and say how well the graphs agree with it."""
     bad = parse_on_bad(on_bad)
-    if sequences is None and (only or without or split != "all"):
-        raise InputError("--split, --only and --without choose from --sequences: give these, or leave the others out")
+    if sequences is None and (only or without or split != "all" or bad != "refuse"):
+        raise InputError(
+            "--split, --only, --without and --on-bad choose from --sequences: give these, or leave the others out"
+        )
     videos = (
         None
         if sequences is None

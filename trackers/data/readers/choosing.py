@@ -66,7 +66,7 @@ def read_chosen(
             sequences.append(each.read())
         except InputError as error:
             if on_bad == "refuse":
-                hint = f"; without '{each.name}', or with on_bad 'leave out', the others can be read"
+                hint = f"; without '{each.name}' leaves it out, on_bad 'leave out' all that cannot be read"
                 raise InputError(f"{error}{hint if len(chosen) > 1 else ''}") from None
             left_out[each.name] = " ".join(str(error).split()).removeprefix(f"sequence '{each.name}': ")
     if not sequences:
@@ -111,7 +111,8 @@ def choose(listed: Sequence[Listed], where: object, only: Collection[str], witho
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ";"
             raise InputError(f"unknown sequence of '{where}', '{name}'{hint} known: {shown_names(names)}")
-    chosen = [each for each in listed if each.name not in without and (not only or each.name in only)]
+    wanted, unwanted = frozenset(only or names), frozenset(without)
+    chosen = [each for each in listed if each.name in wanted and each.name not in unwanted]
     if not chosen:
         raise InputError(f"'{where}': no sequence is left of {len(listed)}")
     name, count = Counter(each.name for each in chosen).most_common(1)[0]

@@ -41,7 +41,7 @@ def own_splits(root: Path) -> list[str]:
 def _split_folder(root: Path, split: str) -> Path:
     if (root / split).is_dir():
         return root / split
-    if root.resolve().name == split:
+    if split in (root.name, root.resolve().name):
         return root
     found = ", ".join(own_splits(root)) or "no folder of a split"
     raise InputError(f"split '{split}': '{root}' holds no folder '{split}', as GOT-10k's has; it holds {found}")

@@ -40,8 +40,9 @@ def list_sequences(root: Path, split: str = "all") -> list[Listed]:
 
 
 def _split(subset: Path) -> str | None:
-    """By the name: `TRAIN_3` and `TRAIN` are train."""
-    return _SPLITS.get(subset.resolve().name.partition("_")[0])
+    """By the name, be it that of a link: `TRAIN_3` and `TRAIN` are train."""
+    names = subset.name, subset.resolve().name
+    return next((_SPLITS[first] for name in names if (first := name.partition("_")[0]) in _SPLITS), None)
 
 
 def _list_subset(subset: Path) -> list[Listed]:

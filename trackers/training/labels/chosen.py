@@ -20,13 +20,23 @@ class Chosen:
     """
 
     def __init__(self, only: Collection[str] = (), without: Collection[str] = ()) -> None:
-        self._only, self._without = _matching(only), _matching(without)
+        # By what is compared: the name as it was given.
+        self._only, self._without = ({name.strip("/"): name for name in names} for names in (only, without))
+        self._unmet = self._only | self._without
+        self._lengths = {name.count("/") + 1 for name in self._unmet}
 
     def __call__(self, name: str) -> bool:
         """Whether something of this name is wanted."""
-        without = any([each(name) for each in self._without.values()])  # no short cut: each remembers what it met
-        only = any([each(name) for each in self._only.values()])
-        return (only or not self._only) and not without
+        parts = name.split("/")
+        inside = [
+            "/".join(parts[start : start + length])
+            for length in self._lengths
+            for start in range(len(parts) - length + 1)
+        ]
+        for part in inside:
+            self._unmet.pop(part, None)
+        only = not self._only or any(part in self._only for part in inside)
+        return only and not any(part in self._without for part in inside)
 
     def check(self, where: str, known: Iterable[str]) -> None:
         """Check that each name was met.
@@ -38,23 +48,8 @@ class Chosen:
         Raises:
             InputError: A name is that of nothing there.
         """
-        for name, matches in (self._only | self._without).items():
-            if not matches.met:
-                names = list(known)
-                close = difflib.get_close_matches(name, names, n=1, cutoff=0.5) or names[:1]
-                hint = f"; there is '{close[0]}'" if close else ""
-                raise InputError(f"{where} holds nothing of the name {short(name)}{hint}")
-
-
-class _Matches:
-    def __init__(self, name: str) -> None:
-        self._inside, self.met = f"/{name.strip('/')}/", False
-
-    def __call__(self, name: str) -> bool:
-        found = self._inside in f"/{name}/"
-        self.met = self.met or found
-        return found
-
-
-def _matching(names: Collection[str]) -> dict[str, _Matches]:
-    return {name: _Matches(name) for name in names}
+        for name in self._unmet.values():
+            names = list(known)
+            close = difflib.get_close_matches(name, names, n=1, cutoff=0.5) or names[:1]
+            hint = f"; there is '{close[0]}'" if close else ""
+            raise InputError(f"{where} holds nothing of the name {short(name)}{hint}")

@@ -75,7 +75,9 @@ def _annotation_file(path: Path) -> Path:
 
 def _places(path: Path) -> list[Path]:
     """Where the images of an annotation file may lie."""
-    bases = [path.parent, path.parent.parent] if path.parent.name == "annotations" else [path.parent]
+    # A bare name, from within the folder, does not tell the folder's.
+    folder = path.parent if path.parent.name else path.parent.absolute()
+    bases = [folder, folder.parent] if folder.name == "annotations" else [path.parent]
     split = path.stem.rpartition("_")[2]
     return [base / inside for base in bases for inside in (".", "images", split, f"images/{split}")]
 

@@ -161,8 +161,10 @@ def _size(box: Any) -> tuple[float, float] | None:
 
 
 def _why(content: Mapping[str, Any], aspect: float | None, left_out: LeftOut) -> str:
-    values = [value for tracks in content.values() for frames in tracks.values() for box in frames.values()
-              if _size(box) for value in box]  # fmt: skip
+    # What was not asked for may be anything, and is not said to be wrong.
+    tracks = [frames for each in content.values() if isinstance(each, Mapping) for frames in each.values()]
+    boxes = (box for frames in tracks if isinstance(frames, Mapping) for box in frames.values() if _size(box))
+    values = [value for box in boxes for value in box]
     if aspect is None and values and max(values) <= 1.5:
         return ": its boxes are shares of the frame, for which key 'aspect' must say the frames' width over height"
     return f": {left_out}" if str(left_out) else ""

@@ -20,6 +20,7 @@ _SUFFIXES = (".jpeg", ".jpg", ".png")
 BAD_FILE = Kind("annotation file", "that cannot be read")
 NO_NUMBERS = Kind("object", "without a bndbox of four numbers")
 NO_TRACK = Kind("object", "without a trackid")
+SAME_TRACK = Kind("object", "with the trackid of another in its frame")
 NO_BOX = Kind("image", "without a usable box")
 MISSING = Kind("image", "that is not there")
 SHORT = Kind("track", "with fewer than two annotated frames")
@@ -98,6 +99,8 @@ def _folders(path: Path | str, task: str) -> tuple[Path, Path]:
     """Where annotations and images lie."""
     given = Path(path).expanduser()
     labels = given / "Annotations" / task / "train" if (given / "Annotations").is_dir() else given
+    # A name from within, such as `val`, does not tell that it is below `Annotations`.
+    labels = labels if "Annotations" in labels.parts else labels.absolute()
     parts = labels.parts
     if "Annotations" not in parts or not labels.is_dir():
         raise InputError(
@@ -128,7 +131,9 @@ def _tracks(labels: Path, images: Path, files: list[str], left_out: LeftOut) -> 
             continue
         for each in usable:
             names, boxes = tracks.setdefault(each.track, ([], []))
-            if image is not None and each.box is not None and (not names or names[-1] != image):
+            if names and names[-1] == image:
+                left_out.add(SAME_TRACK, f"in '{labels / file}'")
+            elif image is not None and each.box is not None:
                 names.append(image)
                 boxes.append(each.box)
     for names, boxes in tracks.values():

@@ -110,6 +110,7 @@ def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> 
             "--compute-precision is for exported folders; baseline 'never-moves' has none",
         ),
         (("export", "lighttrack-tiny-generated", "-o", "out", "--only", "a"), "choose from --sequences: give these"),
+        (("export", "x", "-o", "out", "--on-bad", "leave-out"), "and --on-bad choose from --sequences: give these"),
         (
             ("export", "x", "-o", "out", "--sequences", "sequences", "--only", "nobody"),
             "unknown sequence of 'sequences'",

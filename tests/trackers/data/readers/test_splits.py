@@ -80,6 +80,29 @@ def test_splits_are_the_data_sets_own(
 
 
 @pytest.mark.parametrize(
+    ("layout", "folder", "split", "expected"),
+    [
+        ("got10k", "val", "val", ["c"]),
+        ("trackingnet", "TRAIN_0", "train", ["a"]),
+        ("trackingnet", "TEST", "test", ["c"]),
+    ],
+)
+def test_folders_of_splits_that_are_links(
+    tmp_path: Path, layout: str, folder: str, split: str, expected: list[str]
+) -> None:
+    """Large sets lie on several disks: the link may be called as the split is, or what it leads to."""
+    TREES[layout](tmp_path / "disk")
+    (tmp_path / "disk" / folder).rename(tmp_path / "elsewhere")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / folder).symlink_to(tmp_path / "elsewhere")
+    assert names(tmp_path / "set" / folder, layout, split) == expected
+    assert names(tmp_path / "set", layout, split) == expected
+    (tmp_path / "elsewhere").rename(tmp_path / folder)
+    (tmp_path / "mine").symlink_to(tmp_path / folder)
+    assert names(tmp_path / "mine", layout, split) == expected
+
+
+@pytest.mark.parametrize(
     ("layout", "folder", "split", "message"),
     [
         ("got10k", ".", "test", r"split 'test': '.*' holds no folder 'test', .*; it holds train, val$"),

@@ -44,6 +44,13 @@ def test_images_are_found_where_people_put_them(write_coco: WriteCoco, tmp_path:
         assert len(stills) == 2
 
 
+def test_a_file_s_bare_name(write_coco: WriteCoco, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From within `annotations`, whose name the file's does not tell."""
+    path = write_coco("train2017", "annotations/instances_train2017.json")
+    monkeypatch.chdir(path.parent)
+    assert len(read_stills(path.name)) == 2
+
+
 def test_images_elsewhere_are_named(write_coco: WriteCoco, tmp_path: Path) -> None:
     path = write_coco("far/away")
     with pytest.raises(InputError, match=r"the first is 'a.png'; key 'images' names another folder"):

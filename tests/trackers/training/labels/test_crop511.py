@@ -203,6 +203,19 @@ def test_malformed_boxes_of_crops_are_refused_in_a_short_sentence(
     assert len(str(caught.value)) < 600
 
 
+@pytest.mark.parametrize("other", [3, {"00": [1, 2, 3, 4]}])
+def test_annotations_of_videos_that_are_not_wanted(write_crops: WriteCrops, other: object) -> None:
+    root = write_crops({"a": {"00": {"000000": BOX}}})
+    for text, said in (
+        ({"a": {"00": {"000001": BOX}}}, "make pairs of: 1 crop that is"),
+        ({"a": {}}, "make pairs of$"),
+    ):
+        (root.parent / "train.json").write_text(json.dumps(text | {"other": other}))
+        for choice in ({"only": ["a"]}, {"without": ["other"]}):
+            with pytest.raises(InputError, match=said):
+                read_crop511(root, **choice)
+
+
 def test_shares_of_the_frame_take_an_aspect(write_crops: WriteCrops) -> None:
     root = write_crops({"a": {"00": {"000000": [0.1, 0.2, 0.3, 0.6]}}})
     (track,) = read_crop511(root, aspect=16 / 9).tracks

@@ -73,6 +73,28 @@ def test_vid_s_tracks(add: AddFrame, tmp_path: Path) -> None:
     assert draw_batch(TrackPairs(read_vid(tmp_path), PLAIN), 0, 0, 20).positives.all()
 
 
+def test_a_folder_named_from_within(add: AddFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        add(f"VID/val/a/{number:06}", an_object(BOX))
+        add(f"DET/val/{number}", an_object(BOX, None))
+    monkeypatch.chdir(tmp_path / "Annotations/VID")
+    assert list(read_vid("val").videos) == ["a"]
+    assert len(read_det("../DET/val")) == 2
+    monkeypatch.chdir(tmp_path / "Data/VID")
+    with pytest.raises(InputError, match="expected the folder that holds ImageNet's 'Annotations' and 'Data'"):
+        read_vid(".")
+
+
+def test_one_box_of_a_track_and_frame(add: AddFrame, tmp_path: Path) -> None:
+    for number in range(3):
+        add(f"VID/train/a/{number:06}", an_object(BOX), *[an_object((1, 1, 9, 9))] * number)
+    (track,) = (tracked := read_vid(tmp_path)).tracks
+    assert track.boxes.tolist() == [[12, 8, 10, 8]] * 3
+    (sentence,) = tracked.left_out.sentences()
+    assert sentence.startswith("3 objects with the trackid of another in its frame left out, as in '")
+    assert sentence.endswith("a/000001.xml'")
+
+
 def test_negatives_never_show_the_template_s_video(add: AddFrame, tmp_path: Path) -> None:
     for number in range(3):
         add(f"VID/train/a/{number:06}", an_object(BOX, 0), an_object((1, 1, 9, 9), 1), green=100)
