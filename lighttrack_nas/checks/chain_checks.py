@@ -24,6 +24,7 @@ from lighttrack_nas.strategies.one_shot.strategies.differentiable import Differe
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
 
 
@@ -58,6 +59,11 @@ def require_checked(config: Config) -> None:
     if said:
         head = "" if len(said) == 1 else f"{len(said)} mistakes would stop a later step:\n  "
         raise InputError(head + "\n  ".join(said))
+
+
+def has_boxes(sequence: Video) -> bool:
+    """Whether a sequence has a box after its first frame, so that tracks on it have an overlap."""
+    return bool(np.isfinite(sequence.boxes[1:]).all(axis=1).any())
 
 
 def _tried(check: Check, said: list[str]) -> Any:
@@ -174,7 +180,7 @@ def _output(config: Config) -> None:
 def _validation(config: Config) -> None:
     def check() -> None:
         sequences = read_videos(config.validation, config.folder("generated"))
-        if not any(np.isfinite(sequence.boxes[1:]).all(axis=1).any() for sequence in sequences):
+        if not any(map(has_boxes, sequences)):
             raise InputError(
                 f"'{config.validation.path}': none of its {len(sequences)} sequences has a box after the first frame, "
                 "so that there is no overlap to measure: give sequences with all their boxes, as training splits have"

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from lighttrack_nas.checks import rehearsal
 from lighttrack_nas.checks.chain_checks import chain_mistakes, require_checked
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config, load_config_with_mistakes
@@ -161,8 +162,6 @@ def test_a_training_starts_only_after_the_whole_chain_is_checked(tmp_path: Path)
 
 
 def test_an_estimate_scales_with_steps_and_trials(tmp_path: Path, write_sequences: Callable[..., Path]) -> None:
-    from lighttrack_nas.checks.rehearsal import rehearse
-
     content = {
         "output": str(tmp_path / "run"),
         "threads": 1,
@@ -172,12 +171,49 @@ def test_an_estimate_scales_with_steps_and_trials(tmp_path: Path, write_sequence
         "search": {"trials": 50, "calibration_batches": 1, "batch_size": 2, "quick_pairs": 2, "population": 10},
         "tuning": {"trials": 5},
     }
-    cost = rehearse(Config.model_validate(content), lambda sentence: None)
+    cost = rehearsal.rehearse(Config.model_validate(content), lambda sentence: None)
     steps = {step.name: step for step in cost.steps}
     assert list(steps) == ["train-supernet", "search", "retrain", "tune-tracker"]
     assert (steps["train-supernet"].pairs, steps["retrain"].pairs) == (2000, 40)
-    assert steps["search"].seconds == pytest.approx(10 * steps["tune-tracker"].seconds)
     assert all(np.isfinite(step.seconds) and step.seconds > 0 for step in cost.steps)
     assert steps["train-supernet"].disk > 0
     assert cost.memory > 1e8
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["generated"]
+
+
+def reckoned(settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """Seconds of each step where a training takes 10 a pair, a candidate 30, and tracking 6 and of all sequences 60."""
+    monkeypatch.setattr(rehearsal, "read_videos", lambda *_: [])
+    monkeypatch.setattr(
+        rehearsal, "_training", lambda _c, _s, command, *_: rehearsal.StepCost(command, "", 100, 1000.0, 0)
+    )
+    monkeypatch.setattr(rehearsal, "_candidate", lambda *_: (30.0, 0))
+    monkeypatch.setattr(rehearsal, "_tracking", lambda *_: rehearsal._Tracking(6.0, 60.0))
+    monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: 4)
+    config = Config.model_validate(settings | {"output": str(tmp_path / "run"), "tuning": {"trials": 2}})
+    return {step.work.split(",")[0]: step.seconds for step in rehearsal.rehearse(config, lambda _: None).steps}
+
+
+@pytest.mark.parametrize(
+    ("search", "seconds"),
+    [
+        ({}, 100 * (24 + 60)),
+        ({"objectives": ["score"], "score": {"ao": 1}}, 100 * (24 + 60)),
+        ({"objectives": ["score"], "score": {"loss": -1}}, 100 * 30),
+        ({"objectives": ["overlap", "minimize macs"]}, 100 * 30),
+        ({"objectives": ["overlap"], "constraints": ["ao >= 0.5"]}, 100 * (30 + 60)),
+        ({"workers": 2}, 50 * (24 + 60)),
+        ({"workers": 100}, 25 * (24 + 60)),
+    ],
+)
+def test_only_tracking_takes_as_long_as_the_sequences_are(
+    search: dict[str, Any], seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = reckoned({"search": search | {"trials": 100}}, tmp_path, monkeypatch)
+    assert (steps["100 trials"], steps["2 sets"]) == (seconds, 2 * 60)
+
+
+def test_a_teacher_takes_as_long_as_its_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = {"steps": 7, "batch_size": 5, "accumulate": 2, "devices": 3}
+    settings = {"supernet": {"strategy": "blockwise", "teacher_training": training}}
+    assert reckoned(settings, tmp_path, monkeypatch)["7 steps of the teacher"] == 7 * 5 * 2 * 3 * 10
