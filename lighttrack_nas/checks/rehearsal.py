@@ -16,7 +16,7 @@ from lighttrack_nas.chain.chain import run_pretraining, run_retraining, run_sear
 from lighttrack_nas.chain.data import choose_videos, read_videos
 from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.training import MODEL_FILE
-from lighttrack_nas.checks.chain_checks import has_boxes
+from lighttrack_nas.checks.chain_checks import comes_later, has_boxes
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.strategies.search.goals.objectives import TRACKED, parse_constraints, parse_objectives
@@ -146,7 +146,12 @@ def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Confi
             "storage": None,
         }
     )
-    retrain = config.retrain.model_copy(update={"training": training(config.retrain.training), "choose": "best"})
+    part = config.retrain
+    retrain = part.model_copy(update={"training": training(part.training), "choose": "best"})
+    if part.architecture is not None and comes_later(part.architecture, config.folder("search")):
+        retrain = retrain.model_copy(update={"architecture": None})
+    if part.teacher is not None and comes_later(part.teacher, config.folder("teacher")):
+        retrain = retrain.model_copy(update={"teacher": str(Path(output) / "teacher" / MODEL_FILE)})
     pretraining = config.pretraining
     if pretraining is not None:
         pretraining = pretraining.model_copy(update={"training": training(pretraining.training)})
@@ -183,7 +188,8 @@ def _pairs(settings: TrainingSettings) -> int:
 def _tracks(config: Config) -> bool:
     """Whether candidates track: an objective or a limit is a figure of tracks, or a score that weighs one."""
     part = config.search
-    names = {goal.name for goal in (*parse_objectives(part.objectives), *parse_constraints(part.constraints))}
+    names = {objective.name for objective in parse_objectives(part.objectives)}
+    names |= {constraint.name for constraint in parse_constraints(part.constraints)}
     return not names.union(part.score if "score" in names else ()).isdisjoint(TRACKED)
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from lighttrack_nas.chain.data import expanded
 from lighttrack_nas.checks import rehearsal
 from lighttrack_nas.checks.chain_checks import chain_mistakes, require_checked
 from lighttrack_nas.config.config import Config
@@ -58,6 +59,20 @@ def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
             {"data": {"sources": [{"kind": "youtubebb", "path": "/", "frames": "/none"}]}},
             "^data.sources.0.frames: '/none' does not exist",
         ),
+        ({"validation": {"path": "generated-val-v1", "only": ["generated-val-v1_1"]}}, "^validation: unknown sequence"),
+        ({"validation": {"path": "generated-val-v1", "split": "val"}}, "^validation: split 'val': .* is one split"),
+        (
+            {"supernet": {"strategy": "blockwise", "backbone": "/"}},
+            "^supernet.strategy: .* learns from a teacher starts from it",
+        ),
+        (
+            {
+                "supernet": {"strategy": "blockwise"},
+                "data": {"sources": [{"kind": "images", "path": "/"}]},
+                "retrain": {"teacher": "lighttrack-tiny-generated"},
+            },
+            "^supernet.strategy: no teacher is named",
+        ),
         ({"pretraining": {"images": "/nowhere"}}, "^pretraining.images: '/nowhere' does not exist"),
         ({"supernet": {"start_from": "/nowhere"}}, "^supernet.start_from: '/nowhere' does not exist"),
         ({"supernet": {"backbone": "/nowhere"}}, "^supernet.backbone: '/nowhere' does not exist"),
@@ -90,6 +105,26 @@ def test_each_mistake_is_said_with_its_key(settings: dict[str, Any], sentence: s
     with pytest.raises(InputError, match=f"(?m){sentence}"):
         require_checked(config)
     assert len(chain_mistakes(config)) == 1
+
+
+def test_what_a_former_step_will_make_may_be_named_before(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    settings = {
+        "output": str(run),
+        "supernet": {"strategy": "blockwise"},
+        "retrain": {"teacher": f"{run}/teacher/model.safetensors", "architecture": f"{run}/search/front/n0.json"},
+    }
+    assert chain_mistakes(Config.model_validate(settings)) == []
+    (mistake,) = chain_mistakes(Config.model_validate(settings | {"supernet": {"strategy": "spos"}}))
+    assert mistake.startswith("retrain.teacher: ")
+
+
+def test_paths_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "there").mkdir()
+    assert expanded("~/there") == str(tmp_path / "there")
+    assert chain_mistakes(Config.model_validate({"pretraining": {"images": "~/there"}})) == []
+    assert len(chain_mistakes(Config.model_validate({"pretraining": {"images": "~/not there"}}))) == 1
 
 
 def test_an_output_inside_a_file_is_refused(tmp_path: Path) -> None:
