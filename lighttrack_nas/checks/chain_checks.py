@@ -96,7 +96,6 @@ def _checks(config: Config) -> Iterator[Check]:
         if given := getattr(config.supernet, name):
             yield _path_check(given, f"supernet.{name}")
     yield lambda: _strategy(config)
-    yield lambda: require_labels(config, "retraining without a teacher", config.retrain.teacher is None)
     yield lambda: _retrain_teacher(config)
     if config.search.latency.table is not None:
         yield _path_check(config.search.latency.table, "search.latency.table")
@@ -147,11 +146,11 @@ def _teacher_check(source: str, key: str) -> Check:
 
 def _retrain_teacher(config: Config) -> None:
     teacher = config.retrain.teacher
-    if teacher is None:
-        return
-    # The teacher that the chain trains itself may be this one's, too.
     own = lacks_teacher(config.supernet.one_shot_strategy())
-    if not (own and comes_later(teacher, config.folder("teacher"))):
+    if teacher is None:
+        # Where the chain trains a teacher, that may be named once it is there.
+        require_labels(config, "retraining without a teacher", not own)
+    elif not (own and comes_later(teacher, config.folder("teacher"))):
         _teacher_check(teacher, "retrain.teacher")()
 
 
