@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import NSGAIISampler
 from optuna.trial import TrialState, create_trial
 
@@ -17,7 +17,9 @@ from lighttrack_nas.strategies.search.samplers import generations
 from lighttrack_nas.strategies.search.samplers.generations import selection_of
 
 LABELS = {"depth": ("1", "2", "3")}
-DISTRIBUTIONS = {label: CategoricalDistribution(candidates) for label, candidates in LABELS.items()}
+DISTRIBUTIONS: dict[str, BaseDistribution] = {
+    label: CategoricalDistribution(candidates) for label, candidates in LABELS.items()
+}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,11 @@ def test_generations_are_optunas_own(space: Space, seed: int, monkeypatch: pytes
 
     for _ in range(200):
         event = rng.random()
-        by_hand = {"params": {"depth": "1"}, "distributions": DISTRIBUTIONS, "values": rng.random(2).tolist()}
+        by_hand: dict[str, Any] = {
+            "params": {"depth": "1"},
+            "distributions": DISTRIBUTIONS,
+            "values": rng.random(2).tolist(),
+        }
         if event < 0.03:
             study.add_trial(create_trial(**by_hand))
         elif event < 0.05:
