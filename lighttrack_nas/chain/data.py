@@ -32,8 +32,8 @@ from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Say
-from lighttrack_nas.trackers.data.readers.choosing import Choice, read_chosen, with_whole_frames
-from lighttrack_nas.trackers.data.readers.common import Listed
+from lighttrack_nas.trackers.data.readers.choosing import Choice, choose, read_chosen, with_whole_frames
+from lighttrack_nas.trackers.data.readers.common import Listed, listed_broken
 from lighttrack_nas.trackers.data.readers.reader_registry import choose_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence, read_image
 from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
@@ -89,12 +89,22 @@ def _report(choice: Choice, say: Say | None) -> None:
             say(sentence)
 
 
+def require_chosen(videos: Videos) -> None:
+    """Check what is chosen from a generated set, which need not be made yet.
+
+    Raises:
+        InputError: A split, which it has not, names that it does not hold, or none left.
+    """
+    if videos.split != "all":
+        raise InputError(f"split '{videos.split}': the generated set '{videos.path}' is one split: leave the key out")
+    generated = GENERATED_SETS[videos.path]
+    names = map(generated.sequence_name, range(generated.sequences))
+    choose([listed_broken(name, "not made yet") for name in names], videos.path, videos.only, videos.without)
+
+
 def _choose(videos: Videos, generated: Path, say: Say | None) -> Choice:
     if videos.path in GENERATED_SETS:
-        if videos.split != "all":
-            raise InputError(
-                f"split '{videos.split}': the generated set '{videos.path}' is one split: leave the key out"
-            )
+        require_chosen(videos)
         sequences = generated_sequences(videos.path, generated / videos.path)
         listed = [Listed(sequence.name, partial(_same, sequence)) for sequence in sequences]
         return read_chosen(listed, videos.path, videos.only, videos.without)

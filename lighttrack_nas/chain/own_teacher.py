@@ -139,8 +139,8 @@ def taught_by_own(
     """
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
 
-    _check_start(config, strategy)
-    labelled, space = _labelled(config), load_space(config.space)
+    check_start(config, strategy)
+    labelled, space = labelled_only(config), load_space(config.space)
     chosen = cache(partial(_architecture, config, space, say))
     # Now rather than after the teacher's training: whether the space can learn from one of its networks.
     replace(strategy, teacher=UNNAMED).plan(
@@ -172,7 +172,7 @@ def taught_by_own(
     return replace(strategy, teacher=str(file))
 
 
-def _labelled(config: Config) -> Config:
+def labelled_only(config: Config) -> Config:
     """A configuration with its sources that have labels only.
 
     Raises:
@@ -199,15 +199,19 @@ def _architecture(config: Config, space: Space, say: Say) -> Architecture:
     return dearest_architecture(load_cost_table(space), _limits(config))
 
 
-def _check_start(config: Config, strategy: Blockwise) -> None:
-    """Refuse what does not go with a teacher of the chain's own."""
+def check_start(config: Config, strategy: Blockwise) -> None:
+    """Refuse what does not go with a teacher, and what not with one of the chain's own.
+
+    Raises:
+        InputError: The supernet is to start from something else, or a code is given without a teacher.
+    """
     part = config.supernet
     if config.pretraining is not None or part.backbone is not None or part.start_from is not None:
         raise InputError(
-            "a supernet that learns from a teacher starts from it: leave out pretraining, supernet.backbone and "
-            "supernet.start_from"
+            "supernet.strategy: a supernet that learns from a teacher starts from it: leave out pretraining, "
+            "supernet.backbone and supernet.start_from"
         )
-    if strategy.code is not None:
+    if strategy.teacher is None and strategy.code is not None:
         raise InputError(
             f"supernet.strategy: code '{strategy.code}' is a teacher's, and none is named: name its checkpoint as "
             "teacher, or leave the code out"

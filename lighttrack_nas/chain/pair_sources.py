@@ -128,12 +128,12 @@ def decoding_processes(settings: TrainingSettings) -> int:
 
 
 def expanded(path: str) -> str:
-    """Put environment variables' values into a path.
+    """Put environment variables' values into a path, and the home folder for ``~``.
 
     Raises:
         InputError: A variable is not set.
     """
-    found = os.path.expandvars(path)
+    found = os.path.expanduser(os.path.expandvars(path))
     if "$" in found:
         raise InputError(f"path '{path}': set the environment variable that it names, or write the path out")
     return found

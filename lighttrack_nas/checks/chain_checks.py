@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import numpy as np
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import MEASUREMENTS
-from lighttrack_nas.chain.data import expanded, read_videos, require_labels
-from lighttrack_nas.chain.own_teacher import learns_from_teacher
+from lighttrack_nas.chain.data import expanded, read_videos, require_chosen, require_labels
+from lighttrack_nas.chain.own_teacher import check_start, labelled_only, lacks_teacher, learns_from_teacher
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_checks import Check
 from lighttrack_nas.costing.limits import cost_ends, require_reachable
@@ -24,6 +25,7 @@ from lighttrack_nas.strategies.one_shot.strategies.differentiable import Differe
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
 
 
@@ -60,6 +62,17 @@ def require_checked(config: Config) -> None:
         raise InputError(head + "\n  ".join(said))
 
 
+def has_boxes(sequence: Video) -> bool:
+    """Whether a sequence has a box after its first frame, so that tracks on it have an overlap."""
+    return bool(np.isfinite(sequence.boxes[1:]).all(axis=1).any())
+
+
+def comes_later(path: str, folder: Path) -> bool:
+    """Whether a file is not there yet, but may be once the step of the chain that works in a folder is done."""
+    place = os.path.abspath(os.path.expandvars(path))
+    return not os.path.exists(place) and Path(place).is_relative_to(os.path.abspath(folder))
+
+
 def _tried(check: Check, said: list[str]) -> Any:
     try:
         return check()
@@ -83,9 +96,7 @@ def _checks(config: Config) -> Iterator[Check]:
         if given := getattr(config.supernet, name):
             yield _path_check(given, f"supernet.{name}")
     yield lambda: _strategy(config)
-    yield lambda: require_labels(config, "retraining without a teacher", config.retrain.teacher is None)
-    if config.retrain.teacher is not None:
-        yield _teacher_check(config.retrain.teacher, "retrain.teacher")
+    yield lambda: _retrain_teacher(config)
     if config.search.latency.table is not None:
         yield _path_check(config.search.latency.table, "search.latency.table")
     yield lambda: _measurable(config)
@@ -95,7 +106,8 @@ def _space_checks(config: Config, space: Space) -> Iterator[Check]:
     """Checks of what the space can."""
     yield lambda: _limits(config, space)
     named = {f"search.enqueue.{number}": source for number, source in enumerate(config.search.enqueue)}
-    named["retrain.architecture"] = config.retrain.architecture or ""
+    if config.retrain.architecture and not comes_later(config.retrain.architecture, config.folder("search")):
+        named["retrain.architecture"] = config.retrain.architecture
     named["supernet.teacher_architecture"] = config.supernet.teacher_architecture or ""
     for key, source in named.items():
         if source:
@@ -115,7 +127,7 @@ def _architecture_check(config: Config, source: str, key: str) -> Check:
 
 def _path_check(path: str, key: str) -> Check:
     def check() -> None:
-        if path not in GENERATED_SETS and not Path(expanded(path)).expanduser().exists():
+        if path not in GENERATED_SETS and not Path(expanded(path)).exists():
             raise InputError(f"'{expanded(path)}' does not exist")
 
     return lambda: _keyed(key, check)
@@ -132,12 +144,25 @@ def _teacher_check(source: str, key: str) -> Check:
     return lambda: _keyed(key, check)
 
 
+def _retrain_teacher(config: Config) -> None:
+    teacher = config.retrain.teacher
+    own = lacks_teacher(config.supernet.one_shot_strategy())
+    if teacher is None:
+        # Where the chain trains a teacher, that may be named once it is there.
+        require_labels(config, "retraining without a teacher", not own)
+    elif not (own and comes_later(teacher, config.folder("teacher"))):
+        _teacher_check(teacher, "retrain.teacher")()
+
+
 def _strategy(config: Config) -> None:
     """What the supernet's strategy learns from, and what it leaves for the search."""
     strategy, part = config.supernet.one_shot_strategy(), config.search
     require_labels(config, "the supernet's strategy", getattr(strategy, "needs_labels", True))
     if learns_from_teacher(strategy):
-        if strategy.teacher is not None:
+        check_start(config, strategy)
+        if strategy.teacher is None:
+            labelled_only(config)
+        else:
             _teacher_check(strategy.teacher, "supernet.strategy.teacher")()
     elif part.enqueue_predicted:
         raise InputError("search.enqueue_predicted: only the one-shot strategy blockwise leaves a table of places")
@@ -164,7 +189,7 @@ def _device(config: Config) -> None:
 
 def _output(config: Config) -> None:
     """The nearest folder that exists must be a folder, and take files."""
-    folder = Path(config.output).expanduser().absolute()
+    folder = Path(config.output).absolute()
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():
@@ -174,14 +199,14 @@ def _output(config: Config) -> None:
 def _validation(config: Config) -> None:
     def check() -> None:
         sequences = read_videos(config.validation, config.folder("generated"))
-        if not any(np.isfinite(sequence.boxes[1:]).all(axis=1).any() for sequence in sequences):
+        if not any(map(has_boxes, sequences)):
             raise InputError(
                 f"'{config.validation.path}': none of its {len(sequences)} sequences has a box after the first frame, "
                 "so that there is no overlap to measure: give sequences with all their boxes, as training splits have"
             )
 
-    if config.validation.path not in GENERATED_SETS:
-        _keyed("validation", check)
+    generated = config.validation.path in GENERATED_SETS
+    _keyed("validation", (lambda: require_chosen(config.validation)) if generated else check)
 
 
 def _measurable(config: Config) -> None:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lighttrack_nas.chain.chain import run_pretraining, run_retraining, run_search, run_supernet
-from lighttrack_nas.chain.data import read_videos
+from lighttrack_nas.chain.data import choose_videos, read_videos
 from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
+from lighttrack_nas.chain.training import MODEL_FILE
+from lighttrack_nas.checks.chain_checks import comes_later, has_boxes
 from lighttrack_nas.config.config import Config
-from lighttrack_nas.strategies.search.goals.objectives import TRACKED
+from lighttrack_nas.models.models import load_model
+from lighttrack_nas.strategies.search.goals.objectives import TRACKED, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.progress import Say
+from lighttrack_nas.trackers.data.sequence import Sequence as Video
+from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
+from lighttrack_nas.trackers.tracking.lockstep import keep_frames
+from lighttrack_nas.workers.worker_processes import threads_of_each
 
 if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
+    from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 
 _STEPS = 8  # of each training
 _CANDIDATES = 3  # of the search
@@ -78,8 +87,7 @@ def rehearse(config: Config, say: Say) -> ChainCost:
     with tempfile.TemporaryDirectory(prefix="lighttrack-nas-check-") as name:
         (Path(name) / "generated").symlink_to(generated.absolute(), target_is_directory=True)
         videos = read_videos(config.validation, generated)
-        few = sorted(videos, key=len)[:_SEQUENCES]
-        share = sum(map(len, videos)) / sum(map(len, few))
+        few = sorted(filter(has_boxes, videos), key=len)[:_SEQUENCES]
         short = _shortened(config, name, tuple(video.name for video in few))
         costs = []
         if config.pretraining is not None:
@@ -88,24 +96,29 @@ def rehearse(config: Config, say: Say) -> ChainCost:
         say("rehearsing train-supernet")
         costs.append(_training(config, short, "train-supernet", "supernet", run_supernet))
         say("rehearsing search")
-        candidate, disk = _candidate(short, share)
+        measured, disk = _candidate(short, _worker_threads(config))
+        say("rehearsing retrain")
+        retraining = _training(config, short, "retrain", "retrain", run_retraining)
+        tracking = _tracking(short, videos)
+        # What does not track, such as new BatchNorm statistics, takes as long however long the sequences are.
+        others = max(measured - tracking.few, 0.0) if _tracks(short) else measured
+        candidate = others + tracking.all if _tracks(config) else measured
         strategy = config.supernet.one_shot_strategy()
         if learns_from_teacher(strategy):
             count = config.predictor.networks
             costs.append(StepCost("predict", f"{count:,} networks, at most as below", 0, count * candidate, 0))
         trials = config.search.trials
-        seconds = trials * candidate / config.search.workers
+        seconds = trials * candidate / min(config.search.workers, os.cpu_count() or 1)
         costs.append(StepCost("search", f"{trials:,} trials, {candidate:.3g} s each", 0, seconds, disk))
-        say("rehearsing retrain")
-        costs.append(_training(config, short, "retrain", "retrain", run_retraining))
+        costs.append(retraining)
         if lacks_teacher(strategy):
             settings = config.training(config.supernet.teacher_training, "supernet.teacher_training")
-            a_step = costs[-1].seconds / config.training(config.retrain.training, "retrain.training").steps
-            pairs = settings.steps * settings.batch_size * settings.accumulate
+            pairs = _pairs(settings)
             work = f"{settings.steps:,} steps of the teacher, as of retrain"
-            costs.insert(0, StepCost("train-supernet", work, pairs, settings.steps * a_step, costs[-1].disk))
+            seconds = pairs * retraining.seconds / retraining.pairs
+            costs.insert(0, StepCost("train-supernet", work, pairs, seconds, retraining.disk))
         sets = config.tuning.trials
-        costs.append(StepCost("tune-tracker", f"{sets:,} sets", 0, sets * candidate, 0))
+        costs.append(StepCost("tune-tracker", f"{sets:,} sets", 0, sets * tracking.all, 0))
     return ChainCost(tuple(costs), _peak_memory())
 
 
@@ -133,7 +146,12 @@ def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Confi
             "storage": None,
         }
     )
-    retrain = config.retrain.model_copy(update={"training": training(config.retrain.training), "choose": "best"})
+    part = config.retrain
+    retrain = part.model_copy(update={"training": training(part.training), "choose": "best"})
+    if part.architecture is not None and comes_later(part.architecture, config.folder("search")):
+        retrain = retrain.model_copy(update={"architecture": None})
+    if part.teacher is not None and comes_later(part.teacher, config.folder("teacher")):
+        retrain = retrain.model_copy(update={"teacher": str(Path(output) / "teacher" / MODEL_FILE)})
     pretraining = config.pretraining
     if pretraining is not None:
         pretraining = pretraining.model_copy(update={"training": training(pretraining.training)})
@@ -158,17 +176,60 @@ def _training(
     settings = config.training(getattr(config, part).training, f"{part}.training")
     a_step = float(np.median(np.diff(times)[len(times) // 2 :]))
     start = max(times[-1] - times[0] - a_step * _STEPS, 0.0)
-    pairs = settings.steps * settings.batch_size * settings.accumulate
     work = f"{settings.steps:,} steps, {a_step:.3g} s each"
-    return StepCost(command, work, pairs, start + settings.steps * a_step, _size(short.folder(part)))
+    return StepCost(command, work, _pairs(settings), start + settings.steps * a_step, _size(short.folder(part)))
 
 
-def _candidate(short: Config, share: float) -> tuple[float, int]:
-    """Seconds of a candidate on all validation sequences, and bytes of a search's folder, most of which are figures."""
-    result = run_search(short, _silent)
-    seconds = result.trials["seconds"].dropna()
-    scaled = share if any(objective.name in (*TRACKED, "score") for objective in result.objectives) else 1.0
-    return float(seconds.min()) * scaled, _size(short.folder("search"))
+def _pairs(settings: TrainingSettings) -> int:
+    """What is drawn for a training on all its devices."""
+    return settings.steps * settings.batch_size * settings.accumulate * settings.devices
+
+
+def _tracks(config: Config) -> bool:
+    """Whether candidates track: an objective or a limit is a figure of tracks, or a score that weighs one."""
+    part = config.search
+    names = {objective.name for objective in parse_objectives(part.objectives)}
+    names |= {constraint.name for constraint in parse_constraints(part.constraints)}
+    return not names.union(part.score if "score" in names else ()).isdisjoint(TRACKED)
+
+
+def _worker_threads(config: Config) -> int | None:
+    """Torch threads of each of several workers; None where one alone searches."""
+    return threads_of_each(config.search.workers) if config.search.workers > 1 else None
+
+
+def _candidate(short: Config, threads: int | None) -> tuple[float, int]:
+    """Seconds of a candidate on the few sequences, and bytes of a search's folder, most of which are figures."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        result = run_search(short if threads is None else short.model_copy(update={"threads": threads}), _silent)
+    finally:
+        torch.set_num_threads(before)
+    return float(result.trials["seconds"].dropna().min()), _size(short.folder("search"))
+
+
+class _Tracking(NamedTuple):
+    """Seconds for tracking the few sequences, and for all."""
+
+    few: float
+    all: float
+
+
+def _tracking(short: Config, videos: Sequence[Video]) -> _Tracking:
+    """Time the retrained network on the few sequences, whose frames are in memory."""
+    from lighttrack_nas.benchmarks.scoring.network_scores import track_ao
+
+    few = choose_videos(short.validation, short.folder("generated")).sequences
+    network = load_model(short.folder("retrain") / MODEL_FILE).network
+    frames = keep_frames(few)
+    seconds = []
+    for _ in range(2):  # the first time reads the frames
+        start = perf_counter()
+        track_ao(network, few, load_hyper_parameters(short.search.hyper_parameters), short.device, frames=frames)
+        seconds.append(perf_counter() - start)
+    return _Tracking(min(seconds), min(seconds) * sum(map(len, videos)) / sum(map(len, few)))
 
 
 def _silent(sentence: str) -> None:

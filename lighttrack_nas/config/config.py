@@ -38,10 +38,11 @@ class SupernetPart(ConfigPart):
         strategy: By its name, such as "fair", or {name: sandwich, random_paths: 1}.
         training: Fields of `TrainingSettings`.
         start_from: A supernet of this or another space, by its file or the folder of its training: its weights are
-            taken where places, operations and shapes match. $NAME takes an environment variable's value. None starts
-            from random weights, or the pre-trained backbone. For `train-supernet`; rankings train without it.
+            taken where places, operations and shapes match. $NAME takes an environment variable's value, and ~ is the
+            home folder. None starts from random weights, or the pre-trained backbone. For `train-supernet`; rankings
+            train without it.
         backbone: Weights of the network of torchvision or timm that the space's backbone is made of, under the names of
-            its `state_dict`, as safetensors or .pth. $NAME as above. None starts from random ones. For
+            its `state_dict`, as safetensors or .pth. $NAME and ~ as above. None starts from random ones. For
             `train-supernet`, likewise.
         teacher_architecture: Of the teacher that the chain trains itself where strategy blockwise names none: an
             official code, a JSON file or a model file. None takes the network of the most multiply-adds that keeps the
@@ -76,8 +77,8 @@ class RetrainPart(ConfigPart):
             "params=..." and "latency_ms=...".
         inherit: Start from the supernet's weights rather than from the teacher's, or without one from random ones.
         teacher: A network that it learns from: a model file, a model that ships, by its name, a folder of `export`, or
-            a released checkpoint. $NAME takes an environment variable's value. None learns from labels alone; with one,
-            sources without labels will do.
+            a released checkpoint. $NAME takes an environment variable's value, and ~ is the home folder. None learns
+            from labels alone; with one, sources without labels will do.
         code: Of a released checkpoint: its official code.
         teacher_weight: Factor on what the teacher's lessons cost.
         label_weight: Factor on what labels cost beside a teacher's lessons; 0 looks at none.

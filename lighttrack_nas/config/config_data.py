@@ -42,7 +42,7 @@ class Videos(ConfigPart):
 
     Attributes:
         path: The data set's folder, or the name of a generated set such as "generated-val-v1". Here as in the other
-            paths to data, $NAME takes an environment variable's value.
+            paths to data, $NAME takes an environment variable's value, and ~ is the home folder.
         layout: How it lies on disk: got10k, otb, lasot, trackingnet, uav123, uav123_10fps, uav20l, vot or nfs.
         split: train, val or test, by the data set's own lists or folders (got10k, lasot and trackingnet have them); all
             takes what lies in the folder.

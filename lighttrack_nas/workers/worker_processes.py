@@ -60,7 +60,7 @@ def run_workers(work: Work, count: int, progress: Callable[[int, int, str], None
     try:
         with _interrupts_ignored():
             for _ in range(count):
-                receiver, process = _started(pickled, _threads(count))
+                receiver, process = _started(pickled, threads_of_each(count))
                 running[receiver] = process
         while running:
             for receiver in [pipe for pipe in pipes.wait(list(running)) if isinstance(pipe, Connection)]:
@@ -96,7 +96,7 @@ def _go_on(others: int) -> str:
     return "; the others go on, and its trial comes again" if others else ""
 
 
-def _threads(count: int) -> int | None:
+def threads_of_each(count: int) -> int | None:
     """Torch threads for each of several processes; None where this one does not use torch."""
     torch = sys.modules.get("torch")
     return None if torch is None else max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) // count))

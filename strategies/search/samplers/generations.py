@@ -34,7 +34,7 @@ def selection_of(kind: type[Kind], name: str, space: Space) -> type[Kind]:
         space: The space.
     """
     latest = _Latest()
-    parents: dict[tuple[int, int], list[FrozenTrial]] = {}
+    noted: list[tuple[optuna.Study, int, list[FrozenTrial]]] = []  # of one generation
 
     def select_parent(self: Kind, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         selected = kind.select_parent(self, study, generation)
@@ -45,14 +45,14 @@ def selection_of(kind: type[Kind], name: str, space: Space) -> type[Kind]:
         return kind.get_trial_generation(self, cast(optuna.Study, latest.of(study, count)), trial)
 
     def get_parent_population(self: Kind, study: optuna.Study, generation: int) -> list[FrozenTrial]:
-        key = id(study), generation
-        if key not in parents:
-            first = kind.get_parent_population(self, study, generation)
-            parents.clear()  # the generations before it are not asked for again
-            # As Optuna gives them from now on, whether this call has noted them or found them noted.
-            parents[key] = kind.get_parent_population(self, study, generation)
-            return first
-        return parents[key]
+        for of_study, of_generation, parents in noted:
+            if of_study is study and of_generation == generation:
+                return parents
+        first = kind.get_parent_population(self, study, generation)
+        # As Optuna gives them from now on, whether this call has noted them or found them noted.
+        again = kind.get_parent_population(self, study, generation)
+        noted[:] = [(study, generation, again)]  # the generations before it are not asked for again
+        return first
 
     methods = {
         "select_parent": select_parent,

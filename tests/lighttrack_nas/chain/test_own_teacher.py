@@ -181,7 +181,7 @@ def test_places_are_measured_on_validation(
             "code 'back_0' is a teacher's, and none is named: name",
         ),
         (["supernet.training.devices=2"], "devices must be 1, got 2"),
-        (["search.constraints=[macs <= 1K]"], "no network of space 'lighttrack-table' keeps macs <= 1K, so that none"),
+        (["search.constraints=[macs <= 1K]"], "no network of 'lighttrack-table' keeps macs <= 1K: they have"),
         (["supernet.teacher_architecture=back_0"], "'lighttrack-table'"),
         (["supernet.teacher_training={stepps: 3}"], "supernet.teacher_training: .*stepps"),
         (["supernet.strategy={name: blockwise, teacher: $NO_SUCH_THING}"], "set the environment variable"),

@@ -9,6 +9,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from lighttrack_nas.chain.data import expanded
+from lighttrack_nas.checks import rehearsal
 from lighttrack_nas.checks.chain_checks import chain_mistakes, require_checked
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config, load_config_with_mistakes
@@ -57,6 +59,20 @@ def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
             {"data": {"sources": [{"kind": "youtubebb", "path": "/", "frames": "/none"}]}},
             "^data.sources.0.frames: '/none' does not exist",
         ),
+        ({"validation": {"path": "generated-val-v1", "only": ["generated-val-v1_1"]}}, "^validation: unknown sequence"),
+        ({"validation": {"path": "generated-val-v1", "split": "val"}}, "^validation: split 'val': .* is one split"),
+        (
+            {"supernet": {"strategy": "blockwise", "backbone": "/"}},
+            "^supernet.strategy: .* learns from a teacher starts from it",
+        ),
+        (
+            {
+                "supernet": {"strategy": "blockwise"},
+                "data": {"sources": [{"kind": "images", "path": "/"}]},
+                "retrain": {"teacher": "lighttrack-tiny-generated"},
+            },
+            "^supernet.strategy: no teacher is named",
+        ),
         ({"pretraining": {"images": "/nowhere"}}, "^pretraining.images: '/nowhere' does not exist"),
         ({"supernet": {"start_from": "/nowhere"}}, "^supernet.start_from: '/nowhere' does not exist"),
         ({"supernet": {"backbone": "/nowhere"}}, "^supernet.backbone: '/nowhere' does not exist"),
@@ -89,6 +105,26 @@ def test_each_mistake_is_said_with_its_key(settings: dict[str, Any], sentence: s
     with pytest.raises(InputError, match=f"(?m){sentence}"):
         require_checked(config)
     assert len(chain_mistakes(config)) == 1
+
+
+def test_what_a_former_step_will_make_may_be_named_before(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    settings = {
+        "output": str(run),
+        "supernet": {"strategy": "blockwise"},
+        "retrain": {"teacher": f"{run}/teacher/model.safetensors", "architecture": f"{run}/search/front/n0.json"},
+    }
+    assert chain_mistakes(Config.model_validate(settings)) == []
+    (mistake,) = chain_mistakes(Config.model_validate(settings | {"supernet": {"strategy": "spos"}}))
+    assert mistake.startswith("retrain.teacher: ")
+
+
+def test_paths_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "there").mkdir()
+    assert expanded("~/there") == str(tmp_path / "there")
+    assert chain_mistakes(Config.model_validate({"pretraining": {"images": "~/there"}})) == []
+    assert len(chain_mistakes(Config.model_validate({"pretraining": {"images": "~/not there"}}))) == 1
 
 
 def test_an_output_inside_a_file_is_refused(tmp_path: Path) -> None:
@@ -161,8 +197,6 @@ def test_a_training_starts_only_after_the_whole_chain_is_checked(tmp_path: Path)
 
 
 def test_an_estimate_scales_with_steps_and_trials(tmp_path: Path, write_sequences: Callable[..., Path]) -> None:
-    from lighttrack_nas.checks.rehearsal import rehearse
-
     content = {
         "output": str(tmp_path / "run"),
         "threads": 1,
@@ -172,12 +206,49 @@ def test_an_estimate_scales_with_steps_and_trials(tmp_path: Path, write_sequence
         "search": {"trials": 50, "calibration_batches": 1, "batch_size": 2, "quick_pairs": 2, "population": 10},
         "tuning": {"trials": 5},
     }
-    cost = rehearse(Config.model_validate(content), lambda sentence: None)
+    cost = rehearsal.rehearse(Config.model_validate(content), lambda sentence: None)
     steps = {step.name: step for step in cost.steps}
     assert list(steps) == ["train-supernet", "search", "retrain", "tune-tracker"]
     assert (steps["train-supernet"].pairs, steps["retrain"].pairs) == (2000, 40)
-    assert steps["search"].seconds == pytest.approx(10 * steps["tune-tracker"].seconds)
     assert all(np.isfinite(step.seconds) and step.seconds > 0 for step in cost.steps)
     assert steps["train-supernet"].disk > 0
     assert cost.memory > 1e8
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["generated"]
+
+
+def reckoned(settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """Seconds of each step where a training takes 10 a pair, a candidate 30, and tracking 6 and of all sequences 60."""
+    monkeypatch.setattr(rehearsal, "read_videos", lambda *_: [])
+    monkeypatch.setattr(
+        rehearsal, "_training", lambda _c, _s, command, *_: rehearsal.StepCost(command, "", 100, 1000.0, 0)
+    )
+    monkeypatch.setattr(rehearsal, "_candidate", lambda *_: (30.0, 0))
+    monkeypatch.setattr(rehearsal, "_tracking", lambda *_: rehearsal._Tracking(6.0, 60.0))
+    monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: 4)
+    config = Config.model_validate(settings | {"output": str(tmp_path / "run"), "tuning": {"trials": 2}})
+    return {step.work.split(",")[0]: step.seconds for step in rehearsal.rehearse(config, lambda _: None).steps}
+
+
+@pytest.mark.parametrize(
+    ("search", "seconds"),
+    [
+        ({}, 100 * (24 + 60)),
+        ({"objectives": ["score"], "score": {"ao": 1}}, 100 * (24 + 60)),
+        ({"objectives": ["score"], "score": {"loss": -1}}, 100 * 30),
+        ({"objectives": ["overlap", "minimize macs"]}, 100 * 30),
+        ({"objectives": ["overlap"], "constraints": ["ao >= 0.5"]}, 100 * (30 + 60)),
+        ({"workers": 2}, 50 * (24 + 60)),
+        ({"workers": 100}, 25 * (24 + 60)),
+    ],
+)
+def test_only_tracking_takes_as_long_as_the_sequences_are(
+    search: dict[str, Any], seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = reckoned({"search": search | {"trials": 100}}, tmp_path, monkeypatch)
+    assert (steps["100 trials"], steps["2 sets"]) == (seconds, 2 * 60)
+
+
+def test_a_teacher_takes_as_long_as_its_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = {"steps": 7, "batch_size": 5, "accumulate": 2, "devices": 3}
+    settings = {"supernet": {"strategy": "blockwise", "teacher_training": training}}
+    assert reckoned(settings, tmp_path, monkeypatch)["7 steps of the teacher"] == 7 * 5 * 2 * 3 * 10
