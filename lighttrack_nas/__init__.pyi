@@ -61,6 +61,7 @@ from .models.teachers import load_teacher as load_teacher
 from .place_tables.place_measuring import measure_places as measure_places
 from .place_tables.predicted_fronts import predicted_front as predicted_front
 from .places.candidate_losses import place_losses as place_losses
+from .processes.memory import keep_freed_memory as keep_freed_memory
 from .results.front_files import save_front as save_front
 from .results.front_files import save_front_plot as save_front_plot
 from .results.front_plots import draw_front as draw_front
@@ -133,6 +134,5 @@ from .trackers.training.pairs.sequences import SequencePairs as SequencePairs
 from .trackers.training.pairs.stills import StillPairs as StillPairs
 from .trackers.training.pairs.tracks import TrackPairs as TrackPairs
 from .trackers.training.targets import TargetSettings as TargetSettings
-from .workers.memory import keep_freed_memory as keep_freed_memory
 
 __version__: str

@@ -90,7 +90,7 @@ def write_sequences() -> Callable[..., Path]:
 def random_places() -> Callable[..., "PlaceScores"]:
     """Makes a table of places of a space, of random scores: blocks, outputs, and layers by the width of their tower."""
     from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace
-    from lighttrack_nas.places.places import backbone_places, towers
+    from lighttrack_nas.places.shown_places import backbone_places, towers
     from lighttrack_nas.search_spaces.base.labels import OUTPUT, expansion_label, width_label
 
     def make(space: "Space", seed: int = 0) -> "PlaceScores":

@@ -15,13 +15,13 @@ from time import perf_counter
 import numpy as np
 import torch
 
+from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 from lighttrack_nas.trackers.tracking.lockstep import track_in_step
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
-from lighttrack_nas.workers.memory import keep_freed_memory
 
 
 @dataclass(frozen=True, eq=False)

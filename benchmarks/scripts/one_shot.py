@@ -30,6 +30,7 @@ import torch
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.models.teachers import load_teacher
+from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.building.model_space import build_model_space
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -44,7 +45,6 @@ from lighttrack_nas.trackers.training.batches import to_tensors
 from lighttrack_nas.trackers.training.losses import LossSettings
 from lighttrack_nas.trackers.training.pairs.pair import Pair, PairBatch, draw_batch
 from lighttrack_nas.trackers.training.targets import TargetSettings
-from lighttrack_nas.workers.memory import keep_freed_memory
 
 MIB = 2**20
 WARM_UP = 2

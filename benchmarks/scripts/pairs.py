@@ -20,6 +20,7 @@ from torch import nn
 
 from lighttrack_nas.chain.data import training_pairs
 from lighttrack_nas.config.config import Config
+from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -32,7 +33,6 @@ from lighttrack_nas.strategies.one_shot.training.training_settings import Traini
 from lighttrack_nas.trackers.training.losses import LossSettings
 from lighttrack_nas.trackers.training.pairs.pair import PairSource, draw_pair
 from lighttrack_nas.trackers.training.targets import TargetSettings
-from lighttrack_nas.workers.memory import keep_freed_memory
 
 SEED = 0
 WARM_UP = 8  # steps, in which kernels are made ready and the worker's lead of four batches is used up

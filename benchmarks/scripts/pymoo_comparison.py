@@ -22,11 +22,11 @@ from lighttrack_nas.benchmarks.scoring.tabular_benchmark import TableEvaluator
 from lighttrack_nas.cli.shared.printing import print_table
 from lighttrack_nas.comparisons.comparisons import Scale
 from lighttrack_nas.comparisons.problems import TabularProblem
+from lighttrack_nas.processes.parallel_jobs import in_processes
 from lighttrack_nas.results.front_growth import growth
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.search_registry import search_strategy
 from lighttrack_nas.strategies.search.storage.trials import completed_trials
-from lighttrack_nas.workers.processes import in_processes
 
 OBJECTIVES = ("maximize overlap", "minimize macs")
 Task = tuple[str, int]

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from lighttrack_nas.models.models import load_model
+from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
@@ -37,7 +38,6 @@ from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime, r
 from lighttrack_nas.trackers.tracking.baselines import build_baseline
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
-from lighttrack_nas.workers.memory import keep_freed_memory
 
 WARM_UP = 20
 FRAMES = 30  # a few, over and over: they are in the process's memory too

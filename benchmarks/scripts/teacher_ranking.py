@@ -29,6 +29,7 @@ from lighttrack_nas.chain.data import validation_pairs
 from lighttrack_nas.chain.predicting import networks_to_measure
 from lighttrack_nas.chain.training import retrain, train_supernet
 from lighttrack_nas.costing.cost_analysis import load_cost_table
+from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
@@ -38,7 +39,6 @@ from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.training.generator.generated_pairs import GeneratedPairs
 from lighttrack_nas.trackers.training.generator.sets import generated_sequences
 from lighttrack_nas.trackers.training.pairs.pair_settings import pair_settings
-from lighttrack_nas.workers.memory import keep_freed_memory
 
 FITTED = 24
 ASSEMBLED = 40

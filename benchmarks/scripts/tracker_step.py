@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from lighttrack_nas.models.models import load_model
+from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 from lighttrack_nas.trackers.tracking.crops import crop_square, network_input
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
-from lighttrack_nas.workers.memory import keep_freed_memory
 
 WARM_UP = 20
 

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.model_space import nni_sample
@@ -44,7 +45,6 @@ from lighttrack_nas.strategies.one_shot.training.training_settings import Traini
 from lighttrack_nas.trackers.training.losses import LossSettings
 from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_batch
 from lighttrack_nas.trackers.training.targets import TargetSettings
-from lighttrack_nas.workers.memory import keep_freed_memory
 
 MIB = 2**20
 SEED = 0

@@ -86,11 +86,11 @@ def search(
             population; the folder or storage holds a search for something else, or by workers of other versions; or the
             storage went away for more than a minute.
     """
+    from lighttrack_nas.processes.search_processes import run_workers
     from lighttrack_nas.strategies.search.run import run_search
     from lighttrack_nas.strategies.search.storage.storage import shown_storage
     from lighttrack_nas.strategies.search.storage.trials import load_search
     from lighttrack_nas.strategies.search.workers.liveness import shareable
-    from lighttrack_nas.workers.worker_processes import run_workers
 
     chosen = _chosen(strategy)
     require_budget(chosen, n_trials)

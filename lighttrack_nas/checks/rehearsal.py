@@ -19,13 +19,13 @@ from lighttrack_nas.chain.training import MODEL_FILE
 from lighttrack_nas.checks.chain_checks import comes_later, has_boxes
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.models import load_model
+from lighttrack_nas.processes.search_processes import threads_of_each
 from lighttrack_nas.strategies.search.goals.objectives import TRACKED, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
 from lighttrack_nas.trackers.tracking.lockstep import keep_frames
-from lighttrack_nas.workers.worker_processes import threads_of_each
 
 if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep

@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """Run the command line; a user's mistake ends with one sentence and exit code 1, a wrong call with 2."""
     from lighttrack_nas.cli.app import app
+    from lighttrack_nas.processes.memory import keep_freed_memory
     from lighttrack_nas.trackers.base.errors import InputError
     from lighttrack_nas.trackers.base.packages import naming_packages
-    from lighttrack_nas.workers.memory import keep_freed_memory
 
     keep_freed_memory()
     # A polite kill ends work as Ctrl-C does: what was computed is written.

@@ -15,13 +15,13 @@ from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import COSTS, SECONDS, BenchmarkTable
 from lighttrack_nas.chain.evaluators import prepare_torch, search_latency, supernet_evaluator
 from lighttrack_nas.config.config import Config
+from lighttrack_nas.processes.parallel_jobs import in_processes
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Progress, Say
-from lighttrack_nas.workers.processes import in_processes
 
 ROWS = "rows.jsonl"
 """What was measured so far, a line an architecture; a build that was stopped goes on from it."""

@@ -25,6 +25,7 @@ from lighttrack_nas.config.comparison_config import ComparisonConfig
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing.limits import known_ends, require_reachable
+from lighttrack_nas.processes.parallel_jobs import in_processes
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
@@ -37,7 +38,6 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.parsing import read_text
 from lighttrack_nas.trackers.base.progress import Progress, Say
-from lighttrack_nas.workers.processes import in_processes
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator

@@ -24,7 +24,7 @@ from lighttrack_nas.drawings.shapes import (
 from lighttrack_nas.drawings.sheets import sheet
 from lighttrack_nas.drawings.shown_networks import ChosenPlace, shown_network
 from lighttrack_nas.drawings.space_drawing import INPUT_WIDTH, TARGETS, inputs, shape_text
-from lighttrack_nas.places.places import (
+from lighttrack_nas.places.shown_places import (
     BRANCH_NAMES,
     kernel_of,
     other_choices,

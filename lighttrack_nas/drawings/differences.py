@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from lighttrack_nas.places.place_costs import place_costs, span_text, whole_costs
-from lighttrack_nas.places.places import other_choices
+from lighttrack_nas.places.shown_places import other_choices
 from lighttrack_nas.search_spaces.base.labels import CORRELATION
 from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.space import Architecture, Space

@@ -11,7 +11,7 @@ from lighttrack_nas.drawings.loss_cells import CELL, WIDTH, cell_of, frame_of, s
 from lighttrack_nas.drawings.shapes import FAINT_COLOUR, Drawing, Line, Shape, Text, text_width
 from lighttrack_nas.drawings.sheets import bounds, sheet
 from lighttrack_nas.places.candidate_losses import Loss, PlaceLosses, loss_range, place_losses
-from lighttrack_nas.places.places import BRANCH_NAMES, backbone_places, names_at, towers
+from lighttrack_nas.places.shown_places import BRANCH_NAMES, backbone_places, names_at, towers
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, layer_label, width_label
 from lighttrack_nas.search_spaces.space import Space
 

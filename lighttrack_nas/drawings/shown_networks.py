@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lighttrack_nas.places.places import SHARED, ShownPlace, ShownTower, backbone_places, is_skip, names_at, tower_of
+from lighttrack_nas.places.shown_places import (
+    SHARED,
+    ShownPlace,
+    ShownTower,
+    backbone_places,
+    is_skip,
+    names_at,
+    tower_of,
+)
 from lighttrack_nas.search_spaces.base.labels import (
     CORRELATION,
     TEMPLATE_SIZE,

@@ -12,7 +12,7 @@ from lighttrack_nas.drawings.figures import figure_of
 from lighttrack_nas.drawings.shapes import FIXED_COLOUR, OUTPUT_COLOUR, Box, Drawing, Line, Shape, Text
 from lighttrack_nas.drawings.sheets import sheet
 from lighttrack_nas.places.place_costs import PlaceCosts, Span, place_costs, span_text, whole_costs
-from lighttrack_nas.places.places import (
+from lighttrack_nas.places.shown_places import (
     BRANCH_NAMES,
     SHARED,
     ShownPlace,

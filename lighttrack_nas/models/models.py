@@ -207,9 +207,11 @@ def _difference(wanted: Architecture, given: Architecture) -> str | None:
     if wanted.space.hash == given.space.hash:
         return None
     one, other = (
-        {k: v for k, v in a.space.description if k not in ("name", "summary", "outputs")} for a in (wanted, given)
+        {key: getattr(a.space.description, key) for key in type(a.space.description).model_fields}
+        for a in (wanted, given)
     )
-    return next((f"the spaces differ in {key}" for key in one if one[key] != other[key]), None)
+    decisive = [key for key in one if key not in ("name", "summary", "outputs")]
+    return next((f"the spaces differ in {key}" for key in decisive if one[key] != other[key]), None)
 
 
 def _tracker(model: Model, hyper_parameters: HyperParameters | str | Path | None, device: str) -> SiameseTracker:

@@ -6,7 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from lighttrack_nas.benchmarks.sums.elimination import Factor, minimum
-from lighttrack_nas.places.places import SHARED
+from lighttrack_nas.places.shown_places import SHARED
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores, ScoredPlace

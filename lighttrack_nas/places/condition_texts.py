@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from lighttrack_nas.places.places import either
+from lighttrack_nas.places.shown_places import either
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, depth_label
 from lighttrack_nas.search_spaces.space import Space
 

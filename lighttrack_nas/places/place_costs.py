@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lighttrack_nas.places.places import SHARED
+from lighttrack_nas.places.shown_places import SHARED
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.cost_parts import CostedPlace

@@ -16,6 +16,7 @@ from lighttrack_nas.chain.evaluators import targets_and_losses
 from lighttrack_nas.chain.training import BACKBONE_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
+from lighttrack_nas.processes.parallel_jobs import Job, run_jobs
 from lighttrack_nas.ranking.ranking_files import save_ranking
 from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob, settings_record
 from lighttrack_nas.ranking.ranking_result import RankingResult, ScoreColumn, checked_result, unranked_notes
@@ -26,7 +27,6 @@ from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
-from lighttrack_nas.workers.processes import Job, run_jobs
 
 LEAST_NETWORKS = 4
 """Fewer have so few orders that a rank correlation says nothing."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.places.places import ShownTower
+from lighttrack_nas.places.shown_places import ShownTower
 from lighttrack_nas.reporting.intervals import share_interval
 from lighttrack_nas.results.network_features import (
     BLOCK_FIGURES,

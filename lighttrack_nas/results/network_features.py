@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lighttrack_nas.places.places import SHARED, ShownTower, tower_of
+from lighttrack_nas.places.shown_places import SHARED, ShownTower, tower_of
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, TOWERS, expansion_label, layer_label, layer_width_label
 from lighttrack_nas.search_spaces.base.normal_forms import number_text
 from lighttrack_nas.search_spaces.description.space_parts import BRANCHES, BackboneBlock, StageDescription

@@ -11,8 +11,8 @@ from itertools import islice
 from optuna.trial import FrozenTrial
 
 from lighttrack_nas.search_spaces.space import Architecture
+from lighttrack_nas.strategies.search.earlier_trials import Past, key_of
 from lighttrack_nas.strategies.search.goals.objectives import total_violation
-from lighttrack_nas.strategies.search.past import Past, key_of
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.storage.trials import Key
 

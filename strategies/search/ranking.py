@@ -9,7 +9,7 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from lighttrack_nas.strategies.search.past import Past
+from lighttrack_nas.strategies.search.earlier_trials import Past
 
 
 def losses(study: optuna.Study, trials: Sequence[FrozenTrial]) -> np.ndarray:

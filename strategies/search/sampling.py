@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial
 
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.duplicates import Badness, badness_of, best_draw
-from lighttrack_nas.strategies.search.past import Past, key_of
+from lighttrack_nas.strategies.search.earlier_trials import Past, key_of
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 
 

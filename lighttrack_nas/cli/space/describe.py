@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.cli.space.describe_nni import describe_nni_space
 from lighttrack_nas.places.condition_texts import condition_text
-from lighttrack_nas.places.places import SHARED, ShownTower, alternatives, either, input_sizes, other_choices, towers
+from lighttrack_nas.places.shown_places import (
+    SHARED,
+    ShownTower,
+    alternatives,
+    either,
+    input_sizes,
+    other_choices,
+    towers,
+)
 from lighttrack_nas.search_spaces.base.labels import (
     CORRELATION,
     OUTPUT,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lighttrack_nas.cli.shared.printing import print_table
 from lighttrack_nas.places.candidate_losses import Loss, PlaceLosses, loss_range, nsr_text, place_losses
 from lighttrack_nas.places.place_costs import PlaceCosts, place_costs, span_text, whole_costs
-from lighttrack_nas.places.places import input_sizes
+from lighttrack_nas.places.shown_places import input_sizes
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.costs.cost_table import CostTable

@@ -14,7 +14,7 @@ from lighttrack_nas.cli.space.describe_nni import describe_nni_architecture
 from lighttrack_nas.cli.space.describe_places import network_losses_record, print_network_losses
 from lighttrack_nas.drawings.shown_networks import ChosenPlace, ChosenTower, shown_network
 from lighttrack_nas.models.architecture_files import find_architecture
-from lighttrack_nas.places.places import map_side, other_choices
+from lighttrack_nas.places.shown_places import map_side, other_choices
 from lighttrack_nas.search_spaces.base.labels import TEMPLATE_SIZE
 from lighttrack_nas.search_spaces.neighbours import neighbours
 from lighttrack_nas.search_spaces.space import Architecture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lighttrack_nas.search_spaces.neighbours import one_choice_away
 from lighttrack_nas.search_spaces.space import Architecture
-from lighttrack_nas.strategies.search.past import key_of
+from lighttrack_nas.strategies.search.earlier_trials import key_of
 from lighttrack_nas.strategies.search.ranking import RunningFront, crowding
 from lighttrack_nas.strategies.search.sampling import ArchitectureSampler, Ask, uniform
 from lighttrack_nas.strategies.search.search_problem import SearchProblem

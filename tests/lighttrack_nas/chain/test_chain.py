@@ -178,7 +178,7 @@ def test_constraints_nobody_can_meet_show_the_least_violating(
     finished: Path, configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.symlink(finished / "supernet", tmp_path / "supernet")
-    overrides = [f"output={tmp_path}", "search.constraints=[macs <= 1M]", "search.trials=3", "search.objectives=[macs]"]
+    overrides = [f"output={tmp_path}", "search.constraints=[ao >= 2]", "search.trials=3", "search.objectives=[macs]"]
     commands.search(configuration, overrides)
     front = ltn.Result.load(tmp_path / "search").front()
     assert not front.table["feasible"].any()

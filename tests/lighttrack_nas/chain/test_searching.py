@@ -45,7 +45,7 @@ def test_stopping_before_there_is_a_study(tmp_path: Path, monkeypatch: pytest.Mo
     def stopped(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lighttrack_nas.workers.worker_processes.run_workers", stopped)
+    monkeypatch.setattr("lighttrack_nas.processes.search_processes.run_workers", stopped)
     with pytest.raises(KeyboardInterrupt):
         ltn.search(TINY, evaluator=_Stopped(1), n_trials=8, strategy="random", workers=2, output=tmp_path)
     assert not any(tmp_path.iterdir())

@@ -413,7 +413,7 @@ def test_doctor_knows_the_versions_of_filelock_that_hang(version: str, trapped: 
 
 def test_commands_keep_freed_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[bool] = []
-    monkeypatch.setattr("lighttrack_nas.workers.memory.keep_freed_memory", lambda: called.append(True))
+    monkeypatch.setattr("lighttrack_nas.processes.memory.keep_freed_memory", lambda: called.append(True))
     run("describe")
     assert called == [True]
 

@@ -17,7 +17,7 @@ from lighttrack_nas.drawings.loss_drawing import losses_drawing
 from lighttrack_nas.drawings.shapes import OUTPUT_COLOUR, Box, Drawing, Text
 from lighttrack_nas.drawings.space_drawing import space_drawing
 from lighttrack_nas.places.place_costs import PlaceCosts, Span
-from lighttrack_nas.places.places import operation_names, other_choices
+from lighttrack_nas.places.shown_places import operation_names, other_choices
 from lighttrack_nas.reporting.plot_style import FRONT_COLOUR
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.space import Space

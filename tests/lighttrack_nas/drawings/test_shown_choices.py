@@ -23,7 +23,7 @@ from lighttrack_nas.drawings.shown_networks import shown_network
 from lighttrack_nas.drawings.space_drawing import space_drawing
 from lighttrack_nas.places.condition_texts import condition_text
 from lighttrack_nas.places.place_costs import place_costs
-from lighttrack_nas.places.places import map_side
+from lighttrack_nas.places.shown_places import map_side
 from lighttrack_nas.results.findings import count_architectures
 from lighttrack_nas.results.front_page import architecture_lines
 from lighttrack_nas.search_spaces.loading.architecture_translation import fit_architecture

@@ -9,7 +9,7 @@ import pytest
 CODE = """
 import resource, sys
 import numpy as np
-from lighttrack_nas.workers.memory import keep_freed_memory
+from lighttrack_nas.processes.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 def step():

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from lighttrack_nas.processes import parallel_jobs
+from lighttrack_nas.processes.parallel_jobs import Job, run_jobs
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Progress
-from lighttrack_nas.workers import processes
-from lighttrack_nas.workers.processes import Job, run_jobs
 
 
 @pytest.fixture(autouse=True)
 def _nothing_preloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """These jobs need nothing of what a training does, which takes seconds to import."""
-    monkeypatch.setattr(processes, "_PRELOADED", [])
+    monkeypatch.setattr(parallel_jobs, "_PRELOADED", [])
 
 
 def write(path: Path, told: Progress) -> None:
@@ -96,8 +96,8 @@ def test_no_job_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> N
     script = tmp_path / "caller.py"
     script.write_text(
         "import signal\nfrom functools import partial\nfrom pathlib import Path\n"
-        "from test_processes_jobs import hang\nfrom lighttrack_nas.workers import processes\n"
-        "from lighttrack_nas.workers.processes import Job, run_jobs\nprocesses._PRELOADED = []\n"
+        "from test_parallel_jobs_ending import hang\nfrom lighttrack_nas.processes import parallel_jobs\n"
+        "from lighttrack_nas.processes.parallel_jobs import Job, run_jobs\nparallel_jobs._PRELOADED = []\n"
         # A shell that runs the tests in its background lets them ignore Ctrl-C.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "if __name__ == '__main__':\n"

@@ -15,10 +15,10 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple, TypeVar
 
+from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.processes import begin_child
 from lighttrack_nas.trackers.base.progress import Progress
-from lighttrack_nas.workers.memory import keep_freed_memory
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")

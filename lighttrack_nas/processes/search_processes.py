@@ -123,7 +123,7 @@ def _end(processes: list[BaseProcess]) -> None:
 
 def _run(work: bytes, sender: Connection, threads: int | None) -> None:
     """What a process does. It ends its trial before it ends itself."""
-    from lighttrack_nas.workers.memory import keep_freed_memory
+    from lighttrack_nas.processes.memory import keep_freed_memory
 
     begin_child(signal.default_int_handler)
     keep_freed_memory()

@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
+from lighttrack_nas.processes.parallel_jobs import in_processes
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.workers.processes import in_processes
 
 
 def _start(kind: str) -> Callable[[int], tuple[int, int]]:
