@@ -48,7 +48,7 @@ _ROOMS = {
     "trackers.tracking": "Models and trackers",
     "benchmarks.evaluation": "Models and trackers",
     "trackers": "Data and training pairs",
-    "workers": "The program",
+    "processes": "The program",
 }
 """Where a public name lives, the longest fitting beginning -> the section it stands in."""
 _SCHEMA_PARTS = ("stage-changes", "tower-changes", "layer")
