@@ -9,7 +9,6 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -117,7 +116,7 @@ class SupernetEvaluator:
         for name, count in counts.items():
             if count < 1:
                 raise InputError(f"{name}: at least 1 expected, got {count}")
-        if sequences and not any(np.isfinite(video.boxes[1:]).all(axis=1).any() for video in sequences):
+        if sequences and not any(video.has_boxes_to_score for video in sequences):
             raise InputError("sequences: none has a box after its first frame, so that there is no overlap to measure")
         self.supernet = supernet
         self.space = supernet.space

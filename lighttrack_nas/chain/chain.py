@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from lighttrack_nas.chain.choosing import choose
 from lighttrack_nas.chain.data import (
     choose_videos,
-    expanded,
     read_videos,
     require_labels,
     training_pairs,
@@ -24,7 +23,7 @@ from lighttrack_nas.chain.evaluators import (
     targets_and_losses,
     trained_supernet,
 )
-from lighttrack_nas.chain.pair_sources import decoding_processes
+from lighttrack_nas.chain.pair_sources import decoding_processes, expanded
 from lighttrack_nas.chain.training import BACKBONE_FILE, DISTRIBUTION_FILE, MODEL_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.architecture_files import find_architecture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lighttrack_nas.chain.data import choose_videos, expanded, training_pairs, validation_pairs
+from lighttrack_nas.chain.data import choose_videos, training_pairs, validation_pairs
+from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.supernets import SUPERNET_FILE
 from lighttrack_nas.search_spaces.loading.loading import load_space

@@ -12,9 +12,9 @@ import numpy as np
 
 from lighttrack_nas.benchmarks.sums.elimination import Factor
 from lighttrack_nas.benchmarks.sums.exact_fronts import Criterion, exact_front
-from lighttrack_nas.chain.data import expanded, training_pairs
+from lighttrack_nas.chain.data import training_pairs
 from lighttrack_nas.chain.evaluators import targets_and_losses
-from lighttrack_nas.chain.pair_sources import decoding_processes
+from lighttrack_nas.chain.pair_sources import decoding_processes, expanded
 from lighttrack_nas.chain.training import MODEL_FILE, retrain
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import UNLABELLED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -20,7 +21,7 @@ from lighttrack_nas.trackers.training.labels.youtubebb import read_youtubebb
 from lighttrack_nas.trackers.training.pairs.clips import read_clips, read_pictures
 from lighttrack_nas.trackers.training.pairs.pair_settings import PairSettings
 from lighttrack_nas.trackers.training.pairs.shots import Shot
-from lighttrack_nas.trackers.training.pairs.stills import StillPairs, Stills
+from lighttrack_nas.trackers.training.pairs.stills import Still, StillPairs, Stills
 from lighttrack_nas.trackers.training.pairs.tracks import TrackedVideos, TrackPairs
 from lighttrack_nas.trackers.training.pairs.unlabelled import UnlabelledPairs
 
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 
 Labelled = StillsSource | VidSource | DetSource | YoutubeBBSource | Crop511Source
 """Sources that are read from annotation files."""
+
+
+def _shot_of_video(video: Video, index: int) -> Shot:
+    return Shot(video.frame_paths[index], video.boxes[index])
+
+
+def _shot_of_still(still: Still, index: int) -> Shot:
+    return Shot(still.path, still.boxes[index])
 
 
 class Shots(Sequence[Shot]):
@@ -47,13 +56,13 @@ class Shots(Sequence[Shot]):
     def add_videos(self, videos: Sequence[Video]) -> None:
         """Add every frame of sequences."""
         for video in videos:
-            self.add(len(video), lambda index, video=video: Shot(video.frame_paths[index], video.boxes[index]))  # type: ignore[misc]
+            self.add(len(video), partial(_shot_of_video, video))
 
     def add_labelled(self, labelled: Stills | TrackedVideos) -> None:
         """Add every box of stills or tracks."""
         if isinstance(labelled, Stills):
             for still in labelled:
-                self.add(len(still.boxes), lambda index, still=still: Shot(still.path, still.boxes[index]))  # type: ignore[misc]
+                self.add(len(still.boxes), partial(_shot_of_still, still))
         else:
             for track in labelled.tracks:
                 self.add(len(track), track.shot)

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
+from lighttrack_nas.benchmarks.latency.latency_measuring import checked_device
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import MEASUREMENTS
-from lighttrack_nas.chain.data import expanded, read_videos, require_chosen, require_labels
+from lighttrack_nas.chain.data import read_videos, require_chosen, require_labels
 from lighttrack_nas.chain.own_teacher import check_start, labelled_only, lacks_teacher, learns_from_teacher
+from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.config.config import Config
-from lighttrack_nas.config.config_checks import Check
+from lighttrack_nas.config.config_checks import Check, keyed, parse_point
 from lighttrack_nas.costing.limits import cost_ends, require_reachable
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
@@ -25,7 +25,6 @@ from lighttrack_nas.strategies.one_shot.strategies.differentiable import Differe
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
-from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
 
 
@@ -62,11 +61,6 @@ def require_checked(config: Config) -> None:
         raise InputError(head + "\n  ".join(said))
 
 
-def has_boxes(sequence: Video) -> bool:
-    """Whether a sequence has a box after its first frame, so that tracks on it have an overlap."""
-    return bool(np.isfinite(sequence.boxes[1:]).all(axis=1).any())
-
-
 def comes_later(path: str, folder: Path) -> bool:
     """Whether a file is not there yet, but may be once the step of the chain that works in a folder is done."""
     place = os.path.abspath(os.path.expandvars(path))
@@ -83,7 +77,7 @@ def _tried(check: Check, said: list[str]) -> Any:
 
 def _checks(config: Config) -> Iterator[Check]:
     """Checks that need no space."""
-    yield lambda: _device(config)
+    yield keyed("device", lambda: checked_device(config.device))
     yield lambda: _output(config)
     for number, source in enumerate(config.data.sources):
         for key in ("path", "images", "frames", "annotations"):
@@ -100,6 +94,7 @@ def _checks(config: Config) -> Iterator[Check]:
     if config.search.latency.table is not None:
         yield _path_check(config.search.latency.table, "search.latency.table")
     yield lambda: _measurable(config)
+    yield lambda: _chosen_point(config)
 
 
 def _space_checks(config: Config, space: Space) -> Iterator[Check]:
@@ -114,15 +109,8 @@ def _space_checks(config: Config, space: Space) -> Iterator[Check]:
             yield _architecture_check(config, source, key)
 
 
-def _keyed(key: str, check: Check) -> None:
-    try:
-        check()
-    except InputError as error:
-        raise InputError(f"{key}: {error}") from None
-
-
 def _architecture_check(config: Config, source: str, key: str) -> Check:
-    return lambda: _keyed(key, lambda: find_architecture(source, config.space))
+    return keyed(key, lambda: find_architecture(source, config.space))
 
 
 def _path_check(path: str, key: str) -> Check:
@@ -130,7 +118,7 @@ def _path_check(path: str, key: str) -> Check:
         if path not in GENERATED_SETS and not Path(expanded(path)).exists():
             raise InputError(f"'{expanded(path)}' does not exist")
 
-    return lambda: _keyed(key, check)
+    return keyed(key, check)
 
 
 def _teacher_check(source: str, key: str) -> Check:
@@ -141,7 +129,7 @@ def _teacher_check(source: str, key: str) -> Check:
                 f"a released checkpoint (.pth), or a model that ships ({', '.join(SHIPPED)})"
             )
 
-    return lambda: _keyed(key, check)
+    return keyed(key, check)
 
 
 def _retrain_teacher(config: Config) -> None:
@@ -178,13 +166,7 @@ def _limits(config: Config, space: Space) -> None:
     if any(limit.name in ("macs", "params") for limit in limits):
         table = costing(space)
         if isinstance(table, CostTable):
-            _keyed("search.constraints", lambda: require_reachable(limits, cost_ends(table), space.name))
-
-
-def _device(config: Config) -> None:
-    from lighttrack_nas.benchmarks.latency.latency_measuring import checked_device
-
-    _keyed("device", lambda: checked_device(config.device))
+            keyed("search.constraints", lambda: require_reachable(limits, cost_ends(table), space.name))()
 
 
 def _output(config: Config) -> None:
@@ -199,14 +181,14 @@ def _output(config: Config) -> None:
 def _validation(config: Config) -> None:
     def check() -> None:
         sequences = read_videos(config.validation, config.folder("generated"))
-        if not any(map(has_boxes, sequences)):
+        if not any(sequence.has_boxes_to_score for sequence in sequences):
             raise InputError(
                 f"'{config.validation.path}': none of its {len(sequences)} sequences has a box after the first frame, "
                 "so that there is no overlap to measure: give sequences with all their boxes, as training splits have"
             )
 
     generated = config.validation.path in GENERATED_SETS
-    _keyed("validation", (lambda: require_chosen(config.validation)) if generated else check)
+    keyed("validation", (lambda: require_chosen(config.validation)) if generated else check)()
 
 
 def _measurable(config: Config) -> None:
@@ -214,6 +196,18 @@ def _measurable(config: Config) -> None:
     goals = [*_parsed(parse_objectives, config.search.objectives), *_limits_of(config)]
     for goal in goals:
         checked_name(goal.name, MEASUREMENTS, "measurement of a chain's search,")
+
+
+def _chosen_point(config: Config) -> None:
+    """The point of the front that is retrained must be told by something that the search measures."""
+    part = config.retrain
+    if part.architecture is not None or part.choose == "best":
+        return
+    goals = [*_parsed(parse_objectives, config.search.objectives), *_limits_of(config)]
+    measured = dict.fromkeys(["macs", "params", *(goal.name for goal in goals)])
+    if config.search.latency.source == "table":
+        measured["latency_ms"] = None
+    checked_name(parse_point(part.choose).name, measured, "retrain.choose: measurement of this search,")
 
 
 def _limits_of(config: Config) -> Sequence[Constraint]:

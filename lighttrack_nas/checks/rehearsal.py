@@ -16,7 +16,7 @@ from lighttrack_nas.chain.chain import run_pretraining, run_retraining, run_sear
 from lighttrack_nas.chain.data import choose_videos, read_videos
 from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.training import MODEL_FILE
-from lighttrack_nas.checks.chain_checks import comes_later, has_boxes
+from lighttrack_nas.checks.chain_checks import comes_later
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.processes.search_processes import threads_of_each
@@ -87,7 +87,7 @@ def rehearse(config: Config, say: Say) -> ChainCost:
     with tempfile.TemporaryDirectory(prefix="lighttrack-nas-check-") as name:
         (Path(name) / "generated").symlink_to(generated.absolute(), target_is_directory=True)
         videos = read_videos(config.validation, generated)
-        few = sorted(filter(has_boxes, videos), key=len)[:_SEQUENCES]
+        few = sorted((video for video in videos if video.has_boxes_to_score), key=len)[:_SEQUENCES]
         short = _shortened(config, name, tuple(video.name for video in few))
         costs = []
         if config.pretraining is not None:

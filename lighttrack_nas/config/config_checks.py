@@ -29,8 +29,8 @@ def config_checks(config: Config) -> Iterator[Check]:
         if part is not None:
             yield _training(config, part.training, f"{name}.training")
     yield _training(config, config.supernet.teacher_training, "supernet.teacher_training")
-    yield _keyed("search.objectives", lambda: parse_objectives(config.search.objectives))
-    yield _keyed("search.constraints", lambda: parse_constraints(config.search.constraints))
+    yield keyed("search.objectives", lambda: parse_objectives(config.search.objectives))
+    yield keyed("search.constraints", lambda: parse_constraints(config.search.constraints))
     yield lambda: config.search.search_strategy(config.seed)
     yield lambda: _score(config)
     yield from _data_checks(config)
@@ -61,14 +61,16 @@ def parse_point(text: str) -> Constraint:
     return Constraint.parse(f"{name}<={value}")
 
 
-def _keyed(key: str, check: Check) -> Check:
-    def keyed() -> None:
+def keyed(key: str, check: Check) -> Check:
+    """The same check, whose sentence begins with the key."""
+
+    def with_key() -> None:
         try:
             check()
         except InputError as error:
             raise InputError(f"{key}: {error}") from None
 
-    return keyed
+    return with_key
 
 
 def _training(config: Config, training: dict[str, object], where: str) -> Check:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError, model_serializer
+from pydantic import ConfigDict, Field, ValidationError
 
 from lighttrack_nas.search_spaces.base.careful_models import CarefulModel
 from lighttrack_nas.search_spaces.base.mistakes import describe_mistakes
+from lighttrack_nas.search_spaces.base.parts import WithLaterKeys
 from lighttrack_nas.trackers.base.errors import InputError
 
 Training = dict[str, Any]
@@ -20,20 +21,10 @@ Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Share of a mixture, relative to the others'."""
 
 
-class ConfigPart(CarefulModel):
+class ConfigPart(CarefulModel, WithLaterKeys):
     """A part of a configuration: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    LATER: ClassVar[frozenset[str]] = frozenset()
-    """Keys that came after runs had been recorded: their defaults are not written, so that those runs go on."""
-
-    @model_serializer(mode="wrap")
-    def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
-        content: dict[str, Any] = handler(self)
-        fields = type(self).model_fields
-        usual = {name for name in self.LATER if getattr(self, name) == fields[name].default}
-        return {name: value for name, value in content.items() if name not in usual}
 
 
 def checked(model: type[Any], content: object, where: str) -> Any:

@@ -1,4 +1,4 @@
-"""What descriptions and operations are made of: frozen records of checked values."""
+"""What descriptions, operations and configurations are made of: records of checked values."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, model_serializer
 
 
-class Part(BaseModel):
-    """A frozen record that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class WithLaterKeys(BaseModel):
+    """A record that is written without the defaults of keys that came after others like it had been written."""
 
     LATER: ClassVar[frozenset[str]] = frozenset()
-    """Keys that came after spaces had been hashed: their defaults are not written, so that hashes stay."""
+    """Such keys: what was hashed or recorded before they came stays the same."""
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: Any) -> dict[str, Any]:
@@ -21,3 +19,9 @@ class Part(BaseModel):
         fields = type(self).model_fields
         usual = {name for name in self.LATER if getattr(self, name) == fields[name].default}
         return {name: value for name, value in content.items() if name not in usual}
+
+
+class Part(WithLaterKeys):
+    """A frozen record that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

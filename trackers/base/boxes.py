@@ -7,6 +7,13 @@ from lighttrack_nas.trackers.base.errors import InputError
 # Crops grow with the target: beyond these sides they would take all memory, or hold nothing of the picture.
 _SMALLEST_SIDE = 0.1
 _LARGEST_SIDE = 3
+LARGEST_PLACE = 1_000_000
+"""Pixels: what lies farther out is no place in a picture, but a mistake in a file."""
+
+
+def is_place(value: object) -> bool:
+    """Whether a value that was read is a number of pixels: no NaN, infinity, or number that no float holds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_PLACE
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -45,6 +45,11 @@ class Sequence:
     def __len__(self) -> int:
         return len(self.frame_paths)
 
+    @property
+    def has_boxes_to_score(self) -> bool:
+        """Whether a frame after the first, where trackers are given it, has a box: without one nothing is measured."""
+        return bool(np.isfinite(self.boxes[1:]).all(axis=1).any())
+
     def frame(self, index: int) -> np.ndarray:
         """Read a frame, BGR uint8 ``(height, width, 3)``.
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lighttrack_nas.trackers.base.boxes import LARGEST_PLACE
 from lighttrack_nas.trackers.base.errors import InputError
 
-LARGEST_VALUE = 1_000_000
-"""Pixels: what lies farther out is no place in a picture, but a broken line."""
 _SEPARATOR = re.compile(r"\s*,\s*|\s+")
 
 
@@ -67,7 +66,7 @@ def read_numbers(
         ``(numbers,)`` float64, with NaN where the line says `nan`.
 
     Raises:
-        InputError: Another count, something that is no number, or a number beyond `LARGEST_VALUE`.
+        InputError: Another count, something that is no number, or a number beyond `LARGEST_PLACE`.
     """
     fields = _SEPARATOR.split(line.strip()) if line.strip() else []
     if ignore_rest:
@@ -78,9 +77,9 @@ def read_numbers(
             f"'{path}', line {number}: expected {expected} numbers{otherwise}, got {len(fields)}: {line[:80]!r}"
         )
     values = np.array([_number(field, path, number) for field in fields])
-    if (np.abs(values) > LARGEST_VALUE).any():
+    if (np.abs(values) > LARGEST_PLACE).any():
         raise InputError(
-            f"'{path}', line {number}: {line.strip()[:80]!r} lies more than {LARGEST_VALUE} pixels out: no picture is "
+            f"'{path}', line {number}: {line.strip()[:80]!r} lies more than {LARGEST_PLACE} pixels out: no picture is "
             "so large"
         )
     return values

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from lighttrack_nas.trackers.base.boxes import LARGEST_PLACE
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers.text import LARGEST_VALUE
 
 
 def is_mask(line: str) -> bool:
@@ -60,6 +60,6 @@ def _whole_numbers(line: str, where: str) -> list[int]:
         raise InputError(
             f"{where}: expected a mask 'm' and whole numbers x,y,width,height,zeros,ones,..., got {line.strip()[:80]!r}"
         )
-    if max(map(abs, numbers[:4])) > LARGEST_VALUE or max(map(abs, numbers)) > LARGEST_VALUE**2:
+    if max(map(abs, numbers[:4])) > LARGEST_PLACE or max(map(abs, numbers)) > LARGEST_PLACE**2:
         raise InputError(f"{where}: a mask at {numbers[:4]} lies beyond any frame: {line.strip()[:80]!r}")
     return numbers

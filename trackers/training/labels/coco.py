@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from lighttrack_nas.trackers.base.boxes import is_place
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text, short
-from lighttrack_nas.trackers.training.pairs.left_out import CROWD, NO_AREA, Kind, LeftOut
+from lighttrack_nas.trackers.training.pairs.left_out import CROWD, NO_AREA, NO_BOX, Kind, LeftOut
 from lighttrack_nas.trackers.training.pairs.shots import SMALLEST_SIDE
 from lighttrack_nas.trackers.training.pairs.stills import Still, Stills
 
-_LARGEST = 1e6  # pixels
 NO_BBOX = Kind("annotation", "without a bbox of four numbers x, y, width, height in pixels")
 UNKNOWN_IMAGE = Kind("annotation", "of an image that the file does not list")
-NO_BOX = Kind("image", "without a usable box")
 MISSING = Kind("image", "that could not be found")
 
 
@@ -124,14 +123,7 @@ def _boxes(entries: list[Any], names: Mapping[Any, str], left_out: LeftOut) -> d
 
 
 def _is_box(box: object) -> bool:
-    # The bound also refuses NaN, infinity, and whole numbers that no float holds.
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(
-            isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST for value in box
-        )
-    )
+    return isinstance(box, list) and len(box) == 4 and all(map(is_place, box))
 
 
 def _found(

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from lighttrack_nas.trackers.base.boxes import is_place
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text, short
 from lighttrack_nas.trackers.data.sequence import read_image
@@ -25,7 +26,6 @@ from lighttrack_nas.trackers.training.pairs.shots import SMALLEST_SIDE
 from lighttrack_nas.trackers.training.pairs.tracks import FramesOf, Track, TrackedVideos
 
 SIDE, TEMPLATE = 511, 127
-_LARGEST = 1e6  # pixels
 NO_BOX = Kind("entry", "that is no frame number with a box of two or four numbers")
 MISSING = Kind("crop", "that is not there")
 
@@ -151,12 +151,8 @@ def _names_in(folder: Path) -> set[str]:
 
 def _size(box: Any) -> tuple[float, float] | None:
     """Width and height; None of what is no box."""
-    if not isinstance(box, list) or len(box) not in (2, 4):
+    if not isinstance(box, list) or len(box) not in (2, 4) or not all(map(is_place, box)):
         return None
-    for value in box:
-        # The bound also refuses NaN, infinity, and whole numbers that no float holds.
-        if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LARGEST:
-            return None
     return (box[0], box[1]) if len(box) == 2 else (box[2] - box[0], box[3] - box[1])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.training.labels.chosen import Chosen
 from lighttrack_nas.trackers.training.labels.xml_files import LabelledObject, read_objects
-from lighttrack_nas.trackers.training.pairs.left_out import NO_AREA, Kind, LeftOut
+from lighttrack_nas.trackers.training.pairs.left_out import NO_AREA, NO_BOX, SHORT, Kind, LeftOut
 from lighttrack_nas.trackers.training.pairs.shots import SMALLEST_SIDE
 from lighttrack_nas.trackers.training.pairs.stills import Still, Stills
 from lighttrack_nas.trackers.training.pairs.tracks import FramesOf, Track, TrackedVideos
@@ -21,9 +21,7 @@ BAD_FILE = Kind("annotation file", "that cannot be read")
 NO_NUMBERS = Kind("object", "without a bndbox of four numbers")
 NO_TRACK = Kind("object", "without a trackid")
 SAME_TRACK = Kind("object", "with the trackid of another in its frame")
-NO_BOX = Kind("image", "without a usable box")
 MISSING = Kind("image", "that is not there")
-SHORT = Kind("track", "with fewer than two annotated frames")
 
 
 def read_vid(path: Path | str, only: Collection[str] = (), without: Collection[str] = ()) -> TrackedVideos:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from lighttrack_nas.trackers.base.boxes import is_place
 from lighttrack_nas.trackers.base.errors import InputError
 
 _LARGEST_FILE = 1 << 20  # bytes; a hundred objects take 40,000
-_LARGEST = 1e6  # pixels
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,6 @@ def _box(element: ElementTree.Element) -> tuple[float, float, float, float] | No
         x1, y1, x2, y2 = (float(bounds.findtext(name) or "") for name in ("xmin", "ymin", "xmax", "ymax"))
     except ValueError:
         return None
-    if not all(math.isfinite(value) and abs(value) < _LARGEST for value in (x1, y1, x2, y2)):
+    if not all(map(is_place, (x1, y1, x2, y2))):
         return None
     return x1, y1, x2 - x1, y2 - y1

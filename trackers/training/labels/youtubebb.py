@@ -11,14 +11,13 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.training.labels.chosen import Chosen
-from lighttrack_nas.trackers.training.pairs.left_out import Kind, LeftOut
+from lighttrack_nas.trackers.training.pairs.left_out import SHORT, Kind, LeftOut
 from lighttrack_nas.trackers.training.pairs.tracks import FramesOf, Track, TrackedVideos
 
 COLUMNS = "youtube_id, timestamp_ms, class_id, class_name, object_id, object_presence, xmin, xmax, ymin, ymax"
 BAD_ROW = Kind("row", f"that does not hold {COLUMNS}")
 NO_AREA = Kind("row", "whose box is no part of the frame")
 MISSING = Kind("frame", "that is not there")
-SHORT = Kind("track", "with fewer than two annotated frames")
 
 _Track = tuple[list[tuple[int, str]], list[tuple[float, float, float, float]]]
 

@@ -20,6 +20,8 @@ class Kind:
 
 CROWD = Kind("box", "of crowds")
 NO_AREA = Kind("box", "with a side below a pixel")
+NO_BOX = Kind("image", "without a usable box")
+SHORT = Kind("track", "with fewer than two annotated frames")
 
 
 class LeftOut:
