@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := $(VENV)-lowest
 
+# Folders of tests.
+PARTS := benchmarks lighttrack_nas old_files search_spaces strategies trackers
+
 # What `make lowest` runs: imports of every module, searches on tables, what pandas, SciPy and pydantic do for us.
 OF_LOWEST := $(addprefix tests/, test_house.py strategies/search/samplers strategies/search/goals \
 	strategies/search/storage lighttrack_nas/comparisons lighttrack_nas/results lighttrack_nas/config \
@@ -39,10 +42,10 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	for folder in benchmarks lighttrack_nas search_spaces strategies trackers; do \
-		$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" tests/$$folder || exit 1; \
+	for part in $(PARTS); do \
+		$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" tests/$$part || exit 1; \
 	done
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" tests/old_files tests/test_*.py
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" tests/test_*.py
 
 # What check leaves out of the suite; tests of a group in one process, so that what they share is made once.
 slow: $(READY)

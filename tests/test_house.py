@@ -251,3 +251,10 @@ def test_version_is_said_once() -> None:
     assert declared
     assert declared[1] == lighttrack_nas.__version__
     assert f"## {declared[1]}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_make_check_runs_every_folder_of_tests() -> None:
+    root = Path(__file__).parent
+    (parts,) = [line for line in (root.parent / "Makefile").read_text().splitlines() if line.startswith("PARTS := ")]
+    folders = {path.relative_to(root).parts[0] for path in root.glob("*/**/test_*.py")}
+    assert sorted(folders) == parts.removeprefix("PARTS := ").split()
