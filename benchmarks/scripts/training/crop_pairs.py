@@ -1,6 +1,6 @@
 """How fast training pairs are made from whole full-HD frames, and from pysot's crops of the same targets.
 
-    python benchmarks/scripts/crop_pairs.py [--frames 48] [--pairs 96] [--repeats 7] [--space lighttrack]
+    python benchmarks/scripts/training/crop_pairs.py [--frames 48] [--pairs 96] [--repeats 7] [--space lighttrack]
 
 Makes frames of 1920 x 1080 as JPEG, with targets of 60 to 400 pixels in them, and crops of 511 pixels as pysot's
 scripts cut them; then makes the same pairs of both in turn, on one thread, without a cache of frames, so that each pair

@@ -1,6 +1,6 @@
 """What an update costs by every one-shot strategy, beside single path uniform (spos): seconds and memory.
 
-    python benchmarks/scripts/one_shot.py [--space lighttrack-tiny] [--batch 8] [--steps 6] [--rounds 3] [--threads 1]
+    python benchmarks/scripts/training/one_shot.py [--space lighttrack-tiny] [--batch 8] [--steps 6] [--rounds 3] [--threads 1]
         [--only time]
 
 Each round trains with every strategy in turn, as `train-supernet` does, on one batch of noise that is made before, so

@@ -1,6 +1,6 @@
 """How well networks are ranked before they are trained: by the predictor, by weights shared by teaching and by spos.
 
-    python benchmarks/scripts/teacher_ranking.py --output runs/teacher_ranking [--space lighttrack-tiny]
+    python benchmarks/scripts/training/teacher_ranking.py --output runs/teacher_ranking [--space lighttrack-tiny]
         [--teacher lighttrack-tiny-generated] [--networks 20] [--steps 250] [--seeds 2] [--supernet 350] [--threads 1]
 
 Networks spread over MACs, distinct, are each trained alone from random weights, with the teacher, all for the same few
