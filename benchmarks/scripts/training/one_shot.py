@@ -1,7 +1,7 @@
 """What an update costs by every one-shot strategy, beside single path uniform (spos): seconds and memory.
 
-    python benchmarks/scripts/training/one_shot.py [--space lighttrack-tiny] [--batch 8] [--steps 6] [--rounds 3] [--threads 1]
-        [--only time]
+    python benchmarks/scripts/training/one_shot.py [--space lighttrack-tiny] [--batch 8] [--steps 6]
+        [--rounds 3] [--threads 1] [--only time]
 
 Each round trains with every strategy in turn, as `train-supernet` does, on one batch of noise that is made before, so
 that no data is prepared in the time. The first two updates are a warm-up. A ratio is that of a round's medians, CPU

@@ -1,6 +1,7 @@
 """How fast training pairs are made, and how long a training waits for them.
 
-    python benchmarks/scripts/training/pairs.py [--space lighttrack-tiny] [--pairs 64] [--steps 24] [--repeats 5] [--trainings 2]
+    python benchmarks/scripts/training/pairs.py [--space lighttrack-tiny] [--pairs 64] [--steps 24]
+        [--repeats 5] [--trainings 2]
 
 First pairs per second of every source, one thread each, in turn: generated; and where LIGHTTRACK_NAS_DATA names the
 folder of the real data, sequences, stills, and the mixture of all three that `examples/real_video` trains on. Then the

@@ -1,6 +1,7 @@
 """What a single-path training step of a supernet costs beside the same step of the plain network: time and memory.
 
-    python benchmarks/scripts/training/training_step.py [--space lighttrack] [--batch 4] [--paths 4] [--repeats 4] [--threads 1]
+    python benchmarks/scripts/training/training_step.py [--space lighttrack] [--batch 4] [--paths 4]
+        [--repeats 4] [--threads 1]
 
 Both run the same paths, drawn as training draws them, on the same batch with the same starting weights, in turn: a
 round is supernet, plain, plain, supernet ... over all paths. The first round is a warm-up, in which kernels and moments
