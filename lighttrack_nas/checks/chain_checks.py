@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from lighttrack_nas.chain.data import read_videos, require_chosen, require_label
 from lighttrack_nas.chain.own_teacher import check_start, labelled_only, lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.config.config import Config
-from lighttrack_nas.config.config_checks import Check, keyed, parse_point
+from lighttrack_nas.config.config_checks import Check, keyed, parse_point, wanted
 from lighttrack_nas.costing.limits import cost_ends, require_reachable
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.strategies.differentiable import Differentiable
-from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
+from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS
@@ -162,7 +162,10 @@ def _strategy(config: Config) -> None:
 
 
 def _limits(config: Config, space: Space) -> None:
-    limits = _limits_of(config)
+    try:
+        limits = parse_constraints(config.search.constraints)
+    except InputError:
+        return  # which is said of it
     if any(limit.name in ("macs", "params") for limit in limits):
         table = costing(space)
         if isinstance(table, CostTable):
@@ -193,9 +196,8 @@ def _validation(config: Config) -> None:
 
 def _measurable(config: Config) -> None:
     """What the search asks for must be what a supernet's evaluator measures."""
-    goals = [*_parsed(parse_objectives, config.search.objectives), *_limits_of(config)]
-    for goal in goals:
-        checked_name(goal.name, MEASUREMENTS, "measurement of a chain's search,")
+    for name in sorted(wanted(config)):
+        checked_name(name, MEASUREMENTS, "measurement of a chain's search,")
 
 
 def _chosen_point(config: Config) -> None:
@@ -203,20 +205,5 @@ def _chosen_point(config: Config) -> None:
     part = config.retrain
     if part.architecture is not None or part.choose == "best":
         return
-    goals = [*_parsed(parse_objectives, config.search.objectives), *_limits_of(config)]
-    measured = dict.fromkeys(["macs", "params", *(goal.name for goal in goals)])
-    if config.search.latency.source == "table":
-        measured["latency_ms"] = None
+    measured = sorted({"macs", "params", *wanted(config)})
     checked_name(parse_point(part.choose).name, measured, "retrain.choose: measurement of this search,")
-
-
-def _limits_of(config: Config) -> Sequence[Constraint]:
-    return _parsed(parse_constraints, config.search.constraints)
-
-
-def _parsed(parse: Callable[[tuple[str, ...]], Sequence[Any]], texts: tuple[str, ...]) -> Sequence[Any]:
-    """Goals; none where one is malformed, which the configuration's own checks say."""
-    try:
-        return parse(texts)
-    except InputError:
-        return ()

@@ -20,7 +20,7 @@ from lighttrack_nas.checks.chain_checks import comes_later
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.processes.search_processes import threads_of_each
-from lighttrack_nas.strategies.search.goals.objectives import TRACKED, parse_constraints, parse_objectives
+from lighttrack_nas.strategies.search.goals.objectives import TRACKED
 from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
@@ -188,8 +188,7 @@ def _pairs(settings: TrainingSettings) -> int:
 def _tracks(config: Config) -> bool:
     """Whether candidates track: an objective or a limit is a figure of tracks, or a score that weighs one."""
     part = config.search
-    names = {objective.name for objective in parse_objectives(part.objectives)}
-    names |= {constraint.name for constraint in parse_constraints(part.constraints)}
+    names = part.wanted
     return not names.union(part.score if "score" in names else ()).isdisjoint(TRACKED)
 
 

@@ -49,6 +49,14 @@ def config_checks(config: Config) -> Iterator[Check]:
             yield _generated(videos.path)
 
 
+def wanted(config: Config) -> frozenset[str]:
+    """What the search asks for; nothing where an objective or a constraint is malformed, which is said of it."""
+    try:
+        return config.search.wanted
+    except InputError:
+        return frozenset()
+
+
 def parse_point(text: str) -> Constraint:
     """Read which point of a front is meant: a measurement and the value to be near to, such as "macs=30M".
 
@@ -128,18 +136,14 @@ def _score(config: Config) -> None:
     from lighttrack_nas.benchmarks.scoring.network_scorer import checked_weights
 
     checked_weights(config.search.score)
-    if not config.search.score and any("score" in text.split() for text in config.search.objectives):
+    if not config.search.score and "score" in wanted(config):
         raise InputError(
-            "search.score: the objective 'score' is a weighted sum: give its weights, {ao: 0.5, sr50: 0.5}"
+            "search.score: the measurement 'score' is a weighted sum: give its weights, {ao: 0.5, sr50: 0.5}"
         )
 
 
 def _latency(config: Config) -> None:
-    try:
-        wanted = config.search.wants_latency
-    except InputError:
-        return  # an objective or a constraint is malformed, which is said of it
-    if wanted:
+    if "latency_ms" in wanted(config):
         part = config.search.latency
         Options(part.threads, precision=part.precision)
         checked_runtime(part.runtime, writing=True)

@@ -92,10 +92,19 @@ class SearchPart(ConfigPart):
         return content
 
     @property
+    def wanted(self) -> frozenset[str]:
+        """The measurements that objectives and constraints ask for.
+
+        Raises:
+            InputError: One of them is malformed.
+        """
+        goals, limits = parse_objectives(self.objectives), parse_constraints(self.constraints)
+        return frozenset(each.name for each in (*goals, *limits))
+
+    @property
     def wants_latency(self) -> bool:
         """Whether latency is an objective or a constraint."""
-        names = [goal.name for goal in parse_objectives(self.objectives)]
-        return "latency_ms" in names + [limit.name for limit in parse_constraints(self.constraints)]
+        return "latency_ms" in self.wanted
 
     def search_strategy(self, seed: int) -> SearchStrategy:
         """Make the strategy.

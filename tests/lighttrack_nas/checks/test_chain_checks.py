@@ -87,6 +87,7 @@ def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
         ({"search": {"enqueue_predicted": 3}}, "^search.enqueue_predicted: only .* blockwise"),
         ({"search": {"enqueue_from_distribution": 3}}, "^search.enqueue_from_distribution: only .* darts"),
         ({"search": {"objectives": ["maximize ao", "minimize nsr"]}}, "measurement of a chain's search, 'nsr'"),
+        ({"retrain": {"choose": "latency_ms=3"}}, "retrain.choose: measurement of this search, 'latency_ms'"),
         ({"search": {"score": {"ao": 0.5}, "objectives": ["score"], "constraints": ["macs <= 2"]}}, "macs <= 2:"),
         ({"search": {"latency": {"table": "no.json"}}}, "^search.latency.table: 'no.json' does not exist"),
         (
@@ -125,6 +126,18 @@ def test_paths_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert expanded("~/there") == str(tmp_path / "there")
     assert chain_mistakes(Config.model_validate({"pretraining": {"images": "~/there"}})) == []
     assert len(chain_mistakes(Config.model_validate({"pretraining": {"images": "~/not there"}}))) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"retrain": {"choose": "macs=30M"}},
+        {"retrain": {"choose": "ao=0.5"}},
+        {"retrain": {"choose": "latency_ms=3"}, "search": {"constraints": ["latency_ms <= 9"]}},
+    ],
+)
+def test_a_point_may_be_told_by_whatever_the_search_measures(settings: dict[str, Any]) -> None:
+    assert chain_mistakes(Config.model_validate(settings)) == []
 
 
 def test_an_output_inside_a_file_is_refused(tmp_path: Path) -> None:
@@ -174,6 +187,13 @@ def test_what_is_right_beside_mistakes_is_kept(tmp_path: Path) -> None:
     config, said = load_config_with_mistakes(path)
     assert (config.seed, config.search.trials, config.search.population) == (0, 70, 48)
     assert len(said) == 3
+
+
+def test_each_of_several_mistaken_sources_is_said_once_at_its_own_place(tmp_path: Path) -> None:
+    path = written(tmp_path, {"data": {"sources": [{"kind": "a"}, {"kind": "generated"}, {"kind": "b"}]}})
+    config, said = load_config_with_mistakes(path)
+    assert [sentence.partition(":")[0] for sentence in said] == ["data.sources[0]", "data.sources[2]"]
+    assert [source.kind for source in config.data.sources] == ["generated"]
 
 
 def test_the_command_says_all_or_that_there_are_none(tmp_path: Path) -> None:
