@@ -99,7 +99,7 @@ class SearchPart(ConfigPart):
             InputError: One of them is malformed.
         """
         goals, limits = parse_objectives(self.objectives), parse_constraints(self.constraints)
-        return frozenset(each.name for each in (*goals, *limits))
+        return frozenset(goal.name for goal in goals) | frozenset(limit.name for limit in limits)
 
     @property
     def wants_latency(self) -> bool:
