@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lighttrack_nas.chain.choosing import choose
+from lighttrack_nas.chain.choosing import chosen_network
 from lighttrack_nas.chain.data import (
     choose_videos,
     read_videos,
@@ -24,7 +23,9 @@ from lighttrack_nas.chain.evaluators import (
     trained_supernet,
 )
 from lighttrack_nas.chain.pair_sources import decoding_processes, expanded
-from lighttrack_nas.chain.training import BACKBONE_FILE, DISTRIBUTION_FILE, MODEL_FILE
+from lighttrack_nas.chain.trainings.pretraining import BACKBONE_FILE
+from lighttrack_nas.chain.trainings.shown_steps import require_file, shown_steps
+from lighttrack_nas.chain.trainings.training import DISTRIBUTION_FILE, MODEL_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.migration import TABLE_FILE
@@ -32,7 +33,6 @@ from lighttrack_nas.models.models import Model, load_model, save_model
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
-from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text
 from lighttrack_nas.trackers.base.progress import Say
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.results.results import Result
     from lighttrack_nas.search_spaces.building.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
-    from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+    from lighttrack_nas.trackers.network.network import SiameseNetwork
 
 
 @dataclass(frozen=True)
@@ -59,39 +59,6 @@ class Retrained:
     model: Model
     file: Path
     measured: dict[str, float]
-
-
-def run_pretraining(config: Config, say: Say, after_step: AfterStep | None = None) -> Path:
-    """Train the backbone on images; see `pretrain_backbone`.
-
-    Args:
-        config: With `pretraining`.
-        say: See `Say`.
-        after_step: Told of each step in place of a progress bar.
-
-    Raises:
-        InputError: The configuration has no `pretraining`, or see there.
-    """
-    from lighttrack_nas.chain.training import pretrain_backbone
-    from lighttrack_nas.strategies.one_shot.training.images import read_image_folder
-
-    part = config.pretraining
-    if part is None:
-        raise InputError("the configuration has no 'pretraining': give pretraining.images, a folder of class folders")
-    prepare_torch(config)
-    settings = config.training(part.training, "pretraining.training")
-    images = read_image_folder(expanded(part.images))
-    say(f"{len(images.images)} images of {len(images.classes)} classes")
-    with _steps("backbone", settings, after_step) as told:
-        return pretrain_backbone(
-            load_space(config.space),
-            images,
-            settings=settings,
-            output=config.folder("pretraining"),
-            image_size=part.image_size,
-            record={"images": part.images},
-            progress=told,
-        )
 
 
 def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) -> Supernet:
@@ -115,7 +82,7 @@ def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) 
         teacher_settings,
         with_expanded_teacher,
     )
-    from lighttrack_nas.chain.training import train_supernet
+    from lighttrack_nas.chain.trainings.training import train_supernet
 
     prepare_torch(config)
     space, strategy = load_space(config.space), with_expanded_teacher(config.supernet.one_shot_strategy())
@@ -123,7 +90,7 @@ def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) 
     backbone = None if config.supernet.backbone is None else Path(expanded(config.supernet.backbone))
     if config.pretraining is not None:
         backbone = config.folder("pretraining") / BACKBONE_FILE
-        _require(backbone, "pretrain-backbone")
+        require_file(backbone, "pretrain-backbone")
     start_from = None if config.supernet.start_from is None else expanded(config.supernet.start_from)
     settings = config.training(config.supernet.training, "supernet.training")
     targets, losses = targets_and_losses(config)
@@ -133,11 +100,11 @@ def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) 
         videos = read_videos(config.validation, config.folder("generated"), say)
         held_out = validation_pairs(space, videos, config.data.cache_share(processes))
     if lacks_teacher(strategy):
-        with _steps("teacher", teacher_settings(config)) as told:
+        with shown_steps("teacher", teacher_settings(config)) as told:
             strategy = taught_by_own(config, strategy, settings, config.folder("teacher"), say, told)
     if start_from is not None:
         say(f"the supernet starts from '{start_from}': '{config.folder('supernet') / TABLE_FILE}' says what is taken")
-    with _steps("supernet", settings, after_step) as told:
+    with shown_steps("supernet", settings, after_step) as told:
         return train_supernet(
             space,
             pairs,
@@ -207,24 +174,25 @@ def run_retraining(config: Config, say: Say, after_step: AfterStep | None = None
     Raises:
         InputError: There is no search to choose from, or see there.
     """
-    from lighttrack_nas.chain.training import retrain
+    from lighttrack_nas.chain.trainings.training import retrain
     from lighttrack_nas.trackers.network.norms import has_folded_norms
 
     part = config.retrain
     require_labels(config, "retraining without a teacher", part.teacher is None)
     prepare_torch(config)
     space = load_space(config.space)
-    if part.architecture is None:
-        architecture, measured = choose(config, part.choose)
-    else:
-        architecture, measured = find_architecture(part.architecture, config.space, say), {}
+    architecture, measured = chosen_network(config, say)
     settings = config.training(part.training, "retrain.training")
     targets, losses = targets_and_losses(config)
     pairs = training_pairs(config, space, say, decoding_processes(settings))
     supernet = trained_supernet(config, space) if part.inherit else None
+    backbone = None
+    if part.pretraining is not None:
+        backbone = config.folder("network-pretraining") / BACKBONE_FILE
+        require_file(backbone, "pretrain-network")
     if supernet is not None and has_folded_norms(supernet.extract(architecture)):
         say("the network has folded norms, whose statistics stand in its weights: they stay affine maps, which learn")
-    with _steps("retraining", settings, after_step) as told:
+    with shown_steps("retraining", settings, after_step) as told:
         model = retrain(
             architecture,
             pairs,
@@ -238,6 +206,10 @@ def run_retraining(config: Config, say: Say, after_step: AfterStep | None = None
             teacher_code=part.code,
             teacher_weight=part.teacher_weight,
             label_weight=part.label_weight,
+            backbone=backbone,
+            snapshots=part.snapshots,
+            snapshot_share=part.snapshot_share,
+            score=_validation_ao(config, say) if part.snapshots else None,
             record=config.data.model_dump(mode="json"),
             progress=told,
         )
@@ -254,7 +226,7 @@ def run_tuning(config: Config, say: Say) -> Tuning:
 
     prepare_torch(config)
     file = config.folder("retrain") / MODEL_FILE
-    _require(file, "retrain")
+    require_file(file, "retrain")
     load_space(config.space)  # whose Python files the model may need
     model = load_model(file)
     validation = choose_videos(config.validation, config.folder("generated"), say)
@@ -282,6 +254,20 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     return found
 
 
+def _validation_ao(config: Config, say: Say) -> Callable[[SiameseNetwork], float]:
+    """What measures a network's AO on the validation sequences, whose frames it keeps."""
+    from lighttrack_nas.benchmarks.scoring.network_scores import track_ao
+    from lighttrack_nas.trackers.tracking.lockstep import keep_frames
+
+    sequences = choose_videos(config.validation, config.folder("generated"), say).sequences
+    frames, hyper_parameters = keep_frames(sequences), load_hyper_parameters(config.search.hyper_parameters)
+
+    def ao(network: SiameseNetwork) -> float:
+        return float(track_ao(network, sequences, hyper_parameters, config.device, frames=frames)["ao"])
+
+    return ao
+
+
 def _likely(config: Config, space: Space) -> list[Architecture]:
     """Architectures of the distribution that the supernet's training has learnt, if the search asks for some."""
     import numpy as np
@@ -299,18 +285,3 @@ def _likely(config: Config, space: Space) -> list[Architecture]:
         )
     distribution = Distribution.from_json(read_text(file, "distribution"), space, f"distribution '{file}'")
     return distribution.distinct(count, np.random.default_rng(config.seed))
-
-
-def _require(file: Path, command: str) -> None:
-    if not file.exists():
-        raise InputError(f"'{file}' does not exist: run `lighttrack-nas {command}` with this configuration first")
-
-
-@contextmanager
-def _steps(title: str, settings: TrainingSettings, after_step: AfterStep | None = None) -> Iterator[AfterStep | None]:
-    """Show the steps of a training and their losses; the processes of further devices show nothing."""
-    if after_step is not None or not is_first_process():
-        yield after_step
-        return
-    with progress(title, settings.steps, "steps") as advance:
-        yield lambda steps, losses: advance(steps, ", ".join(f"{name} {value:.3f}" for name, value in losses.items()))

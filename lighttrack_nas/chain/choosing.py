@@ -6,6 +6,7 @@ from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_checks import parse_point
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.search_spaces.space import Architecture
+from lighttrack_nas.trackers.base.progress import Say
 
 
 def choose(config: Config, point: str) -> tuple[Architecture, dict[str, float]]:
@@ -31,6 +32,24 @@ def choose(config: Config, point: str) -> tuple[Architecture, dict[str, float]]:
     trials = result.trials[result.trials["network"] == chosen.network]
     best = trials.iloc[int((trials[goal.name] * goal.sign).to_numpy(float).argmin())]
     return result.architecture(int(best["trial"])), dict(chosen.measurements)
+
+
+def chosen_network(config: Config, say: Say) -> tuple[Architecture, dict[str, float]]:
+    """The architecture that is retrained, and what the search has measured of it.
+
+    Args:
+        config: Names an architecture, or a point of its search's front.
+        say: See `Say`.
+
+    Raises:
+        InputError: The architecture cannot be read or is not of the space, or see `choose`.
+    """
+    from lighttrack_nas.models.architecture_files import find_architecture
+
+    part = config.retrain
+    if part.architecture is None:
+        return choose(config, part.choose)
+    return find_architecture(part.architecture, config.space, say), {}
 
 
 def search_result(config: Config) -> Result:

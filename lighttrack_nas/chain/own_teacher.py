@@ -15,7 +15,7 @@ from lighttrack_nas.benchmarks.sums.exact_fronts import Criterion, exact_front
 from lighttrack_nas.chain.data import training_pairs
 from lighttrack_nas.chain.evaluators import targets_and_losses
 from lighttrack_nas.chain.pair_sources import decoding_processes, expanded
-from lighttrack_nas.chain.training import MODEL_FILE, retrain
+from lighttrack_nas.chain.trainings.training import MODEL_FILE, retrain
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import UNLABELLED
 from lighttrack_nas.costing.cost_analysis import EXACT, load_cost_table

@@ -84,8 +84,10 @@ def _checks(config: Config) -> Iterator[Check]:
             if isinstance(path := getattr(source, key, None), str):
                 yield _path_check(path, f"data.sources.{number}.{key}")
     yield lambda: _validation(config)
-    if config.pretraining is not None:
-        yield _path_check(config.pretraining.images, "pretraining.images")
+    for key, part in (("pretraining", config.pretraining), ("retrain.pretraining", config.retrain.pretraining)):
+        for name in ("images", "held_out"):
+            if part is not None and (path := getattr(part, name)) is not None:
+                yield _path_check(path, f"{key}.{name}")
     for name in ("start_from", "backbone"):
         if given := getattr(config.supernet, name):
             yield _path_check(given, f"supernet.{name}")

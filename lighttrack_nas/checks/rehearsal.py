@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lighttrack_nas.chain.chain import run_pretraining, run_retraining, run_search, run_supernet
+from lighttrack_nas.chain.chain import run_retraining, run_search, run_supernet
 from lighttrack_nas.chain.data import choose_videos, read_videos
+from lighttrack_nas.chain.image_steps import run_network_pretraining, run_pretraining
 from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
-from lighttrack_nas.chain.training import MODEL_FILE
+from lighttrack_nas.chain.pair_sources import expanded
+from lighttrack_nas.chain.trainings.training import MODEL_FILE
 from lighttrack_nas.checks.chain_checks import comes_later
 from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_training import set_otherwise
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.processes.search_processes import threads_of_each
+from lighttrack_nas.strategies.one_shot.images.image_folders import read_image_folder
 from lighttrack_nas.strategies.search.goals.objectives import TRACKED
 from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.progress import Say
@@ -28,6 +32,7 @@ from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_paramet
 from lighttrack_nas.trackers.tracking.lockstep import keep_frames
 
 if TYPE_CHECKING:
+    from lighttrack_nas.config.config_training import Pretraining
     from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 
@@ -92,13 +97,21 @@ def rehearse(config: Config, say: Say) -> ChainCost:
         costs = []
         if config.pretraining is not None:
             say("rehearsing pretrain-backbone")
-            costs.append(_training(config, short, "pretrain-backbone", "pretraining", run_pretraining))
+            settings = _image_settings(config, config.pretraining, "pretraining")
+            costs.append(_training(settings, short, "pretrain-backbone", "pretraining", run_pretraining))
         say("rehearsing train-supernet")
-        costs.append(_training(config, short, "train-supernet", "supernet", run_supernet))
+        settings = config.training(config.supernet.training, "supernet.training")
+        costs.append(_training(settings, short, "train-supernet", "supernet", run_supernet))
         say("rehearsing search")
         measured, disk = _candidate(short, _worker_threads(config))
+        pretraining = None
+        if config.retrain.pretraining is not None:
+            say("rehearsing pretrain-network")
+            settings = _image_settings(config, config.retrain.pretraining, "retrain.pretraining")
+            pretraining = _training(settings, short, "pretrain-network", "network-pretraining", run_network_pretraining)
         say("rehearsing retrain")
-        retraining = _training(config, short, "retrain", "retrain", run_retraining)
+        settings = config.training(config.retrain.training, "retrain.training")
+        retraining = _training(settings, short, "retrain", "retrain", run_retraining)
         tracking = _tracking(short, videos)
         # What does not track, such as new BatchNorm statistics, takes as long however long the sequences are.
         others = max(measured - tracking.few, 0.0) if _tracks(short) else measured
@@ -110,7 +123,8 @@ def rehearse(config: Config, say: Say) -> ChainCost:
         trials = config.search.trials
         seconds = trials * candidate / min(config.search.workers, os.cpu_count() or 1)
         costs.append(StepCost("search", f"{trials:,} trials, {candidate:.3g} s each", 0, seconds, disk))
-        costs.append(retraining)
+        costs += [] if pretraining is None else [pretraining]
+        costs.append(_with_snapshots(retraining, config.retrain.snapshots, tracking.all))
         if lacks_teacher(strategy):
             settings = config.training(config.supernet.teacher_training, "supernet.teacher_training")
             pairs = _pairs(settings)
@@ -126,7 +140,7 @@ def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Confi
     """The configuration of the rehearsal: everything as it is, but for a moment."""
 
     def training(part: dict[str, Any]) -> dict[str, Any]:
-        return part | {"steps": _STEPS, "warmup_steps": 1}
+        return set_otherwise(part, {"steps": _STEPS, "warmup_steps": 1, "schedule_steps": None})
 
     supernet = config.supernet.model_copy(
         update={
@@ -147,9 +161,12 @@ def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Confi
         }
     )
     part = config.retrain
-    retrain = part.model_copy(update={"training": training(part.training), "choose": "best"})
+    retrain = part.model_copy(update={"training": training(part.training), "choose": "best", "snapshots": 0})
     if part.architecture is not None and comes_later(part.architecture, config.folder("search")):
         retrain = retrain.model_copy(update={"architecture": None})
+    if part.pretraining is not None:
+        images = part.pretraining.model_copy(update={"training": training(part.pretraining.training), "held_out": None})
+        retrain = retrain.model_copy(update={"pretraining": images})
     if part.teacher is not None and comes_later(part.teacher, config.folder("teacher")):
         retrain = retrain.model_copy(update={"teacher": str(Path(output) / "teacher" / MODEL_FILE)})
     pretraining = config.pretraining
@@ -167,22 +184,43 @@ def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Confi
     )
 
 
+def _image_settings(config: Config, part: Pretraining, where: str) -> TrainingSettings:
+    images = read_image_folder(expanded(part.images)).images
+    return config.training(part.training, f"{where}.training", epoch=len(images))
+
+
 def _training(
-    config: Config, short: Config, command: str, part: str, run: Callable[[Config, Say, AfterStep], object]
+    settings: TrainingSettings, short: Config, command: str, step: str, run: Callable[[Config, Say, AfterStep], object]
 ) -> StepCost:
-    """Time the steps of a training, its start apart."""
+    """Time the steps of a training, its start apart.
+
+    Args:
+        settings: Of the whole training.
+        short: The configuration of the rehearsal.
+        command: What it is called.
+        step: Whose folder it works in.
+        run: What trains.
+    """
     times = [perf_counter()]
     run(short, _silent, lambda *_: times.append(perf_counter()))
-    settings = config.training(getattr(config, part).training, f"{part}.training")
     a_step = float(np.median(np.diff(times)[len(times) // 2 :]))
     start = max(times[-1] - times[0] - a_step * _STEPS, 0.0)
     work = f"{settings.steps:,} steps, {a_step:.3g} s each"
-    return StepCost(command, work, _pairs(settings), start + settings.steps * a_step, _size(short.folder(part)))
+    return StepCost(command, work, _pairs(settings), start + settings.steps * a_step, _size(short.folder(step)))
+
+
+def _with_snapshots(retraining: StepCost, count: int, tracking: float) -> StepCost:
+    """The retraining with the states that it keeps, each of which tracks the validation sequences."""
+    if not count:
+        return retraining
+    work = f"{retraining.work}, {count:,} states that track"
+    seconds, disk = retraining.seconds + count * tracking, retraining.disk * (1 + count)
+    return replace(retraining, work=work, seconds=seconds, disk=disk)
 
 
 def _pairs(settings: TrainingSettings) -> int:
     """What is drawn for a training on all its devices."""
-    return settings.steps * settings.batch_size * settings.accumulate * settings.devices
+    return settings.steps * settings.samples_per_step
 
 
 def _tracks(config: Config) -> bool:

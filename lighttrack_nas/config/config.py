@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from lighttrack_nas.config.config_data import Data, Videos
-from lighttrack_nas.config.config_parts import ConfigPart, Named, Training, checked
+from lighttrack_nas.config.config_parts import ConfigPart, Named, Training
 from lighttrack_nas.config.config_search import PredictorPart, RankingPart, SearchPart
+from lighttrack_nas.config.config_training import Pretraining, training_settings
 from lighttrack_nas.strategies.one_shot.training.training_settings import LARGEST_SEED, TrainingSettings
 
 if TYPE_CHECKING:
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
-
-
-class Pretraining(ConfigPart):
-    """The backbone's training on images.
-
-    Attributes:
-        images: A folder with one folder of images a class.
-        image_size: Side of the crops, pixels.
-        training: Fields of `TrainingSettings`.
-    """
-
-    images: str
-    image_size: int = Field(default=128, ge=16, le=1024)
-    training: Training = {"steps": 1000, "batch_size": 32}
 
 
 class SupernetPart(ConfigPart):
@@ -82,8 +69,15 @@ class RetrainPart(ConfigPart):
         code: Of a released checkpoint: its official code.
         teacher_weight: Factor on what the teacher's lessons cost.
         label_weight: Factor on what labels cost beside a teacher's lessons; 0 looks at none.
+        pretraining: The chosen network's own training on images, by `pretrain-network`, from which its backbone starts;
+            what else it is made of starts as `inherit` says. None: there is none.
+        snapshots: How many states of the weights are kept of the last part of the training, evenly spaced, its end
+            among them; the one of the best AO on the validation sequences is the result. 0 takes the end.
+        snapshot_share: That last part, as a share of the training's steps.
         training: Fields of `TrainingSettings`.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"pretraining", "snapshots", "snapshot_share"})
 
     architecture: str | None = None
     choose: str = "best"
@@ -92,6 +86,9 @@ class RetrainPart(ConfigPart):
     code: str | None = None
     teacher_weight: float = Field(default=1.0, gt=0, le=100)
     label_weight: float = Field(default=1.0, ge=0, le=100)
+    pretraining: Pretraining | None = None
+    snapshots: int = Field(default=0, ge=0, le=1000)
+    snapshot_share: float = Field(default=0.4, ge=0, le=1)
     training: Training = {"steps": 2000, "average": 0.99}
 
 
@@ -162,17 +159,22 @@ class Config(ConfigPart):
         """Where a step of the chain works.
 
         Args:
-            step: pretraining, teacher, supernet, predictor, search, retrain, tuning, table, ranking, or generated for
-                videos.
+            step: pretraining, teacher, supernet, predictor, search, network-pretraining, retrain, tuning, table,
+                ranking, or generated for videos.
         """
         return Path(self.output) / step
 
-    def training(self, part: Mapping[str, Any], where: str) -> TrainingSettings:
+    def training(self, part: Mapping[str, Any], where: str, epoch: int | None = None) -> TrainingSettings:
         """A part's training settings; seed and device are the configuration's unless given.
+
+        Args:
+            part: What is set.
+            where: Its key.
+            epoch: Samples of an epoch; None: the pairs of `data.epoch`.
 
         Raises:
             InputError: Unknown field or impossible value.
         """
         accelerator = "cpu" if self.device == "cpu" else "gpu"
         given = {"seed": self.seed, "accelerator": accelerator} | dict(part)
-        return checked(TrainingSettings, given, where)
+        return training_settings(given, where, self.data.epoch if epoch is None else epoch)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import GeneratedSource, Videos
+from lighttrack_nas.config.config_training import set_otherwise
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
@@ -28,6 +29,8 @@ def config_checks(config: Config) -> Iterator[Check]:
         part = getattr(config, name)
         if part is not None:
             yield _training(config, part.training, f"{name}.training")
+    if config.retrain.pretraining is not None:
+        yield _training(config, config.retrain.pretraining.training, "retrain.pretraining.training")
     yield _training(config, config.supernet.teacher_training, "supernet.teacher_training")
     yield keyed("search.objectives", lambda: parse_objectives(config.search.objectives))
     yield keyed("search.constraints", lambda: parse_constraints(config.search.constraints))
@@ -39,7 +42,7 @@ def config_checks(config: Config) -> Iterator[Check]:
     for ranked in config.ranking.strategies:
         yield config.supernet.model_copy(update={"strategy": ranked.strategy}).one_shot_strategy
         if ranked.training:
-            training = config.supernet.training | ranked.training
+            training = set_otherwise(config.supernet.training, ranked.training)
             yield _training(config, training, f"ranking.strategies, {ranked.name}: training")
     yield lambda: load_hyper_parameters(config.search.hyper_parameters)
     yield lambda: _latency(config)
@@ -153,5 +156,9 @@ def _retraining(config: Config) -> None:
     part = config.retrain
     if part.code is not None and part.teacher is None:
         raise InputError(f"retrain.code: '{part.code}' is a teacher's: give retrain.teacher, its checkpoint")
+    if part.pretraining is not None and part.teacher is not None:
+        raise InputError(
+            "retrain.pretraining: a network that learns from a teacher starts from it: leave out pretraining or teacher"
+        )
     if part.choose != "best":
         parse_point(part.choose)

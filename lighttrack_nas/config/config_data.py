@@ -144,6 +144,7 @@ class Data(ConfigPart):
         sources: Where pairs come from.
         targets: Fields of `TargetSettings`.
         losses: Fields of `LossSettings`.
+        epoch: Pairs of an epoch, for trainings whose lengths are given in epochs; LightTrack's is 600,000.
         cache: Memory for decoded frames, of all sources and processes together: text such as "512M" or "2G", or a
             number of MiB; 0 keeps none. It is divided evenly between the processes and, in each, between the sources
             that read files, among which the validation sequences count as one. Frames of video files that are kept as
@@ -155,6 +156,8 @@ class Data(ConfigPart):
     sources: tuple[Source, ...] = Field(default=(GeneratedSource(kind="generated"),), min_length=1)
     targets: dict[str, Any] = {}
     losses: dict[str, Any] = {}
+    # A training's record has its steps.
+    epoch: int = Field(default=600_000, ge=1, le=10**9, exclude=True)
     # Changes no pair, and so belongs to no record of a run.
     cache: Annotated[str | int, BeforeValidator(_checked_memory)] | None = Field(default=None, exclude=True)
 

@@ -12,7 +12,7 @@ from lighttrack_nas.search_spaces.base.parts import WithLaterKeys
 from lighttrack_nas.trackers.base.errors import InputError
 
 Training = dict[str, Any]
-"""Fields of `TrainingSettings`; the seed is the configuration's unless given."""
+"""Fields of `TrainingSettings`, the seed is the configuration's unless given; lengths may be in epochs instead."""
 Named = str | dict[str, Any]
 """A strategy: its name, or a mapping of `name` and settings."""
 

@@ -13,7 +13,7 @@ from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
 from lighttrack_nas.chain.data import read_videos, require_labels, training_pairs
 from lighttrack_nas.chain.evaluators import targets_and_losses
-from lighttrack_nas.chain.training import BACKBONE_FILE
+from lighttrack_nas.chain.trainings.pretraining import BACKBONE_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.processes.parallel_jobs import Job, run_jobs

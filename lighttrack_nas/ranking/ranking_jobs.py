@@ -22,10 +22,12 @@ from lighttrack_nas.chain.own_teacher import (
     with_expanded_teacher,
 )
 from lighttrack_nas.chain.pair_sources import decoding_processes
-from lighttrack_nas.chain.training import BACKBONE_FILE, retrain, train_supernet
-from lighttrack_nas.chain.training_records import WITHOUT_EFFECT
+from lighttrack_nas.chain.trainings.pretraining import BACKBONE_FILE
+from lighttrack_nas.chain.trainings.training import retrain, train_supernet
+from lighttrack_nas.chain.trainings.training_records import WITHOUT_EFFECT
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_search import RankedStrategy
+from lighttrack_nas.config.config_training import set_otherwise
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
@@ -75,7 +77,7 @@ class SupernetJob:
     @property
     def settings(self) -> TrainingSettings:
         """How it trains."""
-        training = self.config.supernet.training | self.ranked.training
+        training = set_otherwise(self.config.supernet.training, self.ranked.training)
         return self.config.training(training, f"ranking.strategies, {self.ranked.name}: training")
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, singledispatch
 from typing import Any
 
@@ -21,6 +21,7 @@ from lighttrack_nas.search_spaces.building.nni_adapter import InputChoice, Layer
 from lighttrack_nas.search_spaces.building.output_layer import output_layer
 from lighttrack_nas.search_spaces.building.tasks import TaskBlock, Tasks, TaskTower, give_tasks
 from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.trackers.network.image_classifier import classifier_head
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 
 
@@ -97,22 +98,32 @@ class ClassifierModelSpace(ModelSpace):
     Args:
         space: Whose backbone.
         classes: How many classes of images there are.
+        head_width: Channels of a pointwise convolution before the mean; None: there is none.
+        dropout: Share of the linear layer's inputs that are left out while training.
     """
 
-    def __init__(self, space: Space, classes: int) -> None:
+    def __init__(self, space: Space, classes: int, *, head_width: int | None = None, dropout: float = 0.0) -> None:
         super().__init__()
         self.space = space
         last = space.description.exits[-1]
         chooser = _NniChooser(space)
         self.backbone = build_backbone(space, chooser, space.blocks_up_to(last.name))
-        self.classifier = build_for_width(
-            space.description, last.stage, chooser, lambda width: nn.Linear(width, classes)
-        )
+
+        def of_width(build: Callable[[int], nn.Module]) -> nn.Module:
+            return build_for_width(space.description, last.stage, chooser, build)
+
+        self.head: nn.Module = nn.Identity()
+        if head_width is None:
+            self.classifier = of_width(lambda width: nn.Linear(width, classes))
+        else:
+            self.head = of_width(lambda width: classifier_head(width, head_width))
+            self.classifier = nn.Linear(head_width, classes)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(batch, 3, height, width)`` to logits ``(batch, classes)``."""
         *_, features = self.backbone.features(images)
-        return self.classifier(features.mean(dim=(2, 3)))
+        return self.classifier(self.dropout(self.head(features).mean(dim=(2, 3))))
 
 
 @singledispatch

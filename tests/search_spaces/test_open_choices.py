@@ -17,7 +17,7 @@ from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
 from lighttrack_nas.benchmarks.latency.latency_pieces import find_pieces
 from lighttrack_nas.benchmarks.scoring.zero_cost import ZeroCostEvaluator
-from lighttrack_nas.chain.training import train_supernet
+from lighttrack_nas.chain.trainings.training import train_supernet
 from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.model_space import (
     ClassifierModelSpace,

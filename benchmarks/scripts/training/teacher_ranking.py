@@ -27,7 +27,7 @@ from lighttrack_nas.benchmarks.scoring.score_predictor import fit_predictor
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
 from lighttrack_nas.chain.data import validation_pairs
 from lighttrack_nas.chain.predicting import networks_to_measure
-from lighttrack_nas.chain.training import retrain, train_supernet
+from lighttrack_nas.chain.trainings.training import retrain, train_supernet
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name, versions

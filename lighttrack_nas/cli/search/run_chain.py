@@ -1,4 +1,4 @@
-"""`pretrain-backbone`, `train-supernet`, `search`, `retrain` and `tune-tracker`."""
+"""`pretrain-backbone`, `train-supernet`, `search`, `pretrain-network`, `retrain` and `tune-tracker`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_CSV
-from lighttrack_nas.chain import chain
+from lighttrack_nas.chain import chain, image_steps
 from lighttrack_nas.checks.chain_checks import require_checked
 from lighttrack_nas.cli.search.show_fronts import print_front
 from lighttrack_nas.cli.shared.parsing import parse_on_bad
@@ -24,7 +24,18 @@ def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
     config = load_config(path, overrides)
     require_checked(config)
     with resumable():
-        print(chain.run_pretraining(config, say))
+        print(image_steps.run_pretraining(config, say))
+
+
+def pretrain_network(path: Path, overrides: Sequence[str]) -> None:
+    """Train the chosen network's backbone."""
+    config = load_config(path, overrides)
+    require_checked(config)
+    with resumable():
+        pretrained = image_steps.run_network_pretraining(config, say)
+    if pretrained.held_out_accuracy is not None:
+        print(f"right answers on images held out: {pretrained.held_out_accuracy:.3f}")
+    print(pretrained.file)
 
 
 def train_supernet(path: Path, overrides: Sequence[str]) -> None:

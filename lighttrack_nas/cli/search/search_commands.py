@@ -141,6 +141,17 @@ def compare(
     run(config, set_ or [], json)
 
 
+@commands.command("pretrain-network", rich_help_panel=SEARCH)
+def pretrain_network(config: Config, set_: Set = None) -> None:
+    """Train the chosen network's backbone on images.
+
+    As retrain.pretraining says; retrain then starts from it.
+    """
+    from lighttrack_nas.cli.search.run_chain import pretrain_network as run
+
+    run(config, set_ or [])
+
+
 @commands.command(rich_help_panel=SEARCH)
 def retrain(config: Config, set_: Set = None) -> None:
     """Train a network of the front alone, as a tracker's model."""

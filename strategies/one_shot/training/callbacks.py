@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ class MovingAverage(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Follow the weights after every optimiser step."""
-        if not _stepped(trainer, index):
+        if not stepped(trainer, index):
             return
         if self._followed is None:
             # Once: a supernet's state holds thousands of tensors, and finding them takes longer than averaging them.
@@ -176,6 +177,17 @@ class MovingAverage(pl.Callback):
         if self._average is not None:
             for tensor, average in zip(self._tensors(), self._average, strict=True):
                 tensor.copy_(average)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Put the average in the model's place for a while."""
+        own = [tensor.clone() for tensor in self._tensors()]
+        self.finish()
+        try:
+            yield
+        finally:
+            for tensor, value in zip(self._tensors(), own, strict=True):
+                tensor.copy_(value)
 
     def _tensors(self) -> list[Tensor]:
         return [t.detach() for t in self._model.state_dict().values() if t.is_floating_point()]
@@ -206,7 +218,7 @@ class Checkpoints(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Write, if it is time."""
-        if not _stepped(trainer, index) or self._bad_steps.in_a_row > 0:
+        if not stepped(trainer, index) or self._bad_steps.in_a_row > 0:
             return
         # By the clock on one device only: several would not agree.
         late = trainer.world_size == 1 and time.monotonic() - self._written > _SECONDS_BETWEEN_CHECKPOINTS
@@ -262,7 +274,7 @@ class Reporter(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Report the step."""
-        if not _stepped(trainer, index) or not trainer.is_global_zero:
+        if not stepped(trainer, index) or not trainer.is_global_zero:
             return
         latest = _latest(pl_module)
         if trainer.global_step % self._every == 0:
@@ -274,7 +286,7 @@ class Reporter(pl.Callback):
             self._progress(trainer.global_step - told, latest)
 
 
-def _stepped(trainer: pl.Trainer, batch_index: int) -> bool:
+def stepped(trainer: pl.Trainer, batch_index: int) -> bool:
     """Whether the batch that has just ended was the last of its optimiser step."""
     return (batch_index + 1) % trainer.accumulate_grad_batches == 0
 

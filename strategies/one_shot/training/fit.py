@@ -34,6 +34,7 @@ from lighttrack_nas.strategies.one_shot.training.device_processes import is_firs
 from lighttrack_nas.strategies.one_shot.training.loader import BatchLoader
 from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import TrainingPlan
+from lighttrack_nas.strategies.one_shot.training.snapshots import Snapshots
 from lighttrack_nas.strategies.one_shot.training.task import Bundled, Task
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
@@ -77,6 +78,7 @@ def fit(
     output: Path,
     *,
     plan: TrainingPlan | None = None,
+    snapshots: tuple[int, ...] = (),
     progress: AfterStep | None = None,
 ) -> FitReport:
     """Train a model in place, or go on with a training that was stopped.
@@ -94,6 +96,7 @@ def fit(
         settings: How to train.
         output: Folder for the checkpoint (``last.ckpt``) and the logs (``tensorboard/``).
         plan: How a one-shot strategy trains it; None trains the model as it is.
+        snapshots: Steps after which the weights are kept, in ``snapshots/``.
         progress: Called after every optimiser step, in the first process.
 
     Raises:
@@ -111,6 +114,7 @@ def fit(
     module = TrainingModule(task, settings, backbone)
     callbacks: list[pl.Callback] = [PoliteKill(), Schedule(settings, backbone), FoldedNorms(model), bad_steps]
     callbacks += [average] if average is not None else []
+    callbacks += [Snapshots(model, output, snapshots, average)] if snapshots else []
     callbacks += [
         Checkpoints(checkpoint, settings.checkpoint_steps, bad_steps),
         Reporter(settings.log_steps, progress),

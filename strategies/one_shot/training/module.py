@@ -17,6 +17,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # NNI of 2023 warns about parts of newer torch that are not used here
     from nni.nas.evaluator.pytorch import LightningModule
 
+_MEMORY = 0.9
+_EPSILON = 0.0316
+"""Of RMSprop; torchvision trains MobileNets with it, the root of TensorFlow's .001, which stands inside the root."""
+
 
 class TrainingModule(LightningModule):
     """A task's loss on a model, with its optimiser. The model is set by NNI, or by `set_model`.
@@ -56,6 +60,11 @@ class TrainingModule(LightningModule):
             {"params": parameters, "rate": rate, "weight_decay": decay, "lr": self.settings.learning_rate * rate}
             for (rate, decay), parameters in groups.items()
         ]
-        if self.settings.optimizer == "sgd":
-            return torch.optim.SGD(described, lr=self.settings.learning_rate, momentum=0.9, nesterov=True)
-        return torch.optim.AdamW(described, lr=self.settings.learning_rate)
+        settings = self.settings
+        rate, momentum = settings.learning_rate, settings.momentum
+        if settings.optimizer == "sgd":
+            # Torch knows no Nesterov momentum of 0.
+            return torch.optim.SGD(described, lr=rate, momentum=momentum, nesterov=settings.nesterov and momentum > 0)
+        if settings.optimizer == "rmsprop":
+            return torch.optim.RMSprop(described, lr=rate, momentum=momentum, alpha=_MEMORY, eps=_EPSILON)
+        return torch.optim.AdamW(described, lr=rate)

@@ -8,8 +8,8 @@ from lighttrack_nas.strategies.one_shot.training.training_settings import Traini
 def rate_share(step: int, settings: TrainingSettings) -> float:
     """The learning rate at a step, as a share of the top rate.
 
-    A geometric warm-up from `warmup_start`, then the decay to `final_rate` at the last step (LightTrack's tracking
-    recipe: five epochs from .01 to .03, then evenly in the logarithm to 1e-4).
+    A geometric warm-up from `warmup_start`, then the decay to `final_rate` at the schedule's last step (LightTrack's
+    tracking recipe: five epochs from .01 to .03, then evenly in the logarithm to 1e-4).
 
     Args:
         step: Optimiser step, from 0.
@@ -17,7 +17,7 @@ def rate_share(step: int, settings: TrainingSettings) -> float:
     """
     if step < settings.warmup_steps:
         return settings.warmup_start ** (1 - step / settings.warmup_steps)
-    length = max(settings.steps - 1 - settings.warmup_steps, 1)
+    length = max((settings.schedule_steps or settings.steps) - 1 - settings.warmup_steps, 1)
     passed = min((step - settings.warmup_steps) / length, 1.0)
     low = settings.final_rate
     if settings.decay == "cosine":

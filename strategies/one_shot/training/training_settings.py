@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from lighttrack_nas.search_spaces.base.careful_models import CarefulModel
+from lighttrack_nas.search_spaces.base.parts import WithLaterKeys
 
 LARGEST_BATCH = 4096
 """Pairs: at crops of 127 and 255 pixels they take 4 GB as numbers of the network."""
@@ -16,7 +17,7 @@ _MOST_STEPS = 10**9  # of a step a millisecond, eleven days
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class TrainingSettings(CarefulModel):
+class TrainingSettings(CarefulModel, WithLaterKeys):
     """Optimiser, schedule and bookkeeping of one training.
 
     Attributes:
@@ -24,10 +25,15 @@ class TrainingSettings(CarefulModel):
         batch_size: Pairs (or images) a batch, on every device; at most 4,096, which at crops of 127 and 255 pixels take
             4 GB.
         accumulate: Batches an optimiser step; all of them share one path.
-        optimizer: "adamw", or "sgd" (Nesterov momentum .9).
+        optimizer: "adamw", "sgd" (with momentum) or "rmsprop" (with momentum, a memory of .9 and an epsilon of .0316,
+            which is TensorFlow's .001 inside the root: what MobileNets and EfficientNets are trained with).
+        momentum: Of "sgd" and "rmsprop".
+        nesterov: Whether the momentum of "sgd" is Nesterov's.
         learning_rate: At the top of the schedule.
         final_rate: At its end, as a share of `learning_rate`.
         decay: "cosine", "log" (straight in the logarithm, LightTrack's tracking recipe) or "linear" (its ImageNet one).
+        schedule_steps: Steps of the whole schedule of rates, where the training ends before it does (LightTrack's
+            supernet stops at epoch 30 of 50); None: `steps`.
         warmup_steps: Steps over which the rate rises to `learning_rate`.
         warmup_start: Where it starts, as a share; the rise is geometric.
         weight_decay: On weights of two dimensions or more; norms and biases are left alone.
@@ -56,10 +62,13 @@ class TrainingSettings(CarefulModel):
     steps: int = Field(ge=1, le=_MOST_STEPS)
     batch_size: int = Field(default=16, ge=1, le=LARGEST_BATCH)
     accumulate: int = Field(default=1, ge=1, le=4096)
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = True
     learning_rate: float = Field(default=3e-3, gt=0)
     final_rate: Share = 0.01
     decay: Literal["cosine", "log", "linear"] = "cosine"
+    schedule_steps: int | None = Field(default=None, ge=1, le=_MOST_STEPS)
     warmup_steps: int = Field(default=60, ge=0, le=_MOST_STEPS)
     warmup_start: float = Field(default=0.1, gt=0, le=1)
     weight_decay: float = Field(default=0.02, ge=0)
@@ -78,6 +87,19 @@ class TrainingSettings(CarefulModel):
     largest_loss: float = Field(default=1e4, gt=0)
     patience: int = Field(default=20, ge=1, le=_MOST_STEPS)
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"momentum", "nesterov", "schedule_steps"})
+
+    @model_validator(mode="after")
+    def _schedule_covers_training(self) -> Self:
+        if self.schedule_steps is not None and self.schedule_steps < self.steps:
+            raise ValueError(f"schedule_steps: expected at least steps ({self.steps}), got {self.schedule_steps}")
+        return self
+
+    @property
+    def samples_per_step(self) -> int:
+        """Pairs, or images, that an optimiser step sees on all devices."""
+        return self.batch_size * self.accumulate * self.devices
 
     @property
     def frozen_steps(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.strategies.one_shot.training.images import ClassificationTask
+from lighttrack_nas.strategies.one_shot.images.classification import ClassificationTask
 from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_pair
 from lighttrack_nas.trackers.weights.weights import read_header
 

@@ -1,4 +1,4 @@
-"""The trainings of the search: a backbone on images, a supernet on pairs, the chosen network on pairs.
+"""The trainings on pairs: a supernet, and the chosen network alone.
 
 Each works in a folder of its own: ``run.json`` says what is trained there, ``last.ckpt`` holds the state to go on from,
 ``tensorboard/`` the losses. The same call again goes on where it stopped, or returns what is finished.
@@ -6,21 +6,20 @@ Each works in a folder of its own: ``run.json`` says what is trained there, ``la
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
-from lighttrack_nas.chain.training_records import outcome, task_record, training_record
-from lighttrack_nas.chain.training_starts import first_network, fitted_pairs, macs_paths, start_backbone
+from lighttrack_nas.chain.trainings.pretraining import take_backbone
+from lighttrack_nas.chain.trainings.training_records import outcome, task_record, training_record
+from lighttrack_nas.chain.trainings.training_starts import first_network, fitted_pairs, macs_paths, start_backbone
 from lighttrack_nas.models.backbones import backbone_of, require_backbone
 from lighttrack_nas.models.models import load_model, save_model
 from lighttrack_nas.models.supernets import (
-    BACKBONE_KIND,
     SUPERNET_FILE,
     load_supernet,
-    save_shared_weights,
     save_supernet,
     supernet_file,
 )
@@ -34,71 +33,15 @@ if TYPE_CHECKING:
     from lighttrack_nas.search_spaces.building.supernet import Supernet
     from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons
     from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
-    from lighttrack_nas.strategies.one_shot.training.images import ImageFolder
     from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotStrategy
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+    from lighttrack_nas.trackers.network.network import SiameseNetwork
     from lighttrack_nas.trackers.training.losses import LossSettings
     from lighttrack_nas.trackers.training.pairs.pair import PairSource
     from lighttrack_nas.trackers.training.targets import TargetSettings
 
-BACKBONE_FILE = "backbone.safetensors"
 DISTRIBUTION_FILE = "distribution.json"
 MODEL_FILE = "model.safetensors"
-
-
-def pretrain_backbone(
-    space: Space,
-    images: ImageFolder,
-    *,
-    settings: TrainingSettings,
-    output: str | Path,
-    image_size: int = 128,
-    record: Mapping[str, Any] | None = None,
-    progress: AfterStep | None = None,
-) -> Path:
-    """Train a space's backbone as a supernet that tells classes of images apart, one random path a step, through NNI.
-
-    Args:
-        space: Whose backbone.
-        images: The images, from `read_image_folder`.
-        settings: How to train.
-        output: The run's folder.
-        image_size: Side of the crops, pixels.
-        record: JSON-able facts on the data, kept with the result.
-        progress: Called after every step.
-
-    Returns:
-        The file ``backbone.safetensors``, from which `train_supernet` may start.
-
-    Raises:
-        InputError: See `lighttrack_nas.strategies.one_shot.training.fit.fit`; or the folder holds another training.
-    """
-    import torch
-
-    from lighttrack_nas.search_spaces.building.model_space import ClassifierModelSpace
-    from lighttrack_nas.strategies.one_shot.strategies.uniform import SPOS
-    from lighttrack_nas.strategies.one_shot.training.fit import fit
-    from lighttrack_nas.strategies.one_shot.training.images import ClassificationTask
-    from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
-
-    output = Path(output)
-    about = training_record("pretrain-backbone", space, settings, record) | {
-        "image_size": image_size,
-        "classes": list(images.classes),
-        "images": len(images.images),
-    }
-    write_run_record(output, about)
-    file = output / BACKBONE_FILE
-    if file.exists():
-        return file
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        model = ClassifierModelSpace(space, len(images.classes))
-    task = ClassificationTask(images, image_size, settings.batch_size, settings.seed)
-    plan = SPOS().plan(OneShotProblem(space=space, settings=settings))
-    report = fit(model, model.backbone, task, settings, output, plan=plan, progress=progress)
-    save_shared_weights(model.backbone, space, BACKBONE_KIND, file, about | outcome(report))
-    return file
 
 
 def train_supernet(
@@ -231,6 +174,10 @@ def retrain(
     teacher_code: str | None = None,
     teacher_weight: float = 1.0,
     label_weight: float = 1.0,
+    backbone: str | Path | None = None,
+    snapshots: int = 0,
+    snapshot_share: float = 0.4,
+    score: Callable[[SiameseNetwork], float] | None = None,
     record: Mapping[str, Any] | None = None,
     progress: AfterStep | None = None,
 ) -> Model:
@@ -254,6 +201,12 @@ def retrain(
         teacher_code: Of a released checkpoint: its official code.
         teacher_weight: Factor on what the teacher's lessons cost, above 0.
         label_weight: Factor on what labels cost beside a teacher; 0 looks at none.
+        backbone: What the backbone starts from: the file of `pretrain_network`. What else there is starts as said of
+            `supernet`.
+        snapshots: How many states of the weights are kept of the last part of the training, evenly spaced, its end
+            among them, of which the result is the one that scores best; 0 takes the end.
+        snapshot_share: That last part, as a share of the steps.
+        score: Of a network, the higher the better, such as its AO on validation sequences; needed by `snapshots`.
         record: JSON-able facts on the data, kept with the result.
         progress: Called after every step.
 
@@ -262,8 +215,10 @@ def retrain(
             supernet is of another space, the teacher cannot be read or has nothing in common with the space, or a
             weight is impossible.
     """
+    from lighttrack_nas.chain.trainings.best_snapshot import take_best_snapshot
     from lighttrack_nas.models.teachers import load_teacher
     from lighttrack_nas.strategies.one_shot.training.fit import CHECKPOINT, fit
+    from lighttrack_nas.strategies.one_shot.training.snapshots import snapshot_steps
     from lighttrack_nas.strategies.one_shot.training.taught_task import TeacherWeights, taught
 
     output = Path(output)
@@ -287,13 +242,27 @@ def retrain(
         raise InputError(
             f"code '{teacher_code}' is a teacher's, and no teacher was given: name its checkpoint, or leave it out"
         )
+    if backbone is not None:
+        if teacher is not None:
+            raise InputError("a network that learns from a teacher starts from it: leave out teacher or backbone")
+        about |= {"backbone": str(backbone)}
+    kept = snapshot_steps(settings.steps, snapshots, snapshot_share)
+    if kept:
+        if score is None:
+            raise InputError("snapshots: there is no score to choose the best by: give `score`")
+        about |= {"snapshots": list(kept)}
     write_run_record(output, about)
     file = output / MODEL_FILE
     if not file.exists():
         network = first_network(architecture, task, settings.seed, supernet, (output / CHECKPOINT).exists())
-        report = fit(network, backbone_of(network), task, settings, output, progress=progress)
+        if backbone is not None:
+            take_backbone(network.backbone, Path(backbone), architecture)
+        report = fit(network, backbone_of(network), task, settings, output, snapshots=kept, progress=progress)
+        about |= outcome(report)
+        if score is not None and kept:
+            about |= take_best_snapshot(network, output, score)
         stored = hyper_parameters or HyperParameters(exact_crops=True)
-        save_model(network, architecture, file, hyper_parameters=stored, provenance=about | outcome(report))
+        save_model(network, architecture, file, hyper_parameters=stored, provenance=about)
     return load_model(file)
 
 

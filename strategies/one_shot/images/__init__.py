@@ -1,0 +1,1 @@
+"""Learning to tell classes of images apart: how backbones begin, before they track."""

@@ -1,0 +1,44 @@
+"""Images in class folders: ImageNet's layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lighttrack_nas.trackers.base.errors import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Images by class.
+
+    Attributes:
+        classes: The folders' names, sorted; a class's number is its place.
+        images: Path and class of every image.
+    """
+
+    classes: tuple[str, ...]
+    images: tuple[tuple[Path, int], ...]
+
+
+def read_image_folder(folder: Path | str) -> ImageFolder:
+    """Find the images of a folder of class folders; images may lie deeper inside a class.
+
+    Raises:
+        InputError: No such folder, fewer than two classes, or a class without images.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"image folder '{folder}' does not exist; expected a folder with one folder a class")
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(classes) < 2:
+        raise InputError(f"'{folder}' holds {len(classes)} class folders; telling classes apart needs two or more")
+    images: list[tuple[Path, int]] = []
+    for number, name in enumerate(classes):
+        found = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not found:
+            raise InputError(f"class folder '{folder / name}' holds no image ({', '.join(SUFFIXES)})")
+        images += [(path, number) for path in found]
+    return ImageFolder(tuple(classes), tuple(images))
