@@ -47,10 +47,11 @@ def supernet_evaluator(
 
     space = load_space(config.space)
     validation = choose_videos(config.validation, config.folder("generated"), say)
-    data = {"pairs": config.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")}
+    calibration = calibration_data(config)
+    data = {"pairs": calibration.data.model_dump(mode="json"), "sequences": config.validation.model_dump(mode="json")}
     evaluator = SupernetEvaluator(
         supernet or trained_supernet(config, space),
-        calibration_pairs=training_pairs(config, space, say, processes),
+        calibration_pairs=training_pairs(calibration, space, say, processes),
         calibration_batches=config.search.calibration_batches,
         latency=latency,
         data=data | ({"left_out": sorted(validation.left_out)} if validation.left_out else {}),
@@ -62,6 +63,15 @@ def supernet_evaluator(
             "scored as they are, without statistics estimated afresh"
         )
     return evaluator
+
+
+def calibration_data(config: Config) -> Config:
+    """The configuration with those sources alone on which `search.calibrate_on` has norms' statistics estimated."""
+    kinds = config.search.calibrate_on
+    if not kinds:
+        return config
+    sources = tuple(source for source in config.data.sources if source.kind in kinds)
+    return config.model_copy(update={"data": config.data.model_copy(update={"sources": sources})})
 
 
 def network_scorer(config: Config, processes: int = 1) -> NetworkScorer:

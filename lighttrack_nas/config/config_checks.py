@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from lighttrack_nas.config.config import Config
@@ -45,6 +46,8 @@ def config_checks(config: Config) -> Iterator[Check]:
             training = set_otherwise(config.supernet.training, ranked.training)
             yield _training(config, training, f"ranking.strategies, {ranked.name}: training")
     yield lambda: load_hyper_parameters(config.search.hyper_parameters)
+    for kind in config.search.calibrate_on:
+        yield keyed("search.calibrate_on", partial(_known_kind, config, kind))
     yield lambda: _latency(config)
     yield lambda: _retraining(config)
     for videos in (config.validation, *(each for each in config.data.sources if isinstance(each, Videos))):
@@ -113,6 +116,10 @@ def _data_checks(config: Config) -> Iterator[Check]:
 
 def _known(name: str, known: list[str], what: str) -> Check:
     return lambda: checked_name(name, known, what)
+
+
+def _known_kind(config: Config, kind: str) -> None:
+    checked_name(kind, sorted({source.kind for source in config.data.sources}), "kind of data.sources,")
 
 
 def _made(cls: type, given: dict[str, Any], what: str) -> Check:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 from lighttrack_nas.config.comparison_config import ComparisonConfig
 from lighttrack_nas.config.config import Config, SupernetPart
 from lighttrack_nas.config.config_search import RankedStrategy, RankingPart, SearchPart
+from lighttrack_nas.config.config_training import TrainingLengths
 from lighttrack_nas.search_spaces.files.editor_schema import DRAFT
 from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import ONE_SHOT_STRATEGIES
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
@@ -75,7 +76,10 @@ def _settings_schema(cls: type) -> Schema:
     """The fields of a class of settings, none of which must be given."""
     schema = TypeAdapter(cls).json_schema(ref_template=_REFERENCE)
     schema.pop("required", None)
-    return _explain(cls, schema | {"additionalProperties": False})
+    explained = _explain(cls, schema | {"additionalProperties": False})
+    if cls is TrainingSettings:
+        explained["properties"] |= _settings_schema(TrainingLengths)["properties"]
+    return explained
 
 
 def _explain(cls: type, schema: Schema) -> Schema:

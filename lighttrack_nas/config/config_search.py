@@ -59,6 +59,8 @@ class SearchPart(ConfigPart):
             blockwise leaves the table.
         storage: Any Optuna storage's URL, such as postgresql://me@host/name; None: a journal in the run's folder.
         calibration_batches: Batches for BatchNorm statistics.
+        calibrate_on: Kinds of `data.sources` from which these batches come (LightTrack's come from GOT-10k alone);
+            empty takes all.
         batch_size: Pairs a batch.
         quick_pairs: Pairs for "overlap" and "loss".
         latency: Where "latency_ms" comes from.
@@ -77,6 +79,7 @@ class SearchPart(ConfigPart):
     enqueue_predicted: int = Field(default=0, ge=0)
     storage: str | None = None
     calibration_batches: int = Field(default=10, ge=1)
+    calibrate_on: tuple[str, ...] = ()
     batch_size: int = Field(default=32, ge=1, le=LARGEST_BATCH)
     quick_pairs: int = Field(default=400, ge=1)
     latency: LatencyPart = LatencyPart()

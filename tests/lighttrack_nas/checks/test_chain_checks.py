@@ -74,6 +74,11 @@ def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
             "^supernet.strategy: no teacher is named",
         ),
         ({"pretraining": {"images": "/nowhere"}}, "^pretraining.images: '/nowhere' does not exist"),
+        ({"retrain": {"pretraining": {"images": "/no"}}}, "^retrain.pretraining.images: '/no' does not exist"),
+        (
+            {"retrain": {"pretraining": {"images": "/", "held_out": "/no"}}},
+            "^retrain.pretraining.held_out: '/no' does not exist",
+        ),
         ({"supernet": {"start_from": "/nowhere"}}, "^supernet.start_from: '/nowhere' does not exist"),
         ({"supernet": {"backbone": "/nowhere"}}, "^supernet.backbone: '/nowhere' does not exist"),
         (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from lighttrack_nas.chain.data import choose_videos, expanded, read_videos
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.config.config_training import set_otherwise
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.one_shot.strategies.one_shot_registry import strategy_record
 from lighttrack_nas.trackers.base.errors import InputError
@@ -78,6 +80,39 @@ def test_mistakes_are_named(tmp_path: Path, content: object, overrides: list[str
         load_config(written(tmp_path, content), overrides)
 
 
+@pytest.mark.parametrize(
+    ("training", "steps", "warmup", "schedule"),
+    [
+        (
+            {"epochs": 30, "warmup_epochs": 5, "schedule_epochs": 50, "devices": 8, "batch_size": 32},
+            70312,
+            11719,
+            117188,
+        ),
+        ({"epochs": 2, "batch_size": 100, "accumulate": 3}, 4000, 60, None),
+        ({"steps": 7, "warmup_epochs": 0.001, "batch_size": 100}, 7, 6, None),
+        ({"epochs": 1e-9, "warmup_epochs": 0}, 1, 0, None),
+    ],
+)
+def test_lengths_in_epochs_are_those_of_the_data(
+    training: dict[str, Any], steps: int, warmup: int, schedule: int | None
+) -> None:
+    made = Config().training(training, "supernet.training")
+    assert (made.steps, made.warmup_steps, made.schedule_steps) == (steps, warmup, schedule)
+
+
+def test_an_epoch_s_length_is_said_by_the_data_or_by_the_images() -> None:
+    config = load_config(None, ["data.epoch=100"])
+    assert config.training({"epochs": 3, "batch_size": 10}, "x").steps == 30
+    assert config.training({"epochs": 3, "batch_size": 10}, "x", epoch=20).steps == 6
+
+
+def test_a_length_set_otherwise_takes_the_place_of_the_other_kind() -> None:
+    given = {"epochs": 3, "warmup_epochs": 1, "batch_size": 2}
+    assert set_otherwise(given, {"steps": 9}) == {"steps": 9, "warmup_epochs": 1, "batch_size": 2}
+    assert set_otherwise({"steps": 9, "workers": 0}, {"epochs": 3}) == {"epochs": 3, "workers": 0}
+
+
 MEMORY = "data.cache: expected an amount of memory such as 512M or 2G, or a number of MiB"
 
 
@@ -89,6 +124,24 @@ MEMORY = "data.cache: expected an amount of memory such as 512M or 2G, or a numb
         ("supernet.training={steps: true}", "supernet.training: steps: expected a number, got true"),
         ("supernet.training={steps: 1, batch_size: 1000000}", "batch_size: .*equal to 4096, got 1000000"),
         ("supernet.training={steps: 1, workers: 100000}", "supernet.training: workers: .*equal to 256, got 100000"),
+        (
+            "supernet.training={steps: 5, epochs: 1}",
+            "supernet.training: epochs and steps say the same: give one of them",
+        ),
+        ("supernet.training={epochs: 0}", "supernet.training: epochs: .*greater than 0, got 0"),
+        ("supernet.training={epochs: true}", "supernet.training: epochs: expected a number, got true"),
+        ("supernet.training={epochs: 1, batch_size: x}", "supernet.training: batch_size: .* got 'x'"),
+        ("supernet.training={epochs: 9, schedule_epochs: 3}", "expected at least steps .337500., got 112500"),
+        ("supernet.training={steps: 9, schedule_steps: 3}", "schedule_steps: expected at least steps .9., got 3"),
+        ("supernet.training={steps: 1, optimizer: lamb}", "supernet.training: optimizer: .* got 'lamb'"),
+        ("supernet.training={steps: 1, momentum: 1}", "supernet.training: momentum: .*less than 1, got 1"),
+        ("pretraining={images: x, rand_augment: 9}", "pretraining.rand_augment: .*equal to 1, got 9"),
+        ("pretraining={images: x, dropout: 1}", "pretraining.dropout: .*less than 1, got 1"),
+        ("pretraining={images: x, training: {epoch: 1}}", "pretraining.training: .*unknown key 'epoch'"),
+        ("retrain.pretraining={images: x, training: {steps: 0}}", "retrain.pretraining.training: steps: .*got 0"),
+        ("retrain={teacher: a, pretraining: {images: x}}", "retrain.pretraining: .* leave out pretraining or teacher"),
+        ("retrain.snapshots=-1", "retrain.snapshots: .*equal to 0, got -1"),
+        ("search.calibrate_on=[sequence]", "search.calibrate_on: unknown kind of data.sources, 'sequence'"),
         ("supernet.training={steps: 1, channels_last: 1}", "channels_last: expected true or false, got 1"),
         ("supernet.training={steps: 1, average: true}", "supernet.training: average: expected a number, got true"),
         ("search.batch_size=1000000", "search.batch_size: .*equal to 4096, got 1000000"),

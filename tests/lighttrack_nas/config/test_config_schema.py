@@ -10,6 +10,7 @@ from jsonschema import Draft7Validator
 
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_schema import chain_schema, comparison_schema
+from lighttrack_nas.config.config_training import TrainingLengths
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,4 +55,5 @@ def test_mistakes_are_found(content: dict[str, Any]) -> None:
 
 
 def test_settings_are_those_of_their_class() -> None:
-    assert set(CHAIN["definitions"]["TrainingSettings"]["properties"]) == set(TrainingSettings.model_fields)
+    properties = set(CHAIN["definitions"]["TrainingSettings"]["properties"])
+    assert properties == {*TrainingSettings.model_fields, *TrainingLengths.model_fields}

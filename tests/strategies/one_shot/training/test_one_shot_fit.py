@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from safetensors.torch import load_file
 
 from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.model_space import build_model_space
@@ -19,6 +20,7 @@ from lighttrack_nas.strategies.one_shot.strategies.uniform import SPOS, path_at
 from lighttrack_nas.strategies.one_shot.training.callbacks import BadSteps
 from lighttrack_nas.strategies.one_shot.training.fit import CHECKPOINT, FitReport, fit
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
+from lighttrack_nas.strategies.one_shot.training.snapshots import snapshot_files
 from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
@@ -71,6 +73,7 @@ def train(
     supernet: bool = True,
     stop_after: int | None = None,
     what=None,
+    snapshots: tuple[int, ...] = (),
 ) -> tuple[dict[str, torch.Tensor], FitReport | None]:
     """Train from the same start; stop in the middle of a step if asked to."""
     torch.manual_seed(1)
@@ -87,10 +90,30 @@ def train(
 
     plan = SPOS().plan(OneShotProblem(space=space, settings=how)) if supernet else None
     try:
-        report = fit(model, backbone, what or task(), how, output, plan=plan, progress=progress)
+        report = fit(model, backbone, what or task(), how, output, plan=plan, snapshots=snapshots, progress=progress)
     except StoppedError:
         return {}, None
     return {key: tensor.clone() for key, tensor in model.state_dict().items()}, report
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_states_that_are_kept_are_those_of_a_training_that_ends_there(
+    space: Space, tmp_path: Path, average: float | None
+) -> None:
+    """Also where the training was stopped; with an average they hold that."""
+
+    def kept(output: Path, stop_after: int | None = None, steps: int = 6) -> dict[str, torch.Tensor]:
+        how = settings(steps=steps, schedule_steps=6, average=average)
+        return train(space, output, how, supernet=False, stop_after=stop_after, snapshots=(3, 5))[0]
+
+    kept(tmp_path / "stopped", stop_after=4)
+    last = kept(tmp_path / "stopped")
+    files = snapshot_files(tmp_path / "stopped")
+    assert list(files) == [3, 5]
+    for step, file in files.items():
+        ended = kept(tmp_path / f"to {step}", steps=step)
+        assert all(torch.equal(tensor, ended[key]) for key, tensor in load_file(file).items())
+    assert all(torch.equal(tensor, last[key]) for key, tensor in kept(tmp_path / "undisturbed").items())
 
 
 @pytest.mark.parametrize("supernet", [True, False])

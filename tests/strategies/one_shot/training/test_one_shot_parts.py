@@ -6,6 +6,7 @@ import pickle
 import signal
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from pydantic import ValidationError
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.one_shot.strategies.uniform import path_at
 from lighttrack_nas.strategies.one_shot.training.loader import BatchLoader
+from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
 from lighttrack_nas.strategies.one_shot.training.schedule import rate_share
+from lighttrack_nas.strategies.one_shot.training.snapshots import snapshot_steps
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -49,6 +52,52 @@ def test_lighttrack_s_rates_come_out() -> None:
     rates = [0.03 * rate_share(epoch, settings) for epoch in range(51)]
     assert rates[:6] == pytest.approx([0.01 * 3 ** (k / 5) for k in range(6)])
     assert rates[5:] == pytest.approx(np.geomspace(0.03, 1e-4, 46))
+
+
+def test_a_schedule_may_be_longer_than_the_training() -> None:
+    how = {"warmup_steps": 5, "final_rate": 0.01, "decay": "log"}
+    whole, part = TrainingSettings(steps=51, **how), TrainingSettings(steps=31, schedule_steps=51, **how)
+    assert [rate_share(step, part) for step in range(31)] == [rate_share(step, whole) for step in range(31)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "fields"),
+    [
+        ({"optimizer": "adamw"}, torch.optim.AdamW, {"weight_decay": 0.02}),
+        ({"optimizer": "sgd"}, torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+        (
+            {"optimizer": "sgd", "nesterov": False, "momentum": 0.8},
+            torch.optim.SGD,
+            {"momentum": 0.8, "nesterov": False},
+        ),
+        ({"optimizer": "sgd", "momentum": 0}, torch.optim.SGD, {"momentum": 0, "nesterov": False}),
+        ({"optimizer": "rmsprop"}, torch.optim.RMSprop, {"momentum": 0.9, "alpha": 0.9, "eps": 0.0316}),
+    ],
+)
+def test_each_optimizer_is_made_as_it_is_set(settings: dict[str, Any], kind: type, fields: dict[str, Any]) -> None:
+    module = TrainingModule(Numbers(), TrainingSettings(steps=1, **settings), torch.nn.Module())
+    module.set_model(torch.nn.Linear(2, 2))
+    made = module.configure_optimizers()
+    assert type(made) is kind
+    decaying, norms_and_biases = made.param_groups
+    assert {name: decaying[name] for name in fields} == fields
+    assert norms_and_biases["weight_decay"] == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "count", "share", "expected"),
+    [
+        (50, 21, 0.4, tuple(range(30, 51))),
+        (50, 3, 0.4, (30, 40, 50)),
+        (50, 1, 0.4, (50,)),
+        (50, 0, 0.4, ()),
+        (3, 21, 0.4, (2, 3)),
+        (10, 4, 0.0, (10,)),
+        (1, 2, 1.0, (1,)),
+    ],
+)
+def test_states_are_kept_evenly_and_at_the_end(steps: int, count: int, share: float, expected: tuple[int, ...]) -> None:
+    assert snapshot_steps(steps, count, share) == expected
 
 
 @given(st.integers(1, 500), st.integers(0, 600), st.sampled_from(["cosine", "log", "linear"]), st.integers(0, 700))
