@@ -160,6 +160,7 @@ def test_help_needs_nothing_heavy() -> None:
         *("describe", "costs", "import-weights", "export-weights", "track", "evaluate", "doctor"),
         *(
             "pretrain-backbone",
+            "pretrain-network",
             "train-supernet",
             "search",
             "retrain",
