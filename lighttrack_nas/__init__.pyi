@@ -117,8 +117,8 @@ from .tables import load_table as load_table
 from .tables import table_names as table_names
 from .trackers.base.errors import InputError as InputError
 from .trackers.data.readers.reader_registry import read_sequences as read_sequences
+from .trackers.tracking.array_network import ArrayNetwork as ArrayNetwork
 from .trackers.tracking.hyper_parameters import HyperParameters as HyperParameters
-from .trackers.tracking.tracker import ArrayNetwork as ArrayNetwork
 from .trackers.tracking.tracker import SiameseTracker as SiameseTracker
 from .trackers.training.generator.generated_pairs import GeneratedPairs as GeneratedPairs
 from .trackers.training.generator.generator_settings import SceneSettings as SceneSettings

@@ -15,10 +15,11 @@ from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.sequence import Sequence as Labelled
+from lighttrack_nas.trackers.tracking.array_network import ArrayNetwork
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
 from lighttrack_nas.trackers.tracking.lockstep import Video
-from lighttrack_nas.trackers.tracking.tracker import ArrayNetwork, SiameseTracker
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 from lighttrack_nas.trackers.training.generator.videos import GeneratedVideo, generate_video
 
 BOUNDS = {"float32": 1e-3, "float16": 1e-2, "int8": 1.0}

@@ -16,8 +16,9 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.tracking.array_network import ArrayNetwork, check_search_sizes
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
-from lighttrack_nas.trackers.tracking.tracker import ArrayNetwork, Target, check_search_sizes
+from lighttrack_nas.trackers.tracking.target import Target
 
 # Search pixels in a batch if the caller does not say: 16 crops of 128 pixels, 4 of 256. Larger batches are slower on
 # CPUs (benchmarks/scripts/lockstep.py), where their activations fit neither the caches nor the allocator's heap.
@@ -51,10 +52,14 @@ class Tracks:
 
     Attributes:
         boxes: Name -> ``(frames, 4)`` x, y, w, h, pixels; the first is the box given.
+        scores: Name -> ``(frames,)`` the network's, 0 to 1; NaN for the first.
+        lost: Name -> ``(frames,)`` bool, whether the target counts as lost.
         failures: Name -> why the video could not be tracked to its end, one line.
     """
 
     boxes: dict[str, np.ndarray]
+    scores: dict[str, np.ndarray]
+    lost: dict[str, np.ndarray]
     failures: dict[str, str]
 
 
@@ -104,8 +109,13 @@ def track_in_step(
         for run in together:
             if progress is not None:
                 progress(run.name, failures.get(run.name))
-    boxes = {run.name: run.boxes for run in runs if run.name not in failures}
-    return Tracks(boxes, {name: failures[name] for name in names if name in failures})
+    whole = [run for run in runs if run.name not in failures]
+    return Tracks(
+        boxes={run.name: run.boxes for run in whole},
+        scores={run.name: run.scores for run in whole},
+        lost={run.name: run.lost for run in whole},
+        failures={name: failures[name] for name in names if name in failures},
+    )
 
 
 def keep_frames(videos: Iterable[Video], limit: int = 2 << 30) -> list[Video]:
@@ -163,10 +173,17 @@ class _Run:
         self.target = Target(frame, first, network, settings)
         self.boxes = np.full((self.length, 4), np.nan)
         self.boxes[0] = first
+        self.scores = np.full(self.length, np.nan)
+        self.lost = np.zeros(self.length, bool)
         self._video = video
 
     def search_image(self, index: int) -> np.ndarray:
         return self.target.search_image(self._video.frame(index))
+
+    def move(self, index: int, logits: np.ndarray, distances: np.ndarray) -> None:
+        found = self.target.move(logits, distances)
+        self.boxes[index], self.scores[index] = found
+        self.lost[index] = found.lost
 
 
 def _batches(runs: Iterable[_Run], batch_size: int | None) -> Iterator[list[_Run]]:
@@ -199,7 +216,7 @@ def _follow(network: ArrayNetwork, runs: list[_Run], failures: dict[str, str]) -
         logits, distances = network.track(features, np.concatenate(list(images.values())))
         for place, row in enumerate(active):
             with _noted(runs[row].name, failures):
-                runs[row].boxes[index], _ = runs[row].target.move(logits[place, 0], distances[place])
+                runs[row].move(index, logits[place, 0], distances[place])
 
 
 @contextmanager

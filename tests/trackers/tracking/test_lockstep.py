@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.tracking.array_network import ArrayNetwork
 from lighttrack_nas.trackers.tracking.lockstep import Tracks, Video, keep_frames, track_in_step
-from lighttrack_nas.trackers.tracking.tracker import ArrayNetwork, SiameseTracker
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 
 
 @dataclass

@@ -16,7 +16,8 @@ from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.tracking.crops import context_side
 from lighttrack_nas.trackers.tracking.hyper_parameters import HYPER_PARAMETERS, HyperParameters
-from lighttrack_nas.trackers.tracking.tracker import SiameseTracker, TargetState, locate
+from lighttrack_nas.trackers.tracking.target import TargetState, locate
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 
 FREE = HyperParameters(penalty_k=0.0, window_influence=0.0, lr=1.0)
 
@@ -209,7 +210,7 @@ def test_a_step_equals_its_description(seed: int, name: str, sizes: tuple[int, i
     ],
 )
 def test_sides_of_the_crops(box: tuple[float, ...], sides: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    from lighttrack_nas.trackers.tracking import tracker as module
+    from lighttrack_nas.trackers.tracking import target as module
 
     seen: list[int] = []
 
@@ -227,7 +228,7 @@ def test_sides_of_the_crops(box: tuple[float, ...], sides: list[int], monkeypatc
 
 def test_a_half_of_the_search_side_rounds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python 2's rounding: 128.5 becomes 129, where Python 3's round gives 128."""
-    from lighttrack_nas.trackers.tracking import tracker as module
+    from lighttrack_nas.trackers.tracking import target as module
 
     seen: list[int] = []
     monkeypatch.setattr(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.tracking.tracker import _grid_and_window
+from lighttrack_nas.trackers.tracking.target import _grid_and_window
 from lighttrack_nas.trackers.training.targets import RULES, Targets, TargetSettings, make_targets, map_positions
 
 CROSS, ELLIPSE = TargetSettings(rule="cross"), TargetSettings(rule="ellipse")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lighttrack_nas.trackers.training.generator.motion import MotionCurves
+from lighttrack_nas.trackers.training.generator.motion import Motion, MotionCurves
 
 _FINE = 4  # a mask is drawn this many times as large and averaged down: OpenCV's own smooth edges are too wide
 _SHORTEST_BLUR = 1.5
@@ -46,13 +46,13 @@ class Actor:
 
     Attributes:
         parts: Painted in this order.
-        path: Position x, y at a time.
+        path: Position x, y at a time in frames.
         pose: At a time: logarithm of the scale, of the aspect, rotation, swing, slide of the texture along x and y (as
             a share of the texture), logarithm of the brightness, and four deformations.
     """
 
     parts: tuple[ActorPart, ...]
-    path: MotionCurves
+    path: Motion
     pose: MotionCurves
 
     def outlines(self, time: float, zoom: float = 1.0) -> list[np.ndarray]:

@@ -32,6 +32,59 @@ class MotionCurves:
         return values
 
 
+@dataclass(frozen=True, eq=False)
+class Departure:
+    """A path that leaves for a while, and comes back from another side.
+
+    Attributes:
+        path: Where the actor would be; the first two values are its position.
+        start: When it begins to leave, frames.
+        end: When it is back, frames.
+        ramp: Frames that leaving takes, and coming back.
+        out: ``(2,)`` how far it goes when it leaves.
+        back: ``(2,)`` from how far it comes back.
+    """
+
+    path: MotionCurves
+    start: float
+    end: float
+    ramp: float
+    out: np.ndarray
+    back: np.ndarray
+
+    def __call__(self, time: float) -> np.ndarray:
+        """Values ``(n,)`` at a time in frames."""
+        values = self.path(time)
+        leaving = time < (self.start + self.end) / 2
+        passed = (time - self.start if leaving else self.end - time) / self.ramp
+        share = min(max(passed, 0.0), 1.0)
+        values[:2] += (self.out if leaving else self.back) * share * share
+        return values
+
+
+Motion = MotionCurves | Departure
+
+
+def random_departure(rng: np.random.Generator, path: MotionCurves, half_frame: np.ndarray, frames: float) -> Departure:
+    """Draw a departure in the middle of a scene: away for a fifth to two fifths of it.
+
+    Args:
+        rng: Where chance comes from.
+        path: Where the actor would be, inside the frame.
+        half_frame: ``(2,)`` half the frame's width and height.
+        frames: Length of the scene.
+    """
+    start, length = rng.uniform(0.25, 0.4) * frames, rng.uniform(0.2, 0.4) * frames
+    # From anywhere inside, beyond the opposite edge, with room for what is long.
+    far = 2 * half_frame + 2
+
+    def beyond_an_edge() -> np.ndarray:
+        axis, way = int(rng.integers(2)), 1.0 if rng.random() < 0.5 else -1.0
+        return np.where(np.arange(2) == axis, way * far, 0.0)
+
+    return Departure(path, start, start + length, 0.05 * frames, beyond_an_edge(), beyond_an_edge())
+
+
 def random_curves(
     rng: np.random.Generator,
     middle: np.ndarray,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from lighttrack_nas.trackers.training.generator import casting
 from lighttrack_nas.trackers.training.generator.actors import Actor, ActorPart, line_kernel
 from lighttrack_nas.trackers.training.generator.backgrounds import random_background, window_of
 from lighttrack_nas.trackers.training.generator.generator_settings import SceneSettings
-from lighttrack_nas.trackers.training.generator.motion import MotionCurves, random_curves
+from lighttrack_nas.trackers.training.generator.motion import MotionCurves, random_curves, random_departure
 from lighttrack_nas.trackers.training.generator.quality import Quality, random_quality, tinted
 from lighttrack_nas.trackers.training.generator.textures import Palette, random_palette, random_texture
 
@@ -123,6 +123,7 @@ def make_scene(
     moment: float | None = None,
     distractor: bool | None = None,
     occluder: bool | None = None,
+    departure: bool = False,
 ) -> Scene:
     """Draw a scene.
 
@@ -135,6 +136,7 @@ def make_scene(
         moment: When an occluder is in front of the target; None: once or more in the course of the scene.
         distractor: Whether there are look-alikes; None leaves it to chance.
         occluder: Whether something passes in front of the target; None leaves it to chance.
+        departure: Whether the target leaves the frame for a while; what moves about near it stays.
     """
     if distractor is None:
         distractor = rng.random() < settings.distractors
@@ -155,12 +157,12 @@ def make_scene(
         for when in _moments(rng, frames) if moment is None else [moment]:
             texture = random_texture(rng, material.object_size, random_palette(rng))
             front.append(casting.passer_by(rng, path, when, np.ptp(corners, axis=0), texture))
-    return Scene(
+    scene = Scene(
         background=background,
         extent=float(rng.uniform(6, 11)),
         camera=_random_camera(rng, settings),
         light=_random_light(rng) if rng.random() < settings.lighting else None,
-        behind=_bystanders(rng, settings, material, target, distractor),
+        behind=_bystanders(rng, settings, material, path, parts, distractor),
         target=target,
         front=tuple(front),
         shutter=float(rng.uniform(0.4, 1.2)) if rng.random() < settings.motion_blur else 0.0,
@@ -168,15 +170,23 @@ def make_scene(
         has_distractor=distractor,
         has_occluder=occluder,
     )
+    if not departure:
+        return scene
+    return replace(scene, target=replace(target, path=random_departure(rng, path, half_frame, frames)))
 
 
 def _bystanders(
-    rng: np.random.Generator, settings: SceneSettings, material: Material, target: Actor, distractor: bool
+    rng: np.random.Generator,
+    settings: SceneSettings,
+    material: Material,
+    path: MotionCurves,
+    target_parts: tuple[ActorPart, ...],
+    distractor: bool,
 ) -> tuple[Actor, ...]:
     """Draw what moves about behind the target: others, look-alikes, and what carries it."""
 
     def bystander(parts: tuple[ActorPart, ...], nearest: float, farthest: float, scales: tuple[float, float]) -> Actor:
-        way = casting.beside(rng, target.path, nearest, farthest, settings)
+        way = casting.beside(rng, path, nearest, farthest, settings)
         return Actor(parts, way, casting.random_pose(rng, settings, scale=float(rng.uniform(*scales))))
 
     def other() -> tuple[ActorPart, ...]:
@@ -187,7 +197,7 @@ def _bystanders(
         behind += [bystander(other(), 0.9, 2.8, (-0.6, 0.5)) for _ in range(int(rng.integers(1, 3)))]
     if distractor:
         for _ in range(int(rng.integers(1, 3))):
-            behind.append(bystander(casting.look_alike(rng, target.parts), 1.2, 2.4, (-0.2, 0.2)))
+            behind.append(bystander(casting.look_alike(rng, target_parts), 1.2, 2.4, (-0.2, 0.2)))
     if rng.random() < settings.carriers:
         behind.append(bystander(other(), 0.8, 0.8, (0.2, 0.7)))
     return tuple(behind)

@@ -44,6 +44,7 @@ class GeneratedSet:
         height: Of the frames, pixels.
         entropy: Where the videos' chance comes from; see `generator_of`.
         scenes: What the videos show.
+        departures: Whether the target leaves every video for a while.
     """
 
     name: str
@@ -53,6 +54,7 @@ class GeneratedSet:
     height: int
     entropy: int
     scenes: SceneSettings
+    departures: bool = False
 
     def generator_of(self, index: int) -> np.random.Generator:
         """The source of chance of one video.
@@ -73,6 +75,7 @@ class GeneratedSet:
             scenes=self.scenes,
             distractor=_DISTRACTORS[index % 5],
             occlusion=_OCCLUSIONS[index % 5],
+            departure=self.departures,
         )
 
     def sequence_name(self, index: int) -> str:
@@ -106,10 +109,12 @@ GENERATED_SETS: Mapping[str, GeneratedSet] = MappingProxyType(
         for generated in (
             GeneratedSet("generated-test-v1", 20, 100, 240, 180, 0x7E57, _SCENES),
             GeneratedSet("generated-val-v1", 12, 60, 240, 180, 0x5E1EC7, _SCENES),
+            GeneratedSet("generated-absent-test-v1", 20, 120, 240, 180, 0x7E57AB, _SCENES, departures=True),
+            GeneratedSet("generated-absent-val-v1", 12, 120, 240, 180, 0x5E1EAB, _SCENES, departures=True),
         )
     }
 )
-"""The frozen sets by name: one to report figures on, one to choose by."""
+"""The frozen sets by name: of either kind one to report figures on, and one to choose by."""
 
 
 def generated_sequences(name: str, folder: Path | str, progress: Say | None = None) -> list[Sequence]:

@@ -46,8 +46,9 @@ def generate_video(
     scenes: SceneSettings | None = None,
     distractor: bool | None = None,
     occlusion: bool | None = None,
+    departure: bool = False,
 ) -> GeneratedVideo:
-    """Generate a video. The target is in the first frame and stays in sight but for a rim.
+    """Generate a video. The target is in the first frame, and stays in sight but for a rim unless it departs.
 
     Args:
         seed: 0 or more, or the generator that all chance comes from.
@@ -57,6 +58,7 @@ def generate_video(
         scenes: What the scene holds.
         distractor: Whether there are look-alikes; None leaves it to chance.
         occlusion: Whether something passes in front of the target; None leaves it to chance.
+        departure: Whether the target leaves the frame for a while, and comes back elsewhere.
 
     Raises:
         InputError: A number out of its range.
@@ -81,6 +83,7 @@ def generate_video(
         frames=frames,
         distractor=distractor,
         occluder=occlusion,
+        departure=departure,
     )
     view = np.array([[side, 0, width / 2], [0, side, height / 2]])
     pictures, boxes = [], np.empty((frames, 4))
