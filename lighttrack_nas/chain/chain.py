@@ -32,7 +32,7 @@ from lighttrack_nas.models.models import Model, load_model, save_model
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
-from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
+from lighttrack_nas.strategies.one_shot.devices.device_processes import is_first_process
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text
 from lighttrack_nas.trackers.base.progress import Say

@@ -123,10 +123,10 @@ def rehearse(config: Config, say: Say) -> ChainCost:
 
 
 def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Config:
-    """The configuration of the rehearsal: everything as it is, but for a moment."""
+    """The configuration of the rehearsal: everything as it is, but for a moment, and on this machine alone."""
 
     def training(part: dict[str, Any]) -> dict[str, Any]:
-        return part | {"steps": _STEPS, "warmup_steps": 1}
+        return part | {"steps": _STEPS, "warmup_steps": 1, "nodes": 1}
 
     supernet = config.supernet.model_copy(
         update={
@@ -182,7 +182,7 @@ def _training(
 
 def _pairs(settings: TrainingSettings) -> int:
     """What is drawn for a training on all its devices."""
-    return settings.steps * settings.batch_size * settings.accumulate * settings.devices
+    return settings.steps * settings.batch_size * settings.accumulate * settings.world_size
 
 
 def _tracks(config: Config) -> bool:

@@ -14,11 +14,12 @@ from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
 from lighttrack_nas.chain.data import read_videos, require_labels, training_pairs
 from lighttrack_nas.chain.evaluators import targets_and_losses
 from lighttrack_nas.chain.training import BACKBONE_FILE
+from lighttrack_nas.chain.training_records import settings_record
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.processes.parallel_jobs import Job, run_jobs
 from lighttrack_nas.ranking.ranking_files import save_ranking
-from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob, settings_record
+from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob
 from lighttrack_nas.ranking.ranking_result import RankingResult, ScoreColumn, checked_result, unranked_notes
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.reporting.progress_bar import progress
