@@ -7,10 +7,12 @@ a training, and the others end.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,8 +20,10 @@ from lighttrack_nas.strategies.one_shot.devices.launchers import launch
 from lighttrack_nas.trackers.base.errors import InputError
 
 _GROUP = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
-# By which a launcher is recognised, and by which it numbers its processes.
-_LAUNCHED = ("TORCHELASTIC_RUN_ID", "RANK", "GROUP_RANK", "SLURM_NTASKS", "SLURM_PROCID", *_GROUP)
+# By which a launcher is recognised, numbers its processes and lets them meet.
+_LAUNCHED = re.compile("TORCHELASTIC_.*|RANK|GROUP_RANK|LOCAL_WORLD_SIZE|SLURM_NTASKS|SLURM_PROCID|" + "|".join(_GROUP))
+# A launcher's processes meet once: a second group would find, where they met, what the first has left there.
+_KEEPS_GROUP: ContextVar[bool] = ContextVar("keeps_group", default=False)
 _SECONDS_TO_SPEAK = 3.0
 _SECONDS_TO_WRITE = 600.0
 
@@ -51,7 +55,7 @@ def own_group() -> Iterator[None]:
         finally:
             import torch.distributed
 
-            if torch.distributed.is_available() and torch.distributed.is_initialized():
+            if not _KEEPS_GROUP.get() and torch.distributed.is_available() and torch.distributed.is_initialized():
                 torch.distributed.destroy_process_group()
 
 
@@ -76,8 +80,8 @@ def end_further_processes(first: bool) -> None:
     """
     if not first:
         raise FurtherProcessEnds(0)
-    for name in _LAUNCHED:
-        os.environ.pop(name, None)
+    for name in _launched():
+        del os.environ[name]
 
 
 @contextmanager
@@ -91,7 +95,8 @@ def going_on_together(file: Path) -> Iterator[None]:
         InputError: The file does not come.
     """
     launched = launch() is not None
-    with _environment_kept(_LAUNCHED):
+    kept = _KEEPS_GROUP.set(launched)
+    with _environment_kept(_launched()):
         try:
             yield
         except FurtherProcessEnds:
@@ -105,6 +110,8 @@ def going_on_together(file: Path) -> Iterator[None]:
                         "must see the same folder"
                     ) from None
                 time.sleep(0.5)
+        finally:
+            _KEEPS_GROUP.reset(kept)
 
 
 def leave_word_to_first() -> NoReturn:
@@ -117,8 +124,12 @@ def leave_word_to_first() -> NoReturn:
     sys.exit(1)
 
 
+def _launched() -> list[str]:
+    return [name for name in os.environ if _LAUNCHED.fullmatch(name)]
+
+
 @contextmanager
-def _environment_kept(names: tuple[str, ...]) -> Iterator[None]:
+def _environment_kept(names: Sequence[str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in names}
     try:
         yield

@@ -73,9 +73,9 @@ def require_launch(devices: int, nodes: int, environment: Mapping[str, str] = os
     if found is None:
         if nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= environment.keys():
             raise InputError(
-                f"training settings (devices, nodes): {asked}, and this command was started alone; start it on every "
-                f"node, {_torchrun(devices, nodes)}, or in SLURM, {_srun(devices, nodes)}; training goes on from the "
-                "last checkpoint where an earlier training of the same command has ended its further processes"
+                f"training settings (devices, nodes): {asked}, and no launcher started this command, or its other "
+                f"processes ended with a training before this one; on every node {_torchrun(devices, nodes)}, or in "
+                f"SLURM {_srun(devices, nodes)}: what is finished is passed over"
             )
         return
     if found.processes == devices * nodes == 1:
