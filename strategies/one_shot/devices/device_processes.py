@@ -1,4 +1,4 @@
-"""Trainings on several devices: Lightning starts the same command once more for every further device, or a launcher does.
+"""Trainings on several devices: Lightning, or a launcher, starts the same command once more for every further device.
 
 Under a launcher (`torchrun`, `srun`) all processes are there from the start. Either way the first goes on alone after
 a training, and the others end.

@@ -85,9 +85,9 @@ class Blockwise:
             )
         if settings.world_size > 1 and (settings.strategy, settings.paths) != ("auto", "same"):
             raise InputError(
-                "one-shot strategy 'blockwise': norms keep the statistics of their first batch, which devices share only "
-                "where all train the same path by the package's own way: leave out `strategy` ('auto') and `paths` "
-                f"('same'), got '{settings.strategy}' and '{settings.paths}'"
+                "one-shot strategy 'blockwise': norms keep the statistics of their first batch, which devices share "
+                "only where all train the same path, in the package's own way: leave out strategy (auto) and paths "
+                f"(same), got '{settings.strategy}' and '{settings.paths}'"
             )
         lessons = Lessons(space, problem.load_teacher(self.teacher, self.code))
         if settings.channels_last:
@@ -142,9 +142,7 @@ class _Learning(PathSampling):
         return made
 
     def configure_oneshot_module(self, training_module: Any) -> RandomSamplingLightningModule:
-        return _LessonTraining(
-            training_module, self._paths, self._lessons, self._strategy, self._alone, self._fresh
-        )
+        return _LessonTraining(training_module, self._paths, self._lessons, self._strategy, self._alone, self._fresh)
 
 
 def _keep_statistics(fresh: list[_BatchNorm], norm: nn.Module, inputs: Any) -> None:

@@ -64,7 +64,7 @@ class OneShotProblem:
         return self.macs()
 
     def require_own_gradients(self, strategy: str) -> None:
-        """Refuse Lightning's ways of bringing gradients together, which count on every pass running the same parameters.
+        """Refuse Lightning's ways of bringing gradients together, which count on all passes being alike.
 
         Args:
             strategy: Who trains several passes an update.
