@@ -75,6 +75,7 @@ class SupernetEvaluator:
         data: What the record shall say of where pairs and sequences come from, JSON-able.
 
     Attributes:
+        device: As given.
         sequences: As given.
         scorer: What scores networks, also such as have weights of their own.
         measurements: Names that `measure` can give with these arguments.
@@ -126,7 +127,7 @@ class SupernetEvaluator:
         self._quick_source = quick_pairs
         self._seed = seed
         self._counts = counts
-        self._device = str(checked_device(device))
+        self.device, self._device = device, str(checked_device(device))
         self.scorer = NetworkScorer(
             sequences=self.sequences,
             quick_pairs=quick_pairs,

@@ -24,6 +24,7 @@ from lighttrack_nas.place_tables.place_criteria import criteria
 from lighttrack_nas.search_spaces.base.labels import OUTPUT
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.one_shot.devices.device_processes import going_on_together
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
@@ -158,17 +159,18 @@ def taught_by_own(
             f"in '{folder}'"
         )
     targets, losses = targets_and_losses(config)
-    retrain(
-        architecture,
-        training_pairs(labelled, space, processes=decoding_processes(how)),
-        settings=how,
-        output=folder,
-        targets=targets,
-        losses=losses,
-        hyper_parameters=load_hyper_parameters(config.search.hyper_parameters),
-        record=labelled.data.model_dump(mode="json"),
-        progress=progress,
-    )
+    with going_on_together(file):
+        retrain(
+            architecture,
+            training_pairs(labelled, space, processes=decoding_processes(how)),
+            settings=how,
+            output=folder,
+            targets=targets,
+            losses=losses,
+            hyper_parameters=load_hyper_parameters(config.search.hyper_parameters),
+            record=labelled.data.model_dump(mode="json"),
+            progress=progress,
+        )
     return replace(strategy, teacher=str(file))
 
 

@@ -56,7 +56,8 @@ def search(
 
     With `workers` above 1 as many processes evaluate at once. Evaluator and strategy are sent to them, and so must
     pickle, as `SupernetEvaluator` does; a script calls this under ``if __name__ == "__main__"``. Torch's threads are
-    shared between them. The same call elsewhere, on the same journal or PostgreSQL server, joins the search: networks
+    shared between them, and so are the GPUs that this process sees, in turns, where the evaluator's `device` is "cuda".
+    The same call elsewhere, on the same journal or PostgreSQL server, joins the search: networks
     are seldom measured twice, and what a worker that was killed leaves is taken over. What is proposed depends on the
     workers' pace then; one worker alone gives the same search each time.
 
@@ -87,6 +88,7 @@ def search(
             storage went away for more than a minute.
     """
     from lighttrack_nas.processes.search_processes import run_workers
+    from lighttrack_nas.processes.worker_gpus import gpus_of_workers
     from lighttrack_nas.strategies.search.run import run_search
     from lighttrack_nas.strategies.search.storage.storage import shown_storage
     from lighttrack_nas.strategies.search.storage.trials import load_search
@@ -118,7 +120,8 @@ def search(
         if workers == 1:
             study = work(progress=progress, say=say)
         else:
-            run_workers(_Work(work), workers, progress or (lambda *_: None), say or (lambda _: None))
+            gpus = gpus_of_workers(getattr(evaluator, "device", None))
+            run_workers(_Work(work), workers, progress or (lambda *_: None), say or (lambda _: None), gpus)
             study = load_search(place)
     except KeyboardInterrupt:
         with suppress(InputError):  # stopped before there was a study

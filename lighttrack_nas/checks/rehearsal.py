@@ -137,10 +137,10 @@ def rehearse(config: Config, say: Say) -> ChainCost:
 
 
 def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Config:
-    """The configuration of the rehearsal: everything as it is, but for a moment."""
+    """The configuration of the rehearsal: everything as it is, but for a moment, and on this machine alone."""
 
     def training(part: dict[str, Any]) -> dict[str, Any]:
-        return set_otherwise(part, {"steps": _STEPS, "warmup_steps": 1, "schedule_steps": None})
+        return set_otherwise(part, {"steps": _STEPS, "warmup_steps": 1, "schedule_steps": None, "nodes": 1})
 
     supernet = config.supernet.model_copy(
         update={

@@ -16,6 +16,7 @@ from lighttrack_nas.benchmarks.scoring.tabular_benchmark import COSTS, SECONDS, 
 from lighttrack_nas.chain.evaluators import prepare_torch, search_latency, supernet_evaluator
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.processes.parallel_jobs import in_processes
+from lighttrack_nas.processes.worker_gpus import gpus_of_workers
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -54,7 +55,8 @@ def build_table(config: Config, say: Say, progress: Progress | None = None) -> B
     if progress is not None and rows.known:
         progress(len(rows.known), "from an earlier call")
     with rows.open():
-        for index, row in in_processes(partial(_measuring, config, wanted, scores), missing, part.workers):
+        gpus = gpus_of_workers(config.device)
+        for index, row in in_processes(partial(_measuring, config, wanted, scores), missing, part.workers, gpus):
             rows.add(index, row)
             if progress is not None:
                 progress(1, "")

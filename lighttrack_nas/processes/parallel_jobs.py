@@ -7,6 +7,8 @@ when it is killed they end within seconds.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import pickle
 import signal
 import traceback
 from collections import deque
@@ -16,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple, TypeVar
 
 from lighttrack_nas.processes.memory import keep_freed_memory
+from lighttrack_nas.processes.worker_gpus import worker_environment
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.processes import begin_child
 from lighttrack_nas.trackers.base.progress import Progress
@@ -43,7 +46,7 @@ class Job(NamedTuple):
 
 
 def in_processes(
-    start: Callable[[], Callable[[Task], Answer]], tasks: Sequence[Task], workers: int
+    start: Callable[[], Callable[[Task], Answer]], tasks: Sequence[Task], workers: int, gpus: Sequence[str] = ()
 ) -> Iterator[tuple[Task, Answer]]:
     """Do tasks in processes of their own, each process one task after the other.
 
@@ -51,6 +54,7 @@ def in_processes(
         start: Called once in every process; gives what does a task. It must pickle, as must tasks and answers.
         tasks: What to do.
         workers: How many processes, 1 or more; no more are started than there are tasks.
+        gpus: Of which each process gets one, in turns; see `gpus_of_workers`. None: they see what this one sees.
 
     Yields:
         Each task with its answer, as they come.
@@ -64,9 +68,11 @@ def in_processes(
     context = multiprocessing.get_context("spawn")
     processes = []
     try:
-        for _ in range(min(workers, len(tasks))):
+        for number in range(min(workers, len(tasks))):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_do_tasks, args=(start, theirs), daemon=True)
+            # As bytes, so that nothing of it is made before the process has its GPU.
+            content = pickle.dumps(start), theirs, worker_environment(number, gpus)
+            process = context.Process(target=_do_tasks, args=content, daemon=True)
             process.start()
             theirs.close()
             processes.append(process)
@@ -89,7 +95,12 @@ def in_processes(
             process.join()
 
 
-def run_jobs(jobs: Sequence[Job], workers: int, told: Callable[[Job, int, str], None] | None = None) -> dict[str, str]:
+def run_jobs(
+    jobs: Sequence[Job],
+    workers: int,
+    told: Callable[[Job, int, str], None] | None = None,
+    gpus: Sequence[str] = (),
+) -> dict[str, str]:
     """Do jobs in processes of their own.
 
     One that fails or dies leaves the others alone.
@@ -98,6 +109,8 @@ def run_jobs(jobs: Sequence[Job], workers: int, told: Callable[[Job, int, str], 
         jobs: What to do, in this order.
         workers: How many at the same time.
         told: Told of the jobs' progress, in this process.
+        gpus: Of which each of the jobs at work gets one, in turns; see `gpus_of_workers`. None: they see what this
+            process sees.
 
     Returns:
         The failed jobs: name -> why, a sentence.
@@ -109,12 +122,15 @@ def run_jobs(jobs: Sequence[Job], workers: int, told: Callable[[Job, int, str], 
         context.set_forkserver_preload(_PRELOADED)
     waiting, failures = deque(jobs), dict[str, str]()
     running: dict[Connection, tuple[Job, multiprocessing.process.BaseProcess]] = {}
+    places: dict[Connection, int] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 job = waiting.popleft()
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_do_job, args=(job, theirs), name=job.name)
+                places[ours] = min(set(range(workers)) - set(places.values()))
+                content = job, theirs, worker_environment(places[ours], gpus)
+                process = context.Process(target=_do_job, args=content, name=job.name)
                 process.start()
                 theirs.close()  # so that its end is seen here when the process dies
                 running[ours] = job, process
@@ -129,7 +145,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, told: Callable[[Job, int, str], 
                     if told is not None:
                         told(job, *message)
                     continue
-                del running[connection]
+                del running[connection], places[connection]
                 connection.close()
                 process.join()
                 if message is not None:
@@ -157,11 +173,11 @@ def _answer(connection: Connection, process: Any) -> Any:
     return content
 
 
-def _do_tasks(start: Callable[[], Callable[[Any], Any]], connection: Connection) -> None:
-    _begin()
+def _do_tasks(start: bytes, connection: Connection, environment: dict[str, str]) -> None:
+    _begin(environment)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the other side has gone: nobody waits any more
         try:
-            do = start()
+            do = pickle.loads(start)()  # noqa: S301 - what this program's first process made a moment ago
             while True:
                 connection.send((_ANSWER, do(connection.recv())))
         except InputError as error:
@@ -172,9 +188,9 @@ def _do_tasks(start: Callable[[], Callable[[Any], Any]], connection: Connection)
             connection.send((_FAILURE, traceback.format_exc()))
 
 
-def _do_job(job: Job, connection: Connection) -> None:
+def _do_job(job: Job, connection: Connection, environment: dict[str, str]) -> None:
     """Do a job in its process. Sent are progress (a tuple), then None or the sentence that says why it failed."""
-    _begin()
+    _begin(environment)
 
     def tell(amount: int, where: str) -> None:
         connection.send((amount, where))
@@ -187,8 +203,9 @@ def _do_job(job: Job, connection: Connection) -> None:
         connection.send(None)
 
 
-def _begin() -> None:
+def _begin(environment: dict[str, str]) -> None:
     """What a process does first."""
+    os.environ.update(environment)
     begin_child()
     keep_freed_memory()
 

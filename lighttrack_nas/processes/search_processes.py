@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection as pipes
 from multiprocessing import get_context
@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from lighttrack_nas.processes.worker_gpus import worker_environment
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.processes import begin_child
 from lighttrack_nas.trackers.base.progress import Say
@@ -27,7 +28,13 @@ _GRACE = 15.0
 """Seconds for a process to end its trial when it is asked to."""
 
 
-def run_workers(work: Work, count: int, progress: Callable[[int, int, str], None], say: Say) -> None:
+def run_workers(
+    work: Work,
+    count: int,
+    progress: Callable[[int, int, str], None],
+    say: Say,
+    gpus: Sequence[str] = (),
+) -> None:
     """Run the same work in several processes until all of them have ended.
 
     A process that is killed or fails does not end the others. A user's mistake does, and so does Ctrl-C.
@@ -37,6 +44,7 @@ def run_workers(work: Work, count: int, progress: Callable[[int, int, str], None
         count: Of processes.
         progress: Told what the processes tell, as far as it is news.
         say: Told what the processes say, each sentence once.
+        gpus: Of which each process gets one, in turns; see `gpus_of_workers`. None: they see what this one sees.
 
     Raises:
         InputError: The work does not pickle, a process met a mistake of the user, or all of them were killed.
@@ -59,8 +67,8 @@ def run_workers(work: Work, count: int, progress: Callable[[int, int, str], None
 
     try:
         with _interrupts_ignored():
-            for _ in range(count):
-                receiver, process = _started(pickled, threads_of_each(count))
+            for number in range(count):
+                receiver, process = _started(pickled, threads_of_each(count), worker_environment(number, gpus))
                 running[receiver] = process
         while running:
             for receiver in [pipe for pipe in pipes.wait(list(running)) if isinstance(pipe, Connection)]:
@@ -102,10 +110,10 @@ def threads_of_each(count: int) -> int | None:
     return None if torch is None else max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) // count))
 
 
-def _started(work: bytes, threads: int | None) -> tuple[Connection, BaseProcess]:
+def _started(work: bytes, threads: int | None, environment: dict[str, str]) -> tuple[Connection, BaseProcess]:
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(work, sender, threads), name="worker")
+    process = context.Process(target=_run, args=(work, sender, threads, environment), name="worker")
     process.start()
     sender.close()  # so that the process's end is the pipe's end
     return receiver, process
@@ -121,8 +129,9 @@ def _end(processes: list[BaseProcess]) -> None:
             process.join()
 
 
-def _run(work: bytes, sender: Connection, threads: int | None) -> None:
+def _run(work: bytes, sender: Connection, threads: int | None, environment: dict[str, str]) -> None:
     """What a process does. It ends its trial before it ends itself."""
+    os.environ.update(environment)  # before the work is read, whose tensors may be on the GPU
     from lighttrack_nas.processes.memory import keep_freed_memory
 
     begin_child(signal.default_int_handler)

@@ -14,11 +14,13 @@ from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
 from lighttrack_nas.chain.data import read_videos, require_labels, training_pairs
 from lighttrack_nas.chain.evaluators import targets_and_losses
 from lighttrack_nas.chain.trainings.pretraining import BACKBONE_FILE
+from lighttrack_nas.chain.trainings.training_records import settings_record
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.processes.parallel_jobs import Job, run_jobs
+from lighttrack_nas.processes.worker_gpus import gpus_of_workers
 from lighttrack_nas.ranking.ranking_files import save_ranking
-from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob, settings_record
+from lighttrack_nas.ranking.ranking_jobs import INHERITED, RECALIBRATED, AloneJob, SupernetJob
 from lighttrack_nas.ranking.ranking_result import RankingResult, ScoreColumn, checked_result, unranked_notes
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.reporting.progress_bar import progress
@@ -60,7 +62,7 @@ def run_rank_correlation(config: Config, say: Say) -> RankingResult:
     alone = [
         AloneJob(config, number, text, attempt) for attempt in range(part.seeds) for number, text in enumerate(texts)
     ]
-    failures = _train([*supernets, *alone], part.workers)
+    failures = _train([*supernets, *alone], part.workers, gpus_of_workers(config.device))
     notes = [f"{name}: left out, {reason}" for name, reason in failures.items()]
     kept = [job for job in supernets if job.done()]
     if not kept:
@@ -88,7 +90,7 @@ def run_rank_correlation(config: Config, say: Say) -> RankingResult:
     return result
 
 
-def _train(jobs: Sequence[SupernetJob | AloneJob], workers: int) -> dict[str, str]:
+def _train(jobs: Sequence[SupernetJob | AloneJob], workers: int, gpus: Sequence[str]) -> dict[str, str]:
     """Do what is not done yet; returns why jobs failed."""
     left = [job for job in jobs if not job.done()]
     if not left:
@@ -102,7 +104,7 @@ def _train(jobs: Sequence[SupernetJob | AloneJob], workers: int) -> dict[str, st
             untold[job.name] -= amount
             advance(amount, where)
 
-        failures = run_jobs([Job(job.name, job) for job in left], workers, tell)
+        failures = run_jobs([Job(job.name, job) for job in left], workers, tell, gpus)
         # Of trainings that were found finished, or failed.
         advance(sum(untold.values()), f"{len(jobs) - len(failures)} of {len(jobs)} trainings")
     return failures

@@ -24,7 +24,7 @@ from lighttrack_nas.chain.own_teacher import (
 from lighttrack_nas.chain.pair_sources import decoding_processes
 from lighttrack_nas.chain.trainings.pretraining import BACKBONE_FILE
 from lighttrack_nas.chain.trainings.training import retrain, train_supernet
-from lighttrack_nas.chain.trainings.training_records import WITHOUT_EFFECT
+from lighttrack_nas.chain.trainings.training_records import settings_record
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_search import RankedStrategy
 from lighttrack_nas.config.config_training import set_otherwise
@@ -215,11 +215,6 @@ class AloneJob:
         names = [name for name in config.ranking.measurements if name not in before]
         scores = _scored(network_scorer(config), model.network.to(config.device), names)
         write_atomically(self.folder / SCORES_FILE, to_json(dict(before) | scores))
-
-
-def settings_record(settings: TrainingSettings) -> dict[str, Any]:
-    """Settings of a training that decide what comes out, JSON-able."""
-    return settings.model_dump(mode="json", exclude=set(WITHOUT_EFFECT))
 
 
 def _prepared(config: Config) -> Config:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
-from lighttrack_nas.chain.trainings.training_records import outcome, training_record
+from lighttrack_nas.chain.trainings.training_records import begin_run, outcome, training_record
 from lighttrack_nas.models.supernets import BACKBONE_KIND, save_shared_weights, shared_weights_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.one_shot.images.image_recipe import ImageRecipe
@@ -81,7 +80,7 @@ def pretrain_backbone(
     _require_declared(space)
     output, recipe = Path(output), recipe or ImageRecipe()
     about = training_record("pretrain-backbone", space, settings, record) | _record(images, image_size, recipe)
-    write_run_record(output, about)
+    begin_run(output, about)
     file = output / BACKBONE_FILE
     if file.exists():
         return file
@@ -142,7 +141,7 @@ def pretrain_network(
         )
     output, recipe, chosen = Path(output), recipe or ImageRecipe(), {"architecture": dict(architecture.choices)}
     about = training_record("pretrain-network", space, settings, record) | _record(images, image_size, recipe) | chosen
-    write_run_record(output, about)
+    begin_run(output, about)
     file = output / BACKBONE_FILE
     if file.exists():
         return PretrainedBackbone(file, read_header(file)["provenance"].get("held_out_accuracy"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lighttrack_nas.reporting.progress_bar import progress
-from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
+from lighttrack_nas.strategies.one_shot.devices.device_processes import is_first_process
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:

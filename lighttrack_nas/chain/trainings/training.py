@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
 from lighttrack_nas.chain.trainings.pretraining import take_backbone
-from lighttrack_nas.chain.trainings.training_records import outcome, task_record, training_record
+from lighttrack_nas.chain.trainings.training_records import begin_run, outcome, task_record, training_record
 from lighttrack_nas.chain.trainings.training_starts import first_network, fitted_pairs, macs_paths, start_backbone
 from lighttrack_nas.models.backbones import backbone_of, require_backbone
 from lighttrack_nas.models.models import load_model, save_model
@@ -24,6 +23,7 @@ from lighttrack_nas.models.supernets import (
     supernet_file,
 )
 from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.strategies.one_shot.devices.device_processes import is_first_process
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
@@ -122,7 +122,7 @@ def train_supernet(
         about |= {"teacher": lessons.teacher.record()}
         if start_from is not None or backbone is not None:
             raise InputError("a supernet that learns from a teacher starts from it: leave out start_from and backbone")
-    write_run_record(output, about)
+    begin_run(output, about)
     file = output / SUPERNET_FILE
     if file.exists():
         return _taught(output, load_supernet(file, space), lessons, pairs if held_out is None else held_out, settings)
@@ -134,7 +134,9 @@ def train_supernet(
     if backbone is not None:
         start_backbone(model.network.backbone, Path(backbone), space)
     if start_from is not None and not (output / CHECKPOINT).exists():
-        save_report(take_weights(model, load_supernet(supernet_file(start_from)).model_space), output)
+        taken = take_weights(model, load_supernet(supernet_file(start_from)).model_space)
+        if is_first_process():
+            save_report(taken, output)
     report = fit(model, backbone_of(model.network), task, settings, output, plan=plan, progress=progress)
     distribution = learnt_distribution(space, model)
     if distribution is not None:
@@ -153,7 +155,7 @@ def _taught(
     """See that a supernet that learnt from a teacher has its table of places beside it."""
     from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_FILE
 
-    if lessons is not None and not (output / PLACES_FILE).exists():
+    if lessons is not None and is_first_process() and not (output / PLACES_FILE).exists():
         from lighttrack_nas.place_tables.place_measuring import measure_places
 
         measure_places(supernet, lessons, pairs, seed=settings.seed).save(output)
@@ -251,7 +253,7 @@ def retrain(
         if score is None:
             raise InputError("snapshots: there is no score to choose the best by: give `score`")
         about |= {"snapshots": list(kept)}
-    write_run_record(output, about)
+    begin_run(output, about)
     file = output / MODEL_FILE
     if not file.exists():
         network = first_network(architecture, task, settings.seed, supernet, (output / CHECKPOINT).exists())

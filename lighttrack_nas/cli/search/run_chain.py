@@ -16,7 +16,7 @@ from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.supernets import SUPERNET_FILE
 from lighttrack_nas.results.front_page import architecture_lines
-from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process
+from lighttrack_nas.strategies.one_shot.devices.device_processes import is_first_process, only_first_goes_on
 
 
 def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
@@ -24,7 +24,9 @@ def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
     config = load_config(path, overrides)
     require_checked(config)
     with resumable():
-        print(image_steps.run_pretraining(config, say))
+        file = image_steps.run_pretraining(config, say)
+    only_first_goes_on()
+    print(file)
 
 
 def pretrain_network(path: Path, overrides: Sequence[str]) -> None:
@@ -33,6 +35,7 @@ def pretrain_network(path: Path, overrides: Sequence[str]) -> None:
     require_checked(config)
     with resumable():
         pretrained = image_steps.run_network_pretraining(config, say)
+    only_first_goes_on()
     if pretrained.held_out_accuracy is not None:
         print(f"right answers on images held out: {pretrained.held_out_accuracy:.3f}")
     print(pretrained.file)
@@ -44,6 +47,7 @@ def train_supernet(path: Path, overrides: Sequence[str]) -> None:
     require_checked(config)
     with resumable():
         chain.run_supernet(config, say)
+    only_first_goes_on()
     print(config.folder("supernet") / SUPERNET_FILE)
     if (table := config.folder("supernet") / PLACES_CSV).exists():
         print(f"what each candidate loses at its place: {table}")
@@ -77,6 +81,7 @@ def resumable() -> Iterator[None]:
 def show_retrained(config: Config) -> chain.Retrained:
     """Train the chosen architecture, and say which."""
     retrained = chain.run_retraining(config, say)
+    only_first_goes_on()
     print("\n".join(["architecture", *(f"  {line}" for line in architecture_lines(retrained.model.architecture))]))
     print(retrained.file)
     return retrained

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lighttrack_nas.search_spaces.base.labels import OUTPUT, layer_label
 from lighttrack_nas.search_spaces.space import Architecture
+from lighttrack_nas.strategies.one_shot.devices.gradients import share_from_first
 from lighttrack_nas.strategies.one_shot.strategies.paths import PATHS, Model, PathSampling, PathTraining
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons, answers_loss
 from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_losses
@@ -80,7 +83,12 @@ class Blockwise:
                 "one-shot strategy 'blockwise' learns from a teacher, and was given none: name a model, such as "
                 "{name: blockwise, teacher: lighttrack-tiny-generated}"
             )
-        problem.require_one_device("blockwise")
+        if settings.world_size > 1 and (settings.strategy, settings.paths) != ("auto", "same"):
+            raise InputError(
+                "one-shot strategy 'blockwise': norms keep the statistics of their first batch, which devices share "
+                "only where all train the same path, in the package's own way: leave out strategy (auto) and paths "
+                f"(same), got '{settings.strategy}' and '{settings.paths}'"
+            )
         lessons = Lessons(space, problem.load_teacher(self.teacher, self.code))
         if settings.channels_last:
             # Before the supernet starts from it, so that every start rounds alike.
@@ -123,32 +131,43 @@ class _Learning(PathSampling):
     def __init__(self, paths: Any, lessons: Lessons, strategy: Blockwise, alone: int) -> None:
         super().__init__(paths)
         self._lessons, self._strategy, self._alone = lessons, strategy, alone
+        self._fresh: list[_BatchNorm] = []
 
     def mutate_model(self, model: Model) -> Model:
         made = super().mutate_model(model)
         for module in made.modules():
             if isinstance(module, _BatchNorm):
                 module.momentum = None  # its first batch gives its statistics
-                module.register_forward_pre_hook(_keep_statistics)
+                module.register_forward_pre_hook(partial(_keep_statistics, self._fresh))
         return made
 
     def configure_oneshot_module(self, training_module: Any) -> RandomSamplingLightningModule:
-        return _LessonTraining(training_module, self._paths, self._lessons, self._strategy, self._alone)
+        return _LessonTraining(training_module, self._paths, self._lessons, self._strategy, self._alone, self._fresh)
 
 
-def _keep_statistics(norm: nn.Module, inputs: Any) -> None:
+def _keep_statistics(fresh: list[_BatchNorm], norm: nn.Module, inputs: Any) -> None:
     """Let a norm be an affine map, whatever mode the network is in; a fresh one takes its first batch's statistics."""
     assert isinstance(norm, _BatchNorm)
     assert norm.num_batches_tracked is not None
     norm.train(int(norm.num_batches_tracked) == 0 and not is_folded(norm))
+    if norm.training and dist.is_available() and dist.is_initialized():
+        fresh.append(norm)
 
 
 class _LessonTraining(PathTraining):
     """The training step: places by themselves at first, then whole paths."""
 
-    def __init__(self, module: Any, paths: Any, lessons: Lessons, strategy: Blockwise, alone: int) -> None:
+    def __init__(
+        self,
+        module: Any,
+        paths: Any,
+        lessons: Lessons,
+        strategy: Blockwise,
+        alone: int,
+        fresh: list[_BatchNorm],
+    ) -> None:
         super().__init__(module, paths)
-        self._lessons, self._strategy, self._alone = lessons, strategy, alone
+        self._lessons, self._strategy, self._alone, self._fresh = lessons, strategy, alone, fresh
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         number = self.pin(batch_idx)
@@ -167,6 +186,13 @@ class _LessonTraining(PathTraining):
             losses = whole_losses(lessons, network, chosen, tensors, self._strategy.answers)
         inner.latest = {name: value.detach() for name, value in losses.items()}
         return losses["loss"]
+
+    def on_after_backward(self) -> None:
+        """Let norms be the same affine maps on all devices from now on; they have run the same ones."""
+        super().on_after_backward()
+        if self._fresh:
+            share_from_first(buffer for norm in self._fresh for buffer in norm.buffers())
+            self._fresh.clear()
 
     def _alone_losses(self, network: SiameseNetwork, chosen: dict[str, str], batch: TensorBatch) -> dict[str, Tensor]:
         lessons, teacher = self._lessons, self._lessons.teacher

@@ -242,8 +242,9 @@ class AlphaTraining(DartsLightningModule):
     def _prepare(self, step: int, learns: bool, turn: int) -> None:
         for alpha in self._alphas:
             alpha.requires_grad_(learns)
-        seed = self._problem.settings.seed
-        self.draw(step, np.random.default_rng([seed, step, self.trainer.global_rank, turn, PATHS]))
+        settings = self._problem.settings
+        device = settings.path_of(self.trainer.global_rank)
+        self.draw(step, np.random.default_rng([settings.seed, step, device, turn, PATHS]))
 
     def _step(self, gradients: Sequence[Tensor | None]) -> None:
         assert self._optimizer is not None

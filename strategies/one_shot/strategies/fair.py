@@ -30,7 +30,7 @@ class Fair:
 
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
-        problem.require_one_device("fair")
+        problem.require_own_gradients("fair")
         space, seed = problem.space, problem.settings.seed
         if not space.is_declared:
             space.refuse(

@@ -23,7 +23,10 @@ PATHS = 0x9A7
 
 Model = TypeVar("Model", bound=nn.Module)
 Paths = Callable[[int, int], Sequence[Architecture]]
-"""The paths that train at an optimiser step, from 0, on a device, from 0: one for each pass over a batch."""
+"""The paths that train at an optimiser step, from 0, on a device, from 0: one for each pass over a batch.
+
+Where all devices train the same (`TrainingSettings.paths`) they train the paths of device 0.
+"""
 
 
 class PathSampling(RandomOneShot):
@@ -80,7 +83,8 @@ class PathTraining(RandomSamplingLightningModule):
             self._choices = list(self.supernet_modules())
         if self._step != self.trainer.global_step:
             self._step = self.trainer.global_step
-            self._drawn = self._paths(self._step, self.trainer.global_rank)
+            device = self.training_module.settings.path_of(self.trainer.global_rank)
+            self._drawn = self._paths(self._step, device)
         number = batch_idx % len(self._drawn)
         sample = nni_sample(self._drawn[number])
         for choice in self._choices:

@@ -46,7 +46,7 @@ class Sandwich:
 
     def plan(self, problem: OneShotProblem) -> TrainingPlan:
         """See `OneShotStrategy.plan`."""
-        problem.require_one_device("sandwich")
+        problem.require_own_gradients("sandwich")
         if TEMPLATE_SIZE in problem.space.labels:
             raise InputError(
                 "one-shot strategy 'sandwich' compares the answers of paths, which needs crops of one size, and space "

@@ -18,7 +18,7 @@ def path_at(space: Space, seed: int, step: int, rank: int = 0) -> Architecture:
         space: The space.
         seed: Of the training.
         step: Optimiser step, from 0.
-        rank: Of the device; each samples its own paths.
+        rank: Of the device; 0 where all train the same paths.
     """
     return space.sample(np.random.default_rng([seed, step, rank, PATHS]))
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from lighttrack_nas.strategies.one_shot.devices.device_processes import leave_word_to_first
 from lighttrack_nas.strategies.one_shot.training.schedule import rate_share
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
@@ -128,7 +129,7 @@ class BadSteps(pl.Callback):
         self.in_a_row += 1
         if self.in_a_row >= self._settings.patience:
             if not trainer.is_global_zero:
-                raise SystemExit(1)  # the first process says it
+                leave_word_to_first()
             raise InputError(
                 f"training stopped at step {trainer.global_step}: loss or gradient was not finite, or the loss above "
                 f"{self._settings.largest_loss:g}, in {self.in_a_row} steps in a row (last loss: {loss:g}); lower "

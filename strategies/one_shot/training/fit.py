@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import signal
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,14 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
+from lighttrack_nas.strategies.one_shot.devices.device_processes import (
+    end_further_processes,
+    is_first_process,
+    leave_word_to_first,
+    own_group,
+)
+from lighttrack_nas.strategies.one_shot.devices.gradients import SharedGradients
+from lighttrack_nas.strategies.one_shot.devices.launchers import cluster_environment, require_launch
 from lighttrack_nas.strategies.one_shot.training.callbacks import (
     AfterStep,
     BadSteps,
@@ -30,7 +37,6 @@ from lighttrack_nas.strategies.one_shot.training.callbacks import (
     Reporter,
     Schedule,
 )
-from lighttrack_nas.strategies.one_shot.training.device_processes import is_first_process, own_group
 from lighttrack_nas.strategies.one_shot.training.loader import BatchLoader
 from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import TrainingPlan
@@ -86,8 +92,8 @@ def fit(
     On a CPU a training that was stopped at any moment and resumed gives the same weights, bit for bit, as one that was
     not: batches, paths and rates are functions of the step's number. Folded norms stay affine maps, see `FoldedNorms`.
 
-    On several devices Lightning runs the same command once more for each further device. Those processes end here; the
-    first goes on alone with the trained model.
+    On several devices Lightning runs the same command once more for each further device, unless a launcher (`torchrun`,
+    `srun`) has started all of them. Those processes end here; the first goes on alone with the trained model.
 
     Args:
         model: A network, or with `plan` a model space, which NNI turns into a supernet.
@@ -101,9 +107,11 @@ def fit(
 
     Raises:
         InputError: The loss is not finite for too long, a checkpoint cannot be written, or it belongs to another
-            model, or another device's process has ended; the last whole checkpoint is kept.
+            model, another device's process has ended, or a launcher started other processes than the settings ask for;
+            the last whole checkpoint is kept.
         KeyboardInterrupt: The user stopped it.
     """
+    require_launch(settings.devices, settings.nodes)
     make_folder(output)
     checkpoint = output / CHECKPOINT
     done = _steps_done(checkpoint)
@@ -138,6 +146,8 @@ def fit(
             precision=_PRECISIONS[settings.precision],
             accelerator=settings.accelerator,
             devices=settings.devices,
+            num_nodes=settings.nodes,
+            plugins=cluster_environment(),
             strategy=_lightning_strategy(settings),
             callbacks=callbacks,
             # Without the steps that were logged after the checkpoint and come again.
@@ -156,8 +166,8 @@ def fit(
         else:
             evaluator = Lightning(module, trainer, batches, [], fit_kwargs=resume)
             plan.nni(RawFormatModelSpace(model, evaluator), SequentialExecutionEngine())
-    if not trainer.is_global_zero:
-        sys.exit(0)
+    if settings.world_size > 1:
+        end_further_processes(trainer.is_global_zero)
     if average is not None:
         average.finish()
     backbone.requires_grad_(True)
@@ -195,7 +205,7 @@ def _failures(checkpoint: Path) -> Iterator[None]:
             ) from None
         if torch.distributed.is_initialized() and re.search("gloo|nccl|closed by peer", text, re.IGNORECASE):
             if not is_first_process():
-                sys.exit(1)  # the first process says it
+                leave_word_to_first()
             raise InputError(
                 "training stopped: the process of another device has ended; start again, and it goes on from the last "
                 "checkpoint"
@@ -203,10 +213,9 @@ def _failures(checkpoint: Path) -> Iterator[None]:
         raise
 
 
-def _lightning_strategy(settings: TrainingSettings) -> str:
-    # A path leaves most of a supernet's parameters without a gradient.
-    several = settings.devices > 1 and settings.strategy == "auto"
-    return "ddp_find_unused_parameters_true" if several else settings.strategy
+def _lightning_strategy(settings: TrainingSettings) -> str | SharedGradients:
+    several = settings.world_size > 1 and settings.strategy == "auto"
+    return SharedGradients() if several else settings.strategy
 
 
 def _trainer(**arguments: Any) -> pl.Trainer:
@@ -219,7 +228,7 @@ def _trainer(**arguments: Any) -> pl.Trainer:
         return Trainer(**arguments)
     except (ValueError, MisconfigurationException) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"training settings (accelerator, devices, strategy, precision): {reason}") from None
+        raise InputError(f"training settings (accelerator, devices, nodes, strategy, precision): {reason}") from None
 
 
 @contextmanager

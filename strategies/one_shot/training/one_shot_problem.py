@@ -63,16 +63,19 @@ class OneShotProblem:
             raise InputError(f"one-shot strategy '{strategy}' looks at MACs, and was given none: give `macs`")
         return self.macs()
 
-    def require_one_device(self, strategy: str) -> None:
-        """Refuse several devices.
+    def require_own_gradients(self, strategy: str) -> None:
+        """Refuse Lightning's ways of bringing gradients together, which count on all passes being alike.
+
+        Args:
+            strategy: Who trains several passes an update.
 
         Raises:
-            InputError: The settings ask for them.
+            InputError: The settings ask for one of them, on several devices.
         """
-        if self.settings.devices > 1:
+        if self.settings.world_size > 1 and self.settings.strategy != "auto":
             raise InputError(
-                f"one-shot strategy '{strategy}' trains several paths an update, whose gradients are not brought "
-                f"together over devices: devices must be 1, got {self.settings.devices}"
+                f"one-shot strategy '{strategy}' trains several paths an update, whose gradients Lightning's "
+                f"'{self.settings.strategy}' loses on several devices: leave out `strategy` ('auto'), or set devices=1"
             )
 
 

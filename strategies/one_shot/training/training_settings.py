@@ -45,9 +45,13 @@ class TrainingSettings(CarefulModel, WithLaterKeys):
         precision: "32", or mixed "16" (CUDA) or "bf16".
         channels_last: Keep images with their channels last, which convolutions on most machines prefer.
         accelerator: Lightning's name: "cpu", "gpu" or "auto".
-        devices: How many of them.
-        strategy: Lightning's name; "auto" is "ddp_find_unused_parameters_true" on several devices, which path
-            sampling needs.
+        devices: How many of them, on each node.
+        nodes: Machines with as many devices each, which see the same files; `torchrun` or SLURM starts the command on
+            each.
+        paths: On several devices: "same", all train the same path at a step, as LightTrack's authors did, or "own",
+            each draws its own. A candidate's gradient is the mean over the devices that ran it. It also says whether
+            they share the noise of a differentiable strategy.
+        strategy: Lightning's name; "auto" on several devices is data-parallel processes that suit path sampling.
         workers: Processes that prepare batches, up to 256; 0 prepares them in the training's own process.
         checkpoint_steps: Most optimiser steps between checkpoints, which on one device are also written every half
             minute; a stopped run goes on from the last.
@@ -80,6 +84,8 @@ class TrainingSettings(CarefulModel, WithLaterKeys):
     channels_last: bool = True
     accelerator: str = "cpu"
     devices: int = Field(default=1, ge=1, le=1024)
+    nodes: int = Field(default=1, ge=1, le=1024)
+    paths: Literal["same", "own"] = "same"
     strategy: str = "auto"
     workers: int = Field(default=1, ge=0, le=256)
     checkpoint_steps: int = Field(default=100, ge=1, le=_MOST_STEPS)
@@ -99,7 +105,16 @@ class TrainingSettings(CarefulModel, WithLaterKeys):
     @property
     def samples_per_step(self) -> int:
         """Pairs, or images, that an optimiser step sees on all devices."""
-        return self.batch_size * self.accumulate * self.devices
+        return self.batch_size * self.accumulate * self.world_size
+
+    @property
+    def world_size(self) -> int:
+        """Devices on all nodes together."""
+        return self.devices * self.nodes
+
+    def path_of(self, device: int) -> int:
+        """The device whose path a device trains: itself, or the first."""
+        return device if self.paths == "own" else 0
 
     @property
     def frozen_steps(self) -> int:

@@ -180,7 +180,10 @@ def test_places_are_measured_on_validation(
             ["supernet.strategy={name: blockwise, code: back_0}"],
             "code 'back_0' is a teacher's, and none is named: name",
         ),
-        (["supernet.training.devices=2"], "devices must be 1, got 2"),
+        (
+            ["supernet.training.devices=2", "supernet.training.paths=own"],
+            "norms keep the statistics .*got 'auto' and 'own'",
+        ),
         (["search.constraints=[macs <= 1K]"], "no network of 'lighttrack-table' keeps macs <= 1K: they have"),
         (["supernet.teacher_architecture=back_0"], "'lighttrack-table'"),
         (["supernet.teacher_training={stepps: 3}"], "supernet.teacher_training: .*stepps"),

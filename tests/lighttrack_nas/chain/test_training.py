@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
+from lighttrack_nas.chain.trainings.training_records import begin_run, settings_record
 from lighttrack_nas.strategies.one_shot.images.classification import ClassificationTask
 from lighttrack_nas.trackers.training.pairs.pair import Pair, draw_pair
 from lighttrack_nas.trackers.weights.weights import read_header
@@ -282,6 +284,34 @@ def test_the_distribution_is_of_the_space(tiny: ltn.Space, tmp_path: Path) -> No
 def test_an_unknown_strategy_leaves_no_folder(tiny: ltn.Space, tmp_path: Path) -> None:
     with pytest.raises(ltn.InputError, match="unknown one-shot strategy 'dart'; did you mean 'darts'"):
         ltn.train_supernet(tiny, Squares(), settings=settings(), output=tmp_path / "run", strategy="dart")
+    several = settings(devices=2, strategy="ddp")
     with pytest.raises(ltn.InputError, match="'sandwich' trains several paths an update"):
-        ltn.train_supernet(tiny, Squares(), settings=settings(devices=2), output=tmp_path / "run", strategy="sandwich")
+        ltn.train_supernet(tiny, Squares(), settings=several, output=tmp_path / "run", strategy="sandwich")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        # As before there were such settings: a run that was begun then goes on.
+        ({}, {}),
+        ({"paths": "own"}, {}),
+        # What several devices trained before was neither: such a run does not go on.
+        ({"devices": 2}, {"nodes": 1, "paths": "same"}),
+        ({"nodes": 2, "paths": "own"}, {"nodes": 2, "paths": "own"}),
+    ],
+)
+def test_a_record_tells_of_several_devices_only_where_there_are_some(
+    changes: dict[str, Any], said: dict[str, Any]
+) -> None:
+    record = settings_record(settings(**changes))
+    assert {name: value for name, value in record.items() if name in ("nodes", "paths")} == said
+
+
+def test_of_several_processes_the_first_says_what_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    begin_run(tmp_path, {"a": 1})
+    assert not any(tmp_path.iterdir())
+    monkeypatch.setenv("RANK", "0")
+    begin_run(tmp_path, {"a": 1})
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

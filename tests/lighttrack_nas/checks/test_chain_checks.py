@@ -274,6 +274,6 @@ def test_only_tracking_takes_as_long_as_the_sequences_are(
 
 
 def test_a_teacher_takes_as_long_as_its_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    training = {"steps": 7, "batch_size": 5, "accumulate": 2, "devices": 3}
+    training = {"steps": 7, "batch_size": 5, "accumulate": 2, "devices": 3, "nodes": 2}
     settings = {"supernet": {"strategy": "blockwise", "teacher_training": training}}
-    assert reckoned(settings, tmp_path, monkeypatch)["7 steps of the teacher"] == 7 * 5 * 2 * 3 * 10
+    assert reckoned(settings, tmp_path, monkeypatch)["7 steps of the teacher"] == 7 * 5 * 2 * 3 * 2 * 10

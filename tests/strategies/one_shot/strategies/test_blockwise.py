@@ -278,7 +278,7 @@ def test_what_no_teacher_can_teach_is_refused() -> None:
 
     with pytest.raises(ltn.InputError, match="learns from a teacher, and was given none: name a model, such as"):
         planned(SMALL, settings(), None)
-    with pytest.raises(ltn.InputError, match=r"'blockwise' trains several paths an update.*devices must be 1, got 2"):
-        planned(SMALL, settings(devices=2))
+    with pytest.raises(ltn.InputError, match=r"'blockwise': norms keep the statistics.*got 'auto' and 'own'"):
+        planned(SMALL, settings(devices=2, paths="own"))
     with pytest.raises(ltn.InputError, match="a teacher must see what its pupils see"):
         planned(ltn.load_space("lighttrack-tiny"), settings())

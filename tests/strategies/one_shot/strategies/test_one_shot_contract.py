@@ -275,13 +275,6 @@ def test_mistakes_are_said(name: str, chosen: dict[str, Any], message: str) -> N
     assert message in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["fair", "sandwich"])
-def test_several_paths_an_update_need_one_device(space: Space, name: str) -> None:
-    problem = OneShotProblem(space=space, settings=settings(devices=2), macs=lambda: macs(space))
-    with pytest.raises(InputError, match=rf"'{name}' trains several paths an update.*devices must be 1, got 2"):
-        one_shot_strategy(name).plan(problem)
-
-
 def test_who_looks_at_macs_must_be_given_them(space: Space) -> None:
     with pytest.raises(InputError, match="'macs-uniform' looks at MACs, and was given none"):
         one_shot_strategy("macs-uniform").plan(OneShotProblem(space=space, settings=settings()))

@@ -89,7 +89,7 @@ def train(name, **changes):
     print(name, report.resumed_at, report.skipped)
 
 
-several = dict(devices=2, strategy="ddp_find_unused_parameters_true")
+several = dict(devices=2)
 train("run", **several)
 if chosen["name"] != "spos":
     sys.exit()
