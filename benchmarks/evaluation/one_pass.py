@@ -14,11 +14,14 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.benchmarks.evaluation import metrics
+from lighttrack_nas.benchmarks.evaluation.presence_metrics import PresenceFrames, presence_metrics
 from lighttrack_nas.benchmarks.evaluation.result_files import (
+    read_presence,
     read_result,
     read_sizes,
     sequence_table,
     to_json,
+    write_presence,
     write_result,
     write_run_record,
     write_sizes,
@@ -44,12 +47,16 @@ class Track:
         boxes: ``(frames, 4)`` x, y, w, h, pixels; the first is the box given.
         times: ``(frames,)`` seconds in `init` (the first) and `update`, image decoding excluded.
         scores: ``(frames,)`` the tracker's own confidence; NaN for the first frame.
+        presence: ``(frames,)`` the probability that it states; NaN where it states none.
+        lost: ``(frames,)`` bool, it calls the target lost.
         sizes: ``(frames, 2)`` width and height of the frames, pixels.
     """
 
     boxes: np.ndarray
     times: np.ndarray
     scores: np.ndarray
+    presence: np.ndarray
+    lost: np.ndarray
     sizes: np.ndarray
 
 
@@ -108,6 +115,7 @@ def run_sequence(tracker: Tracker, sequence: Video) -> Track:
         InputError: The first box is none, or an image cannot be read.
     """
     boxes, times, scores = np.empty((len(sequence), 4)), np.empty(len(sequence)), np.full(len(sequence), np.nan)
+    presence, lost = np.full(len(sequence), np.nan), np.zeros(len(sequence), bool)
     sizes = np.empty((len(sequence), 2), int)
     for index, frame in enumerate(sequence.frames()):
         sizes[index] = frame.shape[1::-1]
@@ -117,9 +125,14 @@ def run_sequence(tracker: Tracker, sequence: Video) -> Track:
             tracker.init(frame, boxes[0])
         else:
             start = perf_counter()
-            boxes[index], scores[index] = tracker.update(frame)
+            answer = tracker.update(frame)
+            boxes[index], scores[index] = answer
+            # Other people's trackers say neither.
+            stated = getattr(answer, "presence", None)
+            presence[index] = np.nan if stated is None else stated
+            lost[index] = getattr(answer, "lost", False)
         times[index] = perf_counter() - start
-    return Track(boxes, times, scores, sizes)
+    return Track(boxes, times, scores, presence, lost, sizes)
 
 
 def evaluate(
@@ -165,6 +178,7 @@ def evaluate(
         if read_result(output, sequence.name, len(sequence)) is None:
             track = run_sequence(fresh_tracker(tracker), sequence)
             write_sizes(output, sequence.name, track.sizes)
+            write_presence(output, sequence.name, np.stack([track.scores, track.presence, track.lost], axis=1))
             write_result(output, sequence.name, track.boxes, track.times)
         found = read_result(output, sequence.name, len(sequence))
         assert found is not None
@@ -178,18 +192,31 @@ def evaluate(
         return {**metrics.sequence_metrics(done[0]), "fps": metrics.frames_per_second([done[1]])}
 
     results, failures = run_each(sequences, one, figures, progress)
+    said = [_said(output, sequence, results[sequence.name][0]) for sequence in sequences if sequence.name in results]
+    of_presence = presence_metrics([each for each in said if each is not None])
     scores = [frame_scores for frame_scores, _ in results.values()]
     return EvaluationResult(
         overall={
             **metrics.overall_metrics(scores),
             "fps": metrics.frames_per_second(times for _, times in results.values()),
             "scored_sequences": sum(map(metrics.is_scored, scores)),
+            # Only where absent frames are labelled.
+            **{name: value for name, value in of_presence.items() if not np.isnan(value)},
         },
         sequences={name: figures(done) for name, done in results.items()},
         failures=failures,
         curves=metrics.mean_curves(scores),
         record=dict(record),
     )
+
+
+def _said(output: Path, sequence: Video, scores: metrics.FrameScores) -> PresenceFrames | None:
+    """What a tracker said of a sequence's frames after the first; None where it is not on disk."""
+    said = read_presence(output, sequence.name, len(sequence))
+    if said is None:
+        return None
+    confidence, presence, lost = said[1:].T
+    return PresenceFrames(scores.overlaps[1:], np.asarray(sequence.absent[1:], bool), confidence, lost > 0, presence)
 
 
 def check_output(output: Path, sequences: Iterable[Video]) -> None:

@@ -2,7 +2,9 @@
 
 ``DIR/SEQ/SEQ_001.txt`` holds ``x,y,w,h`` a line, ``DIR/SEQ/SEQ_time.txt`` seconds a line, both one line a frame, the
 first being the box given and the seconds of `init`. Where frames change their size on the way, their ``width,height``
-stand in ``DIR/SEQ/SEQ_sizes.txt``, a line a frame. ``DIR/run.json`` says what was run.
+stand in ``DIR/SEQ/SEQ_sizes.txt``, a line a frame. ``DIR/SEQ/SEQ_presence.txt`` holds ``score,presence,lost`` a line:
+how sure the tracker is, the probability that it states (``nan`` where it states none), and 1 where it calls the target
+lost. ``DIR/run.json`` says what was run.
 """
 
 import json
@@ -70,6 +72,32 @@ def read_sizes(output: Path, sequence: Video) -> np.ndarray:
     if len(sizes) != len(sequence):
         raise InputError(f"'{path}' holds {len(sizes)} lines for {len(sequence)} frames: delete the folder to run anew")
     return sizes
+
+
+def write_presence(output: Path, name: str, said: np.ndarray) -> None:
+    """Keep what a tracker said of its target's presence.
+
+    Args:
+        output: The run's folder.
+        name: The sequence's name.
+        said: ``(frames, 3)`` score, presence and whether it is lost, 0 or 1; NaN where nothing was said.
+    """
+    path = boxes_path(output, name).with_name(f"{name}_presence.txt")
+    write_atomically(path, _lines(f"{score:.6g},{presence:.6g},{lost:.0f}" for score, presence, lost in said))
+
+
+def read_presence(output: Path, name: str, frames: int) -> np.ndarray | None:
+    """Read what `write_presence` wrote.
+
+    Returns:
+        ``(frames, 3)``; None where there is no such file, as in results of earlier versions, or it is damaged.
+    """
+    path = boxes_path(output, name).with_name(f"{name}_presence.txt")
+    try:
+        said = _read_numbers(path, 3, "three numbers score,presence,lost")
+    except InputError:
+        return None
+    return said if len(said) == frames else None
 
 
 def write_result(output: Path, name: str, boxes: np.ndarray, times: np.ndarray) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from lighttrack_nas.benchmarks.scoring.network_scores import fixed_pairs_loss, track_ao
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
@@ -20,8 +22,8 @@ from lighttrack_nas.trackers.training.losses import LossSettings
 from lighttrack_nas.trackers.training.pairs.pair import PairSource, draw_batch
 from lighttrack_nas.trackers.training.targets import TargetSettings
 
-TRACKED = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision")
-"""Figures of tracks, see `metrics.overall_metrics`."""
+TRACKED = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision", "presence")
+"""Figures of tracks, see `network_scores.track_ao`."""
 SCORES = (*TRACKED, "score", "overlap", "loss")
 """Figures of tracks; the weighted sum of scores that was asked for; on fixed pairs the mean overlap of the best box,
 and the mean loss."""
@@ -80,6 +82,8 @@ class NetworkScorer:
         self._batch_size, self._count = batch_size, quick_pairs_count
         self._frame_memory = frame_memory
         self._missing = {} if self.sequences else dict.fromkeys(TRACKED, "sequences to track")
+        if self.sequences and not any(np.any(sequence.absent[1:]) for sequence in self.sequences):
+            self._missing["presence"] = "sequences with frames that are labelled as without the target"
         if quick_pairs is None:
             self._missing |= dict.fromkeys(_QUICK, "quick_pairs to score on")
         self.score_weights = checked_weights(score or {})

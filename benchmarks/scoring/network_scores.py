@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from lighttrack_nas.benchmarks.evaluation import metrics
+from lighttrack_nas.benchmarks.evaluation.presence_metrics import area_under_curve
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.network.network import SiameseNetwork
@@ -85,7 +87,8 @@ def track_ao(
         frames: Where to take the frames from, a source a sequence, usually from `keep_frames`; None reads the files.
 
     Returns:
-        `metrics.overall_metrics` (NaN if no video is scored), and "per_sequence": name -> "ao" and "sr50".
+        `metrics.overall_metrics` (NaN if no video is scored), "presence" (the area under the curve of frames with the
+        target against those without, by the network's score; NaN where no frame is labelled absent), and "per_sequence": name -> "ao" and "sr50".
 
     Raises:
         InputError: A device that cannot be used, no sequences or two of one name, or one that could not be tracked to
@@ -105,7 +108,14 @@ def track_ao(
     }
     overall = metrics.overall_metrics(list(scores.values()))
     each = {name: metrics.sequence_metrics(frame_scores) for name, frame_scores in scores.items()}
+    absent = [np.asarray(sequence.absent[1:], bool) for sequence in sequences]
+    confidence = [tracks.scores[sequence.name][1:] for sequence in sequences]
+    present = [np.isfinite(scores[sequence.name].overlaps[1:]) for sequence in sequences]
     return {
         **overall,
+        "presence": area_under_curve(
+            np.concatenate([values[there] for values, there in zip(confidence, present, strict=True)]),
+            np.concatenate([values[away] for values, away in zip(confidence, absent, strict=True)]),
+        ),
         "per_sequence": {name: {"ao": figures["ao"], "sr50": figures["sr50"]} for name, figures in each.items()},
     }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.trackers.tracking.array_network import ArrayNetwork
     from lighttrack_nas.trackers.tracking.lockstep import Video as FrameSource
 
-RULES = tuple(product((3, 5, 8), ((0.1, 0.3), (0.15, 0.4), (0.3, 0.5))))
+RULES = tuple(product((3, 5, 8), ((0.1, 0.3), (0.15, 0.4))))
 """Frames of low presence, and the presence below which a target is lost and above which it is found, that are tried."""
 _FOREIGN_FRAMES = 60
 """Of each sequence, in which another one's target is looked for."""
@@ -59,7 +59,7 @@ def tune_presence(
 
     Args:
         network: Of the tracker.
-        sequences: For validation, with absent frames.
+        sequences: For validation, some with absent frames; those without say what a rule does where it is not needed.
         start: The other hyper-parameters.
         frames: Where to take the frames from, a source a sequence; None reads the files.
         progress: Told of every rule tried.

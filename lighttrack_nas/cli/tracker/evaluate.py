@@ -137,7 +137,7 @@ def _parse_interval(text: str) -> tuple[int, int]:
 def _print_result(overall: Mapping[str, float], sequences: Mapping[str, Mapping[str, float]]) -> None:
     columns = [name for name in next(iter(sequences.values())) if name in overall]
 
-    digits = {"frames": 0, "failures": 0, "fps": 1}
+    digits = {"frames": 0, "failures": 0, "fps": 1, "found_after": 1}
 
     def cells(values: Mapping[str, float], names: list[str]) -> list[str]:
         return [f"{values[name]:.{digits.get(name, 3)}f}" for name in names]

@@ -15,9 +15,10 @@ from lighttrack_nas.trackers.base.names import checked_name
 Direction = Literal["maximize", "minimize"]
 Sense = Literal["<=", ">="]
 
-TRACKED = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision")
+TRACKED = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision", "presence")
 """Figures of tracks, fractions all: average overlap, shares of frames with overlap above .5 and .75, areas under the
-curves of success and normalised precision, share of frames within 20 pixels (`benchmarks.evaluation.metrics`)."""
+curves of success and normalised precision, share of frames within 20 pixels (`benchmarks.evaluation.metrics`); area
+under the curve of frames with the target against those without (`benchmarks.evaluation.presence_metrics`)."""
 MEASUREMENTS = (*TRACKED, "score", "overlap", "loss", "nsr", "proxy", "macs", "params", "latency_ms")
 """Figures of tracks, a weighted sum of scores that the user defines, mean overlap on fixed pairs (a fraction), loss on
 them, the sum over places of noise-to-signal ratios against a teacher (`benchmarks.scoring.place_scores`), a zero-cost
