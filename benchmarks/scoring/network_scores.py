@@ -74,6 +74,7 @@ def track_ao(
     device: str = "cpu",
     *,
     frames: Sequence[FrameSource] | None = None,
+    readers: int = 0,
 ) -> dict[str, Any]:
     """Track videos, all in step, and measure the overlap.
 
@@ -83,6 +84,7 @@ def track_ao(
         hyper_parameters: Of the tracker.
         device: "cpu", "cuda" ...
         frames: Where to take the frames from, a source a sequence, usually from `keep_frames`; None reads the files.
+        readers: Threads that decode frames while the network tracks; they change no figure.
 
     Returns:
         `metrics.overall_metrics` (NaN if no video is scored), and "per_sequence": name -> "ao" and "sr50".
@@ -96,6 +98,7 @@ def track_ao(
         frames or sequences,
         hyper_parameters,
         batch_size=None if torch.device(device).type == "cpu" else len(sequences),
+        readers=readers,
     )
     for name, failure in tracks.failures.items():
         raise InputError(f"sequence '{name}' could not be tracked: {failure}")

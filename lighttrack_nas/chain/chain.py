@@ -21,6 +21,7 @@ from lighttrack_nas.chain.evaluators import (
     search_latency,
     supernet_evaluator,
     targets_and_losses,
+    tracked_frames,
     trained_supernet,
 )
 from lighttrack_nas.chain.pair_sources import decoding_processes, expanded
@@ -255,9 +256,10 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     prepare_torch(config)
     file = config.folder("retrain") / MODEL_FILE
     _require(file, "retrain")
-    load_space(config.space)  # whose Python files the model may need
+    space = load_space(config.space)  # whose Python files the model may need
     model = load_model(file)
     validation = choose_videos(config.validation, config.folder("generated"), say)
+    frames = tracked_frames(config, space, validation.sequences, 1, say)
     with progress("tuning", config.tuning.trials, "sets") as advance:
         found = tune_tracker(
             model.network,
@@ -268,6 +270,7 @@ def run_tuning(config: Config, say: Say) -> Tuning:
             seed=config.seed,
             device=config.device,
             progress=advance,
+            **frames,
         )
     tuned_on = {"tuned_on": config.validation.model_dump(mode="json"), "tuned_ao": found.ao}
     if validation.left_out:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from lighttrack_nas.config.config_data import Data, Videos
+from lighttrack_nas.config.config_data import Data
 from lighttrack_nas.config.config_parts import ConfigPart, Named, Training, checked
 from lighttrack_nas.config.config_search import PredictorPart, RankingPart, SearchPart
+from lighttrack_nas.config.config_validation import Validation
 from lighttrack_nas.strategies.one_shot.training.training_settings import LARGEST_SEED, TrainingSettings
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Config(ConfigPart):
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int | None = Field(default=None, ge=1, le=256)
     data: Data = Data()
-    validation: Videos = Videos(path="generated-val-v1")
+    validation: Validation = Validation(path="generated-val-v1")
     pretraining: Pretraining | None = None
     supernet: SupernetPart = SupernetPart()
     predictor: PredictorPart = PredictorPart()
@@ -163,7 +164,7 @@ class Config(ConfigPart):
 
         Args:
             step: pretraining, teacher, supernet, predictor, search, retrain, tuning, table, ranking, or generated for
-                videos.
+                videos, copies for reduced frames of the validation's.
         """
         return Path(self.output) / step
 

@@ -37,6 +37,10 @@ def _checked_memory(amount: Any) -> Any:
     return amount
 
 
+Memory = Annotated[str | int, BeforeValidator(_checked_memory)]
+"""An amount of memory as a person writes it, see `memory_bytes`."""
+
+
 class Videos(ConfigPart):
     """Sequences of a data set.
 
@@ -156,7 +160,7 @@ class Data(ConfigPart):
     targets: dict[str, Any] = {}
     losses: dict[str, Any] = {}
     # Changes no pair, and so belongs to no record of a run.
-    cache: Annotated[str | int, BeforeValidator(_checked_memory)] | None = Field(default=None, exclude=True)
+    cache: Memory | None = Field(default=None, exclude=True)
 
     def cache_share(self, processes: int) -> int:
         """Bytes of decoded frames that a source may keep in a process.
