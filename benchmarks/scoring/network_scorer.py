@@ -47,7 +47,9 @@ class NetworkScorer:
         device: Where networks run.
         targets: What a network should answer, for "loss".
         losses: How errors are weighed, for "loss".
+        frames: Where to take the frames of the sequences from, a source a sequence; None reads the files.
         frame_memory: Bytes of decoded frames to keep.
+        readers: Threads that decode frames while a network tracks; they change no score.
         score: Weights of the sum "score", by the other scores' names: LightTrack's fitness is {"ao": 0.5, "sr50": 0.5};
             without any there is no "score".
 
@@ -71,7 +73,9 @@ class NetworkScorer:
         device: str = "cpu",
         targets: TargetSettings | None = None,
         losses: LossSettings | None = None,
+        frames: Sequence[FrameSource] | None = None,
         frame_memory: int = 2 * 2**30,
+        readers: int = 0,
         score: Mapping[str, float] | None = None,
     ) -> None:
         self.sequences = tuple(sequences)
@@ -80,7 +84,7 @@ class NetworkScorer:
         self.losses = losses or LossSettings()
         self._quick_source, self._seed, self._device = quick_pairs, seed, device
         self._batch_size, self._count = batch_size, quick_pairs_count
-        self._frame_memory = frame_memory
+        self._sources, self._frame_memory, self._readers = frames, frame_memory, readers
         self._missing = {} if self.sequences else dict.fromkeys(TRACKED, "sequences to track")
         if self.sequences and not any(np.any(sequence.absent[1:]) for sequence in self.sequences):
             self._missing["presence"] = "sequences with frames that are labelled as without the target"
@@ -120,7 +124,14 @@ class NetworkScorer:
         values: dict[str, float] = {}
         wanted = {*names, *(self.score_weights if "score" in names else ())}
         if not wanted.isdisjoint(TRACKED):
-            values |= track_ao(network, self.sequences, self.hyper_parameters, self._device, frames=self._frames)
+            values |= track_ao(
+                network,
+                self.sequences,
+                self.hyper_parameters,
+                self._device,
+                frames=self._frames,
+                readers=self._readers,
+            )
         if not wanted.isdisjoint(_QUICK):
             values |= fixed_pairs_loss(network, self._quick, self.targets, self.losses)
         if "score" in names:
@@ -134,7 +145,7 @@ class NetworkScorer:
 
     @cached_property
     def _frames(self) -> list[FrameSource]:
-        return keep_frames(self.sequences, self._frame_memory)
+        return keep_frames(self._sources or self.sequences, self._frame_memory)
 
 
 def checked_weights(weights: Mapping[str, float]) -> dict[str, float]:

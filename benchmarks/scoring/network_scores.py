@@ -76,6 +76,7 @@ def track_ao(
     device: str = "cpu",
     *,
     frames: Sequence[FrameSource] | None = None,
+    readers: int = 0,
 ) -> dict[str, Any]:
     """Track videos, all in step, and measure the overlap.
 
@@ -85,10 +86,12 @@ def track_ao(
         hyper_parameters: Of the tracker.
         device: "cpu", "cuda" ...
         frames: Where to take the frames from, a source a sequence, usually from `keep_frames`; None reads the files.
+        readers: Threads that decode frames while the network tracks; they change no figure.
 
     Returns:
         `metrics.overall_metrics` (NaN if no video is scored), "presence" (the area under the curve of frames with the
-        target against those without, by the network's score; NaN where no frame is labelled absent), and "per_sequence": name -> "ao" and "sr50".
+        target against those without, by the network's score; NaN where no frame is labelled absent), and
+        "per_sequence": name -> "ao" and "sr50".
 
     Raises:
         InputError: A device that cannot be used, no sequences or two of one name, or one that could not be tracked to
@@ -99,6 +102,7 @@ def track_ao(
         frames or sequences,
         hyper_parameters,
         batch_size=None if torch.device(device).type == "cpu" else len(sequences),
+        readers=readers,
     )
     for name, failure in tracks.failures.items():
         raise InputError(f"sequence '{name}' could not be tracked: {failure}")

@@ -31,6 +31,7 @@ from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.network.norms import has_folded_norms
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
+from lighttrack_nas.trackers.tracking.lockstep import Video as FrameSource
 from lighttrack_nas.trackers.training.batches import TensorBatch
 from lighttrack_nas.trackers.training.losses import LossSettings
 from lighttrack_nas.trackers.training.pairs.pair import PairSource
@@ -70,7 +71,9 @@ class SupernetEvaluator:
             None measures in torch on the evaluator's device, with one thread.
         targets: What a network should answer, for "loss".
         losses: How errors are weighed, for "loss".
+        frames: Where to take the frames of the sequences from, a source a sequence; None reads the files.
         frame_memory: Bytes of decoded frames to keep; frames beyond that are read anew for each architecture.
+        readers: Threads that decode frames while a network tracks; they change no score.
         score: Weights of the sum "score", see `NetworkScorer`.
         data: What the record shall say of where pairs and sequences come from, JSON-able.
 
@@ -105,7 +108,9 @@ class SupernetEvaluator:
         latency: LatencySettings | LatencyTable | None = None,
         targets: TargetSettings | None = None,
         losses: LossSettings | None = None,
+        frames: Sequence[FrameSource] | None = None,
         frame_memory: int = 2 * 2**30,
+        readers: int = 0,
         score: Mapping[str, float] | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
@@ -138,7 +143,9 @@ class SupernetEvaluator:
             device=self._device,
             targets=targets,
             losses=losses,
+            frames=frames,
             frame_memory=frame_memory,
+            readers=readers,
             score=score,
         )
         if isinstance(latency, LatencyTable):

@@ -20,6 +20,7 @@ from lighttrack_nas.chain.evaluators import (
     search_latency,
     supernet_evaluator,
     targets_and_losses,
+    tracked_frames,
     trained_supernet,
 )
 from lighttrack_nas.chain.pair_sources import decoding_processes, expanded
@@ -209,7 +210,7 @@ def run_retraining(config: Config, say: Say, after_step: AfterStep | None = None
             backbone=backbone,
             snapshots=part.snapshots,
             snapshot_share=part.snapshot_share,
-            score=_validation_ao(config, say) if part.snapshots else None,
+            score=_validation_ao(config, space, say) if part.snapshots else None,
             record=config.data.model_dump(mode="json"),
             progress=told,
         )
@@ -227,9 +228,10 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     prepare_torch(config)
     file = config.folder("retrain") / MODEL_FILE
     require_file(file, "retrain")
-    load_space(config.space)  # whose Python files the model may need
+    space = load_space(config.space)  # whose Python files the model may need
     model = load_model(file)
     validation = choose_videos(config.validation, config.folder("generated"), say)
+    frames = tracked_frames(config, space, validation.sequences, 1, say)
     with progress("tuning", config.tuning.trials, "sets") as advance:
         found = tune_tracker(
             model.network,
@@ -240,6 +242,7 @@ def run_tuning(config: Config, say: Say) -> Tuning:
             seed=config.seed,
             device=config.device,
             progress=advance,
+            **frames,
         )
     tuned_on = {"tuned_on": config.validation.model_dump(mode="json"), "tuned_ao": found.ao}
     if validation.left_out:
@@ -254,16 +257,19 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     return found
 
 
-def _validation_ao(config: Config, say: Say) -> Callable[[SiameseNetwork], float]:
+def _validation_ao(config: Config, space: Space, say: Say) -> Callable[[SiameseNetwork], float]:
     """What measures a network's AO on the validation sequences, whose frames it keeps."""
     from lighttrack_nas.benchmarks.scoring.network_scores import track_ao
     from lighttrack_nas.trackers.tracking.lockstep import keep_frames
 
     sequences = choose_videos(config.validation, config.folder("generated"), say).sequences
-    frames, hyper_parameters = keep_frames(sequences), load_hyper_parameters(config.search.hyper_parameters)
+    given = tracked_frames(config, space, sequences, 1, say)
+    frames, readers = keep_frames(given["frames"], given["frame_memory"]), given["readers"]
+    hyper_parameters = load_hyper_parameters(config.search.hyper_parameters)
 
     def ao(network: SiameseNetwork) -> float:
-        return float(track_ao(network, sequences, hyper_parameters, config.device, frames=frames)["ao"])
+        figures = track_ao(network, sequences, hyper_parameters, config.device, frames=frames, readers=readers)
+        return float(figures["ao"])
 
     return ao
 

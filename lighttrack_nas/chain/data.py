@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -78,7 +79,7 @@ def choose_videos(videos: Videos, generated: Path, say: Say | None = None) -> Ch
     """
     choice = _choose(videos, generated, say)
     if videos.on_bad != "refuse":
-        choice = with_whole_frames(choice)
+        choice = with_whole_frames(choice, os.cpu_count() or 1)
     _report(choice, say)
     return choice
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence as Sequence_
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.chain.data import choose_videos, training_pairs, validation_pairs
 from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.config.config import Config
+from lighttrack_nas.config.config_data import memory_bytes
 from lighttrack_nas.models.supernets import SUPERNET_FILE
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.sequence import Sequence
+from lighttrack_nas.trackers.tracking.copies import CopySettings, ReducedVideo, with_copies
+from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.network_scorer import NetworkScorer
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
     from lighttrack_nas.search_spaces.building.supernet import Supernet
+    from lighttrack_nas.trackers.tracking.lockstep import Video as FrameSource
     from lighttrack_nas.trackers.training.losses import LossSettings
     from lighttrack_nas.trackers.training.targets import TargetSettings
 
@@ -55,7 +61,7 @@ def supernet_evaluator(
         calibration_batches=config.search.calibration_batches,
         latency=latency,
         data=data | ({"left_out": sorted(validation.left_out)} if validation.left_out else {}),
-        **_scoring(config, space, validation.sequences, processes),
+        **_scoring(config, space, validation.sequences, processes, say),
     )
     if evaluator.keeps_folded:
         say(
@@ -87,13 +93,72 @@ def network_scorer(config: Config, processes: int = 1) -> NetworkScorer:
     from lighttrack_nas.benchmarks.scoring.network_scorer import NetworkScorer
 
     sequences = choose_videos(config.validation, config.folder("generated")).sequences
-    return NetworkScorer(**_scoring(config, load_space(config.space), sequences, processes))
+    return NetworkScorer(**_scoring(config, load_space(config.space), sequences, processes, lambda _: None))
 
 
-def _scoring(config: Config, space: Space, sequences: list[Sequence], processes: int) -> dict[str, Any]:
+def tracked_frames(config: Config, space: Space, sequences: list[Sequence], processes: int, say: Say) -> dict[str, Any]:
+    """From where the configuration's candidates get the frames that they track, as scorers are told it.
+
+    Args:
+        config: Its validation.
+        space: Whose networks track.
+        sequences: Of the validation.
+        processes: That share the cores; of several, one waits for the others.
+        say: Told of copies, and that figures are theirs.
+
+    Returns:
+        "frames", a source a sequence; "frame_memory", bytes for each process; "readers", threads for each.
+
+    Raises:
+        InputError: Unknown hyper-parameters.
+    """
+    part, readers = config.validation, _readers(config, processes)
+    frames: Sequence_[FrameSource] = sequences
+    if part.copies is not None:
+        settings = CopySettings(
+            folder=config.folder("copies"),
+            margin=part.copies,
+            template_size=space.template_size,
+            context=load_hyper_parameters(config.search.hyper_parameters).context,
+            limit=memory_bytes(part.disk),
+            readers=max(1, readers),
+        )
+        frames = with_copies(sequences, settings, say)
+        count = sum(isinstance(each, ReducedVideo) for each in frames)
+        say(
+            f"{count} of {len(sequences)} validation sequences are tracked on reduced copies of their frames "
+            f"(validation.copies {part.copies:g}): their AO is near to that of the frames themselves, not the same"
+        )
+    return {"frames": frames, "frame_memory": memory_bytes(part.memory), "readers": readers}
+
+
+def with_chosen(config: Config, sequences: Sequence_[Sequence]) -> Config:
+    """The configuration for processes whose caller has chosen the validation's sequences: they need not look again.
+
+    With `on_bad: leave out` the choice decodes every frame.
+    """
+    names = tuple(each.name for each in sequences)
+    chosen = config.validation.model_copy(update={"only": names, "without": (), "on_bad": "refuse"})
+    return config.model_copy(update={"validation": chosen})
+
+
+def _readers(config: Config, processes: int) -> int:
+    """Threads that decode frames in each of several processes."""
+    import torch
+
+    if config.validation.readers is not None:
+        return config.validation.readers
+    cores = (os.cpu_count() or 1) // max(1, processes - 1)
+    # On a GPU's machine torch's threads have nothing to do while networks track.
+    busy = 0 if config.device != "cpu" else config.threads or torch.get_num_threads()
+    return max(1, cores - busy)
+
+
+def _scoring(config: Config, space: Space, sequences: list[Sequence], processes: int, say: Say) -> dict[str, Any]:
     targets, losses = targets_and_losses(config)
     return {
         "sequences": sequences,
+        **tracked_frames(config, space, sequences, processes, say),
         "quick_pairs": validation_pairs(space, sequences, config.data.cache_share(processes)),
         # Not the seed of the training, whose pairs the network has learnt.
         "seed": config.seed + 1_000_000,

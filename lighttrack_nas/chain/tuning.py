@@ -14,8 +14,10 @@ from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
 
 if TYPE_CHECKING:
+    from lighttrack_nas.chain.presence_tuning import PresenceTuning
     from lighttrack_nas.trackers.data.sequence import Sequence as Video
     from lighttrack_nas.trackers.network.network import SiameseNetwork
+    from lighttrack_nas.trackers.tracking.lockstep import Video as FrameSource
 
 RANGES = {"penalty_k": (0.0, 0.3), "window_influence": (0.05, 0.6), "lr": (0.2, 1.0)}
 """Where the values are looked for; LightTrack's published sets lie inside."""
@@ -31,12 +33,16 @@ class Tuning:
         ao: Its AO on the validation sequences.
         ao_before: That of the set it started from.
         trials: Sets tried.
+        presence: What was fitted to frames with and without the target; None where it could not be.
+        without_presence: Why not, one sentence; "" where it was.
     """
 
     hyper_parameters: HyperParameters
     ao: float
     ao_before: float
     trials: int
+    presence: PresenceTuning | None = None
+    without_presence: str = ""
 
 
 def tune_tracker(
@@ -48,9 +54,14 @@ def tune_tracker(
     start: HyperParameters | None = None,
     seed: int = 0,
     device: str = "cpu",
+    frames: Sequence[FrameSource] | None = None,
+    frame_memory: int = 2 << 30,
+    readers: int = 0,
     progress: Progress | None = None,
 ) -> Tuning:
-    """Look for the penalty, window and rate with which a network tracks best.
+    """Look for the penalty, window and rate with which a network tracks best, and fit what it says of presence.
+
+    Presence is fitted with the best set, where frames are labelled as without the target: see `tune_presence`.
 
     The study is kept in the folder's ``journal.log``, so that a stopped call goes on; the best set is written to
     ``hyper_parameters.json``, which `track` and `evaluate` read.
@@ -63,6 +74,9 @@ def tune_tracker(
         start: The set to try first; None: the published defaults.
         seed: Of Optuna's sampler (TPE).
         device: Where the network runs.
+        frames: Where to take the frames of the sequences from, a source a sequence; None reads the files.
+        frame_memory: Bytes of decoded frames to keep.
+        readers: Threads that decode frames while the network tracks; they change no figure.
         progress: Told of every set tried, with a few words.
 
     Raises:
@@ -72,16 +86,25 @@ def tune_tracker(
 
     from lighttrack_nas.benchmarks.scoring.network_scores import track_ao
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import fingerprint
+    from lighttrack_nas.chain.presence_tuning import tune_presence
     from lighttrack_nas.strategies.search.storage.storage import failures_of, open_for_writing
-    from lighttrack_nas.trackers.tracking.lockstep import keep_frames
+    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+    from lighttrack_nas.trackers.tracking.lockstep import keep_frames, scale_of
 
     if not sequences:
         raise InputError("there are no sequences to tune the tracker on")
     output, start = Path(output), start or HyperParameters()
     make_folder(output)
     journal = output / "journal.log"
-    frames = keep_frames(sequences)
-    about = {"network": fingerprint(network), "sequences": [v.name for v in sequences], "start": start.to_dict()}
+    kept = keep_frames(frames or sequences, frame_memory)
+    about: dict[str, Any] = {
+        "network": fingerprint(network),
+        "sequences": [v.name for v in sequences],
+        "start": start.to_dict(),
+    }
+    # Where there are some only, so that journals of earlier versions go on.
+    if copies := {video.name: scale_of(video) for video in kept if scale_of(video) != 1.0}:
+        about["copies"] = copies
     with open_for_writing(journal) as storage:
         with failures_of(journal):
             study = optuna.create_study(storage=storage, study_name="tuning", direction="maximize", load_if_exists=True)
@@ -98,17 +121,25 @@ def tune_tracker(
             trial = study.ask()
             values: dict[str, Any] = {name: trial.suggest_float(name, *RANGES[name]) for name in _FIELDS}
             tried = replace(start, **values)
-            ao = track_ao(network, sequences, tried, device, frames=frames)["ao"]
+            ao = track_ao(network, sequences, tried, device, frames=kept, readers=readers)["ao"]
             study.tell(trial, ao)
             if progress is not None:
                 progress(1, f"AO {ao:.3f}, best {study.best_value:.3f}")
         complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
         best = study.best_trial
+    presence, reason, chosen = None, "", replace(start, **best.params)
+    try:
+        presence = tune_presence(TorchNetwork(network, device), sequences, chosen, kept)
+        chosen = presence.hyper_parameters
+    except InputError as error:
+        reason = str(error)
     found = Tuning(
-        hyper_parameters=replace(start, **best.params),
+        hyper_parameters=chosen,
         ao=float(study.best_value),
         ao_before=float(complete[0].value or 0.0),
         trials=len(complete),
+        presence=presence,
+        without_presence=reason,
     )
     write_atomically(output / "hyper_parameters.json", json.dumps(found.hyper_parameters.to_dict(), indent=2) + "\n")
     return found

@@ -14,6 +14,7 @@ import numpy as np
 
 from lighttrack_nas.chain.chain import run_retraining, run_search, run_supernet
 from lighttrack_nas.chain.data import choose_videos, read_videos
+from lighttrack_nas.chain.evaluators import tracked_frames
 from lighttrack_nas.chain.image_steps import run_network_pretraining, run_pretraining
 from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.pair_sources import expanded
@@ -23,12 +24,13 @@ from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_training import set_otherwise
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.processes.search_processes import threads_of_each
+from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.one_shot.images.image_folders import read_image_folder
 from lighttrack_nas.strategies.search.goals.objectives import TRACKED
 from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.progress import Say
-from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
+from lighttrack_nas.trackers.tracking.lockstep import Video as FrameSource
 from lighttrack_nas.trackers.tracking.lockstep import keep_frames
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 _STEPS = 8  # of each training
 _CANDIDATES = 3  # of the search
 _SEQUENCES = 3  # that candidates track
+_PLENTY = 8 << 30  # bytes, for their frames
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def rehearse(config: Config, say: Say) -> ChainCost:
     """Do each step of a chain for a moment, and reckon what the whole takes.
 
     Eight steps of each training, three candidates on three of the validation sequences; times are those of this machine
-    as busy as it is now. Generated sets are made where the chain will look for them.
+    as busy as it is now. Frames of the validation sequences that will find no room in memory are reckoned as decoded
+    for each candidate. Generated sets are made where the chain will look for them.
 
     Args:
         config: Of a chain without mistakes, see `chain_mistakes`.
@@ -112,10 +116,11 @@ def rehearse(config: Config, say: Say) -> ChainCost:
         say("rehearsing retrain")
         settings = config.training(config.retrain.training, "retrain.training")
         retraining = _training(settings, short, "retrain", "retrain", run_retraining)
-        tracking = _tracking(short, videos)
+        tracking = _tracking(short)
+        few_frames, frames = sum(map(len, few)), sum(map(len, videos))
         # What does not track, such as new BatchNorm statistics, takes as long however long the sequences are.
-        others = max(measured - tracking.few, 0.0) if _tracks(short) else measured
-        candidate = others + tracking.all if _tracks(config) else measured
+        others = max(measured - tracking.of(few_frames), 0.0) if _tracks(short) else measured
+        candidate = others + tracking.of(frames) if _tracks(config) else measured
         strategy = config.supernet.one_shot_strategy()
         if learns_from_teacher(strategy):
             count = config.predictor.networks
@@ -124,7 +129,7 @@ def rehearse(config: Config, say: Say) -> ChainCost:
         seconds = trials * candidate / min(config.search.workers, os.cpu_count() or 1)
         costs.append(StepCost("search", f"{trials:,} trials, {candidate:.3g} s each", 0, seconds, disk))
         costs += [] if pretraining is None else [pretraining]
-        costs.append(_with_snapshots(retraining, config.retrain.snapshots, tracking.all))
+        costs.append(_with_snapshots(retraining, config.retrain.snapshots, tracking.of(frames)))
         if lacks_teacher(strategy):
             settings = config.training(config.supernet.teacher_training, "supernet.teacher_training")
             pairs = _pairs(settings)
@@ -132,7 +137,7 @@ def rehearse(config: Config, say: Say) -> ChainCost:
             seconds = pairs * retraining.seconds / retraining.pairs
             costs.insert(0, StepCost("train-supernet", work, pairs, seconds, retraining.disk))
         sets = config.tuning.trials
-        costs.append(StepCost("tune-tracker", f"{sets:,} sets", 0, sets * tracking.all, 0))
+        costs.append(StepCost("tune-tracker", f"{sets:,} sets", 0, sets * tracking.of(frames), 0))
     return ChainCost(tuple(costs), _peak_memory())
 
 
@@ -247,26 +252,46 @@ def _candidate(short: Config, threads: int | None) -> tuple[float, int]:
     return float(result.trials["seconds"].dropna().min()), _size(short.folder("search"))
 
 
-class _Tracking(NamedTuple):
-    """Seconds for tracking the few sequences, and for all."""
+class Tracking(NamedTuple):
+    """What a tracked frame takes.
 
-    few: float
-    all: float
+    Attributes:
+        kept: Seconds, where the frame is in memory.
+        read: Seconds, where it is decoded.
+        room: Frames that find room in memory.
+    """
+
+    kept: float
+    read: float
+    room: float
+
+    def of(self, frames: int) -> float:
+        """Seconds for a number of frames."""
+        kept = min(frames, self.room)
+        return kept * self.kept + (frames - kept) * self.read
 
 
-def _tracking(short: Config, videos: Sequence[Video]) -> _Tracking:
-    """Time the retrained network on the few sequences, whose frames are in memory."""
+def _tracking(short: Config) -> Tracking:
+    """Time the retrained network on the few sequences, with frames in memory and without."""
     from lighttrack_nas.benchmarks.scoring.network_scores import track_ao
 
     few = choose_videos(short.validation, short.folder("generated")).sequences
     network = load_model(short.folder("retrain") / MODEL_FILE).network
-    frames = keep_frames(few)
-    seconds = []
-    for _ in range(2):  # the first time reads the frames
-        start = perf_counter()
-        track_ao(network, few, load_hyper_parameters(short.search.hyper_parameters), short.device, frames=frames)
-        seconds.append(perf_counter() - start)
-    return _Tracking(min(seconds), min(seconds) * sum(map(len, videos)) / sum(map(len, few)))
+    hyper_parameters = load_hyper_parameters(short.search.hyper_parameters)
+    asked = tracked_frames(short, load_space(short.space), few, 1, _silent)
+    count = sum(map(len, few))
+
+    def a_frame(videos: Sequence[FrameSource]) -> float:
+        seconds = []
+        for _ in range(2):  # the first time warms up, and reads what is kept
+            start = perf_counter()
+            track_ao(network, few, hyper_parameters, short.device, frames=videos, readers=asked["readers"])
+            seconds.append(perf_counter() - start)
+        return min(seconds) / count
+
+    kept = a_frame(keep_frames(asked["frames"], _PLENTY))
+    size = float(np.mean([video.frame(0).nbytes for video in asked["frames"]]))
+    return Tracking(kept, max(kept, a_frame(asked["frames"])), asked["frame_memory"] // size)
 
 
 def _silent(sentence: str) -> None:

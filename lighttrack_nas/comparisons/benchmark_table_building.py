@@ -13,7 +13,7 @@ import numpy as np
 
 from lighttrack_nas.benchmarks.evaluation.result_files import write_run_record
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import COSTS, SECONDS, BenchmarkTable
-from lighttrack_nas.chain.evaluators import prepare_torch, search_latency, supernet_evaluator
+from lighttrack_nas.chain.evaluators import prepare_torch, search_latency, supernet_evaluator, with_chosen
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.processes.parallel_jobs import in_processes
 from lighttrack_nas.processes.worker_gpus import gpus_of_workers
@@ -55,8 +55,8 @@ def build_table(config: Config, say: Say, progress: Progress | None = None) -> B
     if progress is not None and rows.known:
         progress(len(rows.known), "from an earlier call")
     with rows.open():
-        gpus = gpus_of_workers(config.device)
-        for index, row in in_processes(partial(_measuring, config, wanted, scores), missing, part.workers, gpus):
+        chosen, gpus = with_chosen(config, evaluator.sequences), gpus_of_workers(config.device)
+        for index, row in in_processes(partial(_measuring, chosen, wanted, scores), missing, part.workers, gpus):
             rows.add(index, row)
             if progress is not None:
                 progress(1, "")

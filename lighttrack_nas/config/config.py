@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lighttrack_nas.config.config_data import Data, Videos
+from lighttrack_nas.config.config_data import Data
 from lighttrack_nas.config.config_parts import ConfigPart, Named, Training
 from lighttrack_nas.config.config_search import PredictorPart, RankingPart, SearchPart
 from lighttrack_nas.config.config_training import Pretraining, training_settings
+from lighttrack_nas.config.config_validation import Validation
 from lighttrack_nas.strategies.one_shot.training.training_settings import LARGEST_SEED, TrainingSettings
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Config(ConfigPart):
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int | None = Field(default=None, ge=1, le=256)
     data: Data = Data()
-    validation: Videos = Videos(path="generated-val-v1")
+    validation: Validation = Validation(path="generated-val-v1")
     pretraining: Pretraining | None = None
     supernet: SupernetPart = SupernetPart()
     predictor: PredictorPart = PredictorPart()
@@ -160,7 +161,7 @@ class Config(ConfigPart):
 
         Args:
             step: pretraining, teacher, supernet, predictor, search, network-pretraining, retrain, tuning, table,
-                ranking, or generated for videos.
+                ranking, or generated for videos, copies for reduced frames of the validation's.
         """
         return Path(self.output) / step
 

@@ -37,6 +37,10 @@ def _checked_memory(amount: Any) -> Any:
     return amount
 
 
+Memory = Annotated[str | int, BeforeValidator(_checked_memory)]
+"""An amount of memory as a person writes it, see `memory_bytes`."""
+
+
 class Videos(ConfigPart):
     """Sequences of a data set.
 
@@ -159,7 +163,7 @@ class Data(ConfigPart):
     # A training's record has its steps.
     epoch: int = Field(default=600_000, ge=1, le=10**9, exclude=True)
     # Changes no pair, and so belongs to no record of a run.
-    cache: Annotated[str | int, BeforeValidator(_checked_memory)] | None = Field(default=None, exclude=True)
+    cache: Memory | None = Field(default=None, exclude=True)
 
     def cache_share(self, processes: int) -> int:
         """Bytes of decoded frames that a source may keep in a process.

@@ -6,16 +6,19 @@ The boxes are those of `SiameseTracker`, video by video, but for the last digits
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from math import ceil
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.ahead import read_ahead
 from lighttrack_nas.trackers.tracking.array_network import ArrayNetwork, check_search_sizes
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
 from lighttrack_nas.trackers.tracking.target import Target
@@ -29,7 +32,11 @@ AfterVideo = Callable[[str, str | None], None]
 
 
 class Video(Protocol):
-    """What is asked of a sequence; `lighttrack_nas.trackers.data.sequence.Sequence` answers it."""
+    """What is asked of a sequence; `lighttrack_nas.trackers.data.sequence.Sequence` answers it.
+
+    One thing more it may say: ``scale``, pixels of its frames for each of its boxes', where frames are reduced copies
+    (`copies`). It is 1 where nothing is said.
+    """
 
     @property
     def name(self) -> str:
@@ -37,7 +44,7 @@ class Video(Protocol):
 
     @property
     def boxes(self) -> np.ndarray:
-        """``(frames, 4)`` x, y, w, h; only the first is used."""
+        """``(frames, 4)`` x, y, w, h; only the first is used by trackers."""
 
     def __len__(self) -> int:
         """Number of frames, 1 or more."""
@@ -69,6 +76,7 @@ def track_in_step(
     hyper_parameters: HyperParameters | str | Path | Mapping[str, Any] = "default",
     *,
     batch_size: int | None = None,
+    readers: int = 0,
     progress: AfterVideo | None = None,
 ) -> Tracks:
     """Start on every video's first box and follow all targets to the end.
@@ -81,10 +89,11 @@ def track_in_step(
         videos: With unique names; see `keep_frames` where they are tracked more than once.
         hyper_parameters: As `SiameseTracker` takes them.
         batch_size: Most videos that advance together; None for what suits a CPU. A GPU wants all.
+        readers: Threads that read frames while the network works; they change no box. 0 reads none ahead.
         progress: Called when a video is over; None for silence.
 
     Returns:
-        The boxes of every video, or why there are none.
+        The boxes of every video, in the pixels of the boxes given, or why there are none.
 
     Raises:
         InputError: No videos, two of one name, a batch size below 1, unknown or impossible hyper-parameters, or a
@@ -99,13 +108,14 @@ def track_in_step(
         raise InputError(f"batch_size: expected 1 or more, got {batch_size}")
     runs: list[_Run] = []
     failures: dict[str, str] = {}
-    for video in videos:
-        with _noted(video.name, failures):
-            runs.append(_Run(video, network, settings))
-        if progress is not None and video.name in failures:
-            progress(video.name, failures[video.name])
+    with closing(read_ahead(lambda video: video.frame(0), videos, readers)) as firsts:
+        for video, frame in firsts:
+            with _noted(video.name, failures):
+                runs.append(_Run(video, frame(), network, settings))
+            if progress is not None and video.name in failures:
+                progress(video.name, failures[video.name])
     for together in _batches(runs, batch_size):
-        _follow(network, together, failures)
+        _follow(network, together, failures, readers)
         for run in together:
             if progress is not None:
                 progress(run.name, failures.get(run.name))
@@ -132,12 +142,22 @@ def keep_frames(videos: Iterable[Video], limit: int = 2 << 30) -> list[Video]:
     return [_KeptVideo(video, memory) for video in videos]
 
 
+def scale_of(video: Video) -> float:
+    """Pixels of a video's frames for each of its boxes'."""
+    return float(getattr(video, "scale", 1.0))
+
+
 class _Memory:
-    """Frames by video and number, up to a number of bytes."""
+    """Frames by video and number, up to a number of bytes; several threads may read."""
 
     def __init__(self, room: int) -> None:
-        self._room = room
+        self._limit = self._room = room
         self._frames: dict[tuple[str, int], np.ndarray] = {}
+        self._lock = Lock()
+
+    def __reduce__(self) -> tuple[type[_Memory], tuple[int]]:
+        """Another process reads for itself."""
+        return _Memory, (self._limit,)
 
     def read(self, video: Video, index: int) -> np.ndarray:
         key = (video.name, index)
@@ -145,15 +165,16 @@ class _Memory:
             return self._frames[key]
         frame = video.frame(index).view()
         frame.setflags(write=False)
-        if frame.nbytes <= self._room:
-            self._room -= frame.nbytes
-            self._frames[key] = frame
+        with self._lock:
+            if frame.nbytes <= self._room and key not in self._frames:
+                self._room -= frame.nbytes
+                self._frames[key] = frame
         return frame
 
 
 class _KeptVideo:
     def __init__(self, video: Video, memory: _Memory) -> None:
-        self.name, self.boxes = video.name, video.boxes
+        self.name, self.boxes, self.scale = video.name, video.boxes, scale_of(video)
         self._video, self._memory = video, memory
 
     def __len__(self) -> int:
@@ -166,24 +187,20 @@ class _KeptVideo:
 class _Run:
     """A video under way: its target, and the boxes found so far."""
 
-    def __init__(self, video: Video, network: ArrayNetwork, settings: HyperParameters) -> None:
-        frame = video.frame(0)
-        first = checked_box(video.boxes[0], frame.shape, f"{video.name}, first box")
+    def __init__(self, video: Video, frame: np.ndarray, network: ArrayNetwork, settings: HyperParameters) -> None:
+        self._scale = scale_of(video)
+        first = checked_box(np.asarray(video.boxes[0]) * self._scale, frame.shape, f"{video.name}, first box")
         self.name, self.length = video.name, len(video)
         self.target = Target(frame, first, network, settings)
         self.boxes = np.full((self.length, 4), np.nan)
-        self.boxes[0] = first
+        self.boxes[0] = first / self._scale
         self.scores = np.full(self.length, np.nan)
         self.lost = np.zeros(self.length, bool)
-        self._video = video
-
-    def search_image(self, index: int) -> np.ndarray:
-        return self.target.search_image(self._video.frame(index))
+        self.frame = video.frame
 
     def move(self, index: int, logits: np.ndarray, distances: np.ndarray) -> None:
         found = self.target.move(logits, distances)
-        self.boxes[index], self.scores[index] = found
-        self.lost[index] = found.lost
+        self.boxes[index], self.scores[index], self.lost[index] = found.box / self._scale, found.score, found.lost
 
 
 def _batches(runs: Iterable[_Run], batch_size: int | None) -> Iterator[list[_Run]]:
@@ -197,26 +214,33 @@ def _batches(runs: Iterable[_Run], batch_size: int | None) -> Iterator[list[_Run
         yield from (alike[start : start + step] for start in range(0, len(alike), step))
 
 
-def _follow(network: ArrayNetwork, runs: list[_Run], failures: dict[str, str]) -> None:
+def _follow(network: ArrayNetwork, runs: list[_Run], failures: dict[str, str], readers: int) -> None:
     """Track runs of one search size, longest first, to their ends."""
     every = features = network.template(np.concatenate([run.target.template_image for run in runs]))
     active = list(range(len(runs)))
-    for index in range(1, runs[0].length):
-        images: dict[int, np.ndarray] = {}
-        for row in active:
-            run = runs[row]
-            if index < run.length and run.name not in failures:
-                with _noted(run.name, failures):
-                    images[row] = run.search_image(index)
-        if not images:
-            return
-        if len(images) < len(active):
-            active = list(images)
-            features = every[np.array(active)]
-        logits, distances = network.track(features, np.concatenate(list(images.values())))
-        for place, row in enumerate(active):
-            with _noted(runs[row].name, failures):
-                runs[row].move(index, logits[place, 0], distances[place])
+    order = (
+        (index, row)
+        for index in range(1, runs[0].length)
+        for row, run in enumerate(runs)
+        if index < run.length and run.name not in failures
+    )
+    with closing(read_ahead(lambda place: runs[place[1]].frame(place[0]), order, readers)) as frames:
+        for index, together in groupby(frames, lambda frame: frame[0][0]):
+            images: dict[int, np.ndarray] = {}
+            for (_, row), frame in together:
+                # What was read ahead of a failure is not looked at.
+                if runs[row].name not in failures:
+                    with _noted(runs[row].name, failures):
+                        images[row] = runs[row].target.search_image(frame())
+            if not images:
+                return
+            if len(images) < len(active):
+                active = list(images)
+                features = every[np.array(active)]
+            logits, distances = network.track(features, np.concatenate(list(images.values())))
+            for place, row in enumerate(active):
+                with _noted(runs[row].name, failures):
+                    runs[row].move(index, logits[place, 0], distances[place])
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_CSV
 from lighttrack_nas.chain import chain, image_steps
@@ -17,6 +18,9 @@ from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.supernets import SUPERNET_FILE
 from lighttrack_nas.results.front_page import architecture_lines
 from lighttrack_nas.strategies.one_shot.devices.device_processes import is_first_process, only_first_goes_on
+
+if TYPE_CHECKING:
+    from lighttrack_nas.chain.tuning import Tuning
 
 
 def pretrain_backbone(path: Path, overrides: Sequence[str]) -> None:
@@ -106,7 +110,21 @@ def tune_tracker(
         f"{name} {getattr(tuned.hyper_parameters, name):.3f}" for name in ("penalty_k", "window_influence", "lr")
     )
     print(f"AO on validation: {tuned.ao_before:.3f} before, {tuned.ao:.3f} after {tuned.trials} sets: {values}")
+    print_presence(tuned)
     print(config.folder("tuning") / "hyper_parameters.json")
+
+
+def print_presence(tuned: Tuning) -> None:
+    """Say what was fitted of presence, or why not."""
+    if tuned.presence is None:
+        say(tuned.without_presence)
+        return
+    before, after = tuned.presence.before, tuned.presence.figures
+    print(
+        f"presence on validation: area under the curve {before['presence']:.3f}, calibration error "
+        f"{before['calibration_error']:.3f}; F-score {before['f_score']:.3f} without a rule for lost targets, "
+        f"{after['f_score']:.3f} with the best of those tried"
+    )
 
 
 def say(sentence: str) -> None:

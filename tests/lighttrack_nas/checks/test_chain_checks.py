@@ -241,14 +241,29 @@ def test_an_estimate_scales_with_steps_and_trials(tmp_path: Path, write_sequence
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["generated"]
 
 
-def reckoned(settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """Seconds of each step where a training takes 10 a pair, a candidate 30, and tracking 6 and of all sequences 60."""
-    monkeypatch.setattr(rehearsal, "read_videos", lambda *_: [])
+class Frames:
+    """As many frames of a sequence."""
+
+    def __init__(self, count: int) -> None:
+        self.name, self.has_boxes_to_score, self._count = str(count), True, count
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def reckoned(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: float = float("inf")
+) -> dict[str, float]:
+    """Seconds of each step where a training takes 10 a pair, a candidate 30 on 6 frames, and tracking 1 a frame of 60.
+
+    Frames that find no room in memory take 3.
+    """
+    monkeypatch.setattr(rehearsal, "read_videos", lambda *_: [Frames(count) for count in (54, 1, 2, 3)])
     monkeypatch.setattr(
         rehearsal, "_training", lambda _c, _s, command, *_: rehearsal.StepCost(command, "", 100, 1000.0, 0)
     )
     monkeypatch.setattr(rehearsal, "_candidate", lambda *_: (30.0, 0))
-    monkeypatch.setattr(rehearsal, "_tracking", lambda *_: rehearsal._Tracking(6.0, 60.0))
+    monkeypatch.setattr(rehearsal, "_tracking", lambda *_: rehearsal.Tracking(1.0, 3.0, room))
     monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: 4)
     config = Config.model_validate(settings | {"output": str(tmp_path / "run"), "tuning": {"trials": 2}})
     return {step.work.split(",")[0]: step.seconds for step in rehearsal.rehearse(config, lambda _: None).steps}
@@ -271,6 +286,14 @@ def test_only_tracking_takes_as_long_as_the_sequences_are(
 ) -> None:
     steps = reckoned({"search": search | {"trials": 100}}, tmp_path, monkeypatch)
     assert (steps["100 trials"], steps["2 sets"]) == (seconds, 2 * 60)
+
+
+@pytest.mark.parametrize(("room", "of_few", "of_all"), [(60, 6, 60), (40, 6, 100), (6, 6, 168), (0, 18, 180)])
+def test_frames_that_find_no_room_in_memory_are_decoded_for_each_candidate(
+    room: float, of_few: float, of_all: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = reckoned({"search": {"trials": 100}}, tmp_path, monkeypatch, room)
+    assert (steps["100 trials"], steps["2 sets"]) == (100 * (30 - of_few + of_all), 2 * of_all)
 
 
 def test_a_teacher_takes_as_long_as_its_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

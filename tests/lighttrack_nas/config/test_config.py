@@ -163,6 +163,12 @@ MEMORY = "data.cache: expected an amount of memory such as 512M or 2G, or a numb
         ("data.cache=-1", MEMORY),
         ("data.cache=1.5", MEMORY),
         ("data.cache='512'", MEMORY),
+        ("validation.memory=lots", MEMORY.replace("data.cache", "validation.memory")),
+        ("validation.disk=-1G", MEMORY.replace("data.cache", "validation.disk")),
+        ("validation.copies=0.5", "validation.copies: "),
+        ("validation.copies=.inf", "validation.copies: "),
+        ("validation.readers=-1", "validation.readers: "),
+        ("data.sources=[{kind: sequences, path: a, copies: 2}]", "copies"),
         ("data.cache=9999999T", MEMORY),
     ],
 )

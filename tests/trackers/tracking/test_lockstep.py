@@ -1,5 +1,6 @@
 """Tracking in step gives the boxes of tracking one by one."""
 
+import pickle
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -83,8 +84,9 @@ def alone(network: ArrayNetwork, video: Video, hyper_parameters: Any = "default"
     return np.array([video.boxes[0], *(tracker.update(video.frame(index))[0] for index in range(1, len(video)))])
 
 
+@pytest.mark.parametrize("readers", [0, 2])
 @pytest.mark.parametrize("batch_size", [None, 1, 2, 3, 100])
-def test_the_same_boxes_as_one_by_one(batch_size: int | None) -> None:
+def test_the_same_boxes_as_one_by_one(batch_size: int | None, readers: int) -> None:
     """Different lengths, one frame only, different frame sizes, and targets small enough for the larger search size."""
     videos = [
         clip("short", 3, seed=1),
@@ -95,7 +97,7 @@ def test_the_same_boxes_as_one_by_one(batch_size: int | None) -> None:
         clip("small too", 4, seed=6, side=8),
     ]
     network = ByHand()
-    found = track_in_step(network, videos, "vot2019", batch_size=batch_size)
+    found = track_in_step(network, videos, "vot2019", batch_size=batch_size, readers=readers)
     assert found.failures == {}
     assert list(found.boxes) == [video.name for video in videos]
     assert {side for _, side in network.batches} == {64, 96}
@@ -168,7 +170,8 @@ class Failing(ByHand):
         return logits, distances
 
 
-def test_one_bad_video_does_not_stop_the_others() -> None:
+@pytest.mark.parametrize("readers", [0, 3])
+def test_one_bad_video_does_not_stop_the_others(readers: int) -> None:
     bad_box, torn, headless, bright, grey = (clip(name, 6) for name in ("box", "torn", "head", "bright", "grey"))
     bad_box.boxes[0] = (10, 10, 0, 5)
     torn.pictures[3] = None
@@ -180,6 +183,7 @@ def test_one_bad_video_does_not_stop_the_others() -> None:
     found = track_in_step(
         Failing(),
         [good[0], bad_box, torn, headless, bright, grey, good[1]],
+        readers=readers,
         progress=lambda name, failure: reported.append((name, failure)),
     )
     assert list(found.boxes) == ["first", "last"]
@@ -250,6 +254,47 @@ def test_kept_frames_keep_to_their_limit() -> None:
             assert np.array_equal(kept.frame(index), video.pictures[index])
     assert video.reads == 2 + 3 * 2
     assert len(kept) == 4
+
+
+def test_kept_frames_are_not_sent_to_another_process() -> None:
+    (kept,) = keep_frames([clip("a", 4)])
+    before = len(pickle.dumps(kept))
+    track_in_step(ByHand(), [kept])
+    assert len(pickle.dumps(kept)) == before
+    sent = pickle.loads(pickle.dumps(kept))  # noqa: S301 - made here
+    assert np.array_equal(sent.frame(1), kept.frame(1))
+
+
+@dataclass
+class Halved:
+    """A video whose frames are half as large as its boxes say."""
+
+    video: Clip
+    scale: float = 0.5
+
+    @property
+    def name(self) -> str:
+        return self.video.name
+
+    @property
+    def boxes(self) -> np.ndarray:
+        return self.video.boxes
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def frame(self, index: int) -> np.ndarray:
+        return cv2.resize(self.video.frame(index), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_boxes_of_reduced_frames_are_in_the_pixels_of_the_boxes_given(keep: bool) -> None:
+    video = clip("a", 5)
+    halved: list[Video] = [Halved(video)]
+    found = track_in_step(ByHand(), keep_frames(halved) if keep else halved).boxes["a"]
+    small = Clip("a", [halved[0].frame(index) for index in range(5)], video.boxes / 2)
+    assert np.array_equal(found, track_in_step(ByHand(), [small]).boxes["a"] * 2)
+    assert np.array_equal(found[0], video.boxes[0])
 
 
 def same(first: Tracks, second: Tracks) -> bool:

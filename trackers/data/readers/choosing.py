@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.data.ahead import read_ahead
 from lighttrack_nas.trackers.data.readers.common import Listed
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 
@@ -75,28 +77,37 @@ def read_chosen(
     return Choice(sequences, left_out)
 
 
-def with_whole_frames(choice: Choice) -> Choice:
+def with_whole_frames(choice: Choice, threads: int = 0) -> Choice:
     """Leave out the sequences, too, that a tracker could not be started on or could not follow to the end.
 
     Every frame is decoded once, so that hours of work on the sequences do not end at one.
+
+    Args:
+        choice: Of sequences.
+        threads: That decode, each a sequence; 0 decodes in the caller's.
 
     Raises:
         InputError: None is left.
     """
     sequences: list[Video] = []
     left_out = dict(choice.left_out)
-    for sequence in choice.sequences:
-        try:
-            checked_box(sequence.boxes[0], sequence.frame(0).shape, "first box")
-            for _ in sequence.frames():
-                pass
-            sequences.append(sequence)
-        except InputError as error:
-            left_out[sequence.name] = " ".join(str(error).split())
+    with closing(read_ahead(_check_frames, choice.sequences, threads)) as checks:
+        for sequence, check in checks:
+            try:
+                check()
+                sequences.append(sequence)
+            except InputError as error:
+                left_out[sequence.name] = " ".join(str(error).split())
     if not sequences:
         name, reason = next(iter(left_out.items()))
         raise InputError(f"none of {len(left_out)} sequences can be tracked; the first, '{name}': {reason}")
     return Choice(sequences, left_out)
+
+
+def _check_frames(sequence: Video) -> None:
+    checked_box(sequence.boxes[0], sequence.frame(0).shape, "first box")
+    for _ in sequence.frames():
+        pass
 
 
 def choose(listed: Sequence[Listed], where: object, only: Collection[str], without: Collection[str]) -> list[Listed]:

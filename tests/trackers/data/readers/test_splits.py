@@ -232,8 +232,9 @@ def test_messages_do_not_list_a_thousand_names(tmp_path: Path) -> None:
         read_sequences(tmp_path, only=["nobody"])
 
 
+@pytest.mark.parametrize("threads", [0, 2])
 def test_sequences_that_cannot_be_followed_to_the_end_are_found_before(
-    tmp_path: Path, write_images: Callable[..., None]
+    threads: int, tmp_path: Path, write_images: Callable[..., None]
 ) -> None:
     names = [f"{number:08d}.jpg" for number in (1, 2, 3)]
     for name in ("good", "outside", "torn"):
@@ -242,9 +243,9 @@ def test_sequences_that_cannot_be_followed_to_the_end_are_found_before(
             ("99,9" if name == "outside" else "1,2") + ",5,5\n" + "1,2,5,5\n" * 2
         )
     (tmp_path / "torn" / names[2]).write_bytes(b"\xff\xd8\xff")
-    choice = with_whole_frames(choose_sequences(tmp_path))
+    choice = with_whole_frames(choose_sequences(tmp_path), threads)
     assert [each.name for each in choice.sequences] == ["good"]
     assert "outside the frame of 16 x 12" in choice.left_out["outside"]
     assert "is truncated" in choice.left_out["torn"]
     with pytest.raises(InputError, match="none of 1 sequences can be tracked; the first, 'torn': image"):
-        with_whole_frames(choose_sequences(tmp_path, only=["torn"]))
+        with_whole_frames(choose_sequences(tmp_path, only=["torn"]), threads)
