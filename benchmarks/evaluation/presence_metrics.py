@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 FIGURES = ("presence", "lost_precision", "lost_recall", "f_score", "found_after", "calibration_error")
 HIT = 0.2
@@ -81,6 +80,9 @@ def presence_metrics(sequences: Sequence[PresenceFrames]) -> dict[str, float]:
 
 def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
     """How likely a value of the first is above one of the second, ties counting half; NaN where one has no values."""
+    # Not above: it looks for torch, which the half that tracks does without.
+    from scipy.stats import rankdata
+
     values = np.concatenate([positive, negative])
     if not len(positive) or not len(negative) or np.isnan(values).any():
         return float("nan")

@@ -90,7 +90,7 @@ def track_ao(
 
     Returns:
         `metrics.overall_metrics` (NaN if no video is scored), "presence" (the area under the curve of frames with the
-        target against those without, by the network's score; NaN where no frame is labelled absent), and
+        target against those without, by the network's score; only where frames are labelled absent), and
         "per_sequence": name -> "ao" and "sr50".
 
     Raises:
@@ -112,14 +112,12 @@ def track_ao(
     }
     overall = metrics.overall_metrics(list(scores.values()))
     each = {name: metrics.sequence_metrics(frame_scores) for name, frame_scores in scores.items()}
-    absent = [np.asarray(sequence.absent[1:], bool) for sequence in sequences]
-    confidence = [tracks.scores[sequence.name][1:] for sequence in sequences]
-    present = [np.isfinite(scores[sequence.name].overlaps[1:]) for sequence in sequences]
+    absent = np.concatenate([np.asarray(sequence.absent[1:], bool) for sequence in sequences])
+    if absent.any():
+        present = np.concatenate([np.isfinite(scores[sequence.name].overlaps[1:]) for sequence in sequences])
+        confidence = np.concatenate([tracks.scores[sequence.name][1:] for sequence in sequences])
+        overall["presence"] = area_under_curve(confidence[present], confidence[absent])
     return {
         **overall,
-        "presence": area_under_curve(
-            np.concatenate([values[there] for values, there in zip(confidence, present, strict=True)]),
-            np.concatenate([values[away] for values, away in zip(confidence, absent, strict=True)]),
-        ),
         "per_sequence": {name: {"ao": figures["ao"], "sr50": figures["sr50"]} for name, figures in each.items()},
     }

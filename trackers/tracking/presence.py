@@ -110,10 +110,10 @@ def places_to_look(centre: np.ndarray, side: float, frame_size: tuple[int, int])
     Returns:
         Centres ``(2,)`` of crops, each inside the frame.
     """
-    step = max(side / 2, 1.0)
+    centre, step = np.clip(centre, 0, frame_size), max(side / 2, 1.0)
     ways = [
         [middle + step * number for number in range(-int(middle // step), int((length - middle) // step) + 1)]
-        for middle, length in zip(np.clip(centre, 0, frame_size).tolist(), frame_size, strict=True)
+        for middle, length in zip(centre.tolist(), frame_size, strict=True)
     ]
     places = [np.array([x, y]) for x in ways[0] for y in ways[1]]
     places.sort(key=lambda place: (float(np.abs(place - centre).max()), *place.tolist()))

@@ -155,7 +155,7 @@ def test_resumed_is_uninterrupted(make_sequence: Callable[..., Sequence], script
 
     with pytest.raises(KeyboardInterrupt):
         evaluate(Interrupted(SCRIPT), videos, tmp_path / "resumed", RECORD)
-    assert list(files_of(tmp_path / "resumed")) == ["a/a_001.txt", "run.json"]
+    assert list(files_of(tmp_path / "resumed")) == ["a/a_001.txt", "a/a_presence.txt", "run.json"]
     tracker = scripted(SCRIPT)
     resumed = evaluate(tracker, videos, tmp_path / "resumed", RECORD)
     whole = evaluate(scripted(SCRIPT), videos, tmp_path / "whole", RECORD)

@@ -49,7 +49,7 @@ def test_an_objective_reads_back_as_it_is_written(text: str, name: str, directio
         (
             "aoo",
             "unknown objective 'aoo'; did you mean 'ao'? known: ao, sr50, sr75, success_auc, precision, "
-            "normalised_precision, score, overlap, loss, nsr, proxy, macs, params, latency_ms",
+            "normalised_precision, presence, score, overlap, loss, nsr, proxy, macs, params, latency_ms",
         ),
         ("latency", "did you mean 'latency_ms'?"),
         ("maximise ao", "unknown direction in objective 'maximise ao': 'maximise'; did you mean 'maximize'?"),

@@ -111,6 +111,30 @@ FROZEN = {
             ((151.8, 148.6, 151.7), (138.1, 135.1, 138.1)),
         ),
     },
+    "generated-absent-test-v1": {
+        0: (
+            (12.9980666, 72.4824360, 39.6653036, 58.9237040),
+            (8.3667017, 66.2206604, 49.8157405, 85.1718382),
+            ((86.5, 153.3, 136.7), (82.5, 146.8, 126.6)),
+        ),
+        7: (
+            (22.2888201, 119.9162781, 37.7750207, 34.3927606),
+            (85.2704098, 72.7507398, 42.6992036, 33.6980113),
+            ((210.2, 236.2, 213.5), (199.3, 223.6, 202.7)),
+        ),
+    },
+    "generated-absent-val-v1": {
+        6: (
+            (156.4963857, 92.1630805, 30.5575671, 66.9835696),
+            (120.7076933, -1.6022092, 32.3058288, 57.9877236),
+            ((60.9, 57.2, 103.6), (55.6, 52.2, 92.7)),
+        ),
+        11: (
+            (43.4412255, 38.4901756, 48.5665334, 40.6296763),
+            (19.7214239, 108.0754102, 55.2795341, 49.4777957),
+            ((98.5, 80.3, 123.5), (97.9, 78.5, 119.4)),
+        ),
+    },
 }
 
 
@@ -131,6 +155,22 @@ def test_a_third_of_a_set_has_distractors_and_a_third_occlusion(name: str) -> No
     assert len(described) == GENERATED_SETS[name].sequences
     for flag in ("distractors", "occlusion"):
         assert sum(flags[flag] for flags in described.values()) >= len(described) / 3
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_target_that_departs_is_away_for_a_while_and_comes_back(seed: int) -> None:
+    frames = 60
+    there, departs = (
+        generate_video(seed, frames=frames, width=96, height=72, departure=departure) for departure in (False, True)
+    )
+    away = np.flatnonzero(departs.absent)
+    assert 0.1 * frames <= len(away) <= 0.45 * frames
+    assert np.array_equal(away, np.arange(away[0], away[-1] + 1))
+    assert away[0] > 0.2 * frames
+    assert away[-1] < 0.85 * frames
+    # But for its way out and back everything is as it would be.
+    assert np.array_equal(departs.frames[0], there.frames[0])
+    np.testing.assert_allclose(departs.boxes[-1], there.boxes[-1])
 
 
 def test_sets_share_no_video() -> None:
