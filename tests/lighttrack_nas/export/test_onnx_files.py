@@ -109,6 +109,12 @@ def test_what_opencv_gets_wrong_is_said_and_still_exported(tmp_path: Path, monke
         ltn.load_tracker(done.folder, runtime="opencv")
 
 
+def test_int8_is_for_the_runtime_on_which_its_ao_was_measured(tmp_path: Path) -> None:
+    said = export_agreement.compare_elsewhere(tmp_path, {}, "int8", {}, print)
+    assert said == "what int8 costs in AO is measured on the runtime that it is written for alone"
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_model_file_has_no_runtime_to_choose() -> None:
     with pytest.raises(ltn.InputError, match="is no exported folder, and runs in torch; export it first"):
         ltn.load_tracker("lighttrack-tiny-generated", runtime="opencv")
