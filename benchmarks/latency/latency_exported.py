@@ -25,6 +25,7 @@ def measure_exported(
     branch: str = "track",
     warmup: int = 5,
     repeats: int = 30,
+    runtime: str | None = None,
 ) -> Latency:
     """Time an exported folder as `measure_latency` times a network: its files as they are, its smaller search size.
 
@@ -36,6 +37,7 @@ def measure_exported(
         branch: "track" for a frame, the template's features given, or "template".
         warmup: Calls that do not count, before each attempt.
         repeats: Calls that count.
+        runtime: See `chosen_runtime`.
 
     Raises:
         InputError: As `ExportedNetwork`; an unknown branch.
@@ -43,7 +45,7 @@ def measure_exported(
     checked_name(branch, BRANCHES, "branch")
     options = checked_options(threads, device, precision)
     with fixed_threads(threads):
-        network = ExportedNetwork(folder, threads, device, precision)
+        network = ExportedNetwork(folder, threads, device, precision, runtime)
         template, search = _crop(network.template_size), _crop(network.search_sizes[0])
         images = {"template": network.prepare(template), "track": network.prepare(search)}
         features = network.template(images["template"])
@@ -58,7 +60,7 @@ def measure_exported(
         attempts=attempts,
         branch=branch,
         input_size=len(template if branch == "template" else search),
-        fingerprint=take_fingerprint(network.manifest.runtime, options),
+        fingerprint=take_fingerprint(network.runtime, options),
     )
 
 

@@ -48,6 +48,7 @@ ROWS = (
     ("onnxruntime", "float32", "float32"),
     ("onnxruntime", "float16", "float32"),
     ("onnxruntime", "int8", "float32"),
+    ("opencv", "float32", "float32"),
     ("openvino", "float32", "float32"),
     ("openvino", "float16", "float32"),
     ("openvino", "float16", "bfloat16"),

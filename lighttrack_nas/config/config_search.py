@@ -21,7 +21,7 @@ class LatencyPart(ConfigPart):
         source: "measured" times every candidate, the least of 30 frames; "table" predicts that in microseconds, so that
             architectures that break a limit are not evaluated at all. Either way the front is measured again at the
             end.
-        runtime: torch, torch-compiled, torch-export, onnxruntime, openvino or ncnn.
+        runtime: torch, torch-compiled, torch-export, onnxruntime, opencv, openvino or ncnn.
         threads: On the CPU.
         precision: "float32", or "float16" and "bfloat16" where the runtime offers them.
         device: "cpu", or what the runtime calls its accelerator; None takes the configuration's.

@@ -29,6 +29,8 @@ Float32 leaves rounding alone, of sums in another order: below 1e-5 was seen. Ha
 bits, which was seen to add up to 3e-3. A wrong graph (another normalisation, a norm or an activation lost) is off by .1
 or more. In int8 single answers say little, so that AO decides; an error as large as the answers is none of int8's.
 """
+COMPARED = 32
+"""Search crops of each size on which networks are compared, or a few more."""
 _FRAME = (320, 240)
 _ENTROPY = 0xE5907
 

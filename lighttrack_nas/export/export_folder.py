@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def check_export_folder(output: Path) -> None:
 
 
 @contextmanager
-def folder_at_once(output: Path) -> Iterator[Path]:
+def folder_at_once(output: Path, check: Callable[[Path], None] = check_export_folder) -> Iterator[Path]:
     """Give a hidden folder to write to, beside the output; it takes the output's name if all goes well.
 
     After an error nothing is left. A kill that nobody can catch leaves the hidden folder ``.NAME.….part``, which
@@ -37,6 +37,7 @@ def folder_at_once(output: Path) -> Iterator[Path]:
 
     Args:
         output: See `check_export_folder`.
+        check: Asked again before the folder takes its name.
 
     Raises:
         InputError: The folder above cannot be made or written to, or something else has come to be there.
@@ -48,7 +49,7 @@ def folder_at_once(output: Path) -> Iterator[Path]:
     try:
         yield part
         part.chmod(0o755)
-        check_export_folder(output)
+        check(output)
         _rename_over(part, output)
     except OSError as error:
         # A full disk is noticed without a name.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.runtimes.exported import TEMPLATE_GRAPH, track_graph_name
 from lighttrack_nas.trackers.runtimes.program import Options, open_program, quantise_graph, write_graph
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
 
@@ -36,9 +37,11 @@ class Plan:
         precision: Of the weights: "float32", "float16" or "int8".
         raw: Whether the graphs take crops as they are.
         hyper_parameters: To track with.
+        opset: ONNX's operator set; None leaves it to the exporter.
 
     Raises:
-        InputError: No search size, or more than two; an unknown correlation, or one that the runtime cannot do.
+        InputError: No search size, or more than two; an unknown correlation, or one that the runtime cannot do; an
+            operator set for files that have none.
     """
 
     runtime: str
@@ -49,6 +52,7 @@ class Plan:
     precision: str
     raw: bool
     hyper_parameters: HyperParameters
+    opset: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.search_sizes) <= 2:
@@ -62,6 +66,13 @@ class Plan:
                 "correlation 'convolution': not for ncnn, whose converter, pnnx, translates convolutions with computed "
                 "kernels wrongly: correlate as matmul"
             )
+        if self.opset is not None and not self.in_onnx:
+            raise InputError(f"opset {self.opset}: operator sets are ONNX's, and files for {self.runtime} have none")
+
+    @property
+    def in_onnx(self) -> bool:
+        """Whether the files are ONNX."""
+        return ".onnx" in RUNTIMES[self.runtime].suffixes
 
     @property
     def track_graphs(self) -> dict[str, list[int]]:
@@ -90,7 +101,7 @@ def build_graphs(network: SiameseNetwork, plan: Plan) -> dict[str, Graph]:
             raw=plan.raw,
             dynamic=plan.dynamic,
         )
-    return graphs
+    return {name: replace(graph, opset=plan.opset) for name, graph in graphs.items()}
 
 
 def write_graphs(
@@ -120,12 +131,30 @@ def write_graphs(
             write_graph(plan.runtime, graphs[name], folder / name, plan.precision)
         say(f"graph '{name}' written")
 
+    write(TEMPLATE_GRAPH, graph_inputs(TEMPLATE_GRAPH, plan, examples, folder))
+    for name in plan.track_graphs:
+        write(name, graph_inputs(name, plan, examples, folder))
+
+
+def graph_inputs(
+    name: str, plan: Plan, examples: Mapping[int, Sequence[Example]], folder: Path
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """A graph's inputs over the examples, one after another.
+
+    Args:
+        name: A graph of the plan.
+        plan: How the graphs are written.
+        examples: By search size.
+        folder: Of the files; those of the template graph give what the track graphs correlate with.
+    """
     prepare = raw_input if plan.raw else network_input
-    write(TEMPLATE_GRAPH, ((prepare(crop),) for crop in _template_crops(examples, plan.template_size)))
+    if name == TEMPLATE_GRAPH:
+        yield from ((prepare(crop),) for crop in _template_crops(examples, plan.template_size))
+        return
     template = open_program(plan.runtime, folder / TEMPLATE_GRAPH, Options())
-    for name, sizes in plan.track_graphs.items():
-        shown = (example for size in sizes for example in examples[size])
-        write(name, ((template.run(prepare(one.template))[0], prepare(one.search)) for one in shown))
+    for size in plan.track_graphs[name]:
+        for one in examples[size]:
+            yield template.run(prepare(one.template))[0], prepare(one.search)
 
 
 def _template_crops(examples: Mapping[int, Sequence[Example]], size: int) -> list[np.ndarray]:

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.export import export_checks
-from lighttrack_nas.export.export_checks import BOUNDS, AnswerDifferences, Example
+from lighttrack_nas.export.calibration_data import (
+    CALIBRATION_FRAMES,
+    check_calibration_folder,
+    check_enough,
+    write_calibration_data,
+)
+from lighttrack_nas.export.export_agreement import agreement_record, compare, compare_elsewhere, elsewhere_record
+from lighttrack_nas.export.export_checks import BOUNDS, COMPARED, AnswerDifferences, Example
+from lighttrack_nas.export.export_description import describe, graph_metadata, write_metadata
 from lighttrack_nas.export.export_folder import check_export_folder, folder_at_once
-from lighttrack_nas.export.export_graphs import Plan, build_graphs, write_graphs
+from lighttrack_nas.export.export_graphs import Plan, build_graphs, graph_inputs, write_graphs
 from lighttrack_nas.models.models import Model, load_model
-from lighttrack_nas.models.shipped_models import model_file
-from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.reporting.environment import cpu_name
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.runtimes.exported import (
     MANIFEST,
-    TEMPLATE_GRAPH,
     ExportedNetwork,
     file_hashes,
     manifest_text,
 )
-from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime, runtime_versions
-from lighttrack_nas.trackers.tracking.crops import DEVIATION, MEAN
+from lighttrack_nas.trackers.runtimes.runtime_registry import (
+    checked_runtime,
+    runtime_versions,
+    with_the_same_files,
+)
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
 from lighttrack_nas.trackers.training.generator.sets import generated_sequences
 
@@ -47,7 +55,7 @@ FORMATS: Mapping[str, str] = {
 """What can be written, and the runtime that runs it."""
 LARGEST_AO_LOSS = 0.02
 """AO that an int8 network may lose against the original unless the caller says otherwise."""
-_COMPARED, _INT8_EXAMPLES = 32, 160  # search crops of each size
+_INT8_EXAMPLES = 160  # search crops of each size
 _GENERATED_VIDEOS = 8
 _AO_SET = "generated-val-v1"
 
@@ -61,6 +69,7 @@ class Export:
         runtime: That runs it.
         versions: Of the runtime's packages.
         agreement: Search size -> how far the graphs' answers are from the original's.
+        also: Other runtime of the same files -> how far its answers are, by search size, or why it does not run them.
         ao: For int8 "exported", "original", and "on", the sequences in words; empty otherwise.
         bytes: Of all files.
     """
@@ -69,6 +78,7 @@ class Export:
     runtime: str
     versions: Mapping[str, str]
     agreement: Mapping[int, AnswerDifferences]
+    also: Mapping[str, Mapping[int, AnswerDifferences] | str]
     ao: Mapping[str, Any]
     bytes: int
 
@@ -87,6 +97,9 @@ def export_model(
     hyper_parameters: HyperParameters | str | Path | None = None,
     sequences: Sequence[Labelled] | None = None,
     largest_ao_loss: float = LARGEST_AO_LOSS,
+    opset: int | None = None,
+    calibration_data: str | Path | None = None,
+    calibration_frames: int = CALIBRATION_FRAMES,
     progress: Say | None = None,
 ) -> Export:
     """Write a model's graphs and a manifest to a folder that `load_tracker`, `track` and `evaluate` take as a model.
@@ -112,6 +125,10 @@ def export_model(
         sequences: Real videos: their crops are compared and calibrate int8, whose AO on them is measured. None takes
             generated videos.
         largest_ao_loss: AO that an int8 network may lose, a fraction.
+        opset: ONNX's operator set to write, for readers that know no newer one; None leaves it to torch's exporter.
+        calibration_data: A folder, missing or empty, for the graphs' inputs over frames of the sequences, from which
+            other people's converters quantise; None writes none.
+        calibration_frames: How many frames.
         progress: Told of every step; None for silence.
 
     Raises:
@@ -125,8 +142,13 @@ def export_model(
     checked_name(precision, BOUNDS, "precision")
     if not 0 <= largest_ao_loss <= 1:
         raise InputError(f"largest loss of AO: expected a fraction between 0 and 1, got {largest_ao_loss}")
+    if calibration_frames < 1:
+        raise InputError(f"calibration data: at least 1 frame expected, got {calibration_frames}")
     checked_runtime(runtime, writing=True)
     check_export_folder(output)
+    calibration = None if calibration_data is None else Path(calibration_data)
+    if calibration is not None:
+        check_calibration_folder(calibration, output)
     loaded = load_model(model)
     geometry = loaded.network.geometry
     plan = Plan(
@@ -140,34 +162,60 @@ def export_model(
         hyper_parameters=load_hyper_parameters(
             loaded.hyper_parameters if hyper_parameters is None else hyper_parameters
         ),
+        opset=opset,
     )
     say("model read")
-    with folder_at_once(output) as folder:
+    with folder_at_once(output) as folder, _calibration_folder(calibration, output) as data:
         graphs = build_graphs(loaded.network, plan)
-        examples = _examples(loaded, plan, sequences, say)
+        count = max(_INT8_EXAMPLES if precision == "int8" else COMPARED, calibration_frames if calibration else 0)
+        examples = _examples(loaded, plan, sequences, count, say)
+        if calibration is not None:
+            check_enough(min(map(len, examples.values())), calibration_frames)
         write_graphs(graphs, plan, examples, folder, say)
-        content = _description(loaded, plan, folder, str(model))
+        content = describe(loaded, plan, str(model))
+        if plan.in_onnx:
+            for name in graphs:
+                write_metadata(folder / f"{name}.onnx", graph_metadata(content, name))
+        content["files"] = file_hashes(folder, plan.runtime, list(graphs))
         # The checks run the folder as users will, so that it needs its manifest; theirs comes with what they found.
         write_atomically(folder / MANIFEST, manifest_text(content))
         exported = ExportedNetwork(folder, threads=1)
-        agreement = {size: _compared(exported, plan, size, examples[size], say) for size in plan.search_sizes}
+        agreement = compare(exported, precision, examples, say)
         ao = _measured_ao(loaded, exported, plan, sequences, largest_ao_loss, say) if precision == "int8" else {}
+        also = {
+            other: compare_elsewhere(folder, content | {"runtime": other}, precision, examples, say)
+            for other in with_the_same_files(runtime)
+        }
         checks = {
             "crops_of": "generated videos" if sequences is None else "given sequences",
-            "agreement": {str(size): asdict(differences) for size, differences in agreement.items()},
+            "agreement": agreement_record(agreement),
+            "also": {other: elsewhere_record(other, found) for other, found in also.items()},
             "ao": ao,
             "processor": cpu_name(),
         }
         write_atomically(folder / MANIFEST, manifest_text(content | {"checks": checks}))
         written = sum(file.stat().st_size for file in folder.iterdir())
-    return Export(output, runtime, runtime_versions(runtime), agreement, ao, written)
+        if data is not None:
+            inputs = {
+                name: (graph.input_names, graph_inputs(name, plan, examples, folder)) for name, graph in graphs.items()
+            }
+            write_calibration_data(data, inputs, calibration_frames, content["input"]["layout"])
+            say("calibration data written")
+    return Export(output, runtime, runtime_versions(runtime), agreement, also, ao, written)
 
 
-def _examples(model: Model, plan: Plan, sequences: Sequence[Labelled] | None, say: Say) -> dict[int, list[Example]]:
+def _calibration_folder(folder: Path | None, export: Path) -> AbstractContextManager[Path | None]:
+    if folder is None:
+        return nullcontext()
+    return folder_at_once(folder, lambda place: check_calibration_folder(place, export))
+
+
+def _examples(
+    model: Model, plan: Plan, sequences: Sequence[Labelled] | None, count: int, say: Say
+) -> dict[int, list[Example]]:
     """By search size: crops that the original tracks through, with its answers."""
     from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
 
-    count = _INT8_EXAMPLES if plan.precision == "int8" else _COMPARED
     videos: Sequence[Video]
     if sequences is None:
         videos = export_checks.generated_videos(_GENERATED_VIDEOS, 1 + math.ceil(count / _GENERATED_VIDEOS))
@@ -186,63 +234,6 @@ def _examples(model: Model, plan: Plan, sequences: Sequence[Labelled] | None, sa
     }
     say(f"{sum(map(len, examples.values()))} crops tracked by the original")
     return examples
-
-
-def _description(model: Model, plan: Plan, folder: Path, source: str) -> dict[str, Any]:
-    """The manifest's content but for the checks."""
-    architecture = model.architecture
-    graphs = [TEMPLATE_GRAPH, *plan.track_graphs]
-    layout = (
-        "(1, side, side, 3) uint8, BGR"
-        if plan.raw
-        else "(1, 3, side, side) float32, RGB, (level / 255 - mean) / deviation"
-    )
-    try:
-        code = architecture.space.encode(architecture)
-    except InputError:  # of a space of one's own
-        code = None
-    return {
-        "runtime": plan.runtime,
-        "precision": plan.precision,
-        "correlation": plan.correlation,
-        "template_size": plan.template_size,
-        "search_sizes": list(plan.search_sizes),
-        "dynamic": plan.dynamic,
-        "stride": model.network.stride,
-        "input": {"raw": plan.raw, "layout": layout, "mean": MEAN.tolist(), "deviation": DEVIATION.tolist()},
-        "graphs": {
-            TEMPLATE_GRAPH: {"inputs": ["image"], "outputs": ["features"]},
-            **{name: {"inputs": ["features", "image"], "outputs": ["logits", "distances"]} for name in graphs[1:]},
-        },
-        "hyper_parameters": plan.hyper_parameters.to_dict(),
-        "architecture": json.loads(architecture.to_json()),
-        "code": code,
-        "space": architecture.space.record(),
-        "files": file_hashes(folder, plan.runtime, graphs),
-        "source": {
-            "model": source,
-            "sha256": hashlib.sha256(model_file(source).read_bytes()).hexdigest(),
-            "provenance": dict(model.provenance),
-        },
-        "versions": versions() | runtime_versions(plan.runtime),
-    }
-
-
-def _compared(
-    exported: ExportedNetwork, plan: Plan, size: int, examples: Sequence[Example], say: Say
-) -> AnswerDifferences:
-    spread = examples[:: max(1, len(examples) // _COMPARED)]
-    differences = export_checks.compare_answers(exported, exported.prepare, spread)
-    bound = BOUNDS[plan.precision]
-    for what, share in (("logits", differences.logits_share), ("distances", differences.distances_share)):
-        if not share <= bound:  # NaN is refused too
-            raise InputError(
-                f"{plan.runtime} does not reproduce the network: at search size {size} its {what} differ from the "
-                f"original's by {share:.2g} of the largest on {differences.crops} crops, at most {bound:.2g} expected "
-                f"in {plan.precision}; nothing was written"
-            )
-    say(f"search size {size} compared")
-    return differences
 
 
 def _measured_ao(

@@ -102,6 +102,7 @@ def load_tracker(
     device: str = "cpu",
     threads: int | None = None,
     compute_precision: str | None = None,
+    runtime: str | None = None,
 ) -> SiameseTracker:
     """Make a tracker from a model file, or from an exported folder, which imports torch only for torch's own format.
 
@@ -114,13 +115,17 @@ def load_tracker(
             torch's, for the whole process (`torch.set_num_threads`).
         compute_precision: In which an exported network computes: "float32", which None stands for, or "bfloat16" or
             "float16" where the runtime and the processor have it. A model file's network computes in float32.
+        runtime: Of an exported folder: "opencv" runs what was written for ONNX Runtime; None takes the folder's own.
 
     Raises:
         InputError: Unreadable, damaged, of another version, or of an architecture that its space does not have; a
             missing runtime, device or precision.
     """
     if not is_shipped(path) and Path(path).is_dir():
-        return _exported_tracker(Path(path), hyper_parameters, device, threads, compute_precision or "float32")
+        precision = compute_precision or "float32"
+        return _exported_tracker(Path(path), hyper_parameters, device, threads, precision, runtime)
+    if runtime is not None:
+        raise InputError(f"runtime '{runtime}': '{path}' is no exported folder, and runs in torch; export it first")
     if compute_precision not in (None, "float32"):
         raise InputError(
             f"compute precision '{compute_precision}': '{path}' is no exported folder, and computes in float32; export "
@@ -228,10 +233,11 @@ def _exported_tracker(
     device: str,
     threads: int | None,
     compute_precision: str,
+    runtime: str | None,
 ) -> SiameseTracker:
     from lighttrack_nas.trackers.runtimes.exported import MANIFEST, ExportedNetwork
 
-    network = ExportedNetwork(folder, threads, device, compute_precision)
+    network = ExportedNetwork(folder, threads, device, compute_precision, runtime)
     _architecture_of(network.manifest.content, folder / MANIFEST)
     stored = network.manifest.hyper_parameters if hyper_parameters is None else hyper_parameters
     return SiameseTracker(network, stored)

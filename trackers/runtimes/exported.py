@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text, short
 from lighttrack_nas.trackers.runtimes.program import Options, open_program
-from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
+from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime, with_the_same_files
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 
 FORMAT = "lighttrack-nas-export-1"
@@ -35,7 +36,7 @@ class Manifest:
     """What an exported folder says of itself.
 
     Attributes:
-        runtime: That runs the graphs.
+        runtime: That the graphs were written for.
         precision: Of the stored weights: "float32", "float16" or "int8".
         template_size: Side of the template crop, pixels.
         search_sizes: One or two sides of the search crop, ascending.
@@ -120,6 +121,31 @@ def read_manifest(folder: Path) -> Manifest:
     )
 
 
+def chosen_runtime(folder: Path, manifest: Manifest, runtime: str | None) -> str:
+    """The runtime that shall run an exported folder: its own, or another that ran the same files when it was written.
+
+    Args:
+        folder: For the message.
+        manifest: Of the folder.
+        runtime: One of `RUNTIMES`; None takes the folder's own.
+
+    Raises:
+        InputError: An unknown name, a runtime of other files, or one that did not give the original's answers then.
+    """
+    if runtime is None or checked_name(runtime, RUNTIMES, "runtime") == manifest.runtime:
+        return manifest.runtime
+    if runtime not in with_the_same_files(manifest.runtime):
+        raise InputError(
+            f"'{folder}' is exported for {manifest.runtime} alone: leave out --runtime, or export it again"
+        )
+    found = manifest.content.get("checks", {}).get("also", {}).get(runtime)
+    if found is None:
+        raise InputError(f"'{folder}' was not checked on {runtime} when it was exported: export the model again")
+    if found["refused"] is not None:
+        raise InputError(f"'{folder}' does not run on {runtime}, as its export found: {found['refused']}")
+    return runtime
+
+
 def file_hashes(folder: Path, runtime: str, graphs: list[str]) -> dict[str, str]:
     """SHA-256 of the files of some graphs, by file name."""
     names = [graph + suffix for graph in graphs for suffix in RUNTIMES[runtime].suffixes]
@@ -142,9 +168,11 @@ class ExportedNetwork:
         threads: On the CPU; None takes `default_threads`.
         device: "cpu", or what the runtime calls its accelerator, such as "cuda".
         compute_precision: In which the graphs compute, see `Options`; what the weights are stored in is the folder's.
+        runtime: See `chosen_runtime`.
 
     Attributes:
         manifest: What the folder says of itself.
+        runtime: That runs the graphs.
         options: How the graphs run.
 
     Raises:
@@ -158,17 +186,19 @@ class ExportedNetwork:
         threads: int | None = None,
         device: str = "cpu",
         compute_precision: str = "float32",
+        runtime: str | None = None,
     ) -> None:
         folder = Path(folder)
         self.manifest = manifest = read_manifest(folder)
         self.options = options = Options(default_threads() if threads is None else threads, device, compute_precision)
         self.template_size, self.search_sizes = manifest.template_size, manifest.search_sizes
         self.stride = manifest.stride
-        checked_runtime(manifest.runtime)
+        self.runtime = chosen_runtime(folder, manifest, runtime)
+        checked_runtime(self.runtime)
         _check_files(folder, manifest)
-        self._template = open_program(manifest.runtime, folder / TEMPLATE_GRAPH, options)
+        self._template = open_program(self.runtime, folder / TEMPLATE_GRAPH, options)
         graphs = {
-            name: open_program(manifest.runtime, folder / name, options)
+            name: open_program(self.runtime, folder / name, options)
             for name in sorted(set(manifest.track_graphs.values()))
         }
         self._track = {size: graphs[name] for size, name in manifest.track_graphs.items()}

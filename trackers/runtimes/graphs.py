@@ -36,6 +36,7 @@ class Graph:
         input_names: One each.
         output_names: One for each output.
         free: Input name -> the axes whose size is decided at run time.
+        opset: ONNX's operator set to write it in; None leaves it to the exporter. Other formats have none.
     """
 
     module: nn.Module
@@ -43,6 +44,7 @@ class Graph:
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
     free: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    opset: int | None = None
 
 
 def template_graph(network: SiameseNetwork, *, size: int | None = None, raw: bool = False) -> Graph:

@@ -14,8 +14,8 @@ class Runtime(NamedTuple):
     """A runtime by name.
 
     Attributes:
-        module: Of this package: it has `open_program`, `write_graph` and, if it can, `quantise_graph` for files, and
-            `make_program` for modules.
+        module: Of this package, with its folder: it has `open_program`, `write_graph` and, if it can, `quantise_graph`
+            for files, and `make_program` for modules.
         packages: What must be installed to run.
         writing: What must be installed besides to write files.
         quantising: What must be installed besides to write int8 files; none where there is no such way.
@@ -36,12 +36,15 @@ RUNTIMES: Mapping[str, Runtime] = {
     "torch-compiled": Runtime("torch_compiled", ("torch",)),
     "torch-export": Runtime("torch_export", ("torch",), suffixes=(".pt2",)),
     "onnxruntime": Runtime(
-        "onnx_runtime",
+        "onnx_files.onnx_runtime",
         ("onnxruntime",),
         writing=("onnx", "onnxscript"),
         quantising=("onnx",),
         extra="onnx",
         suffixes=(".onnx",),
+    ),
+    "opencv": Runtime(
+        "onnx_files.opencv_runtime", ("cv2",), writing=("onnx", "onnxscript"), extra="onnx", suffixes=(".onnx",)
     ),
     "openvino": Runtime(
         "openvino_runtime", ("openvino",), quantising=("nncf",), extra="openvino", suffixes=(".xml", ".bin")
@@ -70,7 +73,13 @@ def checked_runtime(name: str, writing: bool = False) -> Runtime:
 
 def runtime_versions(name: str) -> dict[str, str]:
     """Versions of the packages that run a program, by package; the runtime must be installed."""
-    return {package: metadata.version(package) for package in checked_runtime(name).packages}
+    return {package: _version(package) for package in checked_runtime(name).packages}
+
+
+def with_the_same_files(name: str) -> list[str]:
+    """Other runtimes that run what a runtime's files are, installed or not."""
+    suffixes = RUNTIMES[name].suffixes
+    return [other for other, runtime in RUNTIMES.items() if suffixes and other != name and runtime.suffixes == suffixes]
 
 
 def check_installed(what: str, packages: Iterable[str], extra: str) -> None:
@@ -93,3 +102,11 @@ def check_installed(what: str, packages: Iterable[str], extra: str) -> None:
 def runtime_module(runtime: Runtime) -> Any:
     """Import the module that does a runtime's work."""
     return import_module(f"lighttrack_nas.trackers.runtimes.{runtime.module}")
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        # OpenCV's distribution has several names.
+        return str(import_module(package).__version__)

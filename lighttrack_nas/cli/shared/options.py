@@ -27,6 +27,10 @@ ComputePrecision = Annotated[
         "processor have it. Default: float32."
     ),
 ]
+Runtime = Annotated[
+    str | None,
+    typer.Option(help="That runs an exported folder: opencv for what was written for onnxruntime. Default: its own."),
+]
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; schema chain says its keys.")
 ]

@@ -188,8 +188,8 @@ def latency(
     runtime: Annotated[
         list[str] | None,
         typer.Option(
-            help="torch, torch-export, onnxruntime, openvino, ncnn, torch-compiled; may be repeated. Default: all that "
-            "are installed, but torch-compiled, which compiles for a minute; an exported folder's own."
+            help="torch, torch-export, onnxruntime, opencv, openvino, ncnn, torch-compiled; may be repeated. Default: "
+            "all that are installed, but torch-compiled, which compiles for a minute; an exported folder's own."
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=256, help="Threads on the CPU.")] = 1,
@@ -210,7 +210,9 @@ def latency(
 @commands.command("latency-table", rich_help_panel=COSTS)
 def latency_table(
     space: Annotated[str, typer.Option("--space", help="A preset or a YAML file.")],
-    runtime: Annotated[str, typer.Option(help="torch, torch-compiled, torch-export, onnxruntime, openvino or ncnn.")],
+    runtime: Annotated[
+        str, typer.Option(help="torch, torch-compiled, torch-export, onnxruntime, opencv, openvino or ncnn.")
+    ],
     threads: Annotated[int, typer.Option(min=1, max=256, help="Threads on the CPU.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, or what the runtime calls its accelerator, such as cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",

@@ -72,26 +72,26 @@ def latency(
 
 
 def _latency_of_export(folder: Path, runtimes: list[str], settings: dict[str, Any], as_json: bool) -> None:
-    from lighttrack_nas.trackers.runtimes.exported import read_manifest
+    from lighttrack_nas.benchmarks.latency.latency_exported import measure_exported_apart
+    from lighttrack_nas.trackers.runtimes.exported import chosen_runtime, read_manifest
 
     manifest = read_manifest(folder)
-    if set(runtimes) - {manifest.runtime}:
-        raise InputError(
-            f"'{folder}' is exported for {manifest.runtime} alone: leave out --runtime, or export it again"
-        )
-    checked_runtime(manifest.runtime)
-    from lighttrack_nas.benchmarks.latency.latency_exported import measure_exported_apart
-
-    with progress("latency", 1, "runtimes") as advance:
-        latency = measure_exported_apart(folder, **settings)
-        advance(1, manifest.runtime)
+    names = [chosen_runtime(folder, manifest, name) for name in runtimes or [manifest.runtime]]
+    for name in names:
+        checked_runtime(name)
+    latencies = []
+    with progress("latency", len(names), "runtimes") as advance:
+        for name in names:
+            latencies.append(measure_exported_apart(folder, runtime=name, **settings))
+            advance(1, name)
     if as_json:
         record = {"folder": str(folder), "sha256": manifest.seal, "stored_precision": manifest.precision}
-        print_json(record | {"latencies": [latency.to_dict()]})
+        print_json(record | {"latencies": [latency.to_dict() for latency in latencies]})
         return
-    print(f"{folder}: stored in {manifest.precision}, {latency.branch} branch, {latency.input_size} pixels")
+    first = latencies[0]
+    print(f"{folder}: stored in {manifest.precision}, {first.branch} branch, {first.input_size} pixels")
     print("one call of the graph, arrays in and arrays out; cropping and reading the answer come on top\n")
-    _print_latencies([latency])
+    _print_latencies(latencies)
 
 
 def latency_table(

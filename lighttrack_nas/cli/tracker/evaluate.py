@@ -38,6 +38,7 @@ def evaluate(
     without: Sequence[str] = (),
     on_bad: str = "refuse",
     format: str = "got10k",
+    runtime: str | None = None,
 ) -> None:
     """Measure a tracker on a data set."""
     from lighttrack_nas.benchmarks.evaluation import one_pass as evaluation
@@ -62,7 +63,7 @@ def evaluate(
     videos = choice.sequences
     for sentence in choice.report():
         print_warning(sentence)
-    tracker, about = resolve_tracker(model, hyper_parameters, device, threads, compute_precision)
+    tracker, about = resolve_tracker(model, hyper_parameters, device, threads, compute_precision, runtime)
     record = about | {
         "sequences": str(sequences.resolve()),
         "layout": layout,

@@ -38,10 +38,11 @@ def track(
     device: str,
     threads: int | None,
     compute_precision: str | None = None,
+    runtime: str | None = None,
 ) -> None:
     """Track through one video; what was tracked is written also when the video breaks or the user stops."""
     given = _parse_box(box) if box is not None else None
-    tracker, record = resolve_tracker(model, hyper_parameters, device, threads, compute_precision)
+    tracker, record = resolve_tracker(model, hyper_parameters, device, threads, compute_precision, runtime)
     if (output / "run.json").is_file() or output.resolve() == Path(source).resolve():
         raise InputError(f"'{output}' holds results of `evaluate`, or the frames themselves: give another folder")
     make_folder(output)
@@ -119,6 +120,7 @@ def resolve_tracker(
     device: str,
     threads: int | None,
     compute_precision: str | None = None,
+    runtime: str | None = None,
 ) -> tuple[Tracker, dict[str, Any]]:
     """Make the tracker that a person named, and say what it is.
 
@@ -128,24 +130,25 @@ def resolve_tracker(
         device: Of torch, or of an exported folder's runtime.
         threads: On the CPU; None leaves the default.
         compute_precision: Of an exported folder; None leaves float32.
+        runtime: Of an exported folder; None takes its own.
 
     Returns:
         The tracker, and a JSON-able record of what decides its results.
 
     Raises:
-        InputError: Unreadable model, unknown name, or hyper-parameters or a precision for a baseline.
+        InputError: Unreadable model, unknown name, or hyper-parameters, a precision or a runtime for a baseline.
     """
     from lighttrack_nas.trackers.tracking.baselines import BASELINES, build_baseline
 
     is_baseline = model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
     if Path(model).is_dir() and not is_baseline and not is_shipped(model):
-        return _exported(model, hyper_parameters, device, threads, compute_precision)
+        return _exported(model, hyper_parameters, device, threads, compute_precision, runtime)
     if model.endswith(".safetensors") or is_shipped(model):
         import torch
 
         if threads is not None:
             torch.set_num_threads(threads)
-        tracker = load_tracker(model, hyper_parameters, device, compute_precision=compute_precision)
+        tracker = load_tracker(model, hyper_parameters, device, compute_precision=compute_precision, runtime=runtime)
         digest = hashlib.sha256(model_file(model).read_bytes()).hexdigest()
         return tracker, {
             "tracker": model,
@@ -166,23 +169,30 @@ def resolve_tracker(
         raise InputError(f"--hyper-parameters are for Siamese models; baseline '{model}' has none")
     if compute_precision is not None:
         raise InputError(f"--compute-precision is for exported folders; baseline '{model}' has none")
+    if runtime is not None:
+        raise InputError(f"--runtime is for exported folders; baseline '{model}' has none")
     return build_baseline(model), {"tracker": model, "device": "cpu", "processor": environment.cpu_name()}
 
 
 def _exported(
-    folder: str, hyper_parameters: str | None, device: str, threads: int | None, compute_precision: str | None
+    folder: str,
+    hyper_parameters: str | None,
+    device: str,
+    threads: int | None,
+    compute_precision: str | None,
+    runtime: str | None,
 ) -> tuple[Tracker, dict[str, Any]]:
     from lighttrack_nas.trackers.runtimes.exported import ExportedNetwork
     from lighttrack_nas.trackers.runtimes.runtime_registry import runtime_versions
 
-    tracker = load_tracker(folder, hyper_parameters, device, threads, compute_precision)
+    tracker = load_tracker(folder, hyper_parameters, device, threads, compute_precision, runtime)
     network = tracker.network
     assert isinstance(network, ExportedNetwork)
     return tracker, {
         "tracker": folder,
         "sha256": network.manifest.seal,
-        "runtime": network.manifest.runtime,
-        "runtime_versions": runtime_versions(network.manifest.runtime),
+        "runtime": network.runtime,
+        "runtime_versions": runtime_versions(network.runtime),
         "precision": network.manifest.precision,
         "compute_precision": network.options.precision,
         "hyper_parameters": tracker.hyper_parameters.to_dict(),

@@ -15,6 +15,7 @@ from lighttrack_nas.cli.shared.options import (
     OnBad,
     Only,
     Output,
+    Runtime,
     Space,
     Split,
     Threads,
@@ -62,7 +63,7 @@ def export(
         Path, typer.Option("--output", "-o", help="The folder to write: missing, empty, or an earlier export.")
     ],
     format_: Annotated[
-        str, typer.Option("--format", help="onnx (run by ONNX Runtime), openvino, ncnn or torch-export.")
+        str, typer.Option("--format", help="onnx (run by ONNX Runtime and OpenCV), openvino, ncnn or torch-export.")
     ] = "onnx",
     search_size: Annotated[
         list[int] | None,
@@ -102,6 +103,20 @@ def export(
     max_ao_loss: Annotated[
         float, typer.Option(min=0, max=1, help="Refuse int8 that loses more AO than this against the original.")
     ] = 0.02,
+    opset: Annotated[
+        int | None,
+        typer.Option(min=1, help="ONNX's operator set, for readers that know no newer one. Default: torch's choice."),
+    ] = None,
+    calibration_data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the graphs' inputs over frames of --sequences there as .npy, for converters that quantise.",
+        ),
+    ] = None,
+    calibration_frames: Annotated[
+        int | None, typer.Option(min=1, help="How many frames for --calibration-data. Default: 64.")
+    ] = None,
     split: Split = "all",
     only: Only = None,
     without: Without = None,
@@ -132,6 +147,9 @@ def export(
         only=only or [],
         without=without or [],
         on_bad=on_bad or "refuse",
+        opset=opset,
+        calibration_data=calibration_data,
+        calibration_frames=calibration_frames,
     )
 
 
@@ -152,6 +170,7 @@ def track(
     device: Device = "cpu",
     threads: Threads = None,
     compute_precision: ComputePrecision = None,
+    runtime: Runtime = None,
 ) -> None:
     """Track a target through a video.
 
@@ -159,7 +178,10 @@ def track(
     """
     from lighttrack_nas.cli.tracker.track import track as run
 
-    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision)
+    run(
+        *(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision),
+        runtime=runtime,
+    )
 
 
 @commands.command(rich_help_panel=TRACKERS)
@@ -194,6 +216,7 @@ def evaluate(
     device: Device = "cpu",
     threads: Threads = None,
     compute_precision: ComputePrecision = None,
+    runtime: Runtime = None,
     json: Json = False,
 ) -> None:
     """Track every sequence of a data set, and measure it.
@@ -221,4 +244,5 @@ def evaluate(
         without=without or [],
         on_bad=on_bad or "refuse",
         format=format_,
+        runtime=runtime,
     )

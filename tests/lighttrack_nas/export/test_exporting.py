@@ -314,11 +314,16 @@ def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pyte
         ({"largest_ao_loss": float("nan")}, "largest loss of AO: expected a fraction"),
         ({"precision": "int8"}, "runtime 'torch-export' has no post-training quantisation"),
         ({"model": "nowhere.safetensors"}, "'nowhere.safetensors' does not exist"),
+        ({"opset": 17}, "opset 17: operator sets are ONNX's, and files for torch-export have none"),
+        ({"calibration_data": "out"}, "'out' and the export '.*out' need folders beside each other"),
+        ({"calibration_data": "out/inside"}, "need folders beside each other"),
+        ({"calibration_data": "beside", "calibration_frames": 0}, "at least 1 frame expected, got 0"),
     ],
 )
 def test_an_export_that_cannot_be_is_refused_and_leaves_nothing(
-    tmp_path: Path, options: dict[str, Any], said: str
+    tmp_path: Path, options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     given = {"model": "lighttrack-tiny-generated", "output": tmp_path / "out", "format": "torch-export"} | options
     with pytest.raises(ltn.InputError, match=said):
         ltn.export_model(**given)

@@ -40,7 +40,7 @@ def refuses(runtime: str, precision: str) -> bool | None:
         return False if {"float16": "FP16", "bfloat16": "BF16"}[precision] in capabilities else None
     if runtime == "ncnn":
         return precision == "float16" and not pytest.importorskip("ncnn").cpu_support_arm_asimdhp()
-    return runtime == "onnxruntime"
+    return runtime in ("onnxruntime", "opencv")
 
 
 def runtimes(files: bool = False) -> list[object]:

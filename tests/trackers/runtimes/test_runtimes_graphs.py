@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,3 +220,60 @@ def test_int8_is_refused_where_there_is_no_tool_and_without_calibration(
     with pytest.raises(InputError, match="no calibration inputs"):
         quantise_graph("onnxruntime", graph, tmp_path / "graph", [])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("opset", [14, 16, 18, 21])
+def test_a_graph_is_written_in_the_operator_set_that_was_asked_for(
+    opset: int, network: SiameseNetwork, tmp_path: Path
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    graph = dataclasses.replace(track_graph(network, 128), opset=opset)
+    write_graph("onnxruntime", graph, tmp_path / "track")
+    assert [entry.version for entry in onnx.load(tmp_path / "track.onnx").opset_import] == [opset]
+    with torch.inference_mode():
+        wanted = graph.module(*graph.inputs)
+    for runtime in ("onnxruntime", "opencv"):
+        program = open_program(runtime, tmp_path / "track", Options())
+        for mine, theirs in zip(program.run(*(tensor.numpy() for tensor in graph.inputs)), wanted, strict=True):
+            np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("opset", "said"),
+    [
+        (0, "opset 0: the installed onnx knows operator sets 1 to"),
+        (999, "opset 999: the installed onnx knows operator sets 1 to"),
+        (9, "opset 9: the network cannot be written in it .*; take a newer one, 15 or more as a rule"),
+    ],
+)
+def test_operator_sets_that_cannot_be_are_a_sentence_and_no_file(
+    opset: int, said: str, network: SiameseNetwork, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxscript")
+    with pytest.raises(InputError, match=said):
+        write_graph("onnxruntime", dataclasses.replace(template_graph(network), opset=opset), tmp_path / "template")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Gelu(nn.Module):
+    """A convolution and its activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return nn.functional.gelu(self.convolution(image))
+
+
+def test_opencv_refuses_the_gelu_that_ends_its_process_and_runs_the_other(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    image = torch.randn(1, 3, 9, 9)
+    graph = Graph(Gelu().eval().requires_grad_(False), (image,), ("image",), ("map",))
+    write_graph("opencv", dataclasses.replace(graph, opset=20), tmp_path / "new")
+    (found,) = open_program("opencv", tmp_path / "new", Options()).run(image.numpy())
+    np.testing.assert_allclose(found, graph.module(image).numpy(), atol=1e-5)
+    write_graph("opencv", dataclasses.replace(graph, opset=18), tmp_path / "old")
+    with pytest.raises(InputError, match="no Erf, as which GELU is written before opset 20; export with 20 or more"):
+        open_program("opencv", tmp_path / "old", Options())

@@ -117,6 +117,22 @@ def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> 
         ),
         (("export", "x", "-o", "out", "--sequences", "sequences", "--on-bad", "skip"), "unknown value of --on-bad"),
         (("export", "x", "-o", "out", "--sequences", "sequences", "--split", "val"), "holds no folder 'val'"),
+        (
+            ("export", "x", "-o", "out", "--calibration-frames", "9"),
+            "--calibration-frames belongs to --calibration-data FOLDER: give both",
+        ),
+        (
+            ("export", "lighttrack-tiny-generated", "-o", "out", "--calibration-data", "sequences"),
+            "calibration data: 'sequences' exists, and is left alone",
+        ),
+        (
+            ("export", "lighttrack-tiny-generated", "-o", "out", "--format", "torch-export", "--opset", "17"),
+            "operator sets are ONNX's",
+        ),
+        (
+            ("evaluate", "never-moves", "sequences", "--output", "x", "--runtime", "opencv"),
+            "--runtime is for exported folders; baseline 'never-moves' has none",
+        ),
         (("latency", "sequences"), "'sequences' is no exported tracker"),
         (("latency", "sequences", "--space", "lighttrack"), "--space is for official codes and architectures"),
     ],

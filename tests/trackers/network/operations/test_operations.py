@@ -120,10 +120,10 @@ def test_counted_copied_folded_and_exported(block: Block, shape: tuple[int, int,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "ncnn"])
+@pytest.mark.parametrize("runtime", ["onnxruntime", "opencv", "openvino", "ncnn"])
 @pytest.mark.parametrize("name", list(BLOCKS))
 def test_every_runtime_runs_every_block(name: str, runtime: str, unsettled: Unsettled, tmp_path: Path) -> None:
-    pytest.importorskip({"onnxruntime": "onnxscript", "openvino": "openvino", "ncnn": "pnnx"}[runtime])
+    pytest.importorskip({"openvino": "openvino", "ncnn": "pnnx"}.get(runtime, "onnxscript"))
     torch.manual_seed(0)
     made = unsettled(BLOCKS[name](16, 16, 1, 5))
     graph = Graph(

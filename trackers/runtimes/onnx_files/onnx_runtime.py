@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.runtimes.onnx_files import onnx_writing
 from lighttrack_nas.trackers.runtimes.program import Options, first_line
 
 if TYPE_CHECKING:
@@ -60,39 +61,7 @@ class OnnxProgram:
 
 
 open_program = OnnxProgram
-
-
-def write_graph(graph: Graph, path: Path, precision: str) -> None:
-    """Write ``path.onnx``; see `program.write_graph`.
-
-    Half weights are cast back in the graph, once, when it is opened: on a CPU, ONNX Runtime has no half kernels to
-    speak of.
-    """
-    import onnx
-
-    model = _model(graph)
-    if precision == "float16":
-        _store_in_half(model.graph)
-    onnx.save(model, path.with_suffix(".onnx"))
-
-
-def _model(graph: Graph) -> Any:
-    import torch
-
-    from lighttrack_nas.trackers.runtimes.graphs import exported
-
-    try:
-        program = torch.onnx.export(
-            exported(graph),
-            dynamo=True,
-            verbose=False,
-            input_names=list(graph.input_names),
-            output_names=list(graph.output_names),
-        )
-    except torch.onnx.OnnxExporterError as error:
-        raise InputError(f"ONNX has no counterpart of the network: {first_line(error)}") from None
-    assert program is not None
-    return program.model_proto
+write_graph = onnx_writing.write_graph
 
 
 def quantise_graph(graph: Graph, path: Path, int8_examples: Sequence[tuple[np.ndarray, ...]]) -> None:
@@ -105,7 +74,7 @@ def quantise_graph(graph: Graph, path: Path, int8_examples: Sequence[tuple[np.nd
     from onnxruntime import quantization
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-    model = _model(graph)
+    model = onnx_writing.onnx_model(graph)
     chosen = _towers(model.graph)
     if chosen:
         # The exporter has inferred the shapes and folded the constants already.
@@ -125,7 +94,7 @@ def quantise_graph(graph: Graph, path: Path, int8_examples: Sequence[tuple[np.nd
             weight_type=quantization.QuantType.QInt8,
         )
         model = onnx.load(file)
-    _store_in_half(model.graph)
+    onnx_writing.store_in_half(model.graph)
     onnx.save(model, path.with_suffix(".onnx"))
 
 
@@ -156,19 +125,3 @@ def _towers(graph: Any) -> list[str]:
             node = maker[node.input[0]]
         chosen = [other for other in chosen if other.name != node.name]
     return [node.name for node in chosen]
-
-
-def _store_in_half(graph: Any) -> None:
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for weight in graph.initializer:
-        # Biases and factors weigh nothing.
-        if weight.data_type != TensorProto.FLOAT or len(weight.dims) != 4:
-            continue
-        name = weight.name
-        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), f"{name}.half")
-        weight.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
-    for cast in reversed(casts):
-        graph.node.insert(0, cast)

@@ -1,0 +1,1 @@
+"""ONNX files: written in one way, run by ONNX Runtime and by OpenCV."""
