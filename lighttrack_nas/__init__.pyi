@@ -118,6 +118,7 @@ from .tables import table_names as table_names
 from .trackers.base.errors import InputError as InputError
 from .trackers.data.readers.reader_registry import read_sequences as read_sequences
 from .trackers.tracking.hyper_parameters import HyperParameters as HyperParameters
+from .trackers.tracking.multi_tracker import MultiTracker as MultiTracker
 from .trackers.tracking.tracker import ArrayNetwork as ArrayNetwork
 from .trackers.tracking.tracker import SiameseTracker as SiameseTracker
 from .trackers.training.generator.generated_pairs import GeneratedPairs as GeneratedPairs

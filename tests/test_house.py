@@ -45,6 +45,7 @@ RUNNING_HALF = (
     "tracking.crops",
     "tracking.hyper_parameters",
     "tracking.lockstep",
+    "tracking.multi_tracker",
     "tracking.protocol",
     "tracking.tracker",
     "training.generator.generated_pairs",

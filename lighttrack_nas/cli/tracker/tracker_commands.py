@@ -144,7 +144,14 @@ def track(
         str | None,
         typer.Option(metavar="x,y,w,h", help="The target in the first frame. Default: draw it on the screen."),
     ] = None,
-    save_video: Annotated[bool, typer.Option("--save-video", help="Write a video with box and score.")] = False,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Targets in the first frame, one a line, x,y,w,h or name,x,y,w,h; they are tracked in one batch.",
+        ),
+    ] = None,
+    save_video: Annotated[bool, typer.Option("--save-video", help="Write a video with boxes and scores.")] = False,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames (cameras never end).")
     ] = None,
@@ -153,13 +160,13 @@ def track(
     threads: Threads = None,
     compute_precision: ComputePrecision = None,
 ) -> None:
-    """Track a target through a video.
+    """Track a target through a video, or several.
 
-    Boxes, scores and times are written.
+    Boxes, scores and times are written, of several targets a file each.
     """
     from lighttrack_nas.cli.tracker.track import track as run
 
-    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision)
+    run(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision, boxes)
 
 
 @commands.command(rich_help_panel=TRACKERS)
