@@ -1,5 +1,6 @@
 """The public names, each with its home: what type checkers read, and what is imported when a name is used."""
 
+from . import integrations as integrations
 from .benchmarks.costs.cost_table import CostTable as CostTable
 from .benchmarks.costs.macs_sampler import MacsSampler as MacsSampler
 from .benchmarks.costs.network_costs import Costs as Costs

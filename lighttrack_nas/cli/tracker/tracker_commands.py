@@ -170,6 +170,25 @@ def track(
 
 
 @commands.command(rich_help_panel=TRACKERS)
+def trax(
+    model: Annotated[str, typer.Argument(metavar="MODEL|NAME", help=MODEL_HELP)],
+    name: Annotated[str, typer.Option(help="What the toolkit is told that the tracker is called.")] = "LightTrack-NAS",
+    hyper_parameters: HyperParameters = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    compute_precision: ComputePrecision = None,
+) -> None:
+    """Track for a toolkit that speaks TraX, such as VOT's.
+
+    The toolkit starts this command, by an entry of its trackers.ini. It needs vot-trax: pip install
+    "lighttrack-nas[trax]".
+    """
+    from lighttrack_nas.cli.tracker.trax import trax as run
+
+    run(model, name, hyper_parameters, device, threads, compute_precision)
+
+
+@commands.command(rich_help_panel=TRACKERS)
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL|NAME", help=MODEL_HELP)],
     sequences: Annotated[Path, typer.Argument(help="A data set's folder, or one sequence's.")],
