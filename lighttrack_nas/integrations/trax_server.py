@@ -62,7 +62,7 @@ def serve_trax(tracker: Tracker, name: str = "LightTrack-NAS") -> int:
             server.quit(str(error))
             raise
     except trax.TraxException as error:
-        raise InputError(f"the TraX client: {error}") from None
+        raise InputError(f"the TraX client has gone, or speaks something else ({error})") from None
     return targets
 
 
