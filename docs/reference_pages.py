@@ -9,6 +9,7 @@ import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ _ROOMS = {
     "trackers.tracking": "Models and trackers",
     "benchmarks.evaluation": "Models and trackers",
     "trackers": "Data and training pairs",
+    "integrations": "Other people's tools",
     "processes": "The program",
 }
 """Where a public name lives, the longest fitting beginning -> the section it stands in."""
@@ -154,8 +156,10 @@ def commands_page() -> str:
 def python_page() -> str:
     """Every public name, from its docstring."""
     sections: dict[str, list[str]] = {title: [] for title in dict.fromkeys(_ROOMS.values())}
-    for name in sorted(lighttrack_nas.__all__, key=str.lower):
-        home = getattr(lighttrack_nas, name).__module__.removeprefix("lighttrack_nas.")
+    names = {*lighttrack_nas.__all__} - {"integrations"}
+    names |= {f"integrations.{name}" for name in lighttrack_nas.integrations.__all__}
+    for name in sorted(names, key=str.lower):
+        home = attrgetter(name)(lighttrack_nas).__module__.removeprefix("lighttrack_nas.")
         room = max((room for room in _ROOMS if f"{home}.".startswith(f"{room}.")), key=len)
         sections[_ROOMS[room]].append(name)
     lines = [
@@ -171,7 +175,7 @@ def python_page() -> str:
 
 
 def _documented(name: str) -> str:
-    is_class = inspect.isclass(getattr(lighttrack_nas, name))
+    is_class = inspect.isclass(attrgetter(name)(lighttrack_nas))
     directive = "autoclass" if is_class else "autofunction"
     members = "   :members:\n" if is_class else ""
     return f"```{{eval-rst}}\n.. {directive}:: lighttrack_nas.{name}\n{members}```"

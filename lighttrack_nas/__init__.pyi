@@ -1,5 +1,6 @@
 """The public names, each with its home: what type checkers read, and what is imported when a name is used."""
 
+from . import integrations as integrations
 from .benchmarks.costs.cost_table import CostTable as CostTable
 from .benchmarks.costs.macs_sampler import MacsSampler as MacsSampler
 from .benchmarks.costs.network_costs import Costs as Costs
@@ -119,6 +120,7 @@ from .trackers.base.errors import InputError as InputError
 from .trackers.data.readers.reader_registry import read_sequences as read_sequences
 from .trackers.tracking.array_network import ArrayNetwork as ArrayNetwork
 from .trackers.tracking.hyper_parameters import HyperParameters as HyperParameters
+from .trackers.tracking.multi_tracker import MultiTracker as MultiTracker
 from .trackers.tracking.tracker import SiameseTracker as SiameseTracker
 from .trackers.training.generator.generated_pairs import GeneratedPairs as GeneratedPairs
 from .trackers.training.generator.generator_settings import SceneSettings as SceneSettings

@@ -45,6 +45,7 @@ RUNNING_HALF = (
     "tracking.crops",
     "tracking.hyper_parameters",
     "tracking.lockstep",
+    "tracking.multi_tracker",
     "tracking.protocol",
     "tracking.tracker",
     "training.generator.generated_pairs",
@@ -157,7 +158,7 @@ def test_help_needs_nothing_heavy() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     for command in (
-        *("describe", "costs", "import-weights", "export-weights", "track", "evaluate", "doctor"),
+        *("describe", "costs", "import-weights", "export-weights", "track", "evaluate", "trax", "doctor"),
         *(
             "pretrain-backbone",
             "pretrain-network",
@@ -213,7 +214,9 @@ def test_every_module_is_imported() -> None:
 
 def test_every_public_name_resolves() -> None:
     for name in lighttrack_nas.__all__:
-        assert getattr(lighttrack_nas, name).__name__ == name
+        assert getattr(lighttrack_nas, name).__name__.removeprefix("lighttrack_nas.") == name
+    for name in lighttrack_nas.integrations.__all__:
+        assert getattr(lighttrack_nas.integrations, name).__name__ == name
     with pytest.raises(AttributeError, match="nonsense"):
         _ = lighttrack_nas.nonsense
 
@@ -246,7 +249,7 @@ def test_wheel_has_one_name_and_every_module(tmp_path: Path) -> None:
         "quickstart.yaml",
         "quickstart-without-teacher.yaml",
     }
-    assert "lighttrack_nas/__init__.pyi" in names
+    assert {"lighttrack_nas/__init__.pyi", "lighttrack_nas/integrations/__init__.pyi"} <= names
     assert "lighttrack_nas/pretrained/lighttrack-tiny-generated.safetensors" in names
 
 

@@ -37,6 +37,24 @@ class Model:
     hyper_parameters: HyperParameters
     provenance: Mapping[str, Any]
 
+    def tracker(
+        self, hyper_parameters: HyperParameters | str | Path | None = None, device: str = "cpu"
+    ) -> SiameseTracker:
+        """Make a tracker; `SiameseTracker.another` gives more of them, for other targets.
+
+        Args:
+            hyper_parameters: A value, a set's name, or a file; None uses those stored with the weights.
+            device: Torch device, such as "cpu" or "cuda"; the network is moved there.
+
+        Raises:
+            InputError: Unknown or impossible hyper-parameters, or a device that torch cannot use here.
+        """
+        from lighttrack_nas.trackers.network.reparameterise import reparameterise
+        from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
+
+        chosen = self.hyper_parameters if hyper_parameters is None else load_hyper_parameters(hyper_parameters)
+        return SiameseTracker(TorchNetwork(reparameterise(self.network), device), chosen)
+
 
 def save_model(
     network: SiameseNetwork,
@@ -131,7 +149,7 @@ def load_tracker(
             f"compute precision '{compute_precision}': '{path}' is no exported folder, and computes in float32; export "
             "it for a runtime that has others"
         )
-    return _tracker(load_model(path), hyper_parameters, device)
+    return load_model(path).tracker(hyper_parameters, device)
 
 
 def build_tracker(
@@ -155,7 +173,7 @@ def build_tracker(
     difference = _difference(architecture, model.architecture)
     if difference:
         raise InputError(f"'{weights}' holds weights of another architecture: {difference}")
-    return _tracker(model, hyper_parameters, device)
+    return model.tracker(hyper_parameters, device)
 
 
 def import_weights(
@@ -217,14 +235,6 @@ def _difference(wanted: Architecture, given: Architecture) -> str | None:
     )
     decisive = [key for key in one if key not in ("name", "summary", "outputs")]
     return next((f"the spaces differ in {key}" for key in decisive if one[key] != other[key]), None)
-
-
-def _tracker(model: Model, hyper_parameters: HyperParameters | str | Path | None, device: str) -> SiameseTracker:
-    from lighttrack_nas.trackers.network.reparameterise import reparameterise
-    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
-
-    chosen = model.hyper_parameters if hyper_parameters is None else load_hyper_parameters(hyper_parameters)
-    return SiameseTracker(TorchNetwork(reparameterise(model.network), device), chosen)
 
 
 def _exported_tracker(

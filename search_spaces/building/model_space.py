@@ -67,7 +67,7 @@ class TrackerModelSpace(ModelSpace):
         shares nothing: training or recalibrating the result leaves the supernet as it was.
         """
         self.validate(sample)
-        architecture = architecture_of(self.space, sample)
+        architecture = self.space.from_nni(sample)
         # On "meta" nothing is initialised, so that torch's generator is where it was.
         with torch.device("meta"):
             network = build_network(architecture)
@@ -143,7 +143,10 @@ def build_model_space(space: Space, tasks: Tasks | None = None) -> TrackerModelS
 
 
 def nni_sample(architecture: Architecture) -> dict[str, Any]:
-    """The architecture as NNI's sample: names for layer choices, a list with one index for output and depths."""
+    """The architecture as NNI's sample: names for layer choices, a list with one index for output and depths.
+
+    `Space.from_nni` is the way back.
+    """
     return sample_in(architecture.space, architecture)
 
 
@@ -159,19 +162,6 @@ def sample_in(space: Space, architecture: Architecture) -> dict[str, Any]:
         label: [space.candidates[label].index(value)] if label in space.input_choices else value
         for label, value in architecture.choices.items()
     }
-
-
-@singledispatch
-def architecture_of(space: Space, sample: dict[str, Any]) -> Architecture:
-    """The architecture of NNI's sample, as its strategies export it."""
-
-    def value(label: str) -> str:
-        chosen = sample[label]
-        if label not in space.input_choices:
-            return chosen
-        return space.candidates[label][chosen[0] if isinstance(chosen, list) else chosen]
-
-    return space.architecture({label: value(label) for label in space.labels})
 
 
 class _NniChooser:

@@ -150,6 +150,14 @@ class ClassSpace(Space):
         """The architecture itself."""
         return architecture
 
+    def _from_nni(self, label: str, sampled: Any) -> str:
+        choice = self.choices[label]
+        try:
+            return choice.name_of(sampled)
+        except (ValueError, IndexError):
+            values = ", ".join(map(short, choice.values))
+            self.refuse(f"has no candidate {short(sampled)} at '{label}', where NNI's samples hold one of {values}")
+
     def decode(self, code: str) -> Architecture:
         """Refused: there are no codes.
 

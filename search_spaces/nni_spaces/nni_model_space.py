@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from lighttrack_nas.search_spaces.building.builder import network_in
 from lighttrack_nas.search_spaces.building.model_space import (
     TrackerModelSpace,
-    architecture_of,
     build_model_space,
     nni_sample,
     sample_in,
@@ -55,7 +54,7 @@ class NniModelSpace(TrackerModelSpace):
     def freeze(self, sample: dict[str, Any]) -> SiameseNetwork:
         """See `TrackerModelSpace.freeze`."""
         self.validate(sample)
-        network = plain_network(self.own_space, architecture_of(self.own_space, sample), initialised=False)
+        network = plain_network(self.own_space, self.own_space.from_nni(sample), initialised=False)
         with torch.random.fork_rng(devices=[]):  # NNI initialises the layers into which it cuts weights
             shared = dict(_weights(self.network, "", sample))
         network.load_state_dict({key: shared[key].clone() for key in network.state_dict()}, assign=True)
@@ -96,11 +95,6 @@ def _(space: ClassSpace, tasks: Tasks | None = None) -> TrackerModelSpace:
 def _(space: ClassSpace, architecture: Architecture) -> dict[str, Any]:
     chosen = space.chosen(architecture)
     return {label: choice.sampled(chosen[label]) for label, choice in space.choices.items()}
-
-
-@architecture_of.register
-def _(space: ClassSpace, sample: dict[str, Any]) -> Architecture:
-    return space.architecture({label: space.choices[label].name_of(sample[label]) for label in space.labels})
 
 
 def _built(space: ClassSpace, initialised: bool = True) -> Any:

@@ -21,7 +21,6 @@ from lighttrack_nas.chain.trainings.training import train_supernet
 from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.building.model_space import (
     ClassifierModelSpace,
-    architecture_of,
     build_model_space,
     nni_sample,
 )
@@ -195,7 +194,7 @@ def test_paths_of_the_supernet_are_the_networks(name: str) -> None:
         with torch.no_grad():
             for pinned, alone in zip(supernet(*images(own)), own(*images(own)), strict=True):
                 assert torch.equal(pinned, alone)
-        assert architecture_of(space, nni_sample(architecture)) == architecture
+        assert space.from_nni(nni_sample(architecture)) == architecture
         with model_context(nni_sample(architecture)):
             decided = build_model_space(space)
         assert decided.network.state_dict().keys() == own.state_dict().keys()

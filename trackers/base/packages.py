@@ -11,6 +11,8 @@ from importlib import metadata
 from lighttrack_nas.trackers.base.errors import InputError
 
 _OURS = "lighttrack_nas"
+# What pip calls packages whose name there belongs to somebody else.
+_DISTRIBUTIONS = {"trax": "vot-trax"}
 
 
 @contextmanager
@@ -52,4 +54,6 @@ def _said(error: ImportError) -> str:
 
 def _distribution(package: str) -> str:
     """What pip calls a package."""
+    if package in _DISTRIBUTIONS:
+        return _DISTRIBUTIONS[package]
     return next(iter(metadata.packages_distributions().get(package, ())), package)

@@ -46,6 +46,13 @@ class SiameseTracker:
         """Where the target is; None before `init`."""
         return None if self._target is None else self._target.state
 
+    def another(self) -> SiameseTracker:
+        """Make a tracker for another target, with the same network and hyper-parameters; `MultiTracker` batches them.
+
+        It has no target yet, and shares nothing that tracking changes.
+        """
+        return SiameseTracker(self.network, self.hyper_parameters)
+
     def init(self, frame: np.ndarray, box: Any) -> None:
         """Start on a target.
 

@@ -1,13 +1,17 @@
-"""Frames with a box drawn on them, as a video file."""
+"""Frames with boxes drawn on them, as a video file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+
+# BGR, told apart on most ground and by most eyes; the first is also that of a single target.
+_COLOURS = ((0, 220, 255), (255, 160, 60), (180, 120, 255), (120, 230, 90), (255, 255, 120), (80, 110, 255))
 
 
 class VideoWriter:
@@ -38,13 +42,37 @@ class VideoWriter:
         self._part.replace(self._path)
 
 
-def draw_box(frame: np.ndarray, box: np.ndarray, score: float | None) -> np.ndarray:
+def draw_boxes(
+    frame: np.ndarray, boxes: Sequence[np.ndarray], scores: Sequence[float | None], names: Sequence[str]
+) -> np.ndarray:
+    """Draw several targets' boxes, each with its name and score in a colour of its own; see `draw_box`.
+
+    Args:
+        frame: ``(height, width, 3)`` BGR uint8; not changed.
+        boxes: ``(4,)`` x, y, w, h of each.
+        scores: Of each.
+        names: Of each.
+    """
+    for place, (box, score, name) in enumerate(zip(boxes, scores, names, strict=True)):
+        frame = draw_box(frame, box, score, name, _COLOURS[place % len(_COLOURS)])
+    return frame
+
+
+def draw_box(
+    frame: np.ndarray,
+    box: np.ndarray,
+    score: float | None,
+    name: str = "",
+    colour: tuple[int, int, int] = _COLOURS[0],
+) -> np.ndarray:
     """Draw a box and its score.
 
     Args:
         frame: ``(height, width, 3)`` BGR uint8; not changed.
         box: ``(4,)`` x, y, w, h.
         score: Shown above the box; None shows none.
+        name: Shown before the score.
+        colour: Of the box, BGR.
 
     Returns:
         A copy with the drawing.
@@ -52,9 +80,10 @@ def draw_box(frame: np.ndarray, box: np.ndarray, score: float | None) -> np.ndar
     drawn = frame.copy()
     x, y, w, h = (round(float(value)) for value in box)
     unit = max(1, round(min(frame.shape[:2]) / 240))
-    cv2.rectangle(drawn, (x, y), (x + w, y + h), (0, 220, 255), 2 * unit)
-    if score is not None:
+    cv2.rectangle(drawn, (x, y), (x + w, y + h), colour, 2 * unit)
+    text = f"{name} {'' if score is None else f'{score:.2f}'}".strip()
+    if text:
         place = (max(x, 0), y - 4 * unit if y > 16 * unit else min(y + h + 14 * unit, frame.shape[0] - 4))
-        for colour, width in (((0, 0, 0), 3 * unit), ((255, 255, 255), unit)):
-            cv2.putText(drawn, f"{score:.2f}", place, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * unit, colour, width, cv2.LINE_AA)
+        for ink, width in (((0, 0, 0), 3 * unit), ((255, 255, 255), unit)):
+            cv2.putText(drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * unit, ink, width, cv2.LINE_AA)
     return drawn

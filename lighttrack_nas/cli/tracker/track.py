@@ -7,13 +7,15 @@ import json
 import math
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_box
+from lighttrack_nas.cli.tracker.box_files import read_boxes
+from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes
 from lighttrack_nas.models.models import load_tracker
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
 from lighttrack_nas.reporting import environment
@@ -22,7 +24,9 @@ from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.data.sources import open_source
+from lighttrack_nas.trackers.tracking.multi_tracker import MultiTracker
 from lighttrack_nas.trackers.tracking.protocol import Tracker
+from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 
 _SECONDS_BETWEEN_WRITES = 5.0
 
@@ -39,20 +43,35 @@ def track(
     threads: int | None,
     compute_precision: str | None = None,
     runtime: str | None = None,
+    boxes: Path | None = None,
 ) -> None:
     """Track through one video; what was tracked is written also when the video breaks or the user stops."""
-    given = _parse_box(box) if box is not None else None
-    tracker, record = resolve_tracker(model, hyper_parameters, device, threads, compute_precision, runtime)
+    if box is not None and boxes is not None:
+        raise InputError("--box and --boxes both say the targets: give one of them")
+    # A single target has no name.
+    given = read_boxes(boxes) if boxes is not None else {"": _parse_box(box)} if box is not None else None
+    one, record = resolve_tracker(model, hyper_parameters, device, threads, compute_precision, runtime)
+    tracker = _OneTarget(one) if boxes is None else _several(one, model)
     if (output / "run.json").is_file() or output.resolve() == Path(source).resolve():
         raise InputError(f"'{output}' holds results of `evaluate`, or the frames themselves: give another folder")
     make_folder(output)
     with open_source(source) as frames:
         first = next(frames)
-        start = checked_box(given if given is not None else _ask_for_box(first), first.shape, "--box")
+        targets = given or {"": _ask_for_box(first)}
+        names = list(targets)
+        start = [
+            checked_box(value, first.shape, f"'{boxes}', target '{name}'" if boxes else "--box")
+            for name, value in targets.items()
+        ]
         seconds = _timed(lambda: tracker.init(first, start))[1]
-        track_record = record | {"source": source, "box": start.tolist(), "versions": environment.versions()}
-        written = _TrackFiles(output, track_record)
-        written.add(start, math.nan, seconds)
+        said = (
+            {"boxes": {n: b.tolist() for n, b in zip(names, start, strict=True)}}
+            if boxes
+            else {"box": start[0].tolist()}
+        )
+        track_record = record | {"source": source, **said, "versions": environment.versions()}
+        written = _TrackFiles(output, track_record, names)
+        written.add(start, [math.nan] * len(start), seconds)
         total = frames.length if max_frames is None else min(max_frames, frames.length or max_frames)
         (output / "video.mp4").unlink(missing_ok=True)  # of an earlier run
         video = VideoWriter(output / "video.mp4", first.shape, frames.fps or 25.0) if save_video else None
@@ -60,20 +79,21 @@ def track(
         try:
             with progress("tracking", total, "frames") as advance:
                 if video:
-                    video.write(draw_box(first, start, None))
+                    video.write(draw_boxes(first, start, [None] * len(start), names))
                 advance(1, "")
-                while max_frames is None or len(written.boxes) < max_frames:
+                while max_frames is None or len(written.times) < max_frames:
                     frame = next(frames, None)
                     if frame is None:
                         break
-                    (found, score), seconds = _timed(lambda image=frame: tracker.update(image))
-                    written.add(found, score, seconds)
+                    results, seconds = _timed(lambda image=frame: tracker.update(image))
+                    found, scores = [box for box, _ in results], [score for _, score in results]
+                    written.add(found, scores, seconds)
                     if video:
-                        video.write(draw_box(frame, found, score))
-                    advance(1, f"score {score:.2f}")
+                        video.write(draw_boxes(frame, found, scores, names))
+                    advance(1, f"score {min(scores):.2f}")
             ended = "finished"
         except KeyboardInterrupt:
-            print(f"stopped: the {len(written.boxes)} frames so far are written", file=sys.stderr)
+            print(f"stopped: the {len(written.times)} frames so far are written", file=sys.stderr)
             raise
         finally:
             written.write(ended)
@@ -83,34 +103,60 @@ def track(
             print(f"warning: {frames.warning}", file=sys.stderr)
     seconds = sum(written.times[1:])
     rate = f", {(len(written.times) - 1) / seconds:.1f} frames/s" if seconds > 0 else ""
-    names = ["boxes.txt", *(["video.mp4"] if video else [])]
-    print(f"{len(written.boxes)} frames{rate}: {', '.join(str(output / name) for name in names)}")
+    files = [output / ("boxes" if boxes else "boxes.txt"), *([output / "video.mp4"] if video else [])]
+    several = f" of {len(names)} targets" if boxes else ""
+    print(f"{len(written.times)} frames{several}{rate}: {', '.join(map(str, files))}")
+
+
+class _OneTarget:
+    """Any tracker, as one of several targets."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+
+    def init(self, frame: np.ndarray, boxes: Sequence[np.ndarray]) -> None:
+        self._tracker.init(frame, boxes[0])
+
+    def update(self, frame: np.ndarray) -> list[tuple[np.ndarray, float]]:
+        return [self._tracker.update(frame)]
+
+
+def _several(tracker: Tracker, name: str) -> MultiTracker:
+    if not isinstance(tracker, SiameseTracker):
+        raise InputError(f"--boxes are for Siamese models; baseline '{name}' follows one target: give --box")
+    return MultiTracker(tracker.network, tracker.hyper_parameters)
 
 
 class _TrackFiles:
     """What `track` writes: now and then while it runs, and at its end."""
 
-    def __init__(self, output: Path, record: dict[str, Any]) -> None:
-        self._output, self._record = output, record
-        self.boxes: list[np.ndarray] = []
-        self.scores: list[float] = []
+    def __init__(self, output: Path, record: dict[str, Any], names: Sequence[str]) -> None:
+        self._output, self._record, self._names = output, record, names
+        self._boxes: list[Sequence[np.ndarray]] = []
+        self._scores: list[Sequence[float]] = []
         self.times: list[float] = []
         self._last = perf_counter()
 
-    def add(self, box: np.ndarray, score: float, seconds: float) -> None:
-        self.boxes.append(box)
-        self.scores.append(score)
+    def path(self, kind: str, name: str) -> Path:
+        """The file of a target's boxes or scores; a single target without a name needs no folder."""
+        return self._output / kind / f"{name}.txt" if name else self._output / f"{kind}.txt"
+
+    def add(self, boxes: Sequence[np.ndarray], scores: Sequence[float], seconds: float) -> None:
+        self._boxes.append(boxes)
+        self._scores.append(scores)
         self.times.append(seconds)
         if perf_counter() - self._last > _SECONDS_BETWEEN_WRITES:
             self.write("running")
 
     def write(self, state: str) -> None:
         self._last = perf_counter()
-        boxes = "".join(",".join(f"{value:.4f}" for value in box) + "\n" for box in self.boxes)
-        write_atomically(self._output / "boxes.txt", boxes)
-        write_atomically(self._output / "scores.txt", "".join(f"{score:.6f}\n" for score in self.scores))
+        for place, name in enumerate(self._names):
+            boxes = "".join(",".join(f"{value:.4f}" for value in each[place]) + "\n" for each in self._boxes)
+            write_atomically(self.path("boxes", name), boxes)
+            scores = "".join(f"{each[place]:.6f}\n" for each in self._scores)
+            write_atomically(self.path("scores", name), scores)
         write_atomically(self._output / "times.txt", "".join(f"{seconds:.6f}\n" for seconds in self.times))
-        record = self._record | {"frames": len(self.boxes), "state": state}
+        record = self._record | {"frames": len(self.times), "state": state}
         write_atomically(self._output / "track.json", json.dumps(record, indent=2) + "\n")
 
 

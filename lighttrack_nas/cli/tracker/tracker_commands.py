@@ -162,7 +162,14 @@ def track(
         str | None,
         typer.Option(metavar="x,y,w,h", help="The target in the first frame. Default: draw it on the screen."),
     ] = None,
-    save_video: Annotated[bool, typer.Option("--save-video", help="Write a video with box and score.")] = False,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Targets in the first frame, one a line, x,y,w,h or name,x,y,w,h; they are tracked in one batch.",
+        ),
+    ] = None,
+    save_video: Annotated[bool, typer.Option("--save-video", help="Write a video with boxes and scores.")] = False,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames (cameras never end).")
     ] = None,
@@ -172,16 +179,36 @@ def track(
     compute_precision: ComputePrecision = None,
     runtime: Runtime = None,
 ) -> None:
-    """Track a target through a video.
+    """Track a target through a video, or several.
 
-    Boxes, scores and times are written.
+    Boxes, scores and times are written, of several targets a file each.
     """
     from lighttrack_nas.cli.tracker.track import track as run
 
     run(
         *(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision),
         runtime=runtime,
+        boxes=boxes,
     )
+
+
+@commands.command(rich_help_panel=TRACKERS)
+def trax(
+    model: Annotated[str, typer.Argument(metavar="MODEL|NAME", help=MODEL_HELP)],
+    name: Annotated[str, typer.Option(help="What the toolkit is told that the tracker is called.")] = "LightTrack-NAS",
+    hyper_parameters: HyperParameters = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    compute_precision: ComputePrecision = None,
+) -> None:
+    """Track for a toolkit that speaks TraX, such as VOT's.
+
+    The toolkit starts this command, by an entry of its trackers.ini. It needs vot-trax: pip install
+    "lighttrack-nas[trax]".
+    """
+    from lighttrack_nas.cli.tracker.trax import trax as run
+
+    run(model, name, hyper_parameters, device, threads, compute_precision)
 
 
 @commands.command(rich_help_panel=TRACKERS)

@@ -14,6 +14,7 @@ import lighttrack_nas as ltn
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.search_spaces.loading.loading import parse_space
 from lighttrack_nas.search_spaces.space import Architecture
+from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
 from lighttrack_nas.trackers.weights.weights import save_weights
 
 TINY = ltn.load_space("lighttrack-tiny")
@@ -224,3 +225,10 @@ def test_the_shipped_models_former_name_still_works(capsys: pytest.CaptureFixtur
     assert len(files) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == ["model 'lighttrack-tiny' is now called 'lighttrack-tiny-generated'; 'lighttrack-tiny' is a space"]
+
+
+def test_a_model_s_trackers_have_its_hyper_parameters_unless_others_are_given() -> None:
+    model = ltn.load_model("lighttrack-tiny-generated")
+    assert model.tracker().hyper_parameters == model.hyper_parameters
+    assert model.tracker().another().hyper_parameters == model.hyper_parameters
+    assert model.tracker("vot2019").another().hyper_parameters == load_hyper_parameters("vot2019")

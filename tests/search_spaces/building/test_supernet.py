@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lighttrack_nas.search_spaces.building.builder import build_network
-from lighttrack_nas.search_spaces.building.model_space import architecture_of, build_model_space, nni_sample
+from lighttrack_nas.search_spaces.building.model_space import build_model_space, nni_sample
 from lighttrack_nas.search_spaces.building.nni_adapter import LayerChoice, model_context
 from lighttrack_nas.search_spaces.building.supernet import Supernet
 from lighttrack_nas.search_spaces.space import Space
@@ -47,7 +47,7 @@ def test_nni_reads_the_same_labels(space: Space) -> None:
     architecture = space.sample(np.random.default_rng(0))
     sample = nni_sample(architecture)
     assert model_space.contains(sample)
-    assert architecture_of(space, sample) == architecture
+    assert space.from_nni(sample) == architecture
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.search_spaces.building.model_space import architecture_of, nni_sample
+from lighttrack_nas.search_spaces.building.model_space import nni_sample
 from lighttrack_nas.search_spaces.enumeration import count_paths, paths
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.neighbours import neighbours
@@ -61,10 +61,12 @@ def test_samples_are_nnis_and_back(small: Space) -> None:
     architecture = small.architecture(chosen)
     sample = nni_sample(architecture)
     assert sample == {"first": "k5", "second": 2, "depth": 1, "way": [1], "width": 16}
-    assert architecture_of(small, sample) == architecture
+    assert small.from_nni(sample) == architecture
     ltn.build_model_space(small).validate(sample)
     with pytest.raises(InputError, match="'second': '3' is no candidate; known: 0, 1, 2"):
         small.architecture(chosen | {"second": "3"})
+    with pytest.raises(InputError, match="no candidate 3 at 'second', where NNI's samples hold one of 0, 1, 2"):
+        small.from_nni(sample | {"second": 3})
 
 
 def test_every_architecture_is_a_network_of_its_own(small: Space, drawn: list[Architecture]) -> None:
