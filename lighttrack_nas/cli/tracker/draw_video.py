@@ -12,6 +12,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 
 # BGR, told apart on most ground and by most eyes; the first is also that of a single target.
 _COLOURS = ((0, 220, 255), (255, 160, 60), (180, 120, 255), (120, 230, 90), (255, 255, 120), (80, 110, 255))
+_GREY = (160, 160, 160)
 
 
 class VideoWriter:
@@ -43,7 +44,11 @@ class VideoWriter:
 
 
 def draw_boxes(
-    frame: np.ndarray, boxes: Sequence[np.ndarray], scores: Sequence[float | None], names: Sequence[str]
+    frame: np.ndarray,
+    boxes: Sequence[np.ndarray],
+    scores: Sequence[float | None],
+    names: Sequence[str],
+    lost: Sequence[bool] = (),
 ) -> np.ndarray:
     """Draw several targets' boxes, each with its name and score in a colour of its own; see `draw_box`.
 
@@ -52,9 +57,12 @@ def draw_boxes(
         boxes: ``(4,)`` x, y, w, h of each.
         scores: Of each.
         names: Of each.
+        lost: Whether each counts as lost: its box, where it was seen last, is thin and grey then.
     """
     for place, (box, score, name) in enumerate(zip(boxes, scores, names, strict=True)):
-        frame = draw_box(frame, box, score, name, _COLOURS[place % len(_COLOURS)])
+        gone = bool(lost) and lost[place]
+        colour = _GREY if gone else _COLOURS[place % len(_COLOURS)]
+        frame = draw_box(frame, box, None if gone else score, f"{name} lost".strip() if gone else name, colour, gone)
     return frame
 
 
@@ -64,6 +72,7 @@ def draw_box(
     score: float | None,
     name: str = "",
     colour: tuple[int, int, int] = _COLOURS[0],
+    thin: bool = False,
 ) -> np.ndarray:
     """Draw a box and its score.
 
@@ -73,6 +82,7 @@ def draw_box(
         score: Shown above the box; None shows none.
         name: Shown before the score.
         colour: Of the box, BGR.
+        thin: Whether its lines are half as wide.
 
     Returns:
         A copy with the drawing.
@@ -80,7 +90,7 @@ def draw_box(
     drawn = frame.copy()
     x, y, w, h = (round(float(value)) for value in box)
     unit = max(1, round(min(frame.shape[:2]) / 240))
-    cv2.rectangle(drawn, (x, y), (x + w, y + h), colour, 2 * unit)
+    cv2.rectangle(drawn, (x, y), (x + w, y + h), colour, unit if thin else 2 * unit)
     text = f"{name} {'' if score is None else f'{score:.2f}'}".strip()
     if text:
         place = (max(x, 0), y - 4 * unit if y > 16 * unit else min(y + h + 14 * unit, frame.shape[0] - 4))

@@ -25,6 +25,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.data.sources import open_source
 from lighttrack_nas.trackers.tracking.multi_tracker import MultiTracker
+from lighttrack_nas.trackers.tracking.presence import Tracked
 from lighttrack_nas.trackers.tracking.protocol import Tracker
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 
@@ -71,7 +72,7 @@ def track(
         )
         track_record = record | {"source": source, **said, "versions": environment.versions()}
         written = _TrackFiles(output, track_record, names)
-        written.add(start, [math.nan] * len(start), seconds)
+        written.add([Tracked(value, math.nan) for value in start], seconds)
         total = frames.length if max_frames is None else min(max_frames, frames.length or max_frames)
         (output / "video.mp4").unlink(missing_ok=True)  # of an earlier run
         video = VideoWriter(output / "video.mp4", first.shape, frames.fps or 25.0) if save_video else None
@@ -85,12 +86,12 @@ def track(
                     frame = next(frames, None)
                     if frame is None:
                         break
-                    results, seconds = _timed(lambda image=frame: tracker.update(image))
-                    found, scores = [box for box, _ in results], [score for _, score in results]
-                    written.add(found, scores, seconds)
+                    found, seconds = _timed(lambda image=frame: tracker.update(image))
+                    written.add(found, seconds)
+                    scores, lost = [each.score for each in found], [each.lost for each in found]
                     if video:
-                        video.write(draw_boxes(frame, found, scores, names))
-                    advance(1, f"score {min(scores):.2f}")
+                        video.write(draw_boxes(frame, [each.box for each in found], scores, names, lost))
+                    advance(1, "lost" if all(lost) else f"score {min(scores):.2f}")
             ended = "finished"
         except KeyboardInterrupt:
             print(f"stopped: the {len(written.times)} frames so far are written", file=sys.stderr)
@@ -117,8 +118,10 @@ class _OneTarget:
     def init(self, frame: np.ndarray, boxes: Sequence[np.ndarray]) -> None:
         self._tracker.init(frame, boxes[0])
 
-    def update(self, frame: np.ndarray) -> list[tuple[np.ndarray, float]]:
-        return [self._tracker.update(frame)]
+    def update(self, frame: np.ndarray) -> list[Tracked]:
+        found = self._tracker.update(frame)
+        # Other people's trackers say box and score alone.
+        return [found if isinstance(found, Tracked) else Tracked(*found)]
 
 
 def _several(tracker: Tracker, name: str) -> MultiTracker:
@@ -132,18 +135,16 @@ class _TrackFiles:
 
     def __init__(self, output: Path, record: dict[str, Any], names: Sequence[str]) -> None:
         self._output, self._record, self._names = output, record, names
-        self._boxes: list[Sequence[np.ndarray]] = []
-        self._scores: list[Sequence[float]] = []
+        self._found: list[Sequence[Tracked]] = []
         self.times: list[float] = []
         self._last = perf_counter()
 
     def path(self, kind: str, name: str) -> Path:
-        """The file of a target's boxes or scores; a single target without a name needs no folder."""
+        """The file of a target's boxes, scores or presence; a single target without a name needs no folder."""
         return self._output / kind / f"{name}.txt" if name else self._output / f"{kind}.txt"
 
-    def add(self, boxes: Sequence[np.ndarray], scores: Sequence[float], seconds: float) -> None:
-        self._boxes.append(boxes)
-        self._scores.append(scores)
+    def add(self, found: Sequence[Tracked], seconds: float) -> None:
+        self._found.append(found)
         self.times.append(seconds)
         if perf_counter() - self._last > _SECONDS_BETWEEN_WRITES:
             self.write("running")
@@ -151,10 +152,14 @@ class _TrackFiles:
     def write(self, state: str) -> None:
         self._last = perf_counter()
         for place, name in enumerate(self._names):
-            boxes = "".join(",".join(f"{value:.4f}" for value in each[place]) + "\n" for each in self._boxes)
+            one = [each[place] for each in self._found]
+            boxes = "".join(",".join(f"{value:.4f}" for value in each.box) + "\n" for each in one)
             write_atomically(self.path("boxes", name), boxes)
-            scores = "".join(f"{each[place]:.6f}\n" for each in self._scores)
-            write_atomically(self.path("scores", name), scores)
+            write_atomically(self.path("scores", name), "".join(f"{each.score:.6f}\n" for each in one))
+            if any(each.presence is not None for each in one):
+                stated = [math.nan if each.presence is None else each.presence for each in one]
+                lines = (f"{presence:.6f},{each.lost:d}\n" for presence, each in zip(stated, one, strict=True))
+                write_atomically(self.path("presence", name), "".join(lines))
         write_atomically(self._output / "times.txt", "".join(f"{seconds:.6f}\n" for seconds in self.times))
         record = self._record | {"frames": len(self.times), "state": state}
         write_atomically(self._output / "track.json", json.dumps(record, indent=2) + "\n")
