@@ -79,7 +79,7 @@ def draw_box(
     Args:
         frame: ``(height, width, 3)`` BGR uint8; not changed.
         box: ``(4,)`` x, y, w, h.
-        score: Shown above the box; None shows none.
+        score: Or presence, shown above the box; None shows none.
         name: Shown before the score.
         colour: Of the box, BGR.
         thin: Whether its lines are half as wide.

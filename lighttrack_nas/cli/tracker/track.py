@@ -88,10 +88,11 @@ def track(
                         break
                     found, seconds = _timed(lambda image=frame: tracker.update(image))
                     written.add(found, seconds)
-                    scores, lost = [each.score for each in found], [each.lost for each in found]
+                    sure, lost = [_sureness(each) for each in found], [each.lost for each in found]
                     if video:
-                        video.write(draw_boxes(frame, [each.box for each in found], scores, names, lost))
-                    advance(1, "lost" if all(lost) else f"score {min(scores):.2f}")
+                        video.write(draw_boxes(frame, [each.box for each in found], sure, names, lost))
+                    what = "score" if found[0].presence is None else "presence"
+                    advance(1, "lost" if all(lost) else f"{what} {min(sure):.2f}")
             ended = "finished"
         except KeyboardInterrupt:
             print(f"stopped: the {len(written.times)} frames so far are written", file=sys.stderr)
@@ -107,6 +108,11 @@ def track(
     files = [output / ("boxes" if boxes else "boxes.txt"), *([output / "video.mp4"] if video else [])]
     several = f" of {len(names)} targets" if boxes else ""
     print(f"{len(written.times)} frames{several}{rate}: {', '.join(map(str, files))}")
+
+
+def _sureness(found: Tracked) -> float:
+    """The presence, or where none is stated, the score."""
+    return found.score if found.presence is None else found.presence
 
 
 class _OneTarget:
