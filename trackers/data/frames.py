@@ -12,7 +12,7 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 
 _START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"  # JPEG's markers
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".jp2")
 
 
 def checked_frame(frame: object) -> None:

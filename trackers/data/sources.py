@@ -1,7 +1,8 @@
-"""Frames from what a user points at: a video file, a folder of images, a camera."""
+"""Frames from what a user points at: a video file, a folder or pattern of images, a camera, a stream."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -10,8 +11,14 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.captures import captured, open_stream, stream_frames, video_frames
 from lighttrack_nas.trackers.data.frames import IMAGE_SUFFIXES, list_images, quiet_opencv
 from lighttrack_nas.trackers.data.sequence import read_image
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_NUMBER = re.compile(r"%(0?\d*)d")
+_LIKELY_FPS = 1000.0
+"""Streams without a rate of their own answer with 90,000, the clock of MPEG."""
 
 
 class FrameSource:
@@ -102,26 +109,64 @@ class FrameSource:
 
 
 def open_source(source: str) -> FrameSource:
-    """Open a video file, a folder of image frames (natural order: 2.jpg before 10.jpg), or a camera by its number.
+    """Open a video file, a folder of image frames (natural order: 2.jpg before 10.jpg), a camera or a stream.
 
     Args:
-        source: A path; or digits alone, such as "0", for a camera ("./0" for a folder of that name).
+        source: A path, also of a named pipe; digits alone, such as "0", for a camera ("./0" for a folder of that name);
+            a pattern of numbered images, such as "frames/%08d.jpg"; or an address, such as "rtsp://host/stream". A live
+            stream that breaks off is opened again, a few times.
 
     Returns:
         The frames, to be used with `with`.
 
     Raises:
-        InputError: No such path, not a video, a folder without images, or no such camera.
+        InputError: No such path, not a video, a folder without images, no such camera, or nothing that answers.
     """
     if source.isdecimal():
         return _open_camera(source)
+    if _ADDRESS.match(source):
+        return _open_address(source)
     path = Path(source).expanduser()
     if path.is_dir():
         images = list_images(path)
         return FrameSource(path.resolve().name, (read_image(image) for image in images), length=len(images))
-    if not path.is_file():
-        raise InputError(f"'{source}' does not exist: expected a video file, a folder of images or a camera's number")
+    if not path.exists():
+        if _NUMBER.search(path.name):
+            return _open_pattern(path)
+        raise InputError(
+            f"'{source}' does not exist: expected a video file, a folder of images, a pattern such as frames/%08d.jpg, "
+            "an address such as rtsp://host/stream, or a camera's number"
+        )
     return _open_video(path)
+
+
+def _open_pattern(pattern: Path) -> FrameSource:
+    """Numbered images, ascending; numbers may be missing."""
+    before, width, after = _NUMBER.split(pattern.name, maxsplit=1)
+    name = re.compile(rf"{re.escape(before)}(\d{{{int(width or 1)},}}){re.escape(after)}")
+    folder = pattern.parent
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    numbered = [(int(found[1]), found[0]) for found in map(name.fullmatch, names) if found]
+    if not numbered:
+        raise InputError(f"'{pattern}': no image of such a name is in folder '{folder}'")
+    images = [folder / each for _, each in sorted(numbered)]
+    return FrameSource(pattern.name, (read_image(image) for image in images), length=len(images))
+
+
+def _open_address(address: str) -> FrameSource:
+    capture = open_stream(address)
+    length, fps = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
+    # A file has an end; what has none is live.
+    live = length <= 0
+    frames = stream_frames(capture, lambda: open_stream(address)) if live else captured(capture)
+    return FrameSource(
+        address,
+        frames,
+        length=None if live else length,
+        fps=fps if 0 < fps < _LIKELY_FPS else None,
+        endless=live,
+        on_release=capture.release,
+    )
 
 
 def _open_video(path: Path) -> FrameSource:
@@ -135,7 +180,7 @@ def _open_video(path: Path) -> FrameSource:
     length, fps = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
     return FrameSource(
         path.name,
-        _captured(capture),
+        video_frames(capture, path),
         # Containers that do not know answer with zero or a negative number.
         length=length if length > 0 else None,
         fps=fps if fps > 0 else None,
@@ -156,16 +201,8 @@ def _open_camera(digits: str) -> FrameSource:
     fps = capture.get(cv2.CAP_PROP_FPS)
     return FrameSource(
         f"camera {number}",
-        _captured(capture),
+        captured(capture),
         fps=fps if fps > 0 else None,
         endless=True,
         on_release=capture.release,
     )
-
-
-def _captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    while True:
-        ok, frame = capture.read()
-        if not ok:
-            return
-        yield frame

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -16,31 +18,56 @@ _GREY = (160, 160, 160)
 
 
 class VideoWriter:
-    """An MP4 file, written under a temporary name and renamed when it is closed.
+    """An MP4 file that browsers play (H.264), written under a temporary name and renamed when it is closed.
 
     Args:
         path: The file.
         shape: Of the frames, ``(height, width, 3)``.
         fps: Frames per second.
+
+    Raises:
+        InputError: It cannot be written.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], fps: float) -> None:
+        import av
+
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
-        fourcc = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(str(self._part), fourcc, fps, (shape[1], shape[0]))
-        if not self._writer.isOpened():
-            raise InputError(f"'{path}': OpenCV cannot write this video here")
+        height, width = shape[:2]
+        try:
+            self._file = av.open(str(self._part), "w")
+            self._stream = self._file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise InputError(f"'{path}': this video cannot be written here ({error})") from None
+        self._stream.width, self._stream.height = width, height
+        # Half of the colours' resolution, as usual, needs even sides.
+        self._stream.pix_fmt = "yuv420p" if width % 2 == height % 2 == 0 else "yuv444p"
+        self._stream.options = {"crf": "20", "preset": "veryfast", "threads": "1"}
 
     def write(self, frame: np.ndarray) -> None:
         """Append a frame, BGR uint8."""
-        self._writer.write(frame)
+        import av
+
+        for packet in self._stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="bgr24")):
+            self._file.mux(packet)
 
     def close(self) -> None:
         """Finish the file and give it its name."""
-        self._writer.release()
+        for packet in self._stream.encode():
+            self._file.mux(packet)
+        self._file.close()
         self._part.replace(self._path)
+
+
+def keep_older(path: Path) -> None:
+    """Give a file of an earlier run another name, ``NAME-1.mp4`` and so on, if there is one."""
+    if path.exists():
+        numbers = itertools.count(1)
+        path.rename(
+            next(other for n in numbers if not (other := path.with_name(f"{path.stem}-{n}{path.suffix}")).exists())
+        )
 
 
 def draw_boxes(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lighttrack_nas.cli.tracker.box_files import read_boxes
-from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes
+from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes, keep_older
 from lighttrack_nas.models.models import load_tracker
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
 from lighttrack_nas.reporting import environment
@@ -74,7 +74,7 @@ def track(
         written = _TrackFiles(output, track_record, names)
         written.add([Tracked(value, math.nan) for value in start], seconds)
         total = frames.length if max_frames is None else min(max_frames, frames.length or max_frames)
-        (output / "video.mp4").unlink(missing_ok=True)  # of an earlier run
+        keep_older(output / "video.mp4")  # which does not show these boxes
         video = VideoWriter(output / "video.mp4", first.shape, frames.fps or 25.0) if save_video else None
         ended = "stopped"
         try:

@@ -36,6 +36,7 @@ def test_each_target_has_files_of_its_own_equal_to_those_of_a_run_alone(
     assert "6 frames of 2 targets" in shown.out
     assert sorted(p.name for p in (tmp_path / "several").iterdir()) == [
         "boxes",
+        "presence",
         "scores",
         "times.txt",
         "track.json",
@@ -43,7 +44,7 @@ def test_each_target_has_files_of_its_own_equal_to_those_of_a_run_alone(
     ]
     for name, box in (("left", "40,30,24,30"), ("2", "80,20,30,30")):
         assert run("track", MODEL, video, "--box", box, "-o", f"alone-{name}").code == 0
-        for kind, tolerance in (("boxes", 2e-3), ("scores", 1e-4)):
+        for kind, tolerance in (("boxes", 2e-3), ("scores", 1e-4), ("presence", 1e-3)):
             several = np.loadtxt(tmp_path / f"several/{kind}/{name}.txt", delimiter=",")
             alone = np.loadtxt(tmp_path / f"alone-{name}/{kind}.txt", delimiter=",")
             assert np.allclose(several, alone, atol=tolerance, equal_nan=True)

@@ -1,0 +1,143 @@
+"""Interlaced video, streams, numbered images: frames as they are, or a sentence."""
+
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data import captures
+from lighttrack_nas.trackers.data.captures import is_interlaced, stream_frames
+from lighttrack_nas.trackers.data.sources import open_source
+
+
+def written(path: Path, interlaced: bool, frames: int = 6) -> Path:
+    """A bright video of H.264, as camcorders write it if interlaced."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 128, "yuv420p"
+        stream.options = {"threads": "1"} | ({"x264-params": "interlaced=1"} if interlaced else {})
+        for number in range(frames):
+            picture = np.full((128, 160, 3), 90 + 10 * number, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")):
+                file.mux(packet)
+        for packet in stream.encode():
+            file.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_frames_are_as_bright_as_they_were_filmed(tmp_path: Path, interlaced: bool) -> None:
+    path = written(tmp_path / "video.ts", interlaced)
+    assert is_interlaced(path) == interlaced
+    with open_source(str(path)) as source:
+        means = [float(frame.mean()) for frame in source]
+    assert means == pytest.approx([90 + 10 * number for number in range(6)], abs=4)
+
+
+def test_what_pyav_cannot_read_is_left_to_opencv(tmp_path: Path) -> None:
+    (tmp_path / "video.ts").write_bytes(b"no video")
+    assert not is_interlaced(tmp_path / "video.ts")
+
+
+class Capture:
+    """A stream of so many frames."""
+
+    def __init__(self, frames: int) -> None:
+        self.left, self.released = frames, False
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.left -= 1
+        return (True, np.zeros((2, 2, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.mark.parametrize(
+    ("script", "frames", "tries"),
+    [
+        ([], 2, 3),
+        ([3], 5, 4),
+        ([0, 0, 4], 6, 6),
+        ([0, 0, 0, 4], 2, 3),
+        ([None, 4], 6, 5),
+        ([1, 1, 1, 1, 1], 7, 8),
+    ],
+    ids=str,
+)
+def test_a_stream_is_opened_again_until_it_fails_three_times_in_a_row(
+    script: list[int | None], frames: int, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "_WAIT", 0.0)
+    first, left, said = Capture(2), list(script), []
+
+    def reopened() -> Capture:
+        count = left.pop(0) if left else None
+        if count is None:
+            raise InputError("nothing answers")
+        return Capture(count)
+
+    assert len(list(stream_frames(first, reopened, said.append))) == frames
+    assert len(said) == tries
+    assert first.released
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The folder on this machine's own network."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_file_is_read_by_its_address(tmp_path: Path, served: str) -> None:
+    written(tmp_path / "video.mp4", False)
+    with open_source(f"{served}/video.mp4") as source:
+        assert source.length == 6
+        assert len(list(source)) == 6
+        assert source.warning is None
+
+
+@pytest.mark.parametrize("address", ["{served}/none.mp4", "rtsp://127.0.0.1:9/none", "nothing://here"])
+def test_what_does_not_answer_is_said(served: str, address: str) -> None:
+    with pytest.raises(InputError, match="cannot be opened: nothing answers there"):
+        open_source(address.format(served=served))
+
+
+def test_numbered_images_come_in_the_order_of_their_numbers(tmp_path: Path, write_images: Callable[..., None]) -> None:
+    for number in (2, 10, 11):
+        cv2.imwrite(str(tmp_path / f"shot{number}.png"), np.full((8, 8, 3), number, np.uint8))
+        cv2.imwrite(str(tmp_path / f"shot{number:04d}.png"), np.full((8, 8, 3), 100 + number, np.uint8))
+    (tmp_path / "shot.png").write_bytes(b"")
+
+    def levels(pattern: str) -> list[int]:
+        with open_source(str(tmp_path / pattern)) as source:
+            return [int(frame.max()) for frame in source]
+
+    assert levels("shot%04d.png") == [102, 110, 111]
+    assert levels("shot%1d.png") == [102, 2, 110, 10, 111, 11]
+    with pytest.raises(InputError, match="no image of such a name is in folder"):
+        open_source(str(tmp_path / "other%d.png"))
+    with pytest.raises(InputError, match="no image of such a name is in folder"):
+        open_source(str(tmp_path / "none" / "%d.png"))
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".pgm", ".ppm", ".jp2", ".webp"])
+def test_other_kinds_of_images_are_frames(tmp_path: Path, suffix: str) -> None:
+    picture = np.full((64, 64, 3), 120, np.uint8)
+    cv2.imwrite(str(tmp_path / f"1{suffix}"), picture[:, :, 0] if suffix == ".pgm" else picture)
+    with open_source(str(tmp_path)) as source:
+        (frame,) = list(source)
+    assert frame.shape == (64, 64, 3)
+    assert abs(int(frame.mean()) - 120) <= 2

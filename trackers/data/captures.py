@@ -1,0 +1,120 @@
+"""Frames out of decoders: OpenCV's, PyAV's for interlaced video, and streams that break off."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.frames import quiet_opencv
+
+RECONNECTS = 3
+"""Times in a row that a stream which breaks off is opened again."""
+_WAIT = 1.0  # seconds before that
+_STALLED_MS = 15_000
+
+
+def captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
+    """The frames of an open capture, BGR uint8 ``(height, width, 3)``."""
+    while True:
+        ok, frame = capture.read()
+        if not ok:
+            return
+        yield frame
+
+
+def video_frames(capture: cv2.VideoCapture, path: Path) -> Iterator[np.ndarray]:
+    """The frames of a video file.
+
+    OpenCV cannot convert interlaced pictures, as camcorders and broadcasts have them, and gives black frames or what
+    happens to be in memory; it says so to nobody. PyAV decodes these.
+
+    Args:
+        capture: OpenCV's, open.
+        path: The file.
+
+    Raises:
+        InputError: It is interlaced, and breaks off in a way that PyAV cannot decode.
+    """
+    return _decoded_by_pyav(path) if is_interlaced(path) else captured(capture)
+
+
+def is_interlaced(path: Path) -> bool:
+    """Whether the first picture of a video file is interlaced; what PyAV cannot read is not."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            return any(frame.interlaced_frame for frame in itertools.islice(container.decode(video=0), 1))
+    except (av.error.FFmpegError, IndexError):
+        return False
+
+
+def _decoded_by_pyav(path: Path) -> Iterator[np.ndarray]:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                yield frame.to_ndarray(format="bgr24")
+    except av.error.FFmpegError as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"'{path}' is interlaced, and PyAV cannot decode all of it ({reason}); make progressive frames of it: "
+            f"ffmpeg -i '{path.name}' -vf yadif -c:v libx264 out.mp4"
+        ) from None
+
+
+def open_stream(address: str) -> cv2.VideoCapture:
+    """Open a stream or a file by its address, such as rtsp://host/path; one that says nothing for 15 s is given up.
+
+    Raises:
+        InputError: It cannot be opened.
+    """
+    limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _STALLED_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _STALLED_MS]
+    with quiet_opencv():
+        capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
+    if not capture.isOpened():
+        raise InputError(
+            f"'{address}' cannot be opened: nothing answers there within {_STALLED_MS // 1000} s, or it is no video "
+            "that OpenCV reads"
+        )
+    return capture
+
+
+def stream_frames(
+    capture: cv2.VideoCapture, reopened: Callable[[], cv2.VideoCapture], say: Callable[[str], None] | None = None
+) -> Iterator[np.ndarray]:
+    """The frames of a live stream; where it breaks off, it is opened again.
+
+    Args:
+        capture: Open.
+        reopened: Opens the stream again; raises `InputError` where it cannot.
+        say: Told of each try.
+
+    Yields:
+        Frames, until a try after which none comes has failed `RECONNECTS` times in a row.
+    """
+    tries = 0
+    while True:
+        for frame in captured(capture):
+            tries = 0
+            yield frame
+        capture.release()
+        while True:
+            if tries == RECONNECTS:
+                return
+            tries += 1
+            time.sleep(_WAIT)
+            if say is not None:
+                say(f"the stream broke off: try {tries} of {RECONNECTS} to open it again")
+            try:
+                capture = reopened()
+                break
+            except InputError:
+                continue
