@@ -174,8 +174,12 @@ def evaluate(
     check_output(output, sequences)
     write_run_record(output, record)
 
+    of_absences = any(sequence.absent[1:].any() for sequence in sequences)
+
     def one(sequence: Video) -> tuple[metrics.FrameScores, np.ndarray]:
-        if read_result(output, sequence.name, len(sequence)) is None:
+        # Results of earlier versions say nothing of presence.
+        silent = of_absences and read_presence(output, sequence.name, len(sequence)) is None
+        if silent or read_result(output, sequence.name, len(sequence)) is None:
             track = run_sequence(fresh_tracker(tracker), sequence)
             write_sizes(output, sequence.name, track.sizes)
             write_presence(output, sequence.name, np.stack([track.scores, track.presence, track.lost], axis=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,9 @@ def tune_presence(
     sequences: Sequence[Video],
     start: HyperParameters,
     frames: Sequence[FrameSource] | None = None,
+    *,
+    batch_size: int | None = None,
+    readers: int = 0,
     progress: Progress | None = None,
 ) -> PresenceTuning:
     """Fit a tracker's presence to frames with and without its target, and choose when it is lost.
@@ -61,7 +65,10 @@ def tune_presence(
         network: Of the tracker.
         sequences: For validation, some with absent frames; those without say what a rule does where it is not needed.
         start: The other hyper-parameters.
-        frames: Where to take the frames from, a source a sequence; None reads the files.
+        frames: Where to take the frames from, a source a sequence; None reads the files. Not reduced copies, since
+            other sequences' frames, in which targets are looked for, are taken as they are.
+        batch_size: See `track_in_step`.
+        readers: Threads that decode frames while the network tracks.
         progress: Told of every rule tried.
 
     Raises:
@@ -73,10 +80,12 @@ def tune_presence(
             "absence.label, LaSOT's out_of_view.txt); give others, such as generated-absent-val-v1"
         )
     off = replace(start, presence_slope=0.0, presence_offset=0.0, lost_after=0)
-    own = _tracked(network, frames or sequences, off)
-    foreign = _tracked(network, foreign_videos(sequences), off)
+    track = partial(_tracked, network, batch_size=batch_size, readers=readers)
+    own = track(frames or sequences, off)
     own_frames = presence_frames(own, sequences, off)
-    seen, unseen = [], [np.concatenate([scores[1:] for scores in foreign.scores.values()])]
+    seen, unseen = [], []
+    if others := foreign_videos(sequences):
+        unseen += [scores[1:] for scores in track(others, off).scores.values()]
     for each in own_frames:
         seen.append(each.confidence[~each.absent & (each.overlaps > HIT)])
         unseen.append(each.confidence[each.absent])
@@ -86,7 +95,7 @@ def tune_presence(
     best = PresenceTuning(calibrated, before, before)
     for lost_after, (below, above) in RULES:
         tried = replace(calibrated, lost_after=lost_after, lost_below=below, found_above=above)
-        tracks = _tracked(network, frames or sequences, tried)
+        tracks = track(frames or sequences, tried)
         figures = presence_metrics(presence_frames(tracks, sequences, tried))
         if figures["f_score"] > best.figures["f_score"]:
             best = PresenceTuning(tried, figures, before)
@@ -133,13 +142,20 @@ def fitted_presence(seen: np.ndarray, unseen: np.ndarray) -> tuple[float, float]
 
 
 def foreign_videos(sequences: Sequence[Video]) -> list[Video]:
-    """Each sequence's target, looked for in the frames of the next one, where it is not; of one alone nothing."""
+    """Each sequence's target, looked for in the frames of the next one, where it is not; of one alone nothing.
+
+    The next one is of other folders: data sets may cut several sequences out of one video.
+    """
     from lighttrack_nas.trackers.data.sequence import Sequence as Labelled
 
     videos = []
-    for own, other in zip(sequences, [*sequences[1:], *sequences[:1]], strict=True):
-        if own is other:
+    folders = [{path.parent for path in sequence.frame_paths} for sequence in sequences]
+    for number, own in enumerate(sequences):
+        after = [*range(number + 1, len(sequences)), *range(number)]
+        elsewhere = (each for each in after if folders[each].isdisjoint(folders[number]))
+        if (place := next(elsewhere, None)) is None:
             continue
+        other = sequences[place]
         paths = (own.frame_paths[0], *other.frame_paths[1:_FOREIGN_FRAMES])
         boxes = np.full((len(paths), 4), np.nan)
         boxes[0] = own.boxes[0]
@@ -172,8 +188,15 @@ def _stated(frames: PresenceFrames, hyper_parameters: HyperParameters) -> Presen
     return replace(frames, presence=np.array([np.nan if each is None else each for each in stated]))
 
 
-def _tracked(network: ArrayNetwork, videos: Sequence[FrameSource], hyper_parameters: HyperParameters) -> Tracks:
-    tracks = track_in_step(network, videos, hyper_parameters)
+def _tracked(
+    network: ArrayNetwork,
+    videos: Sequence[FrameSource],
+    hyper_parameters: HyperParameters,
+    *,
+    batch_size: int | None,
+    readers: int,
+) -> Tracks:
+    tracks = track_in_step(network, videos, hyper_parameters, batch_size=batch_size, readers=readers)
     for name, failure in tracks.failures.items():
         raise InputError(f"sequence '{name}' could not be tracked: {failure}")
     return tracks

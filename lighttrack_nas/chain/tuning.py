@@ -129,7 +129,15 @@ def tune_tracker(
         best = study.best_trial
     presence, reason, chosen = None, "", replace(start, **best.params)
     try:
-        presence = tune_presence(TorchNetwork(network, device), sequences, chosen, kept)
+        presence = tune_presence(
+            TorchNetwork(network, device),
+            sequences,
+            chosen,
+            None if copies else kept,
+            batch_size=None if device == "cpu" else len(sequences),
+            readers=readers,
+            progress=None if progress is None else lambda _, text: progress(0, f"presence: {text}"),
+        )
         chosen = presence.hyper_parameters
     except InputError as error:
         reason = str(error)

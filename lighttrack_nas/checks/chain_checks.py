@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
+from lighttrack_nas.strategies.one_shot.images.image_folders import read_classes, require_same_classes
 from lighttrack_nas.strategies.one_shot.strategies.differentiable import Differentiable
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 from lighttrack_nas.trackers.base.errors import InputError
@@ -85,9 +87,10 @@ def _checks(config: Config) -> Iterator[Check]:
                 yield _path_check(path, f"data.sources.{number}.{key}")
     yield lambda: _validation(config)
     for key, part in (("pretraining", config.pretraining), ("retrain.pretraining", config.retrain.pretraining)):
-        for name in ("images", "held_out"):
-            if part is not None and (path := getattr(part, name)) is not None:
-                yield _path_check(path, f"{key}.{name}")
+        if part is not None:
+            yield keyed(f"{key}.images", partial(_classes, part.images))
+        if part is not None and part.held_out is not None:
+            yield keyed(f"{key}.held_out", partial(_held_out, part.images, part.held_out))
     for name in ("start_from", "backbone"):
         if given := getattr(config.supernet, name):
             yield _path_check(given, f"supernet.{name}")
@@ -113,6 +116,21 @@ def _space_checks(config: Config, space: Space) -> Iterator[Check]:
 
 def _architecture_check(config: Config, source: str, key: str) -> Check:
     return keyed(key, lambda: find_architecture(source, config.space))
+
+
+def _classes(folder: str) -> list[str]:
+    if not Path(expanded(folder)).exists():
+        raise InputError(f"'{expanded(folder)}' does not exist")
+    return read_classes(expanded(folder))
+
+
+def _held_out(images: str, folder: str) -> None:
+    held_out = _classes(folder)
+    try:
+        classes = _classes(images)
+    except InputError:
+        return  # which is said of it
+    require_same_classes(classes, held_out)
 
 
 def _path_check(path: str, key: str) -> Check:
@@ -184,16 +202,28 @@ def _output(config: Config) -> None:
 
 
 def _validation(config: Config) -> None:
+    path = config.validation.path
+    generated = GENERATED_SETS.get(path)
+
     def check() -> None:
-        sequences = read_videos(config.validation, config.folder("generated"))
-        if not any(sequence.has_boxes_to_score for sequence in sequences):
+        if generated is not None:  # which is not made yet
+            require_chosen(config.validation)
+            absences = generated.departures
+        else:
+            sequences = read_videos(config.validation, config.folder("generated"))
+            if not any(sequence.has_boxes_to_score for sequence in sequences):
+                raise InputError(
+                    f"'{path}': none of its {len(sequences)} sequences has a box after the first frame, so that there "
+                    "is no overlap to measure: give sequences with all their boxes, as training splits have"
+                )
+            absences = any(sequence.absent[1:].any() for sequence in sequences)
+        if not absences and "presence" in {*wanted(config), *config.search.score}:
             raise InputError(
-                f"'{config.validation.path}': none of its {len(sequences)} sequences has a box after the first frame, "
-                "so that there is no overlap to measure: give sequences with all their boxes, as training splits have"
+                f"'{path}': in no frame the target is labelled absent, so that there is no presence to measure: give "
+                "other sequences, such as generated-absent-val-v1"
             )
 
-    generated = config.validation.path in GENERATED_SETS
-    keyed("validation", (lambda: require_chosen(config.validation)) if generated else check)()
+    keyed("validation", check)()
 
 
 def _measurable(config: Config) -> None:

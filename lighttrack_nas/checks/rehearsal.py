@@ -18,6 +18,7 @@ from lighttrack_nas.chain.evaluators import tracked_frames
 from lighttrack_nas.chain.image_steps import run_network_pretraining, run_pretraining
 from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.pair_sources import expanded
+from lighttrack_nas.chain.presence_tuning import RULES
 from lighttrack_nas.chain.trainings.training import MODEL_FILE
 from lighttrack_nas.checks.chain_checks import comes_later
 from lighttrack_nas.config.config import Config
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.config.config_training import Pretraining
     from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
+    from lighttrack_nas.trackers.data.sequence import Sequence as Video
 
 _STEPS = 8  # of each training
 _CANDIDATES = 3  # of the search
@@ -96,7 +98,7 @@ def rehearse(config: Config, say: Say) -> ChainCost:
     with tempfile.TemporaryDirectory(prefix="lighttrack-nas-check-") as name:
         (Path(name) / "generated").symlink_to(generated.absolute(), target_is_directory=True)
         videos = read_videos(config.validation, generated)
-        few = sorted((video for video in videos if video.has_boxes_to_score), key=len)[:_SEQUENCES]
+        few = _few(videos)
         short = _shortened(config, name, tuple(video.name for video in few))
         costs = []
         if config.pretraining is not None:
@@ -137,15 +139,27 @@ def rehearse(config: Config, say: Say) -> ChainCost:
             seconds = pairs * retraining.seconds / retraining.pairs
             costs.insert(0, StepCost("train-supernet", work, pairs, seconds, retraining.disk))
         sets = config.tuning.trials
+        if any(video.absent[1:].any() for video in videos):
+            sets += 1 + len(RULES)  # which fits presence, and looks for a rule
         costs.append(StepCost("tune-tracker", f"{sets:,} sets", 0, sets * tracking.of(frames), 0))
     return ChainCost(tuple(costs), _peak_memory())
 
 
+def _few(videos: Sequence[Video]) -> list[Video]:
+    """The shortest sequences, one with frames without the target among them if there is one."""
+    shortest = sorted((video for video in videos if video.has_boxes_to_score), key=len)
+    few = shortest[:_SEQUENCES]
+    with_absence = [video for video in shortest if video.absent[1:].any()]
+    return few if not with_absence or with_absence[0] in few else [*few[: _SEQUENCES - 1], with_absence[0]]
+
+
 def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Config:
-    """The configuration of the rehearsal: everything as it is, but for a moment, and on this machine alone."""
+    """The configuration of the rehearsal: everything as it is, but for a moment, and on one device."""
 
     def training(part: dict[str, Any]) -> dict[str, Any]:
-        return set_otherwise(part, {"steps": _STEPS, "warmup_steps": 1, "schedule_steps": None, "nodes": 1})
+        return set_otherwise(
+            part, {"steps": _STEPS, "warmup_steps": 1, "schedule_steps": None, "devices": 1, "nodes": 1}
+        )
 
     supernet = config.supernet.model_copy(
         update={

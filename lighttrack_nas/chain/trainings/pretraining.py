@@ -128,19 +128,18 @@ def pretrain_network(
 
     from lighttrack_nas.search_spaces.building.builder import build_network
     from lighttrack_nas.strategies.one_shot.images.classification import ClassificationTask, share_of_right
+    from lighttrack_nas.strategies.one_shot.images.image_folders import require_same_classes
     from lighttrack_nas.strategies.one_shot.training.fit import fit
     from lighttrack_nas.trackers.network.image_classifier import ImageClassifier
     from lighttrack_nas.trackers.weights.weights import read_header
 
     space = architecture.space
     _require_declared(space)
-    if held_out is not None and held_out.classes != images.classes:
-        raise InputError(
-            f"the images held out are of {len(held_out.classes)} classes, which are not the {len(images.classes)} of "
-            "the training: give a folder with the same class folders"
-        )
+    if held_out is not None:
+        require_same_classes(images.classes, held_out.classes)
     output, recipe, chosen = Path(output), recipe or ImageRecipe(), {"architecture": dict(architecture.choices)}
     about = training_record("pretrain-network", space, settings, record) | _record(images, image_size, recipe) | chosen
+    about |= {"held_out": None if held_out is None else len(held_out.images)}
     begin_run(output, about)
     file = output / BACKBONE_FILE
     if file.exists():
@@ -155,7 +154,8 @@ def pretrain_network(
     task = ClassificationTask(images, image_size, settings.batch_size, settings.seed, recipe)
     report = fit(model, model.backbone, task, settings, output, progress=progress)
     about |= outcome(report)
-    accuracy = None if held_out is None else share_of_right(model, held_out, image_size)
+    device = "cuda" if settings.accelerator in ("gpu", "cuda") else "cpu"
+    accuracy = None if held_out is None else share_of_right(model, held_out, image_size, device=device)
     if accuracy is not None:
         about |= {"held_out_accuracy": accuracy}
     save_shared_weights(model.backbone, space, NETWORK_KIND, file, about, chosen)

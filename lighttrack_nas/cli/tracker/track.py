@@ -144,6 +144,10 @@ class _TrackFiles:
         self._found: list[Sequence[Tracked]] = []
         self.times: list[float] = []
         self._last = perf_counter()
+        for kind in ("boxes", "scores", "presence"):  # of an earlier run, which may have had other targets
+            (output / f"{kind}.txt").unlink(missing_ok=True)
+            for file in (output / kind).glob("*.txt"):
+                file.unlink()
 
     def path(self, kind: str, name: str) -> Path:
         """The file of a target's boxes, scores or presence; a single target without a name needs no folder."""

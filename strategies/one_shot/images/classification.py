@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,15 +90,23 @@ def share_of_right(
         batch_size: Images at a time.
         device: Where the network runs.
 
+    Images that cannot be read are left out.
+
     Raises:
-        InputError: An image cannot be read.
+        InputError: None can be read.
     """
     model.to(device).eval()
-    right = 0
+    right = count = 0
     with torch.inference_mode():
         for start in range(0, len(folder.images), batch_size):
-            some = folder.images[start : start + batch_size]
-            crops = np.stack([whole_crop(read_image(path), image_size) for path, _ in some])
-            answers = model(images_to_tensor(crops, device)).argmax(1).cpu().numpy()
-            right += int((answers == np.array([label for _, label in some])).sum())
-    return right / len(folder.images)
+            crops, labels = [], []
+            for path, label in folder.images[start : start + batch_size]:
+                with suppress(InputError):
+                    crops.append(whole_crop(read_image(path), image_size))
+                    labels.append(label)
+            if crops:
+                answers = model(images_to_tensor(np.stack(crops), device)).argmax(1).cpu().numpy()
+                right, count = right + int((answers == np.array(labels)).sum()), count + len(labels)
+    if not count:
+        raise InputError(f"none of the {len(folder.images)} images held out can be read")
+    return right / count

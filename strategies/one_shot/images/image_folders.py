@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,11 @@ class ImageFolder:
     images: tuple[tuple[Path, int], ...]
 
 
-def read_image_folder(folder: Path | str) -> ImageFolder:
-    """Find the images of a folder of class folders; images may lie deeper inside a class.
+def read_classes(folder: Path | str) -> list[str]:
+    """The classes of a folder of class folders, sorted; no image is looked for.
 
     Raises:
-        InputError: No such folder, fewer than two classes, or a class without images.
+        InputError: No such folder, or fewer than two classes.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -35,6 +36,29 @@ def read_image_folder(folder: Path | str) -> ImageFolder:
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
         raise InputError(f"'{folder}' holds {len(classes)} class folders; telling classes apart needs two or more")
+    return classes
+
+
+def require_same_classes(classes: Sequence[str], held_out: Sequence[str]) -> None:
+    """Check that images held out are of the classes that are learnt.
+
+    Raises:
+        InputError: They are not.
+    """
+    if list(classes) != list(held_out):
+        raise InputError(
+            f"the images held out are of {len(held_out)} classes, which are not the {len(classes)} of the training: "
+            "give a folder with the same class folders"
+        )
+
+
+def read_image_folder(folder: Path | str) -> ImageFolder:
+    """Find the images of a folder of class folders; images may lie deeper inside a class.
+
+    Raises:
+        InputError: No such folder, fewer than two classes, or a class without images.
+    """
+    folder, classes = Path(folder), read_classes(folder)
     images: list[tuple[Path, int]] = []
     for number, name in enumerate(classes):
         found = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)

@@ -41,6 +41,7 @@ from lighttrack_nas.strategies.one_shot.training.loader import BatchLoader
 from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import TrainingPlan
 from lighttrack_nas.strategies.one_shot.training.snapshots import Snapshots
+from lighttrack_nas.strategies.one_shot.training.step_seeds import StepSeeds, draws
 from lighttrack_nas.strategies.one_shot.training.task import Bundled, Task
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
@@ -122,6 +123,7 @@ def fit(
     module = TrainingModule(task, settings, backbone)
     callbacks: list[pl.Callback] = [PoliteKill(), Schedule(settings, backbone), FoldedNorms(model), bad_steps]
     callbacks += [average] if average is not None else []
+    callbacks += [StepSeeds(settings.seed)] if draws(model) else []
     callbacks += [Snapshots(model, output, snapshots, average)] if snapshots else []
     callbacks += [
         Checkpoints(checkpoint, settings.checkpoint_steps, bad_steps),

@@ -172,7 +172,8 @@ GUIDE = Path(__file__).resolve().parents[3] / "docs/guides/real_data.md"
 @pytest.mark.parametrize("text", re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE))
 def test_the_guide_s_configurations_are_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "chain.yaml").write_text(text)
-    assert len(load_config(tmp_path / "chain.yaml").data.sources) >= 2
+    sources = load_config(tmp_path / "chain.yaml").data.sources
+    assert len(sources) >= 2 or "sources" not in text
 
 
 def test_the_guide_shows_every_kind() -> None:

@@ -58,6 +58,27 @@ def test_the_classes_are_learnt_and_the_backbone_starts_a_retraining(
     assert model.provenance["backbone"] == str(made.file)
 
 
+def test_with_dropout_a_resumed_training_equals_an_undisturbed_one(images: Path, tmp_path: Path) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    torch.manual_seed(1)
+    how = {"recipe": ltn.ImageRecipe(dropout=0.5), "held_out": None}
+    undisturbed = pretrained(images, tmp_path / "one", **how)
+    torch.manual_seed(2)
+    with pytest.raises(KeyboardInterrupt):
+        pretrained(images, tmp_path / "two", progress=stop, **how)
+    resumed = pretrained(images, tmp_path / "two", **how)
+    first, second = load_file(undisturbed.file), load_file(resumed.file)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_images_held_out_that_cannot_be_read_are_left_out(images: Path, tmp_path: Path) -> None:
+    for name in ("blue", "red"):
+        (images / name / "broken.png").write_bytes(b"no image")
+    assert pretrained(images, tmp_path / "run").held_out_accuracy in {number / 8 for number in range(9)}
+
+
 def test_a_backbone_of_another_network_is_refused(images: Path, tmp_path: Path) -> None:
     file = pretrained(images, tmp_path / "images run").file
     with pytest.raises(ltn.InputError, match="is of another network than the one to train"):

@@ -12,9 +12,9 @@ import yaml
 
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
-from lighttrack_nas.chain import training
 from lighttrack_nas.chain.chain import run_supernet
 from lighttrack_nas.chain.own_teacher import dearest_architecture
+from lighttrack_nas.chain.trainings import training
 from lighttrack_nas.cli.search import run_chain as commands
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config

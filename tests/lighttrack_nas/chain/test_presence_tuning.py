@@ -56,6 +56,15 @@ def test_foreign_videos_show_a_target_and_then_frames_of_another() -> None:
     assert np.array_equal(first.boxes[0], [1, 2, 3, 4])
     assert np.isnan(first.boxes[1:]).all()
     assert foreign_videos([sequence("alone", 3)]) == []
+    # Two sequences out of one video: each target may well be in the other's frames.
+    one, two = sequence("video", 3), sequence("video", 3)
+    third = sequence("other", 3)
+    assert [str(each.frame_paths[1].parent) for each in foreign_videos([one, two, third])] == [
+        "other",
+        "other",
+        "video",
+    ]
+    assert foreign_videos([one, two]) == []
 
 
 def test_without_absent_frames_it_says_that_it_cannot() -> None:

@@ -74,9 +74,14 @@ def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
             "^supernet.strategy: no teacher is named",
         ),
         ({"pretraining": {"images": "/nowhere"}}, "^pretraining.images: '/nowhere' does not exist"),
+        ({"search": {"objectives": ["maximize presence"]}}, "^validation: '.*': in no frame the target is labelled"),
+        (
+            {"search": {"objectives": ["maximize score"], "score": {"presence": 1}}},
+            "^validation: '.*': in no frame the target is labelled absent",
+        ),
         ({"retrain": {"pretraining": {"images": "/no"}}}, "^retrain.pretraining.images: '/no' does not exist"),
         (
-            {"retrain": {"pretraining": {"images": "/", "held_out": "/no"}}},
+            {"retrain": {"pretraining": {"images": "/usr", "held_out": "/no"}}},
             "^retrain.pretraining.held_out: '/no' does not exist",
         ),
         ({"supernet": {"start_from": "/nowhere"}}, "^supernet.start_from: '/nowhere' does not exist"),
@@ -125,9 +130,28 @@ def test_what_a_former_step_will_make_may_be_named_before(tmp_path: Path) -> Non
     assert mistake.startswith("retrain.teacher: ")
 
 
+def test_images_held_out_must_be_of_the_same_classes(tmp_path: Path) -> None:
+    for folder, classes in (("train", "ab"), ("val", "ac"), ("flat", "")):
+        for name in classes:
+            (tmp_path / folder / name).mkdir(parents=True)
+        (tmp_path / folder).mkdir(exist_ok=True)
+
+    def mistakes(**paths: str) -> list[str]:
+        given = {key: str(tmp_path / path) for key, path in paths.items()}
+        return chain_mistakes(Config.model_validate({"retrain": {"pretraining": given}}))
+
+    assert mistakes(images="train", held_out="train") == []
+    (other,) = mistakes(images="train", held_out="val")
+    assert other.startswith("retrain.pretraining.held_out: the images held out are of 2 classes, which are not the 2")
+    (flat,) = mistakes(images="train", held_out="flat")
+    assert "flat' holds 0 class folders" in flat
+    assert len(mistakes(images="flat", held_out="train")) == 1
+
+
 def test_paths_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "there").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "there" / name).mkdir(parents=True)
     assert expanded("~/there") == str(tmp_path / "there")
     assert chain_mistakes(Config.model_validate({"pretraining": {"images": "~/there"}})) == []
     assert len(chain_mistakes(Config.model_validate({"pretraining": {"images": "~/not there"}}))) == 1
@@ -246,6 +270,7 @@ class Frames:
 
     def __init__(self, count: int) -> None:
         self.name, self.has_boxes_to_score, self._count = str(count), True, count
+        self.absent = np.zeros(count, bool)
 
     def __len__(self) -> int:
         return self._count

@@ -60,7 +60,19 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_jobs_tell_and_fail_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_broken_job_says_is_seen() -> None:
+    """In a program of its own: jobs say it where the server that forks them was started."""
+    code = (
+        "from lighttrack_nas.processes.parallel_jobs import Job, run_jobs\n"
+        "from tests.lighttrack_nas.processes.test_parallel_jobs_ending import break_down\n"
+        "if __name__ == '__main__': run_jobs([Job('broken', break_down)], 1)"
+    )
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_jobs_tell_and_fail_one_by_one(tmp_path: Path) -> None:
     heard = []
     jobs = [
         Job("refused", refuse),
@@ -75,7 +87,6 @@ def test_jobs_tell_and_fail_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixt
         "killed": "its process was killed (SIGKILL), as happens when memory is short",
         "broken": "its process ended with exit code 1; what it said is above",
     }
-    assert "ZeroDivisionError" in capfd.readouterr().err
     assert sorted(heard) == sorted((name, 1, where) for name in ("written", "last") for where in ("half", "whole"))
     pids = {(tmp_path / name).read_text() for name in ("one", "two")}
     assert len(pids) == 2

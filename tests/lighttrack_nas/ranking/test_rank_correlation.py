@@ -68,7 +68,7 @@ class Played:
         self.flat = False
         self.done: list[str] = []
 
-    def __call__(self, jobs: Sequence, workers: int, told: Callable) -> dict[str, str]:
+    def __call__(self, jobs: Sequence, workers: int, told: Callable, gpus: Sequence[str]) -> dict[str, str]:
         for name, job in jobs:
             self.done.append(name)
             if name not in self.fail:
