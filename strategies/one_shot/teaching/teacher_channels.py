@@ -10,6 +10,8 @@ from lighttrack_nas.strategies.one_shot.teaching.starts import Channels
 from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
 from lighttrack_nas.trackers.network.heads import Tower
 
+_COLOURS = 3
+
 
 def stage_channels(teacher: Teacher, name: str, width: int) -> Channels:
     """The channels of a map of the teacher's backbone that a map of another width keeps.
@@ -27,8 +29,10 @@ def stage_channels(teacher: Teacher, name: str, width: int) -> Channels:
     here = [map_.name for map_ in maps if map_.stage == stage]
     modules = {map_.name: backbone.stem if map_.name == STEM else backbone.blocks[map_.name] for map_ in maps}
     names = list(modules)
-    count = _outputs(modules[here[-1]])
-    if count == width or not count:
+    # A block without a convolution, such as a skip, passes on what it gets; in front of all of them are images.
+    given = [_outputs(modules[each]) for each in names[: names.index(here[-1]) + 1]]
+    count = next((outputs for outputs in reversed(given) if outputs), _COLOURS)
+    if count == width:
         return Channels.all(width)
     matters = torch.zeros(count)
     for block in here:

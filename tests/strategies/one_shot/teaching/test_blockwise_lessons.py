@@ -14,6 +14,7 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.teaching.correspondence import STEM, segments
 from lighttrack_nas.strategies.one_shot.teaching.lessons import Lessons, answers_loss, answers_ratios
 from lighttrack_nas.strategies.one_shot.teaching.teacher import Teacher
+from lighttrack_nas.strategies.one_shot.teaching.teacher_channels import stage_channels
 from lighttrack_nas.strategies.one_shot.teaching.whole_lessons import whole_losses
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -38,6 +39,23 @@ def test_the_same_space_corresponds_block_by_block(lessons: Lessons) -> None:
     assert lessons.exit == "stage2-block1"
     assert lessons.tasks.exits == ("stage2-block0",)
     assert dict(lessons.tasks.towers) == {"cls": 3, "reg": 2}
+
+
+def test_a_wider_space_learns_from_a_teacher_whose_stage_ends_in_a_skip() -> None:
+    """A skip says nothing of how many channels it passes on."""
+    theirs = small(stages=stages({}, {}, {"skip": True}))
+    wider = small(stages=stages({}, {"channels": 20}, {"channels": 24}))
+    first = {label: values[0] for label, values in theirs.labels.items()}
+    own = theirs.architecture(first | {"output": "stage2-block2", "stage2-block1": "skip", "stage2-block2": "skip"})
+    teacher = teacher_of(own)
+    assert stage_channels(teacher, "stage2-block0", 24).index.tolist() == [*range(16), *[-1] * 8]
+    lessons = Lessons(wider, teacher)
+    supernet = started(lessons)
+    path = wider.sample(np.random.default_rng(0))
+    supernet.pin(path)
+    with torch.no_grad():
+        losses = whole_losses(lessons, supernet.network, wider.chosen(path), crops(3), 1.0)
+    assert all(bool(loss.isfinite()) for loss in losses.values())
 
 
 def test_the_teacher_s_own_path_gives_its_very_answers(lessons: Lessons) -> None:
