@@ -13,7 +13,7 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.packages import naming_packages
-from lighttrack_nas.trackers.data.frames import quiet_opencv
+from lighttrack_nas.trackers.data.frames import eight_bits, quiet_opencv
 from lighttrack_nas.trackers.data.sequence import read_image
 from lighttrack_nas.trackers.tracking.protocol import Tracker
 
@@ -134,6 +134,5 @@ def _only_box(objects: list[tuple[Any, Any]]) -> np.ndarray:
 
 def _bgr(pixels: np.ndarray) -> np.ndarray:
     """RGB ``(height, width, 3)`` or grey ``(height, width, 1)``, of 8 or 16 bits, as BGR uint8."""
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+    pixels = eight_bits(pixels)
     return np.ascontiguousarray(pixels[:, :, ::-1] if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.frames import quiet_opencv
 
 RECONNECTS = 3
@@ -41,7 +43,8 @@ def video_frames(capture: cv2.VideoCapture, path: Path) -> Iterator[np.ndarray]:
     Raises:
         InputError: It is interlaced, and breaks off in a way that PyAV cannot decode.
     """
-    return _decoded_by_pyav(path) if is_interlaced(path) else captured(capture)
+    # A named pipe can be read once.
+    return _decoded_by_pyav(path) if path.is_file() and is_interlaced(path) else captured(capture)
 
 
 def is_interlaced(path: Path) -> bool:
@@ -88,9 +91,11 @@ def open_stream(address: str) -> cv2.VideoCapture:
 
 
 def stream_frames(
-    capture: cv2.VideoCapture, reopened: Callable[[], cv2.VideoCapture], say: Callable[[str], None] | None = None
-) -> Iterator[np.ndarray]:
+    capture: cv2.VideoCapture, reopened: Callable[[], cv2.VideoCapture], say: Say
+) -> Generator[np.ndarray]:
     """The frames of a live stream; where it breaks off, it is opened again.
+
+    Whatever is open then is released when the generator is closed.
 
     Args:
         capture: Open.
@@ -101,20 +106,18 @@ def stream_frames(
         Frames, until a try after which none comes has failed `RECONNECTS` times in a row.
     """
     tries = 0
-    while True:
-        for frame in captured(capture):
-            tries = 0
-            yield frame
-        capture.release()
+    try:
         while True:
+            for frame in captured(capture):
+                tries = 0
+                yield frame
+            capture.release()
             if tries == RECONNECTS:
                 return
             tries += 1
+            say(f"the stream broke off: try {tries} of {RECONNECTS} to open it again")
             time.sleep(_WAIT)
-            if say is not None:
-                say(f"the stream broke off: try {tries} of {RECONNECTS} to open it again")
-            try:
+            with suppress(InputError):
                 capture = reopened()
-                break
-            except InputError:
-                continue
+    finally:
+        capture.release()

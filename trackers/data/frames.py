@@ -12,6 +12,7 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 
 _START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"  # JPEG's markers
+_BITS = (8, 10, 12, 14, 16)
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".jp2")
 
 
@@ -30,6 +31,25 @@ def checked_frame(frame: object) -> None:
     is_picture = frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3 and frame.size > 0
     if not is_picture:
         raise InputError(f"frame: expected {expected}, got {frame.dtype} {frame.shape}")
+
+
+def eight_bits(picture: np.ndarray) -> np.ndarray:
+    """A picture in 8 bits a colour: of 16, the upper 8 of those that are used.
+
+    Cameras of 10, 12 or 14 bits, as thermal and medical ones, leave the others of 16 empty. How many are used is taken
+    from the brightest pixel.
+
+    Args:
+        picture: uint8, or uint16, of any shape.
+
+    Returns:
+        uint8 of that shape; uint8 as it is.
+    """
+    if picture.dtype != np.uint16:
+        return picture
+    used = int(picture.max()).bit_length()
+    bits = next(each for each in _BITS if used <= each)
+    return np.right_shift(picture, bits - 8).astype(np.uint8)
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.frames import is_cut_jpeg, quiet_opencv
+from lighttrack_nas.trackers.data.frames import eight_bits, is_cut_jpeg, quiet_opencv
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,8 @@ class Sequence:
 def read_image(path: Path) -> np.ndarray:
     """Read an image file as BGR uint8 ``(height, width, 3)``.
 
+    Of more than 8 bits a colour those are taken that `eight_bits` takes.
+
     Raises:
         InputError: The file is missing, cannot be read or is a JPEG without its end, or OpenCV cannot decode it.
     """
@@ -81,10 +83,10 @@ def read_image(path: Path) -> np.ndarray:
         raise InputError(f"image '{path}' is truncated: a JPEG file without its end, which OpenCV would fill with grey")
     try:
         with quiet_opencv():
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"image '{path}' cannot be decoded: {reason}") from None
     if image is None:
         raise InputError(f"image '{path}' cannot be decoded: it is truncated, or no format that OpenCV reads")
-    return image
+    return eight_bits(image)

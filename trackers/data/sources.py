@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.captures import captured, open_stream, stream_frames, video_frames
 from lighttrack_nas.trackers.data.frames import IMAGE_SUFFIXES, list_images, quiet_opencv
 from lighttrack_nas.trackers.data.sequence import read_image
@@ -108,13 +110,14 @@ class FrameSource:
             )
 
 
-def open_source(source: str) -> FrameSource:
+def open_source(source: str, say: Say = lambda _: None) -> FrameSource:
     """Open a video file, a folder of image frames (natural order: 2.jpg before 10.jpg), a camera or a stream.
 
     Args:
         source: A path, also of a named pipe; digits alone, such as "0", for a camera ("./0" for a folder of that name);
             a pattern of numbered images, such as "frames/%08d.jpg"; or an address, such as "rtsp://host/stream". A live
             stream that breaks off is opened again, a few times.
+        say: Told when a stream broke off.
 
     Returns:
         The frames, to be used with `with`.
@@ -125,7 +128,7 @@ def open_source(source: str) -> FrameSource:
     if source.isdecimal():
         return _open_camera(source)
     if _ADDRESS.match(source):
-        return _open_address(source)
+        return _open_address(source, say)
     path = Path(source).expanduser()
     if path.is_dir():
         images = list_images(path)
@@ -153,20 +156,16 @@ def _open_pattern(pattern: Path) -> FrameSource:
     return FrameSource(pattern.name, (read_image(image) for image in images), length=len(images))
 
 
-def _open_address(address: str) -> FrameSource:
+def _open_address(address: str, say: Say) -> FrameSource:
     capture = open_stream(address)
     length, fps = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
     # A file has an end; what has none is live.
     live = length <= 0
-    frames = stream_frames(capture, lambda: open_stream(address)) if live else captured(capture)
-    return FrameSource(
-        address,
-        frames,
-        length=None if live else length,
-        fps=fps if 0 < fps < _LIKELY_FPS else None,
-        endless=live,
-        on_release=capture.release,
-    )
+    rate = fps if 0 < fps < _LIKELY_FPS else None
+    if not live:
+        return FrameSource(address, captured(capture), length=length, fps=rate, on_release=capture.release)
+    frames = stream_frames(capture, partial(open_stream, address), say)
+    return FrameSource(address, frames, fps=rate, endless=True, on_release=frames.close)
 
 
 def _open_video(path: Path) -> FrameSource:

@@ -37,9 +37,11 @@ class VideoWriter:
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         height, width = shape[:2]
         try:
+            rate = Fraction(fps).limit_denominator(1001)
             self._file = av.open(str(self._part), "w")
-            self._stream = self._file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+            self._stream = self._file.add_stream("libx264", rate=rate)
         except (av.error.FFmpegError, OSError, ValueError) as error:
+            self._part.unlink(missing_ok=True)
             raise InputError(f"'{path}': this video cannot be written here ({error})") from None
         self._stream.width, self._stream.height = width, height
         # Half of the colours' resolution, as usual, needs even sides.

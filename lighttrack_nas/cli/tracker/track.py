@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lighttrack_nas.cli.shared.printing import print_warning
 from lighttrack_nas.cli.tracker.box_files import read_boxes
 from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes, keep_older
 from lighttrack_nas.models.models import load_tracker
@@ -56,7 +57,7 @@ def track(
     if (output / "run.json").is_file() or output.resolve() == Path(source).resolve():
         raise InputError(f"'{output}' holds results of `evaluate`, or the frames themselves: give another folder")
     make_folder(output)
-    with open_source(source) as frames:
+    with open_source(source, print_warning) as frames:
         first = next(frames)
         targets = given or {"": _ask_for_box(first)}
         names = list(targets)

@@ -156,7 +156,12 @@ def export(
 @commands.command(rich_help_panel=TRACKERS)
 def track(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
-    source: Annotated[str, typer.Argument(help="A video file, a folder of frames, or a camera's number.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A video file, a folder of frames, numbered images (frames/%08d.jpg), a camera's number, or an address (rtsp://...)."
+        ),
+    ],
     output: Output,
     box: Annotated[
         str | None,

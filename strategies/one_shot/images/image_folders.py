@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lighttrack_nas.trackers.base.errors import InputError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+from lighttrack_nas.trackers.data.frames import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,8 @@ def read_image_folder(folder: Path | str) -> ImageFolder:
     folder, classes = Path(folder), read_classes(folder)
     images: list[tuple[Path, int]] = []
     for number, name in enumerate(classes):
-        found = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
+        found = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
         if not found:
-            raise InputError(f"class folder '{folder / name}' holds no image ({', '.join(SUFFIXES)})")
+            raise InputError(f"class folder '{folder / name}' holds no image ({', '.join(IMAGE_SUFFIXES)})")
         images += [(path, number) for path in found]
     return ImageFolder(tuple(classes), tuple(images))

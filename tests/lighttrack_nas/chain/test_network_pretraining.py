@@ -24,17 +24,6 @@ def settings(**changes: object) -> ltn.TrainingSettings:
     return ltn.TrainingSettings(**(given | changes))
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    for name, colour in (("blue", (200, 40, 40)), ("red", (40, 40, 200))):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for index in range(4):
-            image = np.clip(np.array(colour) + rng.normal(0, 30, (40, 50, 3)), 0, 255).astype(np.uint8)
-            cv2.imwrite(str(tmp_path / "images" / name / f"{index}.png"), image)
-    return tmp_path / "images"
-
-
 def pretrained(images: Path, output: Path, **changes: object) -> ltn.PretrainedBackbone:
     folder = ltn.read_image_folder(images)
     how = {"settings": settings(optimizer="rmsprop", learning_rate=0.003), "image_size": 32, "held_out": folder}

@@ -46,17 +46,6 @@ def settings(**changes: object) -> ltn.TrainingSettings:
     return ltn.TrainingSettings(**(given | changes))
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    for name, colour in (("blue", (200, 40, 40)), ("red", (40, 40, 200))):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for index in range(4):
-            image = np.clip(np.array(colour) + rng.normal(0, 30, (40, 50, 3)), 0, 255).astype(np.uint8)
-            cv2.imwrite(str(tmp_path / "images" / name / f"{index}.png"), image)
-    return tmp_path / "images"
-
-
 def test_a_supernet_is_read_back_as_it_was_trained(tiny: ltn.Space, trained: Path) -> None:
     supernet = ltn.load_supernet(trained / "supernet.safetensors", tiny)
     again = ltn.train_supernet(tiny, Squares(), settings=settings(), output=trained)

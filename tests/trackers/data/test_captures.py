@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data import captures
 from lighttrack_nas.trackers.data.captures import is_interlaced, stream_frames
+from lighttrack_nas.trackers.data.sequence import read_image
 from lighttrack_nas.trackers.data.sources import open_source
 
 
@@ -89,6 +91,16 @@ def test_a_stream_is_opened_again_until_it_fails_three_times_in_a_row(
     assert first.released
 
 
+def test_who_leaves_a_stream_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captures, "_WAIT", 0.0)
+    second = Capture(9)
+    frames = stream_frames(Capture(1), lambda: second, lambda _: None)
+    assert len([next(frames) for _ in range(3)]) == 3
+    assert not second.released
+    frames.close()
+    assert second.released
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
     """The folder on this machine's own network."""
@@ -131,6 +143,25 @@ def test_numbered_images_come_in_the_order_of_their_numbers(tmp_path: Path, writ
         open_source(str(tmp_path / "other%d.png"))
     with pytest.raises(InputError, match="no image of such a name is in folder"):
         open_source(str(tmp_path / "none" / "%d.png"))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_of_sixteen_bits_those_are_taken_that_are_used(tmp_path: Path, suffix: str, bits: int) -> None:
+    """A camera of 12 bits leaves the upper four empty: the picture is as bright as the camera saw it."""
+    levels = np.linspace(0, 255, 64).astype(np.uint16)[None].repeat(64, 0)
+    path = tmp_path / f"frame{suffix}"
+    cv2.imwrite(str(path), levels << (bits - 8))
+    assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED).dtype == np.uint16
+    assert np.array_equal(read_image(path), levels[:, :, None].astype(np.uint8).repeat(3, 2))
+
+
+def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
+    content, pipe = written(tmp_path / "video.ts", False).read_bytes(), tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+    threading.Thread(target=lambda: pipe.write_bytes(content), daemon=True).start()
+    with open_source(str(pipe)) as source:
+        assert len(list(source)) == 6
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".pgm", ".ppm", ".jp2", ".webp"])

@@ -17,8 +17,11 @@ from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.tracking.array_network import ArrayNetwork
+from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
 from lighttrack_nas.trackers.tracking.lockstep import Tracks, Video, keep_frames, track_in_step
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
+
+from .array_networks import ByHand
 
 
 @dataclass
@@ -55,33 +58,24 @@ def clip(name: str, frames: int, seed: int = 0, side: int = 40, height: int = 12
     return Clip(name, pictures, np.tile([float(left), float(top), side, side], (frames, 1)))
 
 
-class ByHand:
-    """Answers from sums over template and search image, each row of a batch by itself, in whole numbers' precision."""
-
-    template_size, search_sizes, stride = 32, (64, 96), 8
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[int, int]] = []
-
-    def template(self, image: np.ndarray) -> np.ndarray:
-        return np.stack([one.astype(np.float64).mean() for one in image])
-
-    def track(self, features: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        assert len(features) == len(image)
-        self.batches.append((len(image), image.shape[-1]))
-        cells = image.shape[-1] // self.stride
-        logits, distances = [], []
-        for feature, one in zip(features, image, strict=True):
-            tiles = one.astype(np.float64).reshape(3, cells, self.stride, cells, self.stride).mean(axis=(0, 2, 4))
-            logits.append(tiles[None] * 3 + feature)
-            distances.append(np.stack([6 + side + np.abs(tiles) for side in range(4)]))
-        return np.array(logits), np.array(distances)
-
-
 def alone(network: ArrayNetwork, video: Video, hyper_parameters: Any = "default") -> np.ndarray:
     tracker = SiameseTracker(network, hyper_parameters)
     tracker.init(video.frame(0), video.boxes[0])
     return np.array([video.boxes[0], *(tracker.update(video.frame(index))[0] for index in range(1, len(video)))])
+
+
+def test_lost_targets_are_looked_for_as_one_by_one() -> None:
+    """A rule by which every target is lost soon: then crops go over the whole frame."""
+    rule = HyperParameters(
+        presence_slope=0.01, presence_offset=0.0, lost_after=2, lost_below=0.9, found_above=0.99, window_influence=0.3
+    )
+    videos = [clip("long", 9, seed=2), clip("short", 5, seed=1), clip("small", 7, seed=4, side=8)]
+    network = ByHand()
+    found = track_in_step(network, videos, rule)
+    for video in videos:
+        assert found.lost[video.name].tolist() == [False, False, *[True] * (len(video) - 2)]
+        assert np.array_equal(found.boxes[video.name], alone(ByHand(), video, rule))
+        assert np.isfinite(found.scores[video.name][1:]).all()
 
 
 @pytest.mark.parametrize("readers", [0, 2])

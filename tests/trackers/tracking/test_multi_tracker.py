@@ -12,28 +12,10 @@ from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
 from lighttrack_nas.trackers.tracking.multi_tracker import MultiTracker
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 
+from .array_networks import ByHand
+
 BOXES = [(20, 30, 24, 20), (90.5, 40.25, 40, 44), (-6, 80, 30, 30)]
 TUNED = HyperParameters(window_influence=0.3, lr=0.5)
-
-
-class Counted:
-    """A network on sums whose search crops are larger for small targets; it notes the batches."""
-
-    template_size, search_sizes, stride = 32, (64, 96), 8
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[int, int]] = []
-
-    def template(self, image: np.ndarray) -> np.ndarray:
-        return np.stack([one.astype(np.float64).mean() for one in image])
-
-    def track(self, features: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        assert len(features) == len(image)
-        self.batches.append((len(image), image.shape[-1]))
-        cells = image.shape[-1] // self.stride
-        tiles = image.reshape(len(image), 3, cells, self.stride, cells, self.stride).mean(axis=(1, 3, 5))
-        distances = np.stack([6 + side + np.abs(tiles) for side in range(4)], axis=1)
-        return tiles[:, None] * 3 + features[:, None, None, None], distances
 
 
 def frames(count: int = 5) -> list[np.ndarray]:
@@ -50,12 +32,12 @@ def alone(network: Any, settings: Any, box: Any) -> list[tuple[np.ndarray, float
 
 @pytest.mark.parametrize("settings", ["default", "vot2019", TUNED])
 def test_each_target_s_boxes_are_those_of_a_tracker_of_its_own(settings: Any) -> None:
-    several = MultiTracker(Counted(), settings)
+    several = MultiTracker(ByHand(), settings)
     first, *others = frames()
     several.init(first, BOXES)
     together = [several.update(frame) for frame in others]
     for place, box in enumerate(BOXES):
-        for results, (expected, score) in zip(together, alone(Counted(), settings, box), strict=True):
+        for results, (expected, score) in zip(together, alone(ByHand(), settings, box), strict=True):
             assert np.allclose(results[place][0], expected, atol=1e-9)
             assert results[place][1] == pytest.approx(score)
 
@@ -74,7 +56,7 @@ def test_a_torch_network_s_boxes_differ_by_rounding_alone() -> None:
 
 
 def test_a_frame_is_one_batch_for_each_search_size() -> None:
-    network = Counted()
+    network = ByHand()
     several = MultiTracker(network, HyperParameters(small_target=0.05))
     first, second, third, *_ = frames()
     several.init(first, BOXES)  # of areas .025, .092 and .047 of the frame's
@@ -86,7 +68,7 @@ def test_a_frame_is_one_batch_for_each_search_size() -> None:
 
 
 def test_another_init_takes_the_place_of_the_targets_before() -> None:
-    several = MultiTracker(Counted())
+    several = MultiTracker(ByHand())
     first, second, *_ = frames()
     several.init(first, BOXES)
     several.init(first, BOXES[:1])
@@ -94,7 +76,7 @@ def test_another_init_takes_the_place_of_the_targets_before() -> None:
 
 
 def test_what_cannot_be_tracked_is_refused_in_a_sentence() -> None:
-    several = MultiTracker(Counted())
+    several = MultiTracker(ByHand())
     first, *_ = frames()
     with pytest.raises(InputError, match=r"call init\(frame, boxes\) before update"):
         several.update(first)
@@ -107,7 +89,7 @@ def test_what_cannot_be_tracked_is_refused_in_a_sentence() -> None:
 
 
 def test_another_tracker_has_the_network_and_the_settings_and_no_target() -> None:
-    tracker = SiameseTracker(Counted(), TUNED)
+    tracker = SiameseTracker(ByHand(), TUNED)
     first, second, *_ = frames()
     tracker.init(first, BOXES[0])
     other = tracker.another()
@@ -115,4 +97,4 @@ def test_another_tracker_has_the_network_and_the_settings_and_no_target() -> Non
     other.init(first, BOXES[1])
     moved = tracker.update(second)[0], other.update(second)[0]
     for box, expected in zip(moved, BOXES, strict=False):
-        assert np.array_equal(box, alone(Counted(), TUNED, expected)[0][0])
+        assert np.array_equal(box, alone(ByHand(), TUNED, expected)[0][0])

@@ -31,6 +31,7 @@ def test_a_video_keeps_size_rate_and_frames(tmp_path: Path, height: int, width: 
 def test_a_rate_that_cannot_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="this video cannot be written here"):
         VideoWriter(tmp_path / "video.mp4", (48, 64, 3), float("nan"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_older_videos_get_names_of_their_own(tmp_path: Path) -> None:
