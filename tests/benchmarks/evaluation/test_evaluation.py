@@ -166,6 +166,22 @@ def test_resumed_is_uninterrupted(make_sequence: Callable[..., Sequence], script
         assert resumed.overall[name] == whole.overall[name]
 
 
+def test_older_results_are_run_again_where_absences_are_labelled(
+    make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path
+) -> None:
+    """They say nothing of presence; figures of some sequences alone would look like those of all."""
+    videos = [make_sequence(TRUTH, name) for name in "ab"]
+    evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)
+    (tmp_path / "b/b_presence.txt").unlink()
+    again = scripted(SCRIPT)
+    evaluate(again, videos, tmp_path, RECORD)
+    assert len(again.started) == 0
+    videos[0].absent[2] = True
+    evaluate(again, videos, tmp_path, RECORD)
+    assert len(again.started) == 1
+    assert (tmp_path / "b/b_presence.txt").is_file()
+
+
 def test_another_record_is_refused(make_sequence: Callable[..., Sequence], scripted: type, tmp_path: Path) -> None:
     videos = [make_sequence(TRUTH)]
     evaluate(scripted(SCRIPT), videos, tmp_path, RECORD)

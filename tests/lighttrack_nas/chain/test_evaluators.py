@@ -137,3 +137,17 @@ def test_a_tuning_on_copies_is_another_than_one_on_frames(large: Path) -> None:
     tune_tracker(network, sequences, n_trials=1, output=large.parent / "frames", frame_memory=0, readers=1)
     with pytest.raises(ltn.InputError, match="tuning of another network or on other sequences"):
         tune_tracker(network, sequences, n_trials=1, output=large.parent / "frames", **on_copies)
+
+
+def test_norms_are_estimated_on_the_kinds_of_sources_that_are_asked_for() -> None:
+    from lighttrack_nas.chain.evaluators import calibration_data
+
+    sources = [{"kind": "generated"}, {"kind": "sequences", "path": "a"}, {"kind": "sequences", "path": "b"}]
+
+    def taken(*kinds: str) -> list[str]:
+        config = Config.model_validate({"data": {"sources": sources}, "search": {"calibrate_on": kinds}})
+        return [getattr(source, "path", source.kind) for source in calibration_data(config).data.sources]
+
+    assert taken("sequences") == ["a", "b"]
+    assert taken("generated") == ["generated"]
+    assert taken() == ["generated", "a", "b"]

@@ -72,6 +72,11 @@ def test_a_backbone_of_another_network_is_refused(images: Path, tmp_path: Path) 
     file = pretrained(images, tmp_path / "images run").file
     with pytest.raises(ltn.InputError, match="is of another network than the one to train"):
         ltn.retrain(SECOND, Squares(), settings=settings(), output=tmp_path / "a", backbone=file)
+    # Of the same choices in another space, whose blocks have other widths.
+    other = small(name="other", fused_channels=8)
+    same = other.architecture(dict(FIRST.choices))
+    with pytest.raises(ltn.InputError, match="is of another network than the one to train"):
+        ltn.retrain(same, Squares(), settings=settings(), output=tmp_path / "d", backbone=file)
     supernet = ltn.pretrain_backbone(
         SPACE, ltn.read_image_folder(images), settings=settings(), output=tmp_path / "all", image_size=32
     )

@@ -161,6 +161,24 @@ def test_a_lost_target_is_scaled_with_frames_that_change_their_size() -> None:
     assert not tracker.update(half).lost
 
 
+class TwoPeaks(Seeing):
+    """Beside what is in the middle, a target near the crop's corner from the fifth frame on."""
+
+    def track(self, features: str, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, distances = super().track(features, image)
+        if len(self.crops) > 4:
+            logits[0, 0, 2, 2] = 9.0
+        return logits, distances
+
+
+def test_a_lost_target_is_found_wherever_it_is_in_the_crop() -> None:
+    """The window, which favours the middle, would keep it from being seen."""
+    network = TwoPeaks([9, *[-1] * 5])
+    tracker = SiameseTracker(network, HyperParameters(window_influence=0.9, **RULE))
+    tracker.init(where(), (168, 118, 64, 64))
+    assert [tracker.update(where()).lost for _ in range(5)] == [False, False, False, True, False]
+
+
 def test_a_second_start_forgets_that_the_first_target_was_lost() -> None:
     network = Seeing([*[-9] * 3, 9])
     tracker = SiameseTracker(network, HyperParameters(**RULE))
