@@ -13,7 +13,7 @@ from lighttrack_nas.trackers.base.errors import InputError
 
 _START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"  # JPEG's markers
 _BITS = (8, 10, 12, 14, 16)
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".jp2")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".jp2", ".webp")
 
 
 def checked_frame(frame: object) -> None:
