@@ -6,21 +6,18 @@ when it is killed they end within seconds.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import pickle
 import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, TypeVar
 
-from lighttrack_nas.processes.memory import keep_freed_memory
+from lighttrack_nas.processes.starting import start_process
 from lighttrack_nas.processes.worker_gpus import worker_environment
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.processes import begin_child
 from lighttrack_nas.trackers.base.progress import Progress
 
 Task = TypeVar("Task")
@@ -28,8 +25,7 @@ Answer = TypeVar("Answer")
 
 _ANSWER, _MISTAKE, _FAILURE = "answer", "mistake", "failure"
 
-
-# Imported once, in the process that the others are split off from: torch and NNI take seconds.
+# Torch and NNI take seconds, and a job's process is its own.
 _PRELOADED = ["lighttrack_nas.strategies.one_shot.training.fit"]
 
 
@@ -64,17 +60,11 @@ def in_processes(
         RuntimeError: `start` or a task failed otherwise; holds the process's traceback.
     """
     waiting = list(reversed(tasks))
-    running: dict[Connection, tuple[Any, Task]] = {}
-    context = multiprocessing.get_context("spawn")
+    running: dict[Connection, tuple[BaseProcess, Task]] = {}
     processes = []
     try:
         for number in range(min(workers, len(tasks))):
-            ours, theirs = context.Pipe()
-            # As bytes, so that nothing of it is made before the process has its GPU.
-            content = pickle.dumps(start), theirs, worker_environment(number, gpus)
-            process = context.Process(target=_do_tasks, args=content, daemon=True)
-            process.start()
-            theirs.close()
+            ours, process = start_process(_do_tasks, start, worker_environment(number, gpus), "worker")
             processes.append(process)
             running[ours] = (process, waiting.pop())
             ours.send(running[ours][1])
@@ -115,25 +105,17 @@ def run_jobs(
     Returns:
         The failed jobs: name -> why, a sentence.
     """
-    methods = multiprocessing.get_all_start_methods()
-    # Any: the types of both ways have a Process, that of what they share has none.
-    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(_PRELOADED)
     waiting, failures = deque(jobs), dict[str, str]()
-    running: dict[Connection, tuple[Job, multiprocessing.process.BaseProcess]] = {}
+    running: dict[Connection, tuple[Job, BaseProcess]] = {}
     places: dict[Connection, int] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 job = waiting.popleft()
-                ours, theirs = context.Pipe(duplex=False)
-                places[ours] = min(set(range(workers)) - set(places.values()))
-                content = job, theirs, worker_environment(places[ours], gpus)
-                process = context.Process(target=_do_job, args=content, name=job.name)
-                process.start()
-                theirs.close()  # so that its end is seen here when the process dies
-                running[ours] = job, process
+                place = min(set(range(workers)) - set(places.values()))
+                environment = worker_environment(place, gpus)
+                ours, process = start_process(_do_job, job, environment, job.name, preloaded=_PRELOADED)
+                running[ours], places[ours] = (job, process), place
             for connection in wait(list(running)):
                 assert isinstance(connection, Connection)
                 job, process = running[connection]
@@ -158,7 +140,7 @@ def run_jobs(
     return failures
 
 
-def _answer(connection: Connection, process: Any) -> Any:
+def _answer(connection: Connection, process: BaseProcess) -> Any:
     try:
         kind, content = connection.recv()
     except (EOFError, ConnectionResetError):
@@ -173,11 +155,11 @@ def _answer(connection: Connection, process: Any) -> Any:
     return content
 
 
-def _do_tasks(start: bytes, connection: Connection, environment: dict[str, str]) -> None:
-    _begin(environment)
+def _do_tasks(connection: Connection, read: Callable[[], Callable[[], Callable[[Any], Any]]]) -> None:
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the other side has gone: nobody waits any more
         try:
-            do = pickle.loads(start)()  # noqa: S301 - what this program's first process made a moment ago
+            start = read()
+            do = start()
             while True:
                 connection.send((_ANSWER, do(connection.recv())))
         except InputError as error:
@@ -188,26 +170,18 @@ def _do_tasks(start: bytes, connection: Connection, environment: dict[str, str])
             connection.send((_FAILURE, traceback.format_exc()))
 
 
-def _do_job(job: Job, connection: Connection, environment: dict[str, str]) -> None:
+def _do_job(connection: Connection, read: Callable[[], Job]) -> None:
     """Do a job in its process. Sent are progress (a tuple), then None or the sentence that says why it failed."""
-    _begin(environment)
 
     def tell(amount: int, where: str) -> None:
         connection.send((amount, where))
 
     try:
-        job.work(tell)
+        read().work(tell)
     except InputError as error:
         connection.send(str(error) or "no reason was given")
     else:
         connection.send(None)
-
-
-def _begin(environment: dict[str, str]) -> None:
-    """What a process does first."""
-    os.environ.update(environment)
-    begin_child()
-    keep_freed_memory()
 
 
 def _death(exitcode: int | None) -> str:

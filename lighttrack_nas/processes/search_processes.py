@@ -10,15 +10,14 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import connection as pipes
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from functools import partial
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from lighttrack_nas.processes.starting import start_process
 from lighttrack_nas.processes.worker_gpus import worker_environment
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.processes import begin_child
 from lighttrack_nas.trackers.base.progress import Say
 
 Work = Callable[[Callable[[int, int, str], None], Say], object]
@@ -51,7 +50,7 @@ def run_workers(
         RuntimeError: All of them failed; the message holds the last one's traceback.
     """
     try:
-        pickled = pickle.dumps(work)
+        pickle.dumps(work)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise InputError(
             f"workers: what they need cannot be sent to other processes, evaluator and strategy must pickle: {error}"
@@ -68,10 +67,11 @@ def run_workers(
     try:
         with _interrupts_ignored():
             for number in range(count):
-                receiver, process = _started(pickled, threads_of_each(count), worker_environment(number, gpus))
+                act, environment = partial(_run, threads_of_each(count)), worker_environment(number, gpus)
+                receiver, process = start_process(act, work, environment, "worker", signal.default_int_handler)
                 running[receiver] = process
         while running:
-            for receiver in [pipe for pipe in pipes.wait(list(running)) if isinstance(pipe, Connection)]:
+            for receiver in [pipe for pipe in wait(list(running)) if isinstance(pipe, Connection)]:
                 try:
                     kind, *content = receiver.recv()
                 except (EOFError, OSError):
@@ -110,15 +110,6 @@ def threads_of_each(count: int) -> int | None:
     return None if torch is None else max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) // count))
 
 
-def _started(work: bytes, threads: int | None, environment: dict[str, str]) -> tuple[Connection, BaseProcess]:
-    context = get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(work, sender, threads, environment), name="worker")
-    process.start()
-    sender.close()  # so that the process's end is the pipe's end
-    return receiver, process
-
-
 def _end(processes: list[BaseProcess]) -> None:
     for process in processes:
         process.terminate()
@@ -129,13 +120,8 @@ def _end(processes: list[BaseProcess]) -> None:
             process.join()
 
 
-def _run(work: bytes, sender: Connection, threads: int | None, environment: dict[str, str]) -> None:
+def _run(threads: int | None, sender: Connection, read: Callable[[], Work]) -> None:
     """What a process does. It ends its trial before it ends itself."""
-    os.environ.update(environment)  # before the work is read, whose tensors may be on the GPU
-    from lighttrack_nas.processes.memory import keep_freed_memory
-
-    begin_child(signal.default_int_handler)
-    keep_freed_memory()
     if threads is not None:
         import torch
 
@@ -146,9 +132,8 @@ def _run(work: bytes, sender: Connection, threads: int | None, environment: dict
             sender.send(message)
 
     try:
-        pickle.loads(work)(  # noqa: S301 - what this program's first process made a moment ago
-            lambda done, total, text: send("progress", done, total, text), lambda sentence: send("say", sentence)
-        )
+        work = read()
+        work(lambda done, total, text: send("progress", done, total, text), lambda sentence: send("say", sentence))
     except InputError as error:
         send("mistake", str(error))
         sys.exit(1)
