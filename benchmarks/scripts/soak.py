@@ -11,6 +11,7 @@ memory, by trials. Exit code 1 where a trial is missing or in excess, or a figur
 import argparse
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -23,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-import psutil
 
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -61,7 +61,6 @@ def _hashed(name: str, architecture: Architecture) -> float:
 
 def work(storage: str, trials: int, notes: Path) -> None:
     """Search until all trials are there, and note for each of them the time, how many there are, and the memory."""
-    me = psutil.Process()
     with notes.open("a") as file:
         run_search(
             load_space(SPACE),
@@ -70,8 +69,13 @@ def work(storage: str, trials: int, notes: Path) -> None:
             objectives=["ao", "macs"],
             n_trials=trials,
             storage=storage,
-            progress=lambda done, total, text: print(time.time(), done, me.memory_info().rss, file=file, flush=True),
+            progress=lambda done, total, text: print(time.time(), done, _peak_memory(), file=file, flush=True),
         )
+
+
+def _peak_memory() -> int:
+    """Of this process, in KiB, as Linux counts it."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def soak(storage: str, trials: int, workers: int, kill_every: float, folder: Path, seed: int) -> int:
@@ -105,13 +109,13 @@ def report(folder: Path, trials: int) -> None:
     """Print the seconds and the memory of every tenth of the search."""
     notes = [np.loadtxt(file, ndmin=2) for file in folder.glob("worker*.txt") if file.stat().st_size]
     times, counts, memory = np.concatenate(notes).T
-    print("trials   s a 1,000 trials   MB a worker (median)")
+    print("trials   s a 1,000 trials   MiB a worker (median of peaks)")
     step = max(trials // 10, 1)
     for end in range(step, trials + 1, step):
         inside = (counts > end - step) & (counts <= end)
         if inside.any():
             seconds = (times[inside].max() - times[inside].min()) * 1000 / step
-            print(f"{end:6d}   {seconds:16.1f}   {np.median(memory[inside]) / 1e6:20.0f}")
+            print(f"{end:6d}   {seconds:16.1f}   {np.median(memory[inside]) / 1024:30.0f}")
 
 
 def check(storage: str, trials: int) -> list[str]:
