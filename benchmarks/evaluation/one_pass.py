@@ -3,40 +3,39 @@
 One-pass evaluation: the tracker is started on the first frame's box and never helped again.
 """
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from lighttrack_nas.benchmarks.evaluation import metrics
-from lighttrack_nas.benchmarks.evaluation.presence_metrics import PresenceFrames, presence_metrics
+from lighttrack_nas.benchmarks.evaluation.evaluation_result import (
+    EvaluationResult,
+    ScoredSequence,
+    score_sequence,
+    summarise,
+)
 from lighttrack_nas.benchmarks.evaluation.result_files import (
     read_presence,
     read_result,
     read_sizes,
-    sequence_table,
-    to_json,
     write_presence,
     write_result,
     write_run_record,
     write_sizes,
-    write_summary,
+)
+from lighttrack_nas.benchmarks.evaluation.sequence_runs import (
+    AfterSequence,
+    TrackerSource,
+    check_output,
+    fresh_tracker,
+    run_each,
 )
 from lighttrack_nas.trackers.base.boxes import checked_box
-from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.tracking.protocol import Tracker
-
-T = TypeVar("T")
-TrackerSource = Tracker | Callable[[], Tracker]
-"""A tracker, or a function that makes one; it is called once for every sequence that must be run."""
-AfterSequence = Callable[[str, Mapping[str, float] | None], None]
-"""Called after each sequence with its name and figures; the figures are None if it failed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,47 +57,6 @@ class Track:
     presence: np.ndarray
     lost: np.ndarray
     sizes: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluationResult:
-    """Figures of one tracker over sequences; `metrics` says what each is. Rates are fractions, 0 to 1.
-
-    Attributes:
-        overall: Name of the figure -> value over all sequences that were scored; `scored_sequences` is how many.
-        sequences: Name of the sequence -> name of the figure -> value.
-        failures: Name of the sequence -> why it could not be evaluated, one line.
-        curves: Mean success and precision curves.
-        record: What was run.
-        left_out: Name of a sequence that was not read -> why, one line.
-    """
-
-    overall: dict[str, float]
-    sequences: dict[str, dict[str, float]]
-    failures: dict[str, str]
-    curves: metrics.Curves
-    record: dict[str, Any] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    def table(self) -> pd.DataFrame:
-        """One row a sequence, named by it, one column a figure."""
-        return sequence_table(self.sequences)
-
-    def to_json(self) -> str:
-        """The content of ``summary.json``: the attributes, with `record` as `run`; null for what is not a number."""
-        return to_json(
-            {
-                "overall": self.overall,
-                "sequences": self.sequences,
-                "failures": self.failures,
-                "left_out": self.left_out,
-                "run": self.record,
-            }
-        )
-
-    def save(self, output: Path | str) -> None:
-        """Write ``summary.json`` and ``summary.csv`` (the table) to a folder, made if missing."""
-        write_summary(output, self.to_json(), self.table())
 
 
 def run_sequence(tracker: Tracker, sequence: Video) -> Track:
@@ -176,7 +134,7 @@ def evaluate(
 
     of_absences = any(sequence.absent[1:].any() for sequence in sequences)
 
-    def one(sequence: Video) -> tuple[metrics.FrameScores, np.ndarray]:
+    def one(sequence: Video) -> ScoredSequence:
         # Results of earlier versions say nothing of presence.
         silent = of_absences and read_presence(output, sequence.name, len(sequence)) is None
         if silent or read_result(output, sequence.name, len(sequence)) is None:
@@ -186,120 +144,8 @@ def evaluate(
             write_result(output, sequence.name, track.boxes, track.times)
         found = read_result(output, sequence.name, len(sequence))
         assert found is not None
-        boxes, times = found
-        # The first box is given, not found: the file's decimals must not make it look missed by a hair.
-        boxes[0] = sequence.boxes[0]
-        sizes = read_sizes(output, sequence) if clip else None
-        return metrics.score_frames(boxes, sequence.boxes, sequence.absent, sizes), times
+        said = read_presence(output, sequence.name, len(sequence))
+        return score_sequence(sequence, *found, said, read_sizes(output, sequence) if clip else None)
 
-    def figures(done: tuple[metrics.FrameScores, np.ndarray]) -> dict[str, float]:
-        return {**metrics.sequence_metrics(done[0]), "fps": metrics.frames_per_second([done[1]])}
-
-    results, failures = run_each(sequences, one, figures, progress)
-    said = [_said(output, sequence, results[sequence.name][0]) for sequence in sequences if sequence.name in results]
-    of_presence = presence_metrics([each for each in said if each is not None])
-    scores = [frame_scores for frame_scores, _ in results.values()]
-    return EvaluationResult(
-        overall={
-            **metrics.overall_metrics(scores),
-            "fps": metrics.frames_per_second(times for _, times in results.values()),
-            "scored_sequences": sum(map(metrics.is_scored, scores)),
-            # Only where absent frames are labelled.
-            **{name: value for name, value in of_presence.items() if not np.isnan(value)},
-        },
-        sequences={name: figures(done) for name, done in results.items()},
-        failures=failures,
-        curves=metrics.mean_curves(scores),
-        record=dict(record),
-    )
-
-
-def _said(output: Path, sequence: Video, scores: metrics.FrameScores) -> PresenceFrames | None:
-    """What a tracker said of a sequence's frames after the first; None where it is not on disk."""
-    said = read_presence(output, sequence.name, len(sequence))
-    if said is None:
-        return None
-    confidence, presence, lost = said[1:].T
-    return PresenceFrames(scores.overlaps[1:], np.asarray(sequence.absent[1:], bool), confidence, lost > 0, presence)
-
-
-def check_output(output: Path, sequences: Iterable[Video]) -> None:
-    """Refuse a folder for results that would mix them with a data set.
-
-    A folder somewhere above a data set will do, as long as results do not go to the sequences' own folders.
-
-    Args:
-        output: The folder for the results; need not be there.
-        sequences: Of the data set.
-
-    Raises:
-        InputError: The folder holds frames or annotation, lies in one that does, or holds the sequences' folders.
-    """
-    where = output.resolve()
-    for sequence in sequences:
-        own, above = _data_folders(sequence)
-        results = where / Path(sequence.name).name
-        for folder in own:
-            # The results' folder would be a sequence's, or above its frames (NfS has two levels between).
-            mixed = results != where and folder.is_relative_to(results)
-            if mixed or where in above or where.is_relative_to(folder):
-                raise InputError(f"output '{output}' lies in the data set with '{folder}'; choose another folder")
-
-
-def fresh_tracker(source: TrackerSource) -> Tracker:
-    """Take the tracker, or make one if a function (or a class) was given."""
-    return source if isinstance(source, Tracker) and not isinstance(source, type) else source()
-
-
-def run_each(
-    sequences: Sequence[Video],
-    one: Callable[[Video], T],
-    figures: Callable[[T], Mapping[str, float]],
-    progress: AfterSequence | None = None,
-) -> tuple[dict[str, T], dict[str, str]]:
-    """Do something with every sequence; one whose input is bad does not stop the others.
-
-    Args:
-        sequences: The videos.
-        one: What to do with each.
-        figures: What `progress` is told of it.
-        progress: Called after each sequence.
-
-    Returns:
-        Results by name, and messages of the sequences that raised InputError by name.
-
-    Raises:
-        InputError: No sequences, or two of one name.
-    """
-    _check_names([sequence.name for sequence in sequences])
-    results: dict[str, T] = {}
-    failures: dict[str, str] = {}
-    for sequence in sequences:
-        try:
-            results[sequence.name] = one(sequence)
-        except InputError as error:
-            failures[sequence.name] = " ".join(str(error).split())
-        if progress is not None:
-            progress(sequence.name, figures(results[sequence.name]) if sequence.name in results else None)
-    return results, failures
-
-
-def _data_folders(sequence: Video) -> tuple[set[Path], set[Path]]:
-    """Folders with frames or annotation, and those that hold them."""
-    frames = {folder.resolve() for folder in {path.parent for path in sequence.frame_paths}}
-    if sequence.source is None:
-        return frames, {folder.parent for folder in frames}
-    source = sequence.source.parent.resolve()
-    # UAV123 and TrackingNet keep frames and annotation in separate trees, whose root is common to both.
-    roots = {Path(os.path.commonpath([folder, source])) for folder in frames}
-    return frames | {source}, {folder.parent for folder in frames} | {source.parent} | roots
-
-
-def _check_names(names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise InputError(f"two sequences are called '{name}'; their results would overwrite each other")
-        seen.add(name)
-    if not seen:
-        raise InputError("there are no sequences to evaluate")
+    results, failures = run_each(sequences, one, lambda done: done.figures, progress)
+    return summarise(results, failures, record)

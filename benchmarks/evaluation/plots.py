@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lighttrack_nas.benchmarks.evaluation.evaluation_result import EvaluationResult
 from lighttrack_nas.benchmarks.evaluation.metrics import (
     PRECISION_PIXELS,
     PRECISION_THRESHOLDS,
     SUCCESS_THRESHOLDS,
     Curves,
 )
-from lighttrack_nas.benchmarks.evaluation.one_pass import EvaluationResult
 from lighttrack_nas.trackers.base.files import write_atomically
 
 if TYPE_CHECKING:

@@ -20,14 +20,14 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.benchmarks.evaluation.metrics import frames_per_second
-from lighttrack_nas.benchmarks.evaluation.one_pass import (
+from lighttrack_nas.benchmarks.evaluation.result_files import sequence_table, to_json, write_run_record, write_summary
+from lighttrack_nas.benchmarks.evaluation.sequence_runs import (
     AfterSequence,
     TrackerSource,
     check_output,
     fresh_tracker,
     run_each,
 )
-from lighttrack_nas.benchmarks.evaluation.result_files import sequence_table, to_json, write_run_record, write_summary
 from lighttrack_nas.benchmarks.evaluation.vot_eao import (
     Fragment,
     expected_average_overlap,

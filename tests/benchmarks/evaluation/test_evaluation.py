@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lighttrack_nas.benchmarks.evaluation.one_pass import check_output, evaluate, run_sequence
+from lighttrack_nas.benchmarks.evaluation.one_pass import evaluate, run_sequence
 from lighttrack_nas.benchmarks.evaluation.result_files import read_boxes
+from lighttrack_nas.benchmarks.evaluation.sequence_runs import check_output
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lighttrack_nas.benchmarks.evaluation.evaluation_result import EvaluationResult
 from lighttrack_nas.benchmarks.evaluation.metrics import Curves
-from lighttrack_nas.benchmarks.evaluation.one_pass import EvaluationResult, evaluate
+from lighttrack_nas.benchmarks.evaluation.one_pass import evaluate
 from lighttrack_nas.benchmarks.evaluation.plots import (
     precision_info,
     precision_plot,
