@@ -19,6 +19,9 @@ from .benchmarks.scoring.supernet_evaluator import SupernetEvaluator as Supernet
 from .benchmarks.scoring.tabular_benchmark import BenchmarkTable as BenchmarkTable
 from .benchmarks.scoring.tabular_benchmark import TableEvaluator as TableEvaluator
 from .benchmarks.scoring.zero_cost import ZeroCostEvaluator as ZeroCostEvaluator
+from .benchmarks.standings.saved_results import find_results as find_results
+from .benchmarks.standings.tracker_comparison import TrackerComparison as TrackerComparison
+from .benchmarks.standings.tracker_comparison import compare_trackers as compare_trackers
 from .chain.searching import search as search
 from .chain.trainings.pretraining import PretrainedBackbone as PretrainedBackbone
 from .chain.trainings.pretraining import pretrain_backbone as pretrain_backbone
@@ -117,6 +120,7 @@ from .tables import load_places as load_places
 from .tables import load_table as load_table
 from .tables import table_names as table_names
 from .trackers.base.errors import InputError as InputError
+from .trackers.data.readers.attributes import read_attributes as read_attributes
 from .trackers.data.readers.reader_registry import read_sequences as read_sequences
 from .trackers.tracking.array_network import ArrayNetwork as ArrayNetwork
 from .trackers.tracking.hyper_parameters import HyperParameters as HyperParameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +20,7 @@ from lighttrack_nas.trackers.base.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 # Okabe and Ito's palette without black and yellow: told apart by most colour-blind eyes, and on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -35,12 +35,14 @@ class PlottedLine(NamedTuple):
         score: The score, 0 to 1.
         values: Share of frames at each threshold, 0 to 1.
         place: Which of the given trackers it is, from 0; decides the colour, which is then the same in every plot.
+        x: The x values; None takes the plot's thresholds.
     """
 
     label: str
     score: float
     values: np.ndarray
     place: int
+    x: np.ndarray | None = None
 
 
 class PlotInfo(NamedTuple):
@@ -51,7 +53,7 @@ class PlotInfo(NamedTuple):
         x_label: With the unit.
         y_label: With the unit.
         legend_title: What the numbers in the legend are.
-        thresholds: The x values.
+        thresholds: The x values; the first and the last are the axis' ends.
         lines: The curves.
         mark: A threshold to mark, or None.
     """
@@ -63,6 +65,16 @@ class PlotInfo(NamedTuple):
     thresholds: np.ndarray
     lines: list[PlottedLine]
     mark: float | None
+
+
+def tracker_colour(place: int) -> str:
+    """The colour of a tracker, by its place among those given; the seventh has the first's, in another style."""
+    return _COLOURS[place % len(_COLOURS)]
+
+
+def tracker_style(place: int) -> str:
+    """The style of a tracker's lines, for matplotlib."""
+    return _STYLES[place // len(_COLOURS) % len(_STYLES)]
 
 
 def success_info(results: Mapping[str, Curves]) -> PlotInfo:
@@ -95,6 +107,25 @@ def precision_info(results: Mapping[str, Curves]) -> PlotInfo:
     )
 
 
+def presence_info(results: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> PlotInfo:
+    """What a plot of presence shows: recall and precision (`precision_recall`), scored by their F-score."""
+    lines = []
+    for place, (name, (recall, precision)) in enumerate(results.items()):
+        total = recall + precision
+        f_scores = np.divide(2 * recall * precision, total, out=np.zeros_like(total), where=total > 0)
+        score = float(f_scores.max()) if len(f_scores) else float("nan")
+        lines.append(PlottedLine(_label(name, score), score, precision, place, recall))
+    return PlotInfo(
+        title="Presence",
+        x_label="recall (mean overlap over frames with the target)",
+        y_label="precision (mean overlap over frames with a box)",
+        legend_title="F-score",
+        thresholds=np.array([0.0, 1.0]),
+        lines=_sorted(lines),
+        mark=None,
+    )
+
+
 def success_plot(results: Mapping[str, Curves]) -> Figure:
     """Draw success curves.
 
@@ -104,7 +135,7 @@ def success_plot(results: Mapping[str, Curves]) -> Figure:
     Returns:
         The figure; show or save it.
     """
-    return _draw(success_info(results))
+    return draw_plots([success_info(results)])
 
 
 def precision_plot(results: Mapping[str, Curves]) -> Figure:
@@ -116,7 +147,7 @@ def precision_plot(results: Mapping[str, Curves]) -> Figure:
     Returns:
         The figure; show or save it.
     """
-    return _draw(precision_info(results))
+    return draw_plots([precision_info(results)])
 
 
 def save_figures(result: EvaluationResult, output: Path | str, name: str | None = None) -> list[Path]:
@@ -135,36 +166,65 @@ def save_figures(result: EvaluationResult, output: Path | str, name: str | None 
     name = name or (recorded if isinstance(recorded, str) else "tracker")
     figures = {"success.png": success_plot, "precision.png": precision_plot}
     for file, plot in figures.items():
-        content = BytesIO()
-        plot({name: result.curves}).savefig(content, format="png", dpi=150)
-        write_atomically(output / file, content.getvalue())
+        save_plot(plot({name: result.curves}), output / file)
     return [output / file for file in figures]
 
 
+def draw_plots(infos: Sequence[PlotInfo]) -> Figure:
+    """Draw plots side by side, each with its own legend below, where it hides no curve, the best first."""
+    from matplotlib.figure import Figure
+
+    # The figure grows with its legends.
+    lines = max(len(info.lines) for info in infos)
+    figure = Figure(figsize=(6.4 if len(infos) == 1 else 4.8 * len(infos), 4.4 + 0.22 * (lines + 1)))
+    figure.set_layout_engine("constrained")
+    parts = [figure] if len(infos) == 1 else list(figure.subfigures(1, len(infos), squeeze=False).flat)
+    for part, info in zip(parts, infos, strict=True):
+        _draw(part, info)
+    return figure
+
+
+def save_plot(figure: Figure, *paths: Path) -> None:
+    """Write a figure to files, in the formats of their endings; the same figure is the same bytes."""
+    from matplotlib import rc_context
+
+    for path in paths:
+        content, kind = BytesIO(), path.suffix.removeprefix(".")
+        metadata = {"Date": None} if kind == "svg" else {}
+        with rc_context({"svg.hashsalt": "lighttrack-nas"}):
+            figure.savefig(content, format=kind, dpi=150, metadata=metadata)
+        write_atomically(path, content.getvalue())
+
+
 def _best_first(scored: Mapping[str, tuple[float, np.ndarray]]) -> list[PlottedLine]:
-    lines = []
-    for place, (name, (score, values)) in enumerate(scored.items()):
-        # The score first, so that the numbers stand below each other; "$" would start a formula.
-        label = f"[{'  -  ' if np.isnan(score) else f'{score:.3f}'}] {name}".replace("$", r"\$")
-        lines.append(PlottedLine(label, score, values, place))
+    return _sorted(
+        [
+            PlottedLine(_label(name, score), score, values, place)
+            for place, (name, (score, values)) in enumerate(scored.items())
+        ]
+    )
+
+
+def _label(name: str, score: float) -> str:
+    # The score first, so that the numbers stand below each other; "$" would start a formula.
+    return f"[{'  -  ' if np.isnan(score) else f'{score:.3f}'}] {name}".replace("$", r"\$")
+
+
+def _sorted(lines: list[PlottedLine]) -> list[PlottedLine]:
     return sorted(lines, key=lambda line: -np.inf if np.isnan(line.score) else line.score, reverse=True)
 
 
-def _draw(info: PlotInfo) -> Figure:
-    from matplotlib.figure import Figure
-
-    # The legend stands below the axes, where it hides no curve, and the figure grows with it.
-    figure = Figure(figsize=(6.4, 4.4 + 0.22 * (len(info.lines) + 1)), layout="constrained")
+def _draw(figure: Figure | SubFigure, info: PlotInfo) -> None:
     axes: Axes = figure.subplots()
     if info.mark is not None:
         axes.axvline(info.mark, color="0.6", linewidth=1, linestyle=":")
     for line in info.lines:
         axes.plot(
-            info.thresholds,
+            info.thresholds if line.x is None else line.x,
             line.values,
             label=line.label,
-            color=_COLOURS[line.place % len(_COLOURS)],
-            linestyle=_STYLES[line.place // len(_COLOURS) % len(_STYLES)],
+            color=tracker_colour(line.place),
+            linestyle=tracker_style(line.place),
             linewidth=2,
         )
     axes.set(
@@ -180,4 +240,3 @@ def _draw(info: PlotInfo) -> Figure:
         axes.spines[side].set_visible(False)
     if info.lines:
         figure.legend(title=info.legend_title, loc="outside lower center", frameon=False)
-    return figure

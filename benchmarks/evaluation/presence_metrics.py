@@ -56,18 +56,10 @@ def presence_metrics(sequences: Sequence[PresenceFrames]) -> dict[str, float]:
     Returns:
         A value for each of `FIGURES`; all NaN where no frame is labelled absent, or none is left with the target.
     """
-    overlaps, absent, confidence, lost, presence = (
-        np.concatenate([np.empty(0), *(getattr(each, name) for each in sequences)])
-        for name in ("overlaps", "absent", "confidence", "lost", "presence")
-    )
-    absent, lost = absent.astype(bool), lost.astype(bool)
-    known = absent | ~np.isnan(overlaps)
-    overlaps, absent, confidence, lost, presence = (
-        values[known] for values in (overlaps, absent, confidence, lost, presence)
-    )
-    if not absent.any() or absent.all():
+    pooled = _pooled(sequences)
+    if pooled is None:
         return dict.fromkeys(FIGURES, float("nan"))
-    overlaps = np.where(absent, 0.0, overlaps)
+    overlaps, absent, confidence, lost, presence = pooled
     return {
         "presence": area_under_curve(confidence[~absent], confidence[absent]),
         "lost_precision": float(absent[lost].mean()) if lost.any() else float("nan"),
@@ -76,6 +68,20 @@ def presence_metrics(sequences: Sequence[PresenceFrames]) -> dict[str, float]:
         "found_after": _found_after(sequences),
         "calibration_error": calibration_error(presence, overlaps > HIT),
     }
+
+
+def precision_recall(sequences: Sequence[PresenceFrames]) -> tuple[np.ndarray, np.ndarray]:
+    """Tracking precision and recall over thresholds of confidence, as VOT's long-term challenges have them.
+
+    Returns:
+        Recall and precision, ``(thresholds,)`` each, 0 to 1, recall falling; both empty where no frame is labelled
+        absent, none is left with the target, or the tracker says nothing of its confidence.
+    """
+    pooled = _pooled(sequences)
+    if pooled is None:
+        return np.empty(0), np.empty(0)
+    overlaps, absent, confidence, lost, _ = pooled
+    return _precision_recall(overlaps, ~absent, np.where(lost, -np.inf, confidence))
 
 
 def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
@@ -107,17 +113,43 @@ def calibration_error(stated: np.ndarray, true: np.ndarray) -> float:
     return float(sum(distances))
 
 
+def _pooled(sequences: Sequence[PresenceFrames]) -> tuple[np.ndarray, ...] | None:
+    """Overlaps (0 where the target is absent), absent, confidence, lost and presence of all frames that count.
+
+    None where no frame is labelled absent, or none is left with the target.
+    """
+    overlaps, absent, confidence, lost, presence = (
+        np.concatenate([np.empty(0), *(getattr(each, name) for each in sequences)])
+        for name in ("overlaps", "absent", "confidence", "lost", "presence")
+    )
+    absent, lost = absent.astype(bool), lost.astype(bool)
+    known = absent | ~np.isnan(overlaps)
+    if not absent[known].any() or absent[known].all():
+        return None
+    overlaps = np.where(absent, 0.0, overlaps)
+    return overlaps[known], absent[known], confidence[known], lost[known], presence[known]
+
+
 def _f_score(overlaps: np.ndarray, present: np.ndarray, confidence: np.ndarray) -> float:
+    if np.isneginf(confidence).all():
+        return 0.0
+    recall, precision = _precision_recall(overlaps, present, confidence)
+    if not len(recall):
+        return float("nan")
+    total = recall + precision
+    return float(np.divide(2 * recall * precision, total, out=np.zeros_like(total), where=total > 0).max())
+
+
+def _precision_recall(
+    overlaps: np.ndarray, present: np.ndarray, confidence: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     with_box = confidence[np.isfinite(confidence)]
     if not len(with_box):
-        return 0.0 if np.isneginf(confidence).all() else float("nan")
-    best = 0.0
-    for threshold in np.unique(np.quantile(with_box, np.linspace(0, 1, _THRESHOLDS), method="nearest")):
-        boxes = confidence >= threshold
-        precision, recall = overlaps[boxes].mean(), overlaps[boxes].sum() / present.sum()
-        if precision + recall > 0:
-            best = max(best, float(2 * precision * recall / (precision + recall)))
-    return best
+        return np.empty(0), np.empty(0)
+    thresholds = np.unique(np.quantile(with_box, np.linspace(0, 1, _THRESHOLDS), method="nearest"))
+    boxes = [confidence >= threshold for threshold in thresholds]
+    recall = np.array([overlaps[each].sum() / present.sum() for each in boxes])
+    return recall, np.array([overlaps[each].mean() for each in boxes])
 
 
 def _found_after(sequences: Sequence[PresenceFrames]) -> float:

@@ -202,8 +202,7 @@ def resolve_tracker(
     """
     from lighttrack_nas.trackers.tracking.baselines import BASELINES, build_baseline
 
-    is_baseline = model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
-    if Path(model).is_dir() and not is_baseline and not is_shipped(model):
+    if is_exported(model):
         return _exported(model, hyper_parameters, device, threads, compute_precision, runtime)
     if model.endswith(".safetensors") or is_shipped(model):
         import torch
@@ -222,7 +221,7 @@ def resolve_tracker(
         }
     if model.endswith(".pth"):
         raise InputError(f"'{model}' is a PyTorch file: import it first with `lighttrack-nas import-weights`")
-    if not is_baseline:
+    if not is_baseline(model):
         raise InputError(
             f"'{model}' is neither a model file (.safetensors), nor {', '.join(SHIPPED)}, nor an exported folder, nor "
             f"a baseline; baselines: {', '.join(BASELINES)}"
@@ -234,6 +233,18 @@ def resolve_tracker(
     if runtime is not None:
         raise InputError(f"--runtime is for exported folders; baseline '{model}' has none")
     return build_baseline(model), {"tracker": model, "device": "cpu", "processor": environment.cpu_name()}
+
+
+def is_baseline(model: str) -> bool:
+    """Whether a name is a baseline's, such as `opencv-mil` or `opencv-nano:FOLDER`."""
+    from lighttrack_nas.trackers.tracking.baselines import BASELINES
+
+    return model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
+
+
+def is_exported(model: str) -> bool:
+    """Whether a name is that of an exported folder, or of some other folder, which then turns out to be none."""
+    return Path(model).is_dir() and not is_baseline(model) and not is_shipped(model)
 
 
 def _exported(

@@ -218,9 +218,33 @@ def trax(
 
 @commands.command(rich_help_panel=TRACKERS)
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL|NAME", help=MODEL_HELP)],
-    sequences: Annotated[Path, typer.Argument(help="A data set's folder, or one sequence's.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]MODEL",
+            help=f"{MODEL_HELP} Several are compared; NAME= says what one is called.",
+            default_factory=list,
+            show_default=False,
+        ),
+    ],
+    sequences: Annotated[Path, typer.Argument(metavar="SEQUENCES", help="A data set's folder, or one sequence's.")],
     output: Output,
+    results: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--results",
+            metavar="[NAME=]FOLDER",
+            help="Compare with results that are there: of evaluate, or of other toolkits, a tracker's folder or one of "
+            "several trackers'. Nothing is tracked anew. Repeat it for more.",
+        ),
+    ] = None,
+    rank_by: Annotated[
+        str | None,
+        typer.Option(
+            help="What ranks several trackers: ao, sr50, sr75, success_auc, precision or normalised_precision. "
+            "Default: ao."
+        ),
+    ] = None,
     layout: Annotated[str, typer.Option(help=LAYOUT_HELP)] = "got10k",
     split: Split = "all",
     only: Only = None,
@@ -254,12 +278,13 @@ def evaluate(
     """Track every sequence of a data set, and measure it.
 
     AO, success rates, AUC, precision, speed. Finished sequences are kept: the same call again goes on where it
-    stopped.
+    stopped. Several trackers, or --results, are ranked in one table and drawn over each other; each tracker's own
+    results are then in a folder of its name.
     """
     from lighttrack_nas.cli.tracker.evaluate import evaluate as run
 
     run(
-        model,
+        models,
         sequences,
         output,
         layout,
@@ -277,4 +302,6 @@ def evaluate(
         on_bad=on_bad or "refuse",
         format=format_,
         runtime=runtime,
+        results=results or [],
+        rank_by=rank_by,
     )

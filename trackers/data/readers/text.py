@@ -85,12 +85,13 @@ def read_numbers(
     return values
 
 
-def read_labels(path: Path, count: int) -> np.ndarray:
-    """Read one number a frame, whether they stand in one line or each in its own.
+def read_labels(path: Path, count: int, of: str = "frames") -> np.ndarray:
+    """Read one number a frame or attribute, whether they stand in one line or each in its own.
 
     Args:
         path: The text file.
         count: How many there must be.
+        of: What there are so many of, for the message.
 
     Returns:
         ``(count,)`` float64.
@@ -104,7 +105,7 @@ def read_labels(path: Path, count: int) -> np.ndarray:
         for field in _SEPARATOR.split(line.strip().rstrip(","))
     ]
     if len(labels) != count:
-        raise InputError(f"'{path}' holds {len(labels)} labels for {count} frames")
+        raise InputError(f"'{path}' holds {len(labels)} labels for {count} {of}")
     return np.array(labels)
 
 

@@ -1,0 +1,1 @@
+"""Several trackers on the same sequences: who is ahead, by how much, on what, and where they part."""
