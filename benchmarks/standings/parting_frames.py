@@ -15,6 +15,7 @@ from lighttrack_nas.trackers.data.sequence import Sequence as Video
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import AbstractPathEffect
 
 SEQUENCES = 3
 FRAMES = 4
@@ -86,6 +87,7 @@ def draw_partings(partings: Sequence[Parting], places: Mapping[str, int]) -> Fig
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from matplotlib.patheffects import withStroke
 
     columns = max(len(parting.frames) for parting in partings)
     legend_rows = -(-(len(places) + 1) // 4)
@@ -95,7 +97,9 @@ def draw_partings(partings: Sequence[Parting], places: Mapping[str, int]) -> Fig
         for column, index in enumerate(parting.frames):
             _draw_frame(figure.add_subplot(grid[2 * row, column]), parting, index, places)
         _draw_overlaps(figure.add_subplot(grid[2 * row + 1, :]), parting, places)
-    handles = [Line2D([], [], color="black", linewidth=2.5, label="truth (white in the frames)")]
+    truth = Line2D([], [], color="white", linewidth=2.5, label="truth")
+    truth.set_path_effects([withStroke(linewidth=4.5, foreground="black")])
+    handles = [truth]
     handles += [
         Line2D([], [], color=tracker_colour(place), linestyle=tracker_style(place), linewidth=2.5, label=_shown(name))
         for name, place in places.items()
@@ -128,28 +132,34 @@ def _draw_frame(axes: Axes, parting: Parting, index: int, places: Mapping[str, i
     from matplotlib.patheffects import withStroke
 
     frame = parting.video.frame(index)
-    axes.imshow(frame[:, :, ::-1])
+    axes.imshow(frame[:, :, ::-1], zorder=0)
     truth = parting.video.boxes[index]
     boxes = {name: each[index] for name, each in parting.boxes.items()}
-    # Many boxes with wide lines would hide each other, and the target.
-    width = 2.0 if len(boxes) <= _FEW else 1.2
+    # Few boxes lie on the truth, so that one that hits it shows; many would hide it, and with wide lines each other.
+    few = len(boxes) <= _FEW
+    width = 2.0 if few else 1.2
     for name, box in boxes.items():
         if np.isfinite(box).all():
-            outline = withStroke(linewidth=width + 1.2 if len(boxes) <= _FEW else width, foreground="white")
+            outline = withStroke(linewidth=width + (1.2 if few else 0), foreground="white")
             _draw_box(axes, box, tracker_colour(places[name]), tracker_style(places[name]), width, outline)
-    _draw_box(axes, truth, "white", "-", width, withStroke(linewidth=2 * width, foreground="black"))
+    truth_width = 3.6 if few else width
+    outline = withStroke(linewidth=truth_width + 2, foreground="black")
+    _draw_box(axes, truth, "white", "-", truth_width, outline, zorder=0.5 if few else 3)
     left, top, right, bottom = _view(frame.shape, [truth, *boxes.values()])
     axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
-    axes.set_title(f"frame {index + 1}", fontsize=9)
+    first = index == parting.frames[0]
+    axes.set_title(f"{_shown(parting.video.name)}, frame {index + 1}" if first else f"frame {index + 1}", fontsize=9)
 
 
-def _draw_box(axes: Axes, box: np.ndarray, colour: str, style: str, width: float, outline: object) -> None:
+def _draw_box(
+    axes: Axes, box: np.ndarray, colour: str, style: str, width: float, outline: AbstractPathEffect, zorder: float = 2
+) -> None:
     from matplotlib.patches import Rectangle
 
     x, y, w, h = box
-    axes.add_patch(
-        Rectangle((x, y), w, h, fill=False, edgecolor=colour, linestyle=style, linewidth=width, path_effects=[outline])
-    )
+    patch = Rectangle((x, y), w, h, fill=False, edgecolor=colour, linestyle=style, linewidth=width, zorder=zorder)
+    patch.set_path_effects([outline])
+    axes.add_patch(patch)
 
 
 def _view(shape: tuple[int, ...], boxes: Sequence[np.ndarray]) -> tuple[float, float, float, float]:
@@ -173,7 +183,7 @@ def _draw_overlaps(axes: Axes, parting: Parting, places: Mapping[str, int]) -> N
             numbers, overlaps, color=tracker_colour(places[name]), linestyle=tracker_style(places[name]), linewidth=1.6
         )
     axes.set(xlim=(1, len(numbers)), ylim=(0, 1.02), ylabel="overlap")
-    axes.set_xlabel(f"frame of {_shown(parting.video.name)}", fontsize=9)
+    axes.set_xlabel("frame", fontsize=9)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 

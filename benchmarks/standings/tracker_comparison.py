@@ -32,6 +32,8 @@ from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.readers.choosing import ON_BAD
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 
+_PERHAPS = ("attributes.csv", "attributes.png", "attributes.svg", "parting.png")
+
 
 @dataclass(frozen=True, eq=False)
 class TrackerComparison:
@@ -96,6 +98,8 @@ class TrackerComparison:
             InputError: A frame that is to be drawn cannot be read; the tables and the curves are written then.
         """
         output = Path(output)
+        for name in _PERHAPS:  # of an earlier comparison, which may have had more to say
+            (output / name).unlink(missing_ok=True)
         texts = {
             "ranking.json": self.to_json(),
             "ranking.csv": self.table.to_csv(),

@@ -102,4 +102,6 @@ def got10k() -> SimpleNamespace:
         from got10k.utils.metrics import poly_iou, rect_iou
     otb = object.__new__(ExperimentOTB)  # its constructor downloads OTB
     otb.nbins_iou, otb.nbins_ce = 21, 51
-    return SimpleNamespace(ExperimentGOT10k=ExperimentGOT10k, otb=otb, poly_iou=poly_iou, rect_iou=rect_iou)
+    return SimpleNamespace(
+        ExperimentGOT10k=ExperimentGOT10k, ExperimentOTB=ExperimentOTB, otb=otb, poly_iou=poly_iou, rect_iou=rect_iou
+    )

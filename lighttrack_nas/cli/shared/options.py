@@ -62,6 +62,21 @@ OnBad = Annotated[
         help="What to do with a sequence that cannot be read: refuse the data set, or name it and go on without it.",
     ),
 ]
+Results = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--results",
+        metavar="[NAME=]FOLDER",
+        help="Compare with results that are there: of evaluate, or of other toolkits, a tracker's folder or one of "
+        "several trackers'. Nothing is tracked anew. Repeat it for more.",
+    ),
+]
+RankBy = Annotated[
+    str | None,
+    typer.Option(
+        help="What ranks several trackers: ao, sr50, sr75, success_auc, precision or normalised_precision. Default: ao."
+    ),
+]
 MODEL_HELP = (
     "A model.safetensors, lighttrack-tiny-generated (which ships), an exported folder, or a baseline such as "
     "opencv-mil or never-moves."

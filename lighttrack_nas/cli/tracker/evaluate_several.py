@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.shared.printing import print_json, print_table, print_warning
 from lighttrack_nas.cli.tracker.evaluate import first_figure, run_tracker, stopping, write_flat
-from lighttrack_nas.cli.tracker.track import is_baseline, is_exported, resolve_tracker
-from lighttrack_nas.cli.tracker.tracker_names import refuse_twice, split_name
+from lighttrack_nas.cli.tracker.track import resolve_tracker
+from lighttrack_nas.cli.tracker.tracker_names import is_baseline, is_exported, refuse_twice, split_name
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.readers.choosing import Choice

@@ -17,6 +17,7 @@ import numpy as np
 from lighttrack_nas.cli.shared.printing import print_warning
 from lighttrack_nas.cli.tracker.box_files import read_boxes
 from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes, keep_older
+from lighttrack_nas.cli.tracker.tracker_names import is_baseline, is_exported
 from lighttrack_nas.models.models import load_tracker
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
 from lighttrack_nas.reporting import environment
@@ -233,18 +234,6 @@ def resolve_tracker(
     if runtime is not None:
         raise InputError(f"--runtime is for exported folders; baseline '{model}' has none")
     return build_baseline(model), {"tracker": model, "device": "cpu", "processor": environment.cpu_name()}
-
-
-def is_baseline(model: str) -> bool:
-    """Whether a name is a baseline's, such as `opencv-mil` or `opencv-nano:FOLDER`."""
-    from lighttrack_nas.trackers.tracking.baselines import BASELINES
-
-    return model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
-
-
-def is_exported(model: str) -> bool:
-    """Whether a name is that of an exported folder, or of some other folder, which then turns out to be none."""
-    return Path(model).is_dir() and not is_baseline(model) and not is_shipped(model)
 
 
 def _exported(

@@ -15,6 +15,8 @@ from lighttrack_nas.cli.shared.options import (
     OnBad,
     Only,
     Output,
+    RankBy,
+    Results,
     Runtime,
     Space,
     Split,
@@ -229,22 +231,8 @@ def evaluate(
     ],
     sequences: Annotated[Path, typer.Argument(metavar="SEQUENCES", help="A data set's folder, or one sequence's.")],
     output: Output,
-    results: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--results",
-            metavar="[NAME=]FOLDER",
-            help="Compare with results that are there: of evaluate, or of other toolkits, a tracker's folder or one of "
-            "several trackers'. Nothing is tracked anew. Repeat it for more.",
-        ),
-    ] = None,
-    rank_by: Annotated[
-        str | None,
-        typer.Option(
-            help="What ranks several trackers: ao, sr50, sr75, success_auc, precision or normalised_precision. "
-            "Default: ao."
-        ),
-    ] = None,
+    results: Results = None,
+    rank_by: RankBy = None,
     layout: Annotated[str, typer.Option(help=LAYOUT_HELP)] = "got10k",
     split: Split = "all",
     only: Only = None,

@@ -1,4 +1,4 @@
-"""What several trackers are called: NAME=MODEL, or a name that the model's own says."""
+"""What people call trackers: NAME=MODEL, or a name that the model's own says, and which kind of tracker it names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from lighttrack_nas.cli.tracker.track import is_baseline
+from lighttrack_nas.models.shipped_models import is_shipped
 from lighttrack_nas.trackers.base.errors import InputError
 
 
@@ -69,3 +69,15 @@ def refuse_twice(name: str, first: object, second: object) -> NoReturn:
         f"two trackers are called '{name}', '{first}' and '{second}': give them names, such as first={first} "
         f"second={second}"
     )
+
+
+def is_baseline(model: str) -> bool:
+    """Whether a name is a baseline's, such as `opencv-mil` or `opencv-nano:FOLDER`."""
+    from lighttrack_nas.trackers.tracking.baselines import BASELINES
+
+    return model.partition(":")[0] in {name.partition(":")[0] for name in BASELINES}
+
+
+def is_exported(model: str) -> bool:
+    """Whether a name is that of an exported folder, or of some other folder, which then turns out to be none."""
+    return Path(model).is_dir() and not is_baseline(model) and not is_shipped(model)
