@@ -150,8 +150,8 @@ def check_complete(trackers: Iterable[SavedTracker]) -> None:
             total = len(tracker.problems) + len(tracker.sequences)
             raise InputError(
                 f"'{tracker.name}' ('{tracker.folder}') lacks usable results of {len(tracker.problems)} of {total} "
-                f"sequences: {shown_names(tracker.problems)}; '{name}': {reason}. Leaving out what cannot be read "
-                "compares all trackers on the other sequences"
+                f"sequences: {shown_names(tracker.problems)}; '{name}': {reason}. --on-bad leave-out "
+                "(on_bad 'leave out') compares all trackers on the other sequences"
             )
 
 
