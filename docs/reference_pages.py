@@ -48,6 +48,7 @@ _ROOMS = {
     "export": "Models and trackers",
     "trackers.tracking": "Models and trackers",
     "benchmarks.evaluation": "Models and trackers",
+    "benchmarks.standings": "Models and trackers",
     "trackers": "Data and training pairs",
     "integrations": "Other people's tools",
     "processes": "The program",

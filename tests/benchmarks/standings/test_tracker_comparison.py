@@ -17,6 +17,7 @@ from lighttrack_nas.benchmarks.standings.parting_frames import draw_partings, fi
 from lighttrack_nas.benchmarks.standings.standing_plots import attributes_plot, curves_plot
 from lighttrack_nas.benchmarks.standings.tracker_comparison import TrackerComparison, compare_trackers
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
 
 TRUTH = [[10.0, 10, 10, 10]] * 12
@@ -178,3 +179,15 @@ def test_no_sequence_in_common(videos: list[Sequence], folders: dict[str, Path])
         compare_trackers(folders, videos, on_bad="leave out")
     with pytest.raises(InputError, match="there are no trackers to compare"):
         compare_trackers({}, videos)
+
+
+@pytest.mark.data
+def test_published_results_give_the_reference_figures(data: Path) -> None:
+    """LightTrack-Mobile under its two sets of hyper-parameters, as the released code tracked."""
+    videos = read_sequences(data / "sequences/val", layout="got10k")
+    folder = data / "lighttrack_mobile/official_results"
+    comparison = compare_trackers({name: folder / name / "val" for name in ("vot2019", "default")}, videos)
+    assert list(comparison.table.index) == ["default", "vot2019"]
+    assert list(comparison.table["ao"].round(3)) == [0.707, 0.701]
+    assert list(comparison.table["sr50"].round(3)) == [0.877, 0.869]
+    assert not comparison.differences[0].decided
