@@ -142,6 +142,7 @@ def compare_trackers(
     clip: bool = False,
     seed: int = 0,
     say: Say | None = None,
+    record: Mapping[str, Any] | None = None,
 ) -> TrackerComparison:
     """Compare trackers by the results that they left on disk, whoever ran them; nothing is tracked.
 
@@ -154,6 +155,7 @@ def compare_trackers(
         clip: Clip all boxes to the frame before the overlap, as the got10k toolkit does for GOT-10k.
         seed: Of the bootstrap over sequences.
         say: Told what is left out, and what is strange.
+        record: What else to keep in ``ranking.json`` beside folders and seed, JSON-able, such as versions.
 
     Returns:
         The comparison; `save` writes it.
@@ -165,7 +167,7 @@ def compare_trackers(
     saved = [read_saved(name, folder, sequences, clip=clip, say=say) for name, folder in results.items()]
     if on_bad == "refuse":
         check_complete(saved)
-    return compare_saved(saved, sequences, attributes, by=by, seed=seed, say=say)
+    return compare_saved(saved, sequences, attributes, by=by, seed=seed, say=say, record=record)
 
 
 def compare_saved(

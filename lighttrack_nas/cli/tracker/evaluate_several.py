@@ -72,7 +72,13 @@ def evaluate_several(
         raise InputError(
             f"'{output}' holds results of one tracker: give another folder; --results {output} compares them"
         )
-    attributes = read_attributes(root, about["layout"], videos)
+    try:
+        attributes = read_attributes(root, about["layout"], videos)
+    except InputError as error:
+        if refuse:
+            raise
+        attributes = {}
+        print_warning(f"attributes are left out: {error}")
     folders = _folders(results, models, [video.name for video in videos])
     saved = [read_saved(name, folder, videos, clip=clip, say=print_warning) for name, folder in folders.items()]
     if refuse:
@@ -104,12 +110,16 @@ def evaluate_several(
         say=print_warning,
         record={"trackers": {name: record for name, (_, record) in trackers.items()}, **about, **taken},
     )
-    files = comparison.save(output)
+    try:
+        comparison.save(output)
+    except InputError as error:
+        # Tables and curves are written: what lacks is the picture of frames.
+        print_warning(f"the frames in which the trackers part are not drawn: {error}")
     if as_json:
         print_json(json.loads(comparison.to_json()))
     else:
         print_comparison(comparison)
-        print("\n" + ", ".join(str(file) for file in files if file.suffix in (".csv", ".png")))
+        print(f"\n{output / 'ranking.csv'}, with differences, curves and more beside it")
     failed = {name: reasons for name, reasons in failures.items() if reasons}
     if failed:
         said = ", ".join(f"{len(reasons)} of '{name}'" for name, reasons in failed.items())
@@ -134,7 +144,8 @@ def print_comparison(comparison: TrackerComparison) -> None:
         ]
         rows.append([f"{low}" if low == high else f"{low}-{high}", str(name), *cells])
     print_table(["rank", "tracker", *(f"{c} " for c in columns)], rows, right=range(2, len(columns) + 2))
-    print("\n* the best. A rank such as 1-2 is one that these sequences do not decide.")
+    if len(rows) > 1:
+        print("\n* the best. A rank such as 1-2 is one that these sequences do not decide.")
     _print_differences(comparison)
     _print_attributes(comparison)
 
@@ -192,7 +203,11 @@ def _folders(results: Sequence[str], models: Mapping[str, str], sequences: Seque
         name, folder = split_name(text)
         found = find_results(folder, sequences)
         if name and len(found) > 1:
-            raise InputError(f"'{text}': the folder holds results of {len(found)} trackers ({', '.join(found)})")
+            own, path = next(iter(found.items()))
+            raise InputError(
+                f"'{text}': the folder holds results of {len(found)} trackers ({', '.join(found)}): name one tracker's "
+                f"folder, such as {name}={path}, or give the folder without a name"
+            )
         for own, path in found.items():
             called = name or own
             if called in folders or called in models:

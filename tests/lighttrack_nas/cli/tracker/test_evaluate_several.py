@@ -69,8 +69,15 @@ def test_trackers_and_results_are_ranked_in_one_table(run: Run, sequences: Path,
     assert {row[1] for row in rows[2:5]} == {"tiny", "never-moves", "Oracle"}
     assert shown.out.count("undecided") == 3
     assert "ao by attribute" in shown.out
-    assert "out/parting.png" in shown.out
-    for file in ("curves.svg", "tiny/summary.json", "tiny/first/first_001.txt", "never-moves/success.png"):
+    assert "out/ranking.csv, with differences" in shown.out
+    for file in (
+        "curves.svg",
+        "parting.png",
+        "attributes.png",
+        "tiny/summary.json",
+        "tiny/first/first_001.txt",
+        "never-moves/success.png",
+    ):
         assert (Path("out") / file).is_file()
     record = ranking()["run"]
     assert record["trackers"]["tiny"]["tracker"] == MODEL
