@@ -120,7 +120,7 @@ from .tables import load_places as load_places
 from .tables import load_table as load_table
 from .tables import table_names as table_names
 from .trackers.base.errors import InputError as InputError
-from .trackers.data.readers.attributes import read_attributes as read_attributes
+from .trackers.data.attributes.attribute_files import read_attributes as read_attributes
 from .trackers.data.readers.reader_registry import read_sequences as read_sequences
 from .trackers.tracking.array_network import ArrayNetwork as ArrayNetwork
 from .trackers.tracking.hyper_parameters import HyperParameters as HyperParameters

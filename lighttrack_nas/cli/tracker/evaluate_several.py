@@ -64,7 +64,7 @@ def evaluate_several(
     from lighttrack_nas.benchmarks.standings.standings import RANKED
     from lighttrack_nas.benchmarks.standings.tracker_comparison import compare_saved
     from lighttrack_nas.trackers.base.names import checked_name
-    from lighttrack_nas.trackers.data.readers.attributes import read_attributes
+    from lighttrack_nas.trackers.data.attributes.attribute_files import read_attributes
 
     checked_name(rank_by, RANKED, "figure to rank by")
     videos, clip = choice.sequences, bool(about["clip"])

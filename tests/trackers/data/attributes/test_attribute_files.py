@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.data.readers.attributes import read_attributes
+from lighttrack_nas.trackers.data.attributes.attribute_files import read_attributes
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 
 Images = Callable[[Path, Iterable[str]], None]

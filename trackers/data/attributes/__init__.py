@@ -1,0 +1,1 @@
+"""What data sets say of their sequences beside boxes."""
