@@ -142,8 +142,8 @@ def test_torchrun_trains_on_its_nodes(nodes: int, tmp_path: Path) -> None:
     said = [program.communicate(timeout=300) for program in programs]
     assert [program.returncode for program in programs] == [0] * nodes, said
     assert "".join(out for out, _ in said) == "trained 0\ntrained 1\n"
-    # A worker's traceback passes through its program. torchrun's own agent may print one besides, where the node that keeps
-    # the store is gone before another has asked it whether all have ended; nothing is lost then.
+    # A worker's traceback passes through its program. torchrun's own agent may print one besides, where the node that
+    # keeps the store is gone before another has asked it whether all have ended; nothing is lost then.
     assert not any(PROGRAM.name in errors for _, errors in said), said
 
 
