@@ -204,7 +204,10 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
             about, rows = archive.read(_ABOUT).decode(), archive.read(_ROWS).decode()
     except OSError as error:
         raise InputError(f"table '{path}' cannot be read: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, UnicodeDecodeError, EOFError, RuntimeError) as error:
+    except InputError:
+        raise
+    except Exception as error:
+        # Broken bytes end the reader and its decompressors in any of a dozen exceptions, none more than a broken file.
         raise InputError(f"table '{path}' is damaged, or no ZIP file: {error}") from None
     content = parse_json(about, f"table '{path}', {_ABOUT}")
     if not isinstance(content, dict):

@@ -7,17 +7,24 @@ import sys
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one sentence and exit code 1, a wrong call with 2."""
+    from lighttrack_nas.cli.streams import silence_output, take_streams
+
+    take_streams()
     from lighttrack_nas.cli.app import app
     from lighttrack_nas.processes.memory import keep_freed_memory
-    from lighttrack_nas.trackers.base.errors import InputError
+    from lighttrack_nas.trackers.base.errors import InputError, is_out_of_memory
     from lighttrack_nas.trackers.base.packages import naming_packages
 
     keep_freed_memory()
     # A polite kill ends work as Ctrl-C does: what was computed is written.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with naming_packages():
-            app()
+        try:
+            with naming_packages():
+                app()
+        finally:
+            # What it still holds may find no room, which would be said of nothing when Python ends.
+            sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -26,8 +33,15 @@ def main() -> None:
         os._exit(130)
     except BrokenPipeError:
         # Whoever read the output (head, less) has gone; nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         sys.exit(1)
     except OSError as error:
+        if error.filename == "standard output":
+            silence_output()
         print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        print(f"error: out of memory: {str(error).partition(chr(10))[0][:200] or 'no more is given'}", file=sys.stderr)
         sys.exit(1)

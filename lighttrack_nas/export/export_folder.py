@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, naming_output
+from lighttrack_nas.trackers.base.part_folders import held, part_folder
 from lighttrack_nas.trackers.runtimes.exported import is_export
+
+_OLD = ".old"
 
 
 def check_export_folder(output: Path) -> None:
@@ -33,7 +36,8 @@ def folder_at_once(output: Path, check: Callable[[Path], None] = check_export_fo
     """Give a hidden folder to write to, beside the output; it takes the output's name if all goes well.
 
     After an error nothing is left. A kill that nobody can catch leaves the hidden folder ``.NAME.….part``, which
-    nothing reads; between the two renames that replace an earlier export, that one lies in ``.NAME.….old``.
+    nothing reads; between the two renames that replace an earlier export, that one lies in ``.NAME.….old``. The next
+    call for the same output removes the one, and puts back the other, unless a living process holds them.
 
     Args:
         output: See `check_export_folder`.
@@ -45,28 +49,34 @@ def folder_at_once(output: Path, check: Callable[[Path], None] = check_export_fo
     parent = output.absolute().parent
     with naming_output(output):
         make_folder(parent)
-    part = Path(tempfile.mkdtemp(dir=parent, prefix=f".{output.name}.", suffix=".part"))
-    try:
+    _tidy_old(output.absolute())
+    with part_folder(output.absolute()) as part:
         yield part
         part.chmod(0o755)
         check(output)
         _rename_over(part, output)
-    except OSError as error:
-        # A full disk is noticed without a name.
-        raise OSError(error.errno, error.strerror or str(error), error.filename or str(output)) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+
+
+def _tidy_old(output: Path) -> None:
+    """Put back an earlier export that a kill left between the two renames; where its successor is there, remove it."""
+    for old in output.parent.glob(f".{glob.escape(output.name)}.*{_OLD}"):
+        with suppress(OSError), held(old):
+            if output.exists():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                os.rename(old, output)
 
 
 def _rename_over(part: Path, output: Path) -> None:
     if not is_export(output):
         os.rename(part, output)  # also over an empty folder
         return
-    old = part.with_suffix(".old")
-    os.rename(output, old)
-    try:
-        os.rename(part, output)
-    except BaseException:
-        os.rename(old, output)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    old = part.with_suffix(_OLD)
+    with held(output):
+        os.rename(output, old)
+        try:
+            os.rename(part, output)
+        except BaseException:
+            os.rename(old, output)
+            raise
+        shutil.rmtree(old, ignore_errors=True)

@@ -14,7 +14,7 @@ from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.strategies.search.earlier_trials import Past, key_of
 from lighttrack_nas.strategies.search.goals.objectives import total_violation
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
-from lighttrack_nas.strategies.search.storage.trials import Key
+from lighttrack_nas.strategies.search.storage.trials import Key, measurements_of
 
 REDRAWS = 200
 """Draws for one proposal, after which the least bad of them is taken."""
@@ -88,6 +88,6 @@ def measured_before(
     for trial in trials:
         attributes = trial.user_attrs
         if attributes[known_by] == keys[known_by]:
-            return attributes["measurements"] | latency, attributes.get("copied_from", trial.number)
-        latency = {name: value for name, value in attributes["measurements"].items() if name == "latency_ms"}
+            return measurements_of(trial) | latency, attributes.get("copied_from", trial.number)
+        latency = {name: value for name, value in measurements_of(trial).items() if name == "latency_ms"}
     return latency, None

@@ -29,7 +29,13 @@ from lighttrack_nas.strategies.search.goals.objectives import (
 from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
 from lighttrack_nas.strategies.search.search_registry import strategy_record
-from lighttrack_nas.strategies.search.storage.storage import failures_of, open_shared, quiet_optuna, shown_storage
+from lighttrack_nas.strategies.search.storage.storage import (
+    await_server,
+    failures_of,
+    open_shared,
+    quiet_optuna,
+    shown_storage,
+)
 from lighttrack_nas.strategies.search.storage.trials import (
     FAILURE,
     WITHOUT_SAY,
@@ -141,6 +147,7 @@ def run_search(
     if "latency_ms" in names and isinstance(evaluator, LatencyEvaluator):
         attributes["latency"] = evaluator.latency_record()
     with failures_of(storage):
+        await_server(storage, patience, say or (lambda _: None))
         locks = worker_locks(storage, study_name)
     opened = None
     try:

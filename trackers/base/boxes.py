@@ -78,8 +78,8 @@ def checked_box(box: object, frame_shape: tuple[int, ...] | None = None, where: 
         ``(4,)`` float64.
 
     Raises:
-        InputError: Not four finite numbers, no area, wholly outside the frame, or a side below .1 pixels or above three
-            times the frame's longer side.
+        InputError: Not four finite numbers, beyond `LARGEST_PLACE`, no area, wholly outside the frame, or a side below
+            .1 pixels or above three times the frame's longer side.
     """
     try:
         values = np.asarray(box, dtype=float)
@@ -101,4 +101,6 @@ def checked_box(box: object, frame_shape: tuple[int, ...] | None = None, where: 
                 f"{where}: a target of {w:g} x {h:g} pixels cannot be tracked in a frame of {width} x {height}: its "
                 f"sides must be at least {_SMALLEST_SIDE} and at most {_LARGEST_SIDE} times the frame's longer side"
             )
+    if (np.abs(values) > LARGEST_PLACE).any():
+        raise InputError(f"{where}: {x:g},{y:g},{w:g},{h:g} lies more than {LARGEST_PLACE} pixels out")
     return values

@@ -7,3 +7,10 @@ class InputError(ValueError):
     The message is complete for a person: what is wrong, where (file, path, value) and what would be right. The command
     line prints it alone, without a traceback.
     """
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no memory left, in the words of Python, C++, torch or OpenCV."""
+    said = str(error).lower()
+    words = ("can't allocate memory", "out of memory", "insufficient memory", "bad_alloc", "cannot allocate memory")
+    return isinstance(error, MemoryError) or any(each in said for each in words)

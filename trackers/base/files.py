@@ -21,6 +21,8 @@ def make_folder(path: Path) -> None:
         raise InputError(f"'{path}' cannot hold results: it, or a part of it, is a file") from None
     except OSError as error:
         raise InputError(f"folder '{path}' cannot be made: {error.strerror}") from None
+    except ValueError as error:  # no name of a folder: NUL, or half a character
+        raise InputError(f"folder {str(path)!r} cannot be made: {error}") from None
     # By trying: some places that the rights allow take no files, such as /proc.
     try:
         tempfile.TemporaryFile(dir=path).close()

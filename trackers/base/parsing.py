@@ -1,6 +1,7 @@
 """Text files of YAML and JSON that a person or somebody else's program wrote."""
 
 import json
+import re
 import reprlib
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,10 @@ from typing import Any
 import yaml
 
 from lighttrack_nas.trackers.base.errors import InputError
+
+# Escapes of what no text or name of a file may hold: NUL, and halves of characters beyond 16 bits.
+_ODD_IN_JSON = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_ODD = re.compile("[\0\ud800-\udfff]")
 
 
 def read_text(path: Path, what: str) -> str:
@@ -26,6 +31,8 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(f"{what} '{path}' cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{what} '{path}' is no text file (expected UTF-8)") from None
+    except ValueError as error:  # no name of a file: NUL, or half a character
+        raise InputError(f"{what} {str(path)!r} cannot be read: {error}") from None
 
 
 def parse_yaml(text: str, where: str) -> Any:
@@ -35,7 +42,9 @@ def parse_yaml(text: str, where: str) -> Any:
         InputError: It is malformed; the message says where.
     """
     try:
-        return yaml.safe_load(text)
+        return checked_texts(yaml.safe_load(text), where) if "\\" in text else yaml.safe_load(text)
+    except InputError:
+        raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise malformed_yaml(error, where, text) from None
 
@@ -65,13 +74,51 @@ def parse_json(text: str, where: str) -> Any:
         InputError: It is malformed; the message says where.
     """
     try:
-        return json.loads(text)
+        return checked_texts(json.loads(text), where) if _ODD_IN_JSON.search(text) else json.loads(text)
+    except InputError:
+        raise
     except json.JSONDecodeError as error:
         raise InputError(
             f"{where} is no valid JSON at line {error.lineno}, column {error.colno}: {error.msg}"
         ) from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is no valid JSON: {_first_line(error)}") from None
+
+
+def checked_texts(content: Any, where: str) -> Any:
+    """Check that no text in a content, keys included, holds NUL or half a character, which no file's name can hold.
+
+    Args:
+        content: Mappings and lists of plain values.
+        where: What to call it.
+
+    Returns:
+        The content.
+
+    Raises:
+        InputError: One does.
+    """
+    waiting, seen = [content], {0}
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and (odd := _ODD.search(value)):
+            what = "the character NUL" if odd[0] == "\0" else "half a character (a lone surrogate)"
+            raise InputError(f"{where}: {short(value)} holds {what}, which no text may")
+        if isinstance(value, dict | list) and id(value) not in seen:
+            seen.add(id(value))  # aliases of YAML may hold themselves
+            waiting += [*value, *value.values()] if isinstance(value, dict) else value
+    return content
+
+
+def parse_number(text: str) -> float:
+    """Read a number as people write it: ``12``, ``-0.5``, ``1e-3``, ``nan``, ``inf``.
+
+    Raises:
+        ValueError: Something else, such as ``1_0`` or digits of other scripts, which `float` takes.
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(f"no number: {short(text)}")
+    return float(text)
 
 
 def short(value: object) -> str:

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError, is_out_of_memory
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.parsing import parse_json, read_text, short
-from lighttrack_nas.trackers.runtimes.program import Options, open_program
+from lighttrack_nas.trackers.runtimes.manifest_checks import check_hashes, check_manifest
+from lighttrack_nas.trackers.runtimes.program import Options, Program, first_line, open_program
 from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime, with_the_same_files
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
 
@@ -86,7 +87,8 @@ def read_manifest(folder: Path) -> Manifest:
     """Read a folder's manifest; its files are not looked at.
 
     Raises:
-        InputError: No exported folder, or one of another version; torn, or changed after it was written.
+        InputError: No exported folder, or one of another version; torn, changed after it was written, or one whose
+            values cannot be run by.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -106,6 +108,10 @@ def read_manifest(folder: Path) -> Manifest:
             f"'{path}' was changed after it was written: export the model again (`--hyper-parameters` sets those of "
             "a run)"
         )
+    check_manifest(content, path)
+    track_graphs = {size: track_graph_name(size, content["dynamic"]) for size in content["search_sizes"]}
+    graphs = [TEMPLATE_GRAPH, *sorted(set(track_graphs.values()))]
+    check_hashes(content["files"], graphs, content["runtime"], path)
     return Manifest(
         runtime=content["runtime"],
         precision=content["precision"],
@@ -113,7 +119,7 @@ def read_manifest(folder: Path) -> Manifest:
         search_sizes=tuple(content["search_sizes"]),
         stride=content["stride"],
         raw=content["input"]["raw"],
-        track_graphs={size: track_graph_name(size, content["dynamic"]) for size in content["search_sizes"]},
+        track_graphs=track_graphs,
         hyper_parameters=content["hyper_parameters"],
         files=content["files"],
         content=content,
@@ -188,7 +194,7 @@ class ExportedNetwork:
         compute_precision: str = "float32",
         runtime: str | None = None,
     ) -> None:
-        folder = Path(folder)
+        self._folder = folder = Path(folder)
         self.manifest = manifest = read_manifest(folder)
         self.options = options = Options(default_threads() if threads is None else threads, device, compute_precision)
         self.template_size, self.search_sizes = manifest.template_size, manifest.search_sizes
@@ -209,14 +215,35 @@ class ExportedNetwork:
 
     def template(self, image: np.ndarray) -> np.ndarray:
         """See `ArrayNetwork.template`."""
-        return _joined([self._template.run(one)[0] for one in _ones(image)])
+        return _joined([self._run(self._template, 1, one)[0] for one in _ones(image)])
 
     def track(self, features: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `ArrayNetwork.track`."""
         program = self._track[image.shape[2]]  # of both layouts, the third axis is a side
-        answers = [program.run(*pair) for pair in zip(_ones(features), _ones(image), strict=True)]
+        answers = [self._run(program, 2, *pair) for pair in zip(_ones(features), _ones(image), strict=True)]
         logits, distances = (_joined(list(outputs)) for outputs in zip(*answers, strict=True))
         return logits, distances
+
+    def _run(self, program: Program, outputs: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Run a graph, which may be another than its manifest says.
+
+        Raises:
+            InputError: It refuses its inputs, or gives another number of outputs.
+        """
+        try:
+            answer = program.run(*arrays)
+        except MemoryError:
+            raise
+        except Exception as error:  # runtimes have no errors in common
+            if is_out_of_memory(error):
+                raise
+            raise InputError(
+                f"'{self._folder}': a graph does not run as its manifest says ({first_line(error)}): export the model "
+                "again"
+            ) from None
+        if len(answer) != outputs:
+            raise InputError(f"'{self._folder}': a graph gives {len(answer)} outputs, expected {outputs}: export again")
+        return answer
 
 
 def _ones(batch: np.ndarray) -> list[np.ndarray]:

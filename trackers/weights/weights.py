@@ -58,6 +58,8 @@ def _check_readable(path: Path) -> None:
         raise InputError(f"weight file '{path}' does not exist") from None
     except OSError as error:
         raise InputError(f"weight file '{path}' cannot be read: {error.strerror}") from None
+    except ValueError as error:  # no name of a file: NUL, or half a character
+        raise InputError(f"weight file {str(path)!r} cannot be read: {error}") from None
     if path.suffix in (".pth", ".pt"):
         raise InputError(f"'{path}' is a PyTorch file: import it first with `lighttrack-nas import-weights`")
 

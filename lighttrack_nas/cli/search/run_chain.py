@@ -17,7 +17,10 @@ from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.supernets import SUPERNET_FILE
 from lighttrack_nas.results.front_page import architecture_lines
+from lighttrack_nas.results.runs import JOURNAL
 from lighttrack_nas.strategies.one_shot.devices.device_processes import is_first_process, only_first_goes_on
+from lighttrack_nas.strategies.search.storage.storage import journal_path, repair_journal, shown_storage
+from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
     from lighttrack_nas.chain.tuning import Tuning
@@ -57,13 +60,22 @@ def train_supernet(path: Path, overrides: Sequence[str]) -> None:
         print(f"what each candidate loses at its place: {table}")
 
 
-def search(path: Path, overrides: Sequence[str]) -> None:
-    """Search, and show the front."""
+def search(path: Path, overrides: Sequence[str], repair: bool = False) -> None:
+    """Search, and show the front; of a damaged journal go on from what is whole, if asked to."""
     config = load_config(path, overrides)
+    if repair:
+        _repair(config)
     with resumable():
         result = chain.run_search(config, say)
     print_front(result, result.front())
     print(f"\nfigures, tables and architectures: {config.folder('search')}")
+
+
+def _repair(config: Config) -> None:
+    if config.search.storage is not None and journal_path(config.search.storage) is None:
+        raise InputError(f"--repair is for journals: {shown_storage(config.search.storage)} is none")
+    copy = repair_journal(Path(config.search.storage or config.folder("search") / JOURNAL))
+    say("the journal is whole" if copy is None else f"the damaged journal is kept as '{copy}'")
 
 
 def retrain(path: Path, overrides: Sequence[str]) -> None:

@@ -93,6 +93,9 @@ def search(
         int | None,
         typer.Option(min=1, max=256, help="Processes that evaluate at once. Default: search.workers, which is 1."),
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Go on from the whole lines of a damaged journal; a copy of it is kept.")
+    ] = False,
 ) -> None:
     """Search the supernet's space; a stopped search goes on.
 
@@ -100,7 +103,7 @@ def search(
     """
     from lighttrack_nas.cli.search.run_chain import search as run
 
-    run(config, [*(set_ or []), *([f"search.workers={workers}"] if workers else [])])
+    run(config, [*(set_ or []), *([f"search.workers={workers}"] if workers else [])], repair)
 
 
 @commands.command("build-table", rich_help_panel=COMPARE)

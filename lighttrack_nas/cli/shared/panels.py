@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 START = "Start"
@@ -17,7 +18,19 @@ PANELS = (START, COMPARE, SEARCH, SPACES, COSTS, TRACKERS)
 
 
 class GroupedCommands(TyperGroup):
-    """Commands whose help lists them under their `rich_help_panel`, in plain text, and cuts no summary."""
+    """Commands whose help lists them under their `rich_help_panel`, in plain text, and cuts no summary.
+
+    None takes an empty argument, which ``--output $UNSET`` gives: as a path it would be the current folder.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse empty arguments, and read the others."""
+        for place, argument in enumerate(args):
+            name, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+            if (equals or not name) and not value:
+                before = args[place - 1] if place and args[place - 1].startswith("-") else "an argument"
+                raise typer.BadParameter(f"{name or before} is empty", ctx=ctx)
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands, a section for each panel."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.parsing import read_text, short
+from lighttrack_nas.trackers.base.parsing import parse_number, read_text, short
 
 # A name becomes a file's.
 _NAME = re.compile(r"\w[\w.-]{0,99}")
@@ -50,7 +50,7 @@ def _target(line: str, otherwise: str, where: str) -> tuple[str, np.ndarray]:
     parts = [part.strip() for part in line.split(",")]
     name, numbers = (parts[0], parts[1:]) if len(parts) == 5 else (otherwise, parts)
     try:
-        values = [float(part) for part in numbers]
+        values = [parse_number(part) for part in numbers]
     except ValueError:
         values = []
     if len(values) != 4:

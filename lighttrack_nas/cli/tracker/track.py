@@ -25,6 +25,7 @@ from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
+from lighttrack_nas.trackers.base.parsing import parse_number
 from lighttrack_nas.trackers.data.sources import open_source
 from lighttrack_nas.trackers.tracking.multi_tracker import MultiTracker
 from lighttrack_nas.trackers.tracking.presence import Tracked
@@ -266,7 +267,7 @@ def _exported(
 
 def _parse_box(text: str) -> np.ndarray:
     try:
-        values = [float(part) for part in text.split(",")]
+        values = [parse_number(part) for part in text.split(",")]
     except ValueError:
         values = []
     if len(values) != 4:

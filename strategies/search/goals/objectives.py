@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.parsing import short
 
 Direction = Literal["maximize", "minimize"]
 Sense = Literal["<=", ">="]
+T = TypeVar("T")
 
 TRACKED = ("ao", "sr50", "sr75", "success_auc", "precision", "normalised_precision", "presence")
 """Figures of tracks, fractions all: average overlap, shares of frames with overlap above .5 and .75, areas under the
@@ -143,7 +145,7 @@ def parse_objectives(objectives: str | Objective | Iterable[str | Objective]) ->
     Raises:
         InputError: None, a mistake in one, or two on one measurement.
     """
-    given = [objectives] if isinstance(objectives, (str, Objective)) else list(objectives)
+    given = _listed(objectives, Objective, "objectives")
     parsed = tuple(item if isinstance(item, Objective) else Objective.parse(item) for item in given)
     if not parsed:
         raise InputError("no objective was given: a search needs one or more, such as 'ao' and 'macs'")
@@ -166,7 +168,7 @@ def parse_constraints(constraints: str | Constraint | Iterable[str | Constraint]
     Raises:
         InputError: A mistake in one.
     """
-    given = [constraints] if isinstance(constraints, (str, Constraint)) else list(constraints)
+    given = _listed(constraints, Constraint, "constraints")
     parsed: list[Constraint] = []
     for item in given:
         if isinstance(item, Constraint):
@@ -177,6 +179,14 @@ def parse_constraints(constraints: str | Constraint | Iterable[str | Constraint]
         else:
             parsed.append(Constraint.parse(item))
     return tuple(dict.fromkeys(parsed))
+
+
+def _listed(given: str | T | Iterable[str | T], kind: type[T], what: str) -> list[str | T]:
+    """One or several texts or values as a list."""
+    listed = [given] if isinstance(given, (str, kind)) else list(given) if isinstance(given, Iterable) else None
+    if listed is None or not all(isinstance(each, (str, kind)) for each in listed):
+        raise InputError(f"{what}: expected texts, or values of {kind.__name__}, got {short(given)}")
+    return listed
 
 
 def total_violation(constraints: Iterable[Constraint], measurements: Mapping[str, float]) -> float:

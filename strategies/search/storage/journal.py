@@ -16,12 +16,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
+from optuna.storages import JournalStorage
+from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState
 
 from lighttrack_nas.trackers.base.errors import InputError
@@ -32,16 +34,35 @@ _BEGIN = b'{"op_code":'
 _BLOCK = 1 << 16
 
 
+class DamagedJournalError(InputError):
+    """A journal that cannot be read from some line on.
+
+    Attributes:
+        whole: Bytes of the lines before that one.
+    """
+
+    def __init__(self, path: Path, line: int, whole: int, reason: str) -> None:
+        super().__init__(
+            f"journal '{path}' is damaged at line {line} ({reason}); the {line - 1} lines before it are whole: "
+            "`lighttrack-nas search CONFIG --repair` sets the rest aside, and goes on from them"
+            if line > 1
+            else f"'{path}' is no journal of Optuna, or a damaged one: its first line is no entry ({reason})"
+        )
+        self.whole = whole
+
+
 class JournalFile(BaseJournalBackend):
-    """A journal to write.
+    """A journal to read and write.
 
     Args:
         path: The file; made where it is missing.
     """
 
     def __init__(self, path: Path) -> None:
-        self._reader = JournalFileBackend(str(path))
+        path.open("ab").close()
         self._path = path
+        self._read = (0, 0)  # lines, and the bytes that they take
+        self._before = (0, 0)  # the same, before the line that was given last
         self._descriptor = -1
         self._depth = 0
 
@@ -68,8 +89,35 @@ class JournalFile(BaseJournalBackend):
             os.close(self._descriptor)
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """Read the lines from one on."""
-        return self._reader.read_logs(log_number_from)
+        """Read the lines from one on; the last one may be in the writing, and is left for the next time.
+
+        Raises:
+            DamagedJournalError: A line is no entry of a journal.
+        """
+        number, place = self._read if self._read[0] <= log_number_from else (0, 0)
+        with self._path.open("rb") as file:
+            end = os.fstat(file.fileno()).st_size
+            file.seek(place)
+            for line in file:
+                if place + len(line) > end or not line.endswith(b"\n"):
+                    return
+                self._before = (number, place)
+                if number >= log_number_from:
+                    yield self._entry(line)
+                number, place = self._read = (number + 1, place + len(line))
+
+    def replay(self) -> JournalStorage:
+        """Open the journal as Optuna's storage.
+
+        Raises:
+            DamagedJournalError: A line is no entry of a journal, or goes against those before it.
+        """
+        try:
+            return JournalStorage(self)
+        except (InputError, OSError, MemoryError):
+            raise
+        except Exception as error:  # whatever Optuna meets in entries that it never wrote
+            raise self._damaged(f"{type(error).__name__}: {str(error)[:100]}") from None
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Write some lines, all or none.
@@ -94,7 +142,7 @@ class JournalFile(BaseJournalBackend):
             self.release()
 
     def drop_cut_line(self) -> None:
-        """Remove what a killed process wrote of its last line. To be called with the lock.
+        """Remove what a killed process wrote of its last line, and no whole one. To be called with the lock.
 
         Raises:
             InputError: The file is no journal; it is left as it is.
@@ -103,6 +151,49 @@ class JournalFile(BaseJournalBackend):
         if not _BEGIN.startswith(begin):
             raise InputError(f"'{self._path}' is no journal of Optuna: it begins with {begin!r}")
         _without_cut_line(self._descriptor)
+
+    def repair(self) -> Path | None:
+        """Cut the journal off before the first line that cannot be read. To be called with the lock.
+
+        What is behind it speaks of trials by their numbers, which a lost line may have given: it cannot be trusted.
+
+        Returns:
+            A copy of the journal as it was; None where nothing was damaged.
+
+        Raises:
+            InputError: Its first line cannot be read: it is no journal, and left as it is.
+        """
+        self.drop_cut_line()
+        try:
+            self.replay()
+            return None
+        except DamagedJournalError as damage:
+            whole = damage.whole
+            if not whole:
+                raise
+        number = 1
+        while (copy := self._path.with_name(f"{self._path.name}.damaged-{number}")).exists():
+            number += 1
+        shutil.copyfile(self._path, copy)
+        os.ftruncate(self._descriptor, whole)
+        os.fsync(self._descriptor)
+        self._read = (0, 0)
+        return copy
+
+    def _entry(self, line: bytes) -> dict[str, Any]:
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise self._damaged(f"{error.msg} at column {error.colno}") from None
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(f"{type(error).__name__}: {str(error)[:100]}") from None
+        if not isinstance(entry, dict):
+            raise self._damaged("no entry of a journal")
+        return entry
+
+    def _damaged(self, reason: str) -> DamagedJournalError:
+        number, place = self._before
+        return DamagedJournalError(self._path, number + 1, place, reason)
 
     def _open(self, patience: float | None) -> bool:
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage, RDBStorage
 
 from lighttrack_nas.strategies.search.storage.journal import JournalFile
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder
+from lighttrack_nas.trackers.base.progress import Say
 
 PATIENCE = 6.0
 """Seconds to wait for a journal that another process holds: a killed one's data loaders outlive it by five."""
+
+# In what a client says of a server that is down, or coming up.
+_AWAY = ("refused", "starting up", "shutting down", "timeout", "timed out", "closed the connection", "No such file")
 
 
 def open_shared(storage: str | Path | BaseStorage, patience: float = PATIENCE, keep: bool = False) -> BaseStorage:
@@ -67,8 +71,25 @@ def open_for_writing(
     try:
         with failures_of(path):
             journal.drop_cut_line()
-            opened = JournalStorage(journal)
+            opened = journal.replay()
         yield opened
+    finally:
+        journal.release()
+
+
+def repair_journal(path: Path, patience: float = PATIENCE) -> Path | None:
+    """Cut a damaged journal off before the first line that cannot be read; see `JournalFile.repair`.
+
+    Raises:
+        InputError: There is none, or another process holds it.
+    """
+    if not path.is_file():
+        raise InputError(f"'{path}' is no journal of a search: no such file")
+    journal = JournalFile(path)
+    if not journal.acquire(patience):
+        raise InputError(f"journal '{path}' is held by another search; wait for its end")
+    try:
+        return journal.repair()
     finally:
         journal.release()
 
@@ -87,12 +108,42 @@ def connect(storage: str | Path | BaseStorage, keep: bool = False) -> BaseStorag
         return storage
     path = journal_path(storage)
     if path is not None:
-        return JournalStorage(JournalFileBackend(str(path)))
+        return JournalFile(path).replay()
     from sqlalchemy.pool import NullPool
 
     # A connection that was lost while an architecture was measured is noticed before it is used.
     pool: dict[str, Any] = {"pool_pre_ping": True} if keep else {"poolclass": NullPool}
     return RDBStorage(str(storage), pool | {"connect_args": connect_arguments(str(storage))})
+
+
+def await_server(storage: str | Path | BaseStorage, patience: float, say: Say) -> None:
+    """Wait for a PostgreSQL server that does not answer; whoever opens the storage then says what is wrong.
+
+    Args:
+        storage: As of `open_for_writing`; what is no PostgreSQL server is not waited for.
+        patience: Seconds.
+        say: Told once that the server does not answer.
+    """
+    if not isinstance(storage, str) or not storage.startswith("postgresql"):
+        return
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.pool import NullPool
+
+    engine = create_engine(storage, poolclass=NullPool, connect_args=connect_arguments(storage))
+    end, said = time.monotonic() + patience, False
+    while True:
+        try:
+            engine.connect().close()
+            return
+        except OperationalError as error:
+            # A wrong password or name of a database gets no better.
+            if not any(words in str(error.orig) for words in _AWAY) or time.monotonic() >= end:
+                return
+        if not said:
+            say(f"{shown_storage(storage)} does not answer: trying for {patience:.0f} seconds")
+            said = True
+        time.sleep(0.5)
 
 
 def connect_arguments(url: str) -> dict[str, Any]:

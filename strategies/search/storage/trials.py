@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from lighttrack_nas.search_spaces.loading.loading import parse_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
@@ -18,6 +19,7 @@ from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import Objective, parse_constraints, total_violation
 from lighttrack_nas.strategies.search.storage.storage import connect, failures_of, journal_path
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import short
 
 Key = Literal["path", "network"]
 """User attributes of a trial that tell its network: `digest` of `path()`, and of `canonical()`."""
@@ -118,21 +120,46 @@ def completed_trials(study: optuna.Study, space: Space | None = None) -> list[Tr
     records = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         attributes = trial.user_attrs
-        if "measurements" not in attributes:
-            raise InputError(f"study '{study.study_name}', trial {trial.number}: holds no measurements")
-        violation = total_violation(constraints, attributes["measurements"])
+        measurements = measurements_of(trial, study.study_name)
+        violation = total_violation(constraints, measurements)
         records.append(
             TrialRecord(
                 number=trial.number,
                 architecture=space.architecture(trial.params),
-                measurements=dict(attributes["measurements"]),
+                measurements=measurements,
                 feasible=violation <= 0,
                 violation=violation,
-                seconds=attributes.get("seconds", 0.0),
+                seconds=_number(attributes.get("seconds", 0.0), study.study_name, trial, "seconds"),
                 copied_from=attributes.get("copied_from"),
             )
         )
     return records
+
+
+def measurements_of(trial: FrozenTrial, study_name: str = "search") -> dict[str, float]:
+    """What was measured of a trial's network, by name.
+
+    Args:
+        trial: A completed one.
+        study_name: For the message.
+
+    Raises:
+        InputError: It holds none, or one that is no finite number.
+    """
+    found = trial.user_attrs.get("measurements")
+    if not isinstance(found, dict):
+        raise InputError(f"study '{study_name}', trial {trial.number}: holds no measurements")
+    for name, value in found.items():
+        _number(value, study_name, trial, f"measurement '{name}'")
+    return dict(found)
+
+
+def _number(value: Any, study_name: str, trial: FrozenTrial, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(
+            f"study '{study_name}', trial {trial.number}: {what}: expected a finite number, got {short(value)}"
+        )
+    return value
 
 
 def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:

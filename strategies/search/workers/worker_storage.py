@@ -69,7 +69,7 @@ class WorkerStorage(BaseStorage):
             except Exception as error:
                 if not _went_away(error):
                     raise
-                reason = _reason(error)
+                reason, gone = _reason(error), error
             now = time.monotonic()
             if not end:
                 end = now + self._patience
@@ -79,8 +79,12 @@ class WorkerStorage(BaseStorage):
                 # Whoever cleans up after this does not wait once more.
                 self._waited, self._patience = max(self._waited, self._patience), 0.0
                 raise InputError(
-                    f"{self._name} has not answered for {self._waited:.0f} seconds ({reason}); nothing that ended is "
-                    "lost: the same command goes on when it is back"
+                    f"{self._name} has not answered for {self._waited:.0f} seconds ({reason}); "
+                    + (
+                        "it is gone, and with it all that it held, unless it comes back: the same command goes on then"
+                        if isinstance(gone, FileNotFoundError)
+                        else "nothing that ended is lost: the same command goes on when it is back"
+                    )
                 )
             try:
                 time.sleep(min(pause, end - now))

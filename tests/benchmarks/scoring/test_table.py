@@ -147,3 +147,29 @@ def test_of_another_space(tmp_path: Path) -> None:
     make(3).save(tmp_path / "t.zip")
     with pytest.raises(InputError, match=r"is of space 'lighttrack-table' .*, not of 'lighttrack-tiny'"):
         BenchmarkTable.load(tmp_path / "t.zip", load_space("lighttrack-tiny"))
+
+
+def test_damage_anywhere_in_a_file_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "t.zip"
+    make(200).save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(0, len(whole), 150):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << int(rng.integers(8)))]) + whole[place + 1 :])
+        try:
+            BenchmarkTable.load(path)
+        except InputError:
+            refused += 1
+    assert refused > 75  # the rest hit dates and the like
+
+
+@pytest.mark.parametrize("method", [1, 12, 14, 97])
+def test_a_method_of_compression_that_lies(tmp_path: Path, method: int) -> None:
+    """bzip2, LZMA or unknown, of bytes that are deflated."""
+    path = tmp_path / "t.zip"
+    make(20).save(path)
+    content = path.read_bytes().replace(b"\x14\x00\x00\x00\x08\x00", b"\x14\x00\x00\x00" + bytes([method, 0]))
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged, or no ZIP file|cannot be read"):
+        BenchmarkTable.load(path)

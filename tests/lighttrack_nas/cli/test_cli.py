@@ -426,3 +426,21 @@ def test_wrong_calls_end_with_exit_code_2(run: Run) -> None:
     assert run("costs").code == 2
     assert run("nonsense").code == 2
     assert run("--version").out == f"lighttrack-nas {ltn.__version__}\n"
+
+
+@pytest.mark.parametrize("output", [("--output", ""), ("--output=",), ("-o", "")])
+def test_an_empty_argument_is_no_path(run: Run, sequences: Path, output: tuple[str, ...]) -> None:
+    outcome = run("track", "never-moves", sequences / "first", "--box", "60,40,32,24", *output)
+    assert_refused(outcome, f"{output[0].removesuffix('=')} is empty")
+    assert not list(Path.cwd().glob("boxes*"))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_out_of_memory_is_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    from lighttrack_nas.cli.tracker import doctor
+
+    def fails(json: bool) -> None:
+        raise error
+
+    monkeypatch.setattr(doctor, "doctor", fails)
+    assert_refused(run("doctor"), "error: out of memory")

@@ -3,9 +3,11 @@
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,13 @@ from lighttrack_nas.benchmarks.evaluation import metrics
 from lighttrack_nas.benchmarks.evaluation.one_pass import run_sequence
 from lighttrack_nas.export import export_checks, export_graphs, exporting
 from lighttrack_nas.export.export_checks import collect_examples, compare_answers, generated_videos
+from lighttrack_nas.export.export_folder import folder_at_once
 from lighttrack_nas.export.export_graphs import Plan, build_graphs
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.trackers.base.boxes import overlap
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.network.network import SiameseNetwork
-from lighttrack_nas.trackers.runtimes.exported import manifest_text, read_manifest
+from lighttrack_nas.trackers.runtimes.exported import is_export, manifest_text, read_manifest
 from lighttrack_nas.trackers.runtimes.graphs import Graph
 from lighttrack_nas.trackers.runtimes.program import write_graph
 from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
@@ -363,3 +366,18 @@ def test_examples_are_steps_of_the_tracker() -> None:
     assert (same.crops, same.logits, same.distances) == (5, 0, 0)
     other = compare_answers(network, lambda crop: network_input(crop[..., ::-1].copy()), examples)
     assert other.logits_share > 1e-2
+
+
+def test_what_a_killed_export_left_is_cleared(torch_export: Path, tmp_path: Path) -> None:
+    """Half a folder goes; an earlier export, killed between the two renames, comes back."""
+    output = tmp_path / "out"
+    (tmp_path / ".out.abcd.part").mkdir()
+    shutil.copytree(torch_export, tmp_path / ".out.abcd.old")
+    with suppress(KeyboardInterrupt), folder_at_once(output):
+        assert is_export(output)
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    shutil.copytree(torch_export, tmp_path / ".out.abcd.old")
+    with pytest.raises(KeyboardInterrupt), folder_at_once(output):
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

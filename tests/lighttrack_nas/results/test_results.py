@@ -539,3 +539,21 @@ def test_front_is_what_nothing_feasible_dominates(drawn: list[tuple[int, int, in
     assert rows["network"].is_unique
     assert (networks["ao_low"] <= networks["ao"] + 1e-12).all()
     assert (networks["ao"] <= networks["ao_high"] + 1e-12).all()
+
+
+@pytest.mark.parametrize("value", ["x", None, True, float("nan"), float("inf"), [1.0]])
+@pytest.mark.parametrize("name", ["macs", "ao", "latency_ms"])
+def test_a_measurement_that_is_no_number_is_named(value: Any, name: str) -> None:
+    trials = by_hand()
+    made = study(trials)
+    broken = {**trials[0][1], name: value}
+    made.add_trial(
+        create_trial(
+            values=[0.5, 1e6],
+            params=dict(trials[0][0].choices),
+            distributions=wanted(TINY),
+            user_attrs={"measurements": broken},
+        )
+    )
+    with pytest.raises(InputError, match=f"trial 4: measurement '{name}': expected a finite number, got"):
+        Result.from_study(made)

@@ -26,7 +26,8 @@ GRAPHS = ("template", "track-128", "track-160")
 
 
 def content(**changes: Any) -> dict[str, Any]:
-    files = {f"{name}.onnx": hashlib.sha256(name.encode()).hexdigest() for name in GRAPHS}
+    graphs = ("template", "track") if changes.get("dynamic") is True else GRAPHS
+    files = {f"{name}.onnx": hashlib.sha256(name.encode()).hexdigest() for name in graphs}
     return {
         "runtime": "onnxruntime",
         "precision": "float32",
@@ -42,7 +43,7 @@ def content(**changes: Any) -> dict[str, Any]:
 
 
 def write(folder: Path, **changes: Any) -> Path:
-    for name in GRAPHS:
+    for name in (*GRAPHS, "track"):
         (folder / f"{name}.onnx").write_text(name)
     (folder / "manifest.json").write_text(manifest_text(content(**changes)))
     return folder
@@ -191,3 +192,52 @@ def test_what_is_an_export(tmp_path: Path) -> None:
     assert is_export(tmp_path)
     (tmp_path / "manifest.json").write_text("[1]")
     assert not is_export(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("runtime", (None, 1, "onnx", "torch", [])),
+        ("precision", (None, 1)),
+        ("template_size", (None, 0, -64, 1.5, "64", True, 10**9)),
+        ("search_sizes", (None, 128, [], [160, 128], [128, 128], [1, 2, 3], ["128"], [True])),
+        ("stride", (None, 0, "8", 10**6)),
+        ("dynamic", (None, 1, "no")),
+        ("input", (None, {}, {"raw": 1}, {"raw": "no"}, [])),
+        ("hyper_parameters", (None, [], {"lr": "x"}, {"lr": None})),
+        ("files", (None, {}, [], {"template.onnx": 1}, {"../../template.onnx": "0" * 64})),
+    ],
+)
+def test_a_manifest_whose_seal_was_made_anew_is_checked_all_the_same(
+    tmp_path: Path, opened: dict[str, Fake], key: str, values: tuple[object, ...]
+) -> None:
+    for value in values:
+        write(tmp_path, **{key: value})
+        with pytest.raises(InputError, match=f"{key}.*export the model again"):
+            ExportedNetwork(tmp_path)
+    assert not opened
+
+
+def test_every_file_that_is_read_has_a_hash(tmp_path: Path) -> None:
+    hashes = content()["files"]
+    for without in hashes:
+        write(tmp_path, files={name: digest for name, digest in hashes.items() if name != without})
+        with pytest.raises(InputError, match=f"differs in {without}"):
+            read_manifest(tmp_path)
+
+
+def test_a_graph_that_refuses_what_its_manifest_says(
+    tmp_path: Path, opened: dict[str, Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = ExportedNetwork(write(tmp_path))
+    crop = np.zeros((1, 3, 64, 64), np.float32)
+    for answer, said in ((ValueError("unexpected input"), "unexpected input"), ((crop, crop), "gives 2 outputs")):
+
+        def run(*arrays: np.ndarray, answer: Any = answer) -> tuple[np.ndarray, ...]:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(opened["template"], "run", run)
+        with pytest.raises(InputError, match=said):
+            network.template(crop)

@@ -7,6 +7,7 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.boxes import LARGEST_PLACE
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import parse_number
 
 _SEPARATOR = re.compile(r"\s*,\s*|\s+")
 
@@ -111,7 +112,7 @@ def read_labels(path: Path, count: int, of: str = "frames") -> np.ndarray:
 
 def _number(field: str, path: Path, line: int) -> float:
     try:
-        value = float(field)
+        value = parse_number(field)
     except ValueError:
         raise InputError(f"'{path}', line {line}: '{field[:40]}' is not a number") from None
     if np.isinf(value):

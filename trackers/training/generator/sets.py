@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.part_folders import part_folder
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
 from lighttrack_nas.trackers.data.sequence import Sequence
@@ -121,8 +120,8 @@ def generated_sequences(name: str, folder: Path | str, progress: Say | None = No
     """Read a frozen set from a folder, after writing it if the folder is missing or empty.
 
     The folder has GOT-10k's layout, with frames as JPEG of quality 95, and a ``meta.json`` that says which set it is.
-    It appears at its name when it is complete; an interrupted call leaves at most a hidden folder
-    ``.NAME.….part`` beside it, which nothing reads.
+    It appears at its name when it is complete; a killed call leaves at most a hidden folder
+    ``.NAME.….part`` beside it, which nothing reads and the next call removes.
 
     Args:
         name: A name of `GENERATED_SETS`.
@@ -147,8 +146,7 @@ def _write(generated: GeneratedSet, folder: Path, progress: Say | None) -> None:
     """Write a set into a hidden folder beside, and rename that at the end: nobody ever reads half a set."""
     parent = folder.absolute().parent
     make_folder(parent)
-    part = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}.", suffix=".part"))
-    try:
+    with part_folder(folder.absolute()) as part:
         names = [generated.sequence_name(index) for index in range(generated.sequences)]
         for index, name in enumerate(names):
             _write_video(generated.video(index), part / name)
@@ -163,8 +161,6 @@ def _write(generated: GeneratedSet, folder: Path, progress: Say | None) -> None:
             # Somebody else may have been as fast; the caller looks at what is there.
             if not (folder / _STAMP).is_file():
                 raise InputError(f"'{folder}' cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_video(video: GeneratedVideo, folder: Path) -> None:

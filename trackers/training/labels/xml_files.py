@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from lighttrack_nas.trackers.base.boxes import is_place
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import parse_number
 
 _LARGEST_FILE = 1 << 20  # bytes; a hundred objects take 40,000
 
@@ -61,7 +62,7 @@ def _box(element: ElementTree.Element) -> tuple[float, float, float, float] | No
     if bounds is None:
         return None
     try:
-        x1, y1, x2, y2 = (float(bounds.findtext(name) or "") for name in ("xmin", "ymin", "xmax", "ymax"))
+        x1, y1, x2, y2 = (parse_number(bounds.findtext(name) or "") for name in ("xmin", "ymin", "xmax", "ymax"))
     except ValueError:
         return None
     if not all(map(is_place, (x1, y1, x2, y2))):

@@ -178,3 +178,10 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
 )
 def test_numbers_are_written_short(value: float, text: str) -> None:
     assert short_number(value) == text
+
+
+@pytest.mark.parametrize("given", [None, 3, [None], [1], {"macs": 1}.values(), [["macs <= 1"]]])
+def test_what_is_no_text_is_refused(given: object) -> None:
+    for parse in (parse_objectives, parse_constraints):
+        with pytest.raises(InputError, match="expected texts, or values of"):
+            parse(given)  # type: ignore[operator]

@@ -6,8 +6,9 @@ import fcntl
 import logging
 import os
 import re
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from optuna.testing.pytest_storages import StorageTestCase
 from optuna.trial import TrialState
 
 from lighttrack_nas.strategies.search.storage.journal import JournalFile
-from lighttrack_nas.strategies.search.storage.storage import open_for_writing
+from lighttrack_nas.strategies.search.storage.storage import await_server, open_for_writing, repair_journal
 from lighttrack_nas.strategies.search.storage.trials import load_search
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -193,3 +194,72 @@ def test_optunas_verbosity_comes_back(tmp_path: Path, caplog: pytest.LogCaptureF
     with pytest.raises(InputError):
         load_search("nonsense://search")
     assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
+
+
+def damaged(path: Path, line: int, change: Callable[[bytes], bytes]) -> bytes:
+    """Change a line of a journal, counted from 1; give the lines before it."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[line - 1] = change(lines[line - 1])
+    path.write_bytes(b"".join(lines))
+    return b"".join(lines[: line - 1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: line[: len(line) // 2] + b"\n",
+        lambda line: b"\0" * len(line) + b"\n",
+        lambda line: b"[1]\n",
+        lambda line: b"{}\n",
+        lambda line: b'{"op_code":99}\n',
+        lambda line: b"[" * 100_000 + b"\n",
+        lambda line: b'{"op_code":' + b"9" * 5000 + b"}\n",
+    ],
+)
+def test_damage_is_said_by_line_and_repaired_on_demand(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "journal.log"
+    fill(path)
+    lines = len(path.read_bytes().splitlines())
+    for line in (5, lines):
+        before = damaged(path, line, change)
+        content = path.read_bytes()
+        for read in (lambda: load_search(path), lambda: open_for_writing(path).__enter__()):
+            with pytest.raises(InputError, match=rf"damaged at line {line} .*the {line - 1} lines before it are whole"):
+                read()
+        assert path.read_bytes() == content
+        copy = repair_journal(path)
+        assert copy is not None
+        assert copy.read_bytes() == content
+        assert path.read_bytes() == before
+        with open_for_writing(path):
+            pass
+        path.unlink()
+        fill(path)
+    assert repair_journal(path) is None
+    assert len(path.read_bytes().splitlines()) == lines
+
+
+def test_what_is_no_journal_is_not_repaired(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    for content in ("hello\nworld\n", '{"op_code":nonsense}\n'):
+        path.write_text(content)
+        with pytest.raises(InputError, match="is no journal of Optuna"):
+            repair_journal(path)
+        assert path.read_text() == content
+    with pytest.raises(InputError, match="no such file"):
+        repair_journal(tmp_path / "none.log")
+
+
+def test_a_server_that_is_down_is_waited_for() -> None:
+    """It is told once; opening says what is wrong when the patience has gone."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    said: list[str] = []
+    url = f"postgresql://me:secret@127.0.0.1:{port}/search"
+    await_server(url, 0.8, said.append)
+    (sentence,) = said
+    assert "does not answer" in sentence
+    assert "secret" not in sentence
+    for other in ("sqlite:///nothing/search.db", "postgresql://me@host.invalid/search", Path("journal.log")):
+        await_server(other, 60, said.append)
+    assert len(said) == 1
