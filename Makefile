@@ -13,7 +13,7 @@ OF_LOWEST := $(addprefix tests/, test_house.py strategies/search/samplers strate
 	strategies/search/storage lighttrack_nas/comparisons lighttrack_nas/results lighttrack_nas/config \
 	lighttrack_nas/tables benchmarks/evaluation/test_results.py)
 
-.PHONY: install demo test docs check slow lowest format benchmark clean
+.PHONY: install demo test docs check slow lowest format benchmark attack faults clean
 
 install: $(READY)
 
@@ -67,6 +67,15 @@ format: $(READY)
 # The figures of benchmarks/RESULTS.md: MODEL=model.safetensors make benchmark
 benchmark: $(READY)
 	$(BIN)/python benchmarks/scripts/tracker_step.py $(MODEL)
+
+# Changed inputs of every format against every reader, for half an hour; a stopped run goes on. What ends in anything but
+# a result or a sentence is kept under runs/attack/failures: ATTACK_MINUTES=5 ATTACK_SEED=1 make attack
+attack: $(READY)
+	$(BIN)/python tests/attack/runner.py --minutes $(or $(ATTACK_MINUTES),30) --seed $(or $(ATTACK_SEED),0)
+
+# Kills, full disks and closed streams at random moments of every long command, whose results must be the same after all.
+faults: $(READY)
+	$(BIN)/python tests/attack/faults.py --minutes $(or $(ATTACK_MINUTES),30) --seed $(or $(ATTACK_SEED),0)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache

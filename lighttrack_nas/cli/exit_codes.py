@@ -11,6 +11,7 @@ def main() -> None:
 
     take_streams()
     from lighttrack_nas.cli.app import app
+    from lighttrack_nas.cli.shared.printing import print_note
     from lighttrack_nas.processes.memory import keep_freed_memory
     from lighttrack_nas.trackers.base.errors import InputError, is_out_of_memory
     from lighttrack_nas.trackers.base.packages import naming_packages
@@ -26,7 +27,7 @@ def main() -> None:
             # What it still holds may find no room, which would be said of nothing when Python ends.
             sys.stdout.flush()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_note(f"error: {error}")
         sys.exit(1)
     except KeyboardInterrupt:
         # A second Ctrl-C, while the first was ending the work: at once, as after a kill.
@@ -38,10 +39,10 @@ def main() -> None:
     except OSError as error:
         if error.filename == "standard output":
             silence_output()
-        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        print_note(f"error: {error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(1)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        print(f"error: out of memory: {str(error).partition(chr(10))[0][:200] or 'no more is given'}", file=sys.stderr)
+        print_note(f"error: out of memory: {next(iter(str(error).splitlines()), 'no more is given')}")
         sys.exit(1)

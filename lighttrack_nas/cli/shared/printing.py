@@ -9,15 +9,24 @@ from typing import Any
 
 from lighttrack_nas.reporting.text_tables import text_table
 
+_LONGEST_LINE = 1600
+
 
 def print_json(content: Any) -> None:
     """Print JSON, indented; integers of any size stay exact."""
     print(json.dumps(content, indent=2, allow_nan=False))
 
 
+def cut_lines(text: str) -> str:
+    """A text whose lines a person can read: of longer ones, such as a path of thousands of letters, both ends."""
+    half = _LONGEST_LINE // 2
+    lines = text.split("\n")
+    return "\n".join(line if len(line) <= 2 * half else f"{line[:half]} ... {line[-half:]}" for line in lines)
+
+
 def print_note(sentence: str) -> None:
     """Tell the user something beside the output, on standard error."""
-    print(sentence, file=sys.stderr)
+    print(cut_lines(sentence), file=sys.stderr)
 
 
 def print_warning(sentence: str) -> None:

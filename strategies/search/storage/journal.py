@@ -27,6 +27,7 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import short
 
 PATIENCE = 60.0
 """Seconds for which a write waits for others, which take milliseconds."""
@@ -189,6 +190,9 @@ class JournalFile(BaseJournalBackend):
             raise self._damaged(f"{type(error).__name__}: {str(error)[:100]}") from None
         if not isinstance(entry, dict):
             raise self._damaged("no entry of a journal")
+        values = entry.get("values")
+        if values is not None and not (isinstance(values, list) and all(map(_is_value, values))):
+            raise self._damaged(f"values: expected numbers, got {short(values)}")
         return entry
 
     def _damaged(self, reason: str) -> DamagedJournalError:
@@ -207,6 +211,10 @@ class JournalFile(BaseJournalBackend):
         else:
             os.close(descriptor)
         return taken
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # no NaN
 
 
 def _without_cut_line(descriptor: int) -> int:
