@@ -445,3 +445,9 @@ def test_out_of_memory_is_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(doctor, "doctor", fails)
     assert_refused(run("doctor"), "error: out of memory")
+
+
+def test_an_error_is_short_whatever_was_given(run: Run) -> None:
+    outcome = run("track", "never-moves", "x" * 50_000, "--box", "1,1,20,20", "-o", "out")
+    assert_refused(outcome, " ... ")
+    assert len(outcome.err) < 2000

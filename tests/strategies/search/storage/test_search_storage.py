@@ -212,6 +212,8 @@ def damaged(path: Path, line: int, change: Callable[[bytes], bytes]) -> bytes:
         lambda line: b"[1]\n",
         lambda line: b"{}\n",
         lambda line: b'{"op_code":99}\n',
+        lambda line: b'{"op_code":6,"trial_id":0,"state":1,"values":["0.5"]}\n',
+        lambda line: b'{"op_code":6,"trial_id":0,"state":1,"values":[NaN]}\n',
         lambda line: b"[" * 100_000 + b"\n",
         lambda line: b'{"op_code":' + b"9" * 5000 + b"}\n",
     ],

@@ -231,6 +231,17 @@ def test_a_write_is_repeated(moment: str) -> None:
         study.tell(trial, 1.0)
 
 
+def test_a_storage_that_is_gone_is_not_said_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = study_in(flaky := Flaky(), patience=0)
+
+    def gone(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(flaky, "create_new_trial", gone)
+    with pytest.raises(InputError, match=r"\(No such file or directory\); it is gone, and with it all that it held"):
+        study.ask()
+
+
 def test_patience_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
     flaky = Flaky()
     study = study_in(flaky, patience=0.6)

@@ -1,0 +1,44 @@
+"""The attack's own tools: its changes are functions of their seed, and it knows what it attacks."""
+
+import json
+from random import Random
+
+import pytest
+
+from .attack.mutations import KINDS, mutate
+from .attack.targets import TARGETS, functions
+
+CONTENTS = {
+    "json": b'{"a": [1, 2.5, {"b": "c"}], "d": true}',
+    "yaml": b"a: [1, 2.5]\nb: {c: d}\n",
+    "text": b"1,2,3,4\n5,6,7,8\n",
+    "journal": b'{"op_code":0,"values":[1]}\n{"op_code":4}\n',
+    "manifest": b'{"format": "x", "files": {"a": "b"}, "seal": "c"}',
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_follows_from_its_seed(kind: str) -> None:
+    content = CONTENTS.get(kind, bytes(range(256)))
+    made = [mutate(content, kind, Random(seed)) for seed in range(60)]
+    assert made == [mutate(content, kind, Random(seed)) for seed in range(60)]
+    assert sum(each != content for each in made) > 40
+
+
+def test_a_manifest_mostly_has_a_seal_that_fits() -> None:
+    fit = 0
+    for seed in range(100):
+        try:
+            fit += len(json.loads(mutate(CONTENTS["manifest"], "manifest", Random(seed)))["seal"]) == 64
+        except (ValueError, TypeError, KeyError):
+            continue
+    assert fit > 40
+
+
+def test_every_target_is_made_of_something_and_read_by_something() -> None:
+    known = functions()
+    for target in TARGETS:
+        assert target.kind in KINDS
+        for call in target.calls:
+            assert not call[0].startswith("call:") or call[0].removeprefix("call:") in known
+            assert sum(word in part for part in call for word in ("FILE", "FOLDER", "TEXT"))
