@@ -37,7 +37,7 @@ _HANGS = 1000
 CALLS = 8
 """Until a command must have ended well."""
 _TRAINING = {"batch_size": 2, "workers": 0, "warmup_steps": 0, "checkpoint_steps": 2, "log_steps": 2, "steps": 12}
-_MEASURED = ("seconds", "fps", "time", "latency_ms")
+_MEASURED = ("seconds", "fps", "time", "latency_ms", "overhead")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ _SUPERNET = "supernet/supernet.safetensors"
 _SEARCHED = ("train-supernet", "search")
 
 JOBS: Sequence[Job] = (
-    Job("compare", ("compare", "compare.yaml"), ("run/compare/runs/*.csv", "run/compare/summary.csv")),
+    Job("compare", ("compare", "compare.yaml"), ("run/compare/runs/**/*.csv", "run/compare/summary.csv")),
     Job("track", ("track", _TINY, "data/a", "--box", "60,40,32,24", "-o", "run/track"), ("run/track/boxes.txt",)),
     Job("evaluate", ("evaluate", _TINY, "data", "-o", "run/evaluate"), ("run/evaluate/*/*_001.txt",)),
     Job("export", ("export", _TINY, "-o", "run/export"), ("run/export/*.onnx",)),

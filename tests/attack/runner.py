@@ -12,6 +12,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -27,8 +28,8 @@ from mutations import mutate
 from seeds import make_seeds
 from targets import NEVER_READ, TARGETS, Call, Target
 
-SECONDS = 40.0
-"""After which an attack hangs: the machine may be busy."""
+SECONDS = 600.0
+"""After which a process is given up that waits for something; one that computes ends itself, see `worker.SECONDS`."""
 _QUIET = {"OMP_NUM_THREADS": "1", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
 KEPT = 2
 """Reproductions of one kind of failure."""
@@ -54,7 +55,7 @@ class Worker:
         if line:
             return json.loads(line)  # type: ignore[no-any-return]
         self.end()
-        died = "hang" if line is None else f"death by {-process.returncode}"
+        died = "hang" if line is None or process.returncode == -signal.SIGPROF else f"death by {-process.returncode}"
         return {"outcome": died, "kind": f"{died}: {call[0]}", "said": ""}
 
     def end(self) -> None:

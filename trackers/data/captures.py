@@ -52,7 +52,8 @@ def is_interlaced(path: Path) -> bool:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        # Titles and the like, which nobody reads here, may be in any encoding.
+        with av.open(str(path), metadata_errors="replace") as container:
             return any(frame.interlaced_frame for frame in itertools.islice(container.decode(video=0), 1))
     except (av.error.FFmpegError, IndexError):
         return False
@@ -62,7 +63,7 @@ def _decoded_by_pyav(path: Path) -> Iterator[np.ndarray]:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             for frame in container.decode(video=0):
                 yield frame.to_ndarray(format="bgr24")
     except av.error.FFmpegError as error:

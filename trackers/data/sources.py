@@ -146,7 +146,9 @@ def open_source(source: str, say: Say = lambda _: None) -> FrameSource:
 def _open_pattern(pattern: Path) -> FrameSource:
     """Numbered images, ascending; numbers may be missing."""
     before, width, after = _NUMBER.split(pattern.name, maxsplit=1)
-    name = re.compile(rf"{re.escape(before)}(\d{{{int(width or 1)},}}){re.escape(after)}")
+    # Names of files have 255 letters at most.
+    digits = min(int(width[:9] or 1), 256)
+    name = re.compile(rf"{re.escape(before)}(\d{{{digits},}}){re.escape(after)}")
     folder = pattern.parent
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     numbered = [(int(found[1]), found[0]) for found in map(name.fullmatch, names) if found]

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.sampling import Ask, distributions, uniform
 from lighttrack_nas.strategies.search.storage.trial_reader import TrialReader
+from lighttrack_nas.trackers.base.errors import InputError
 
 Selection = NSGAIISampler | NSGAIIISampler
 """Optuna's sampler, of which the book-keeping of generations and the selection are used; see `selection_of`."""
@@ -194,7 +195,13 @@ class OptunasChildren:
         # As it is now: its generation is noted with it.
         trial = ask.study.get_trials(deepcopy=False)[ask.trial.number]
         while True:
-            inherited = sampler.sample_relative(ask.study, trial, self._distributions)
+            try:
+                inherited = sampler.sample_relative(ask.study, trial, self._distributions)
+            except KeyError as missing:
+                raise InputError(
+                    f"study '{ask.study.study_name}': a completed trial has no parameter {missing}: it is of another "
+                    "space, or the storage is damaged"
+                ) from None
             # Optuna leaves out what it mutates, to be drawn uniformly.
             drawn = dict(self._space.sample(ask.rng).choices) | inherited
             yield self._space.architecture(drawn)

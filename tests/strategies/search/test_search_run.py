@@ -590,3 +590,16 @@ def test_evolution_beats_chance(search: Search, lighttrack: Space, evaluator: An
         reference = np.median(drawn, axis=0)
         chance, evolved = hypervolume(drawn, reference), hypervolume(values(architectures(study)), reference)
         assert evolved > 1.5 * chance > 0, (seed, evolved, chance)
+
+
+def test_a_trial_without_a_parameter_is_a_sentence(search: Search, tmp_path: Path) -> None:
+    """The journal's lines are whole, one of them is gone."""
+    path = tmp_path / "journal.log"
+    search(n_trials=9)
+    lines = path.read_bytes().splitlines(keepends=True)
+    label = next(iter(load_search(path).trials[0].params))
+    kept = [line for line in lines if b'"op_code":5' not in line or f'"{label}"'.encode() not in line]
+    assert len(kept) < len(lines)
+    path.write_bytes(b"".join(kept))
+    with pytest.raises(InputError, match=f"{label}"):
+        search(n_trials=30)

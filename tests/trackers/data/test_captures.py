@@ -172,3 +172,19 @@ def test_other_kinds_of_images_are_frames(tmp_path: Path, suffix: str) -> None:
         (frame,) = list(source)
     assert frame.shape == (64, 64, 3)
     assert abs(int(frame.mean()) - 120) <= 2
+
+
+def test_a_title_in_another_encoding_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "aeiou"
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 200, np.uint8), format="bgr24")
+        for packet in [*stream.encode(picture), *stream.encode()]:
+            container.mux(packet)
+    content = path.read_bytes()
+    assert b"aeiou" in content
+    path.write_bytes(content.replace(b"aeiou", b"a\xf3\xe9ou"))
+    assert not is_interlaced(path)

@@ -219,3 +219,10 @@ def test_truncated_jpeg_files(tmp_path: Path, content: bytes, whole: bool) -> No
         return
     with pytest.raises(InputError, match=r"image '.*1\.jpg' is truncated: a JPEG file without its end"):
         read_image(tmp_path / "1.jpg")
+
+
+@pytest.mark.parametrize("width", ["99999999999999", "0" * 200 + "8", "4294967296"])
+def test_a_pattern_of_absurd_width(tmp_path: Path, width: str) -> None:
+    (tmp_path / "1.jpg").touch()
+    with pytest.raises(InputError, match=r"no image of such a name|does not exist"):
+        open_source(str(tmp_path / f"%{width}d.jpg"))
