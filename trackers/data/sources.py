@@ -147,7 +147,7 @@ def _open_pattern(pattern: Path) -> FrameSource:
     """Numbered images, ascending; numbers may be missing."""
     before, width, after = _NUMBER.split(pattern.name, maxsplit=1)
     # Names of files have 255 letters at most.
-    digits = min(int(width[:9] or 1), 256)
+    digits = min(int(width.lstrip("0")[:9] or 1), 256)
     name = re.compile(rf"{re.escape(before)}(\d{{{digits},}}){re.escape(after)}")
     folder = pattern.parent
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
