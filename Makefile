@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := $(VENV)-lowest
+AUDIT := $(VENV)-audit
 
 # Folders of tests.
 PARTS := benchmarks lighttrack_nas old_files search_spaces strategies trackers
@@ -13,7 +14,7 @@ OF_LOWEST := $(addprefix tests/, test_house.py strategies/search/samplers strate
 	strategies/search/storage lighttrack_nas/comparisons lighttrack_nas/results lighttrack_nas/config \
 	lighttrack_nas/tables benchmarks/evaluation/test_results.py)
 
-.PHONY: install demo test docs check slow lowest format benchmark attack faults clean
+.PHONY: install demo test docs check slow lowest format benchmark attack faults audit clean
 
 install: $(READY)
 
@@ -36,8 +37,14 @@ docs: $(READY)
 	$(BIN)/python docs/reference_pages.py
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build
 
+# Known vulnerabilities of all dependencies, and a bill of materials with their licences in CycloneDX's format.
+audit: $(READY)
+	$(BIN)/python .ci/audit.py bill $(AUDIT) sbom.json
+	$(BIN)/python .ci/audit.py check $(AUDIT)
+
 # Format, lint, types, and the tests that take seconds: a file's in one process, so that what they share is made once.
 # A folder's in processes of their own: one that had run thousands of tests died twice of a segmentation fault in a training.
+# Vulnerabilities of other people's packages are said, and fail `make audit` alone: not every one can be mended here.
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -46,6 +53,7 @@ check: $(READY)
 		$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" tests/$$part || exit 1; \
 	done
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" tests/test_*.py
+	-$(BIN)/python .ci/audit.py check $(AUDIT)
 
 # What check leaves out of the suite; tests of a group in one process, so that what they share is made once.
 slow: $(READY)
@@ -78,4 +86,4 @@ faults: $(READY)
 	$(BIN)/python tests/attack/faults.py --minutes $(or $(ATTACK_MINUTES),30) --seed $(or $(ATTACK_SEED),0)
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(AUDIT) sbom.json build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache

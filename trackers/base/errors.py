@@ -1,5 +1,14 @@
 """The one error for what a user got wrong."""
 
+_NO_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "out of memory",
+    "insufficient memory",
+    "bad_alloc",
+    "failed to map segment",
+)
+
 
 class InputError(ValueError):
     """A mistake in what the user gave: a file, a value, a name.
@@ -12,5 +21,4 @@ class InputError(ValueError):
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there is no memory left, in the words of Python, C++, torch or OpenCV."""
     said = str(error).lower()
-    words = ("can't allocate memory", "out of memory", "insufficient memory", "bad_alloc", "cannot allocate memory")
-    return isinstance(error, MemoryError) or any(each in said for each in words)
+    return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 
-from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError, is_out_of_memory
 
 _OURS = "lighttrack_nas"
 # What pip calls packages whose name there belongs to somebody else.
@@ -28,6 +28,8 @@ def naming_packages() -> Iterator[None]:
         package, missing = _guilty(error)
         if package is None:
             raise
+        if is_out_of_memory(error):
+            raise InputError(f"out of memory: package '{package}' cannot be loaded ({_said(error)})") from None
         command = "pip install" if missing else "pip install --force-reinstall"
         what = "is not installed here" if missing else f"is installed but cannot be imported ({_said(error)})"
         raise InputError(f"package '{package}' {what}: {command} {_distribution(package)}") from None

@@ -110,6 +110,15 @@ def checked_texts(content: Any, where: str) -> Any:
     return content
 
 
+def depth(content: object) -> int:
+    """How many lists and mappings lie inside each other, however many that are."""
+    level, found = [content], 0
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        found += 1
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+    return found
+
+
 def parse_number(text: str) -> float:
     """Read a number as people write it: ``12``, ``-0.5``, ``1e-3``, ``nan``, ``inf``.
 

@@ -59,7 +59,7 @@ def migrate(
     ],
     space: Annotated[str, typer.Argument(metavar="SPACE", help="The space to start: a preset or a YAML file.")],
     output: Output,
-    seed: Annotated[int, typer.Option(min=0, help="Of the weights that are drawn afresh.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the weights that are drawn afresh.")] = 0,
     json: Json = False,
 ) -> None:
     """Start another space's supernet from a trained one.

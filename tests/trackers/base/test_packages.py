@@ -11,6 +11,7 @@ from lighttrack_nas.trackers.base.packages import naming_packages
 MODULES = {
     "torn": 'raise ImportError("libtorn.so.1: cannot open shared object file\\nmore")\n',
     "lame": "import nothing_of_that_name\n",
+    "large": 'raise ImportError("liblarge.so: failed to map segment from shared object")\n',
     "late": "def work():\n    import torn\n",
 }
 
@@ -40,6 +41,7 @@ def run(code: str) -> None:
             "package 'lame' is installed but cannot be imported (No module named 'nothing_of_that_name'): "
             "pip install --force-reinstall lame",
         ),
+        ("import large", "out of memory: package 'large' cannot be loaded (liblarge.so: failed to map segment"),
         # The one that failed, not the one that was called; and what pip calls it.
         ("import late; late.work()", "package 'torn' is installed but cannot be imported (libtorn"),
         ("import yaml.nothing", "pip install --force-reinstall PyYAML"),

@@ -211,6 +211,7 @@ def damaged(path: Path, line: int, change: Callable[[bytes], bytes]) -> bytes:
         lambda line: b"\0" * len(line) + b"\n",
         lambda line: b"[1]\n",
         lambda line: b"{}\n",
+        lambda line: b'{"op_code":2,"user_attr":' + b"[" * 600 + b"]" * 600 + b"}\n",
         lambda line: b'{"op_code":99}\n',
         lambda line: b'{"op_code":6,"trial_id":0,"state":1,"values":["0.5"]}\n',
         lambda line: b'{"op_code":6,"trial_id":0,"state":1,"values":[NaN]}\n',
