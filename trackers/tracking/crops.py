@@ -9,8 +9,8 @@ import numpy as np
 MEAN = np.array([0.485, 0.456, 0.406])
 DEVIATION = np.array([0.229, 0.224, 0.225])
 """ImageNet's, of R, G and B in [0, 1]."""
-_LARGE = 8
-"""Of a square that reaches over the frame's edge: so many times its output, it is no longer padded as a whole."""
+_PADDED_A_PIXEL = 200
+"""So many pixels are padded and resized in the time in which one of the output is put together from the frame's own."""
 _LARGEST_REMAPPED = 2**15 - 2  # pixels: OpenCV's remap counts them in 16 bits
 
 
@@ -62,7 +62,7 @@ def crop_square(frame: np.ndarray, centre: np.ndarray, side: int, output_size: i
 
     The square covers `side` whole pixels from ``round(centre - (side + 1) / 2)`` on (ties to even), both ends
     included; what lies outside the frame takes the padding colour. Only the square is copied, never the frame, and of a
-    square far larger than its output only the pixels that the output is made of: time and memory are the output's.
+    square far larger than its output or mostly outside only what the output is made of: it takes no more memory.
 
     Args:
         frame: ``(height, width, 3)`` BGR uint8.
@@ -81,7 +81,8 @@ def crop_square(frame: np.ndarray, centre: np.ndarray, side: int, output_size: i
     if inside.size == 0:
         return np.full((output_size, output_size, 3), colour, np.uint8)
     if inside.shape[:2] != (side, side):
-        if side > _LARGE * output_size and max(height, width) <= _LARGEST_REMAPPED:
+        shown = inside.shape[0] * inside.shape[1] * (output_size / side) ** 2
+        if shown * _PADDED_A_PIXEL < side**2 and side > output_size and max(height, width) <= _LARGEST_REMAPPED:
             return _resized_square(frame, left, top, side, output_size, colour)
         before_y, before_x = min(max(-top, 0), side), min(max(-left, 0), side)
         after_y, after_x = side - before_y - inside.shape[0], side - before_x - inside.shape[1]
@@ -94,41 +95,67 @@ def crop_square(frame: np.ndarray, centre: np.ndarray, side: int, output_size: i
 
 
 def _resized_square(frame: np.ndarray, left: int, top: int, side: int, size: int, colour: list[int]) -> np.ndarray:
-    """What ``cv2.resize`` makes of a padded square, to the bit, without the square.
+    """What ``cv2.resize`` makes of a padded square, to the bit, without the square; it must be larger than its output.
 
-    Each pixel of the output is made of two rows and two columns of the square. These alone are read, and summed in the
-    fixed point of OpenCV's own bilinear resizing (`resize.cpp`: weights of 11 bits; sums of a row lose 4 bits, those of
-    two rows 16, and the last 2 are rounded).
+    Each pixel of the output is made of two rows and two columns of the square. Of the frame these alone are read, and
+    summed in the fixed point of OpenCV's own bilinear resizing (`resize.cpp`: weights of 11 bits; sums of a row lose 4
+    bits, those of two rows 16, and the last 2 are rounded).
     """
-    # In double and single precision by turns, as OpenCV finds its places.
-    places = ((np.arange(size) + 0.5) * (1.0 / (size / side)) - 0.5).astype(np.float32)
-    first = np.floor(places)
-    share = places - first
-    before, after = (np.rint(weight * np.float32(2048)).astype(np.int32) for weight in (1 - share, share))
-    read = np.concatenate([first, first + 1])
-    wanted = np.empty((2 * size, 2 * size, 2), np.int16)
-    # One pixel outside stands for all.
-    wanted[..., 0] = np.clip(read + left, -1, frame.shape[1])
-    wanted[..., 1] = np.clip(read + top, -1, frame.shape[0])[:, None]
+    square = np.full((size, size, 3), colour, np.uint8)
+    across, columns, *weights_across = _reads(size, side, left, frame.shape[1])
+    down, rows, *weights_down = _reads(size, side, top, frame.shape[0])
+    if not (columns.size and rows.size):
+        return square
+    wanted = np.empty((rows.size, columns.size, 2), np.int16)
+    wanted[..., 0] = columns
+    wanted[..., 1] = rows[:, None]
     pixels = cv2.remap(
         frame, wanted, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=[float(c) for c in colour]
     )
     # Columns and colours in one axis, and in place: three times as fast.
-    flat = pixels.reshape(2 * size, -1).astype(np.int32)
-    rows, right = np.split(flat, 2, axis=1)
-    rows *= np.repeat(before, 3)
-    right *= np.repeat(after, 3)
-    rows += right
-    rows >>= 4
-    upper, lower = np.split(rows, 2)
-    upper *= before[:, None]
-    lower *= after[:, None]
-    upper >>= 16
-    lower >>= 16
-    upper += lower
-    upper += 2
-    upper >>= 2
-    return upper.astype(np.uint8).reshape(size, size, 3)
+    flat = pixels.reshape(rows.size, -1).astype(np.int32)
+    lines = _weighted(*np.split(flat, 2, axis=1), *(np.repeat(weights, 3) for weights in weights_across), lost_bits=0)
+    lines >>= 4
+    made = _weighted(*np.split(lines, 2), *(weights[:, None] for weights in weights_down), lost_bits=16)
+    made += 2
+    made >>= 2
+    square[down, across] = made.reshape(rows.size // 2, columns.size // 2, 3)
+    return square
+
+
+def _reads(size: int, side: int, start: int, length: int) -> tuple[slice, np.ndarray, np.ndarray, np.ndarray]:
+    """What a resized square reads of a frame along one axis.
+
+    Args:
+        size: Of the output, pixels.
+        side: Of the square, pixels.
+        start: The frame's pixel at which the square begins; may be negative.
+        length: Of the frame, pixels.
+
+    Returns:
+        Which pixels of the output show any of the frame; the frame's pixels of which each is made, first of all the
+        earlier ones, then the later, -1 and `length` being outside; the weights of both in 1/2048, int32.
+    """
+    # In double and single precision by turns, as OpenCV finds its places.
+    places = ((np.arange(size) + 0.5) * (1.0 / (size / side)) - 0.5).astype(np.float32)
+    first = np.floor(places)
+    earlier = first.astype(int) + start
+    shown = slice(*np.searchsorted(earlier, [-1, length]).tolist())
+    share, earlier = (places - first)[shown], earlier[shown]
+    weights = (np.rint(weight * np.float32(2048)).astype(np.int32) for weight in (1 - share, share))
+    return shown, np.concatenate([earlier, earlier + 1]), *weights
+
+
+def _weighted(
+    first: np.ndarray, second: np.ndarray, weight: np.ndarray, other_weight: np.ndarray, lost_bits: int
+) -> np.ndarray:
+    """The sum of two weighted parts, each without its last bits; the parts are overwritten."""
+    first *= weight
+    second *= other_weight
+    first >>= lost_bits
+    second >>= lost_bits
+    first += second
+    return first
 
 
 def network_input(crop: np.ndarray) -> np.ndarray:
