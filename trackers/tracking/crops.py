@@ -1,6 +1,7 @@
 """Square crops around the target, and the network's input made of them (LightTrack's released tracker)."""
 
 import math
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -102,48 +103,68 @@ def _resized_square(frame: np.ndarray, left: int, top: int, side: int, size: int
     bits, those of two rows 16, and the last 2 are rounded).
     """
     square = np.full((size, size, 3), colour, np.uint8)
-    across, columns, *weights_across = _reads(size, side, left, frame.shape[1])
-    down, rows, *weights_down = _reads(size, side, top, frame.shape[0])
-    if not (columns.size and rows.size):
+    across, down = (
+        _read(size, side, start, length) for start, length in ((left, frame.shape[1]), (top, frame.shape[0]))
+    )
+    if not (across.pixels.size and down.pixels.size):
         return square
-    wanted = np.empty((rows.size, columns.size, 2), np.int16)
-    wanted[..., 0] = columns
-    wanted[..., 1] = rows[:, None]
+    wanted = np.empty((down.pixels.size, across.pixels.size, 2), np.int16)
+    wanted[..., 0] = across.pixels
+    wanted[..., 1] = down.pixels[:, None]
     pixels = cv2.remap(
-        frame, wanted, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=[float(c) for c in colour]
+        frame,
+        wanted,
+        np.empty(0, np.uint16),  # fractions: none
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=[float(c) for c in colour],
     )
     # Columns and colours in one axis, and in place: three times as fast.
-    flat = pixels.reshape(rows.size, -1).astype(np.int32)
-    lines = _weighted(*np.split(flat, 2, axis=1), *(np.repeat(weights, 3) for weights in weights_across), lost_bits=0)
-    lines >>= 4
-    made = _weighted(*np.split(lines, 2), *(weights[:, None] for weights in weights_down), lost_bits=16)
+    earlier, later = np.split(pixels.reshape(down.pixels.size, -1).astype(np.int32), 2, axis=1)
+    lines = _weighted(earlier, later, np.repeat(across.earlier, 3), np.repeat(across.later, 3), lost_bits=0) >> 4
+    upper, lower = np.split(lines, 2)
+    made = _weighted(upper, lower, down.earlier[:, None], down.later[:, None], lost_bits=16)
     made += 2
     made >>= 2
-    square[down, across] = made.reshape(rows.size // 2, columns.size // 2, 3)
+    square[down.shown, across.shown] = made.reshape(len(down.earlier), len(across.earlier), 3)
     return square
 
 
-def _reads(size: int, side: int, start: int, length: int) -> tuple[slice, np.ndarray, np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class _Read:
     """What a resized square reads of a frame along one axis.
+
+    Attributes:
+        shown: Which of the output's pixels show any of the frame.
+        pixels: The frame's two pixels of which each of these is made, first all the earlier ones, then the later; -1
+            and the frame's length are outside.
+        earlier: The weight of each earlier one in 1/2048, int32.
+        later: Of each later one.
+    """
+
+    shown: slice
+    pixels: np.ndarray
+    earlier: np.ndarray
+    later: np.ndarray
+
+
+def _read(size: int, side: int, start: int, length: int) -> _Read:
+    """Places and weights along one axis.
 
     Args:
         size: Of the output, pixels.
         side: Of the square, pixels.
         start: The frame's pixel at which the square begins; may be negative.
         length: Of the frame, pixels.
-
-    Returns:
-        Which pixels of the output show any of the frame; the frame's pixels of which each is made, first of all the
-        earlier ones, then the later, -1 and `length` being outside; the weights of both in 1/2048, int32.
     """
     # In double and single precision by turns, as OpenCV finds its places.
     places = ((np.arange(size) + 0.5) * (1.0 / (size / side)) - 0.5).astype(np.float32)
     first = np.floor(places)
-    earlier = first.astype(int) + start
-    shown = slice(*np.searchsorted(earlier, [-1, length]).tolist())
-    share, earlier = (places - first)[shown], earlier[shown]
-    weights = (np.rint(weight * np.float32(2048)).astype(np.int32) for weight in (1 - share, share))
-    return shown, np.concatenate([earlier, earlier + 1]), *weights
+    pixels = first.astype(int) + start
+    shown = slice(*np.searchsorted(pixels, [-1, length]).tolist())
+    share, pixels = (places - first)[shown], pixels[shown]
+    earlier, later = (np.rint(weight * np.float32(2048)).astype(np.int32) for weight in (1 - share, share))
+    return _Read(shown, np.concatenate([pixels, pixels + 1]), earlier, later)
 
 
 def _weighted(
