@@ -21,16 +21,20 @@ _WAIT = 1.0  # seconds before that
 _STALLED_MS = 15_000
 
 
-def captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    """The frames of an open capture, BGR uint8 ``(height, width, 3)``."""
+StampedFrame = tuple[np.ndarray, float | None]
+"""A frame, BGR uint8 ``(height, width, 3)``, and its time stamp in milliseconds, None where nobody knows it."""
+
+
+def captured(capture: cv2.VideoCapture) -> Iterator[StampedFrame]:
+    """The frames of an open capture."""
     while True:
         ok, frame = capture.read()
         if not ok:
             return
-        yield frame
+        yield frame, capture.get(cv2.CAP_PROP_POS_MSEC)
 
 
-def video_frames(capture: cv2.VideoCapture, path: Path) -> Iterator[np.ndarray]:
+def video_frames(capture: cv2.VideoCapture, path: Path) -> Iterator[StampedFrame]:
     """The frames of a video file.
 
     OpenCV cannot convert interlaced pictures, as camcorders and broadcasts have them, and gives black frames or what
@@ -58,13 +62,13 @@ def is_interlaced(path: Path) -> bool:
         return False
 
 
-def _decoded_by_pyav(path: Path) -> Iterator[np.ndarray]:
+def _decoded_by_pyav(path: Path) -> Iterator[StampedFrame]:
     import av
 
     try:
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
-                yield frame.to_ndarray(format="bgr24")
+                yield frame.to_ndarray(format="bgr24"), None if frame.time is None else frame.time * 1000
     except av.error.FFmpegError as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(
@@ -92,7 +96,7 @@ def open_stream(address: str) -> cv2.VideoCapture:
 
 def stream_frames(
     capture: cv2.VideoCapture, reopened: Callable[[], cv2.VideoCapture], say: Say
-) -> Generator[np.ndarray]:
+) -> Generator[StampedFrame]:
     """The frames of a live stream; where it breaks off, it is opened again.
 
     Whatever is open then is released when the generator is closed.
@@ -103,14 +107,15 @@ def stream_frames(
         say: Told of each try.
 
     Yields:
-        Frames, until a try after which none comes has failed `RECONNECTS` times in a row.
+        Frames, until a try after which none comes has failed `RECONNECTS` times in a row. The first after a break has no
+        time stamp: the break was said.
     """
     tries = 0
     try:
         while True:
-            for frame in captured(capture):
+            for frame, milliseconds in captured(capture):
+                yield frame, None if tries else milliseconds
                 tries = 0
-                yield frame
             capture.release()
             if tries == RECONNECTS:
                 return

@@ -58,6 +58,9 @@ class Capture:
         self.left -= 1
         return (True, np.zeros((2, 2, 3), np.uint8)) if self.left >= 0 else (False, None)
 
+    def get(self, _: int) -> float:
+        return 40.0 * -self.left
+
     def release(self) -> None:
         self.released = True
 
@@ -86,7 +89,10 @@ def test_a_stream_is_opened_again_until_it_fails_three_times_in_a_row(
             raise InputError("nothing answers")
         return Capture(count)
 
-    assert len(list(stream_frames(first, reopened, said.append))) == frames
+    stamps = [milliseconds for _, milliseconds in stream_frames(first, reopened, said.append)]
+    assert len(stamps) == frames
+    # The time of a break is no gap between frames.
+    assert stamps.count(None) == sum(1 for count in script[:tries] if count)
     assert len(said) == tries
     assert first.released
 
