@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import select
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -94,6 +96,26 @@ def open_stream(address: str) -> cv2.VideoCapture:
     return capture
 
 
+@contextmanager
+def filled_pipe(path: Path) -> Iterator[str]:
+    """Open a named pipe once something is written into it; within the block what it gives is FFmpeg's address of it.
+
+    Raises:
+        InputError: Nothing is written into it for 15 s.
+    """
+    # Others wait without an end, and no signal comes through, for who opens a pipe before somebody writes.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        if not waiting.poll(_STALLED_MS):
+            raise InputError(f"'{path}' is a pipe into which nothing was written for {_STALLED_MS // 1000} s")
+        os.set_blocking(descriptor, True)
+        yield f"pipe:{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
 def stream_frames(
     capture: cv2.VideoCapture, reopened: Callable[[], cv2.VideoCapture], say: Say
 ) -> Generator[StampedFrame]:
@@ -107,8 +129,8 @@ def stream_frames(
         say: Told of each try.
 
     Yields:
-        Frames, until a try after which none comes has failed `RECONNECTS` times in a row. The first after a break has no
-        time stamp: the break was said.
+        Frames, until a try after which none comes has failed `RECONNECTS` times in a row. The first after a
+        break, which was said, has no time stamp.
     """
     tries = 0
     try:

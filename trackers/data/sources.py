@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,14 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
-from lighttrack_nas.trackers.data.captures import StampedFrame, captured, open_stream, stream_frames, video_frames
+from lighttrack_nas.trackers.data.captures import (
+    StampedFrame,
+    captured,
+    filled_pipe,
+    open_stream,
+    stream_frames,
+    video_frames,
+)
 from lighttrack_nas.trackers.data.continuity import Continuity
 from lighttrack_nas.trackers.data.frames import IMAGE_SUFFIXES, list_images, quiet_opencv
 from lighttrack_nas.trackers.data.sequence import read_image
@@ -179,10 +187,14 @@ def _open_video(path: Path) -> FrameSource:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         # OpenCV would take "0001.jpg" for a pattern and open its neighbours with it.
         raise InputError(f"'{path}' is a single image: give a video file, or the folder that holds the frames")
-    with quiet_opencv():
-        capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise InputError(f"'{path}' cannot be opened as a video: it is damaged, or no format that OpenCV reads")
+    with ExitStack() as opened:
+        address = opened.enter_context(filled_pipe(path)) if path.is_fifo() else str(path)
+        with quiet_opencv():
+            capture = cv2.VideoCapture(address)
+        if not capture.isOpened():
+            raise InputError(f"'{path}' cannot be opened as a video: it is damaged, or no format that OpenCV reads")
+        opened.callback(capture.release)
+        release = opened.pop_all().close
     length, fps = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
     return FrameSource(
         path.name,
@@ -190,7 +202,7 @@ def _open_video(path: Path) -> FrameSource:
         # Containers that do not know answer with zero or a negative number.
         length=length if length > 0 else None,
         fps=fps if fps > 0 else None,
-        on_release=capture.release,
+        on_release=release,
     )
 
 
