@@ -1,19 +1,23 @@
-"""What a tracked frame costs beyond its network: medians of the bare network and of the whole step, in one run.
+"""What a tracked frame costs beyond its network: the bare network and the whole step, in one run.
 
     python benchmarks/scripts/tracker_step.py MODEL [SEQUENCE] [--frames 640x480 1920x1080 3840x2160] [--threads 2]
 
 MODEL is a model file or an exported folder. Network and step are timed in turn, step by step, so that a machine whose
 speed drifts slows both alike: trust the ratio. Frames are decoded before; without a SEQUENCE they are moving noise, the
-target a sixth of the frame wide and high, and in a second row as large as the frame's height, so that its search crop
-reaches far beyond the frame.
+target a sixth of the frame's height wide and high, and in a second row as large as the frame's height, so that its
+search crop reaches far beyond the frame. Medians, in milliseconds:
 
-    crop     the search crop and the network's input of it, ms
-    rest     the step without network, crop and input: the choice of a position, and Python, ms
+    crop     the search crop and the network's input of it
+    rest     the step without network, crop and input: the choice of a position, and Python
+
+    --processor    counts processor time in place of the clock's, for busy machines; with one thread it is the same
+                   on a quiet one
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
@@ -48,7 +52,9 @@ def moving_noise(width: int, height: int, target: float) -> tuple[list[np.ndarra
     return made, np.array([width // 8, (height - side) // 2, side, side], float)
 
 
-def measure(tracker: SiameseTracker, frames: list[np.ndarray], box: np.ndarray, steps: int) -> np.ndarray:
+def measure(
+    tracker: SiameseTracker, frames: list[np.ndarray], box: np.ndarray, steps: int, clock: Callable[[], float]
+) -> np.ndarray:
     """``(steps, 3)`` seconds of the network alone, of cropping alone, and of the whole step, in turn."""
     network = tracker.network
     tracker.init(frames[0], box)
@@ -59,13 +65,13 @@ def measure(tracker: SiameseTracker, frames: list[np.ndarray], box: np.ndarray, 
         frame = frames[step % len(frames)]
         if step % len(frames) == 0:
             tracker.init(frames[0], box)  # whatever the network makes of noise, the crop's side stays
-        start = perf_counter()
+        start = clock()
         network.track(features, image)
-        ran = perf_counter()
+        ran = clock()
         target.search_image(frame)
-        cropped = perf_counter()
+        cropped = clock()
         tracker.update(frame)
-        seconds.append((ran - start, cropped - ran, perf_counter() - cropped))
+        seconds.append((ran - start, cropped - ran, clock() - cropped))
     return np.array(seconds[WARM_UP:])
 
 
@@ -87,8 +93,10 @@ def main() -> None:
     parser.add_argument("--frames", nargs="+", default=["480x360"], metavar="WIDTHxHEIGHT")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--processor", action="store_true", help="count processor time")
     parser.add_argument("--default-allocator", action="store_true", help="leave glibc as it is (the commands do not)")
     arguments = parser.parse_args()
+    clock = process_time if arguments.processor else perf_counter
     kept = not arguments.default_allocator and keep_freed_memory()
     if not Path(arguments.model).is_dir():
         import torch
@@ -96,18 +104,21 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     tracker = load_tracker(arguments.model, threads=arguments.threads if Path(arguments.model).is_dir() else None)
     print(f"{cpu_name()}; {versions()}; {arguments.threads} threads; {arguments.steps} steps; ", end="")
+    print("processor time; " if arguments.processor else "", end="")
     print("freed memory kept" if kept else "default allocator")
-    print(f"{'frames, target':<26} {'network':>8} {'crop':>6} {'rest':>6} {'step':>8} {'step/net':>10}   (quartiles)")
+    print(
+        f"{'frames, target':<26} {'network':>8} {'crop':>6} {'rest':>6} {'step':>8} {'step/net':>10} {'of medians':>11}"
+    )
     if arguments.sequence:
         (sequence,) = read_sequences(arguments.sequence)
         frames = [sequence.frame(index) for index in range(min(FRAMES, len(sequence)))]
-        print(row(sequence.name, measure(tracker, frames, sequence.boxes[0], arguments.steps)))
+        print(row(sequence.name, measure(tracker, frames, sequence.boxes[0], arguments.steps, clock)))
         return
     for size in arguments.frames:
         width, height = (int(part) for part in size.split("x"))
         for target in (1 / 6, 1.0):
             frames, box = moving_noise(width, height, target)
-            seconds = measure(tracker, frames, box, arguments.steps)
+            seconds = measure(tracker, frames, box, arguments.steps, clock)
             print(row(f"{size}, {box[2]:.0f} px", seconds), flush=True)
 
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -116,7 +117,7 @@ def test_a_window_is_tried_in_another_process(
     assert screen_problem() == "the screen :5 does not answer"
 
 
-def test_what_was_tracked_survives_a_kill(warm: Any, video: Path, tmp_path: Path) -> None:
+def test_what_was_tracked_survives_a_kill(video: Path, tmp_path: Path) -> None:
     """Of six frames the fifth kills the process; four are on the disk."""
     code = (
         "import os, signal, sys\n"
@@ -132,7 +133,7 @@ def test_what_was_tracked_survives_a_kill(warm: Any, video: Path, tmp_path: Path
         f"sys.argv = ['lighttrack-nas', 'track', 'never-moves', {str(video)!r}, *{BOX!r}, '-o', 'out']\n"
         "main()\n"
     )
-    done = warm.run(["-c", code], cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     for name in ("boxes", "scores", "times"):
         assert len((tmp_path / f"out/{name}.txt").read_text().splitlines()) == 4
