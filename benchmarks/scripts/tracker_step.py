@@ -106,9 +106,7 @@ def main() -> None:
     print(f"{cpu_name()}; {versions()}; {arguments.threads} threads; {arguments.steps} steps; ", end="")
     print("processor time; " if arguments.processor else "", end="")
     print("freed memory kept" if kept else "default allocator")
-    print(
-        f"{'frames, target':<26} {'network':>8} {'crop':>6} {'rest':>6} {'step':>8} {'step/net':>10} {'of medians':>11}"
-    )
+    print(f"{'frames, target':<26} {'network':>8} {'crop':>6} {'rest':>6} {'step':>8} {'step/net':>10}   (quartiles)")
     if arguments.sequence:
         (sequence,) = read_sequences(arguments.sequence)
         frames = [sequence.frame(index) for index in range(min(FRAMES, len(sequence)))]

@@ -80,7 +80,7 @@ def crop_square(frame: np.ndarray, centre: np.ndarray, side: int, output_size: i
     inside = frame[max(top, 0) : max(min(top + side, height), 0), max(left, 0) : max(min(left + side, width), 0)]
     colour = [int(c) for c in padding]
     if inside.size == 0:
-        return np.full((output_size, output_size, 3), colour, np.uint8)
+        return _plain_square(output_size, colour)
     if inside.shape[:2] != (side, side):
         shown = inside.shape[0] * inside.shape[1] * (output_size / side) ** 2
         if shown * _PADDED_A_PIXEL < side**2 and side > output_size and max(height, width) <= _LARGEST_REMAPPED:
@@ -102,7 +102,7 @@ def _resized_square(frame: np.ndarray, left: int, top: int, side: int, size: int
     summed in the fixed point of OpenCV's own bilinear resizing (`resize.cpp`: weights of 11 bits; sums of a row lose 4
     bits, those of two rows 16, and the last 2 are rounded).
     """
-    square = np.full((size, size, 3), colour, np.uint8)
+    square = _plain_square(size, colour)
     across, down = (
         _read(size, side, start, length) for start, length in ((left, frame.shape[1]), (top, frame.shape[0]))
     )
@@ -128,6 +128,12 @@ def _resized_square(frame: np.ndarray, left: int, top: int, side: int, size: int
     made >>= 2
     square[down.shown, across.shown] = made.reshape(len(down.earlier), len(across.earlier), 3)
     return square
+
+
+def _plain_square(size: int, colour: list[int]) -> np.ndarray:
+    # Row by row: colour by colour it would take as long as all the rest of a crop.
+    row = np.tile(np.array(colour, np.uint8), size)
+    return np.full((size, row.size), row).reshape(size, size, 3)
 
 
 @dataclass(frozen=True)
