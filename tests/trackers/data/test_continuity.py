@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lighttrack_nas.trackers.data.continuity import Continuity
@@ -24,6 +24,7 @@ def seen(pictures: Sequence[int], times: Sequence[float | None] | None = None) -
     return continuity
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2), max_size=12))
 def test_a_frame_repeats_the_one_before_alone(pictures: list[int]) -> None:
     continuity = seen(pictures)
@@ -48,6 +49,7 @@ def test_who_draws_on_a_frame_makes_no_repetition_and_hides_none_that_is_seen() 
     assert continuity.repeated == 0
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 58), max_size=12), st.sampled_from([8.3, 100 / 6, 33.4, 40.0, 1000.0]))
 def test_frames_that_were_left_out_are_missing(left_out: set[int], interval: float) -> None:
     kept = [number for number in range(60) if number not in left_out]
