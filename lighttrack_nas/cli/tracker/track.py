@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from lighttrack_nas.cli.shared.printing import print_note, print_warning
+from lighttrack_nas.cli.shared.screen import LiveWindow, screen_problem
 from lighttrack_nas.cli.tracker.box_files import read_boxes
 from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes
-from lighttrack_nas.cli.tracker.screen import LiveWindow, screen_problem
 from lighttrack_nas.cli.tracker.track_files import TrackFiles, set_aside
 from lighttrack_nas.cli.tracker.tracker_names import is_baseline, is_exported
 from lighttrack_nas.models.models import load_tracker

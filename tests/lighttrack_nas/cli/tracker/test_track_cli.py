@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lighttrack_nas.cli.tracker import screen, track, track_files
-from lighttrack_nas.cli.tracker.screen import LiveWindow, screen_problem
+from lighttrack_nas.cli.shared import screen
+from lighttrack_nas.cli.shared.screen import LiveWindow, screen_problem
+from lighttrack_nas.cli.tracker import track, track_files
 from lighttrack_nas.cli.tracker.track_files import TrackFiles, set_aside
 from lighttrack_nas.trackers.tracking.presence import Tracked
 
