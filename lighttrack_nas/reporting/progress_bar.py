@@ -65,7 +65,8 @@ def _plain_lines(title: str, total: int | None, unit: str, out: TextIO) -> Progr
         nonlocal done, last
         done += amount
         rate, now = clock.rate(amount), time.monotonic()
-        finished = total is not None and done >= total
+        # Once: totals may be wrong.
+        finished = total is not None and done - amount < total <= done
         if now - last < _SECONDS_BETWEEN_LINES and not finished:
             return
         last = now

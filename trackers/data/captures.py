@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import select
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -21,16 +23,20 @@ _WAIT = 1.0  # seconds before that
 _STALLED_MS = 15_000
 
 
-def captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    """The frames of an open capture, BGR uint8 ``(height, width, 3)``."""
+StampedFrame = tuple[np.ndarray, float | None]
+"""A frame, BGR uint8 ``(height, width, 3)``, and its time stamp in milliseconds, None where nobody knows it."""
+
+
+def captured(capture: cv2.VideoCapture) -> Iterator[StampedFrame]:
+    """The frames of an open capture."""
     while True:
         ok, frame = capture.read()
         if not ok:
             return
-        yield frame
+        yield frame, capture.get(cv2.CAP_PROP_POS_MSEC)
 
 
-def video_frames(capture: cv2.VideoCapture, path: Path) -> Iterator[np.ndarray]:
+def video_frames(capture: cv2.VideoCapture, path: Path) -> Iterator[StampedFrame]:
     """The frames of a video file.
 
     OpenCV cannot convert interlaced pictures, as camcorders and broadcasts have them, and gives black frames or what
@@ -59,13 +65,13 @@ def is_interlaced(path: Path) -> bool:
         return False
 
 
-def _decoded_by_pyav(path: Path) -> Iterator[np.ndarray]:
+def _decoded_by_pyav(path: Path) -> Iterator[StampedFrame]:
     import av
 
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             for frame in container.decode(video=0):
-                yield frame.to_ndarray(format="bgr24")
+                yield frame.to_ndarray(format="bgr24"), None if frame.time is None else frame.time * 1000
     except av.error.FFmpegError as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(
@@ -91,9 +97,29 @@ def open_stream(address: str) -> cv2.VideoCapture:
     return capture
 
 
+@contextmanager
+def filled_pipe(path: Path) -> Iterator[str]:
+    """Open a named pipe once something is written into it; within the block what it gives is FFmpeg's address of it.
+
+    Raises:
+        InputError: Nothing is written into it for 15 s.
+    """
+    # Others wait without an end, and no signal comes through, for who opens a pipe before somebody writes.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        if not waiting.poll(_STALLED_MS):
+            raise InputError(f"'{path}' is a pipe into which nothing was written for {_STALLED_MS // 1000} s")
+        os.set_blocking(descriptor, True)
+        yield f"pipe:{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
 def stream_frames(
     capture: cv2.VideoCapture, reopened: Callable[[], cv2.VideoCapture], say: Say
-) -> Generator[np.ndarray]:
+) -> Generator[StampedFrame]:
     """The frames of a live stream; where it breaks off, it is opened again.
 
     Whatever is open then is released when the generator is closed.
@@ -104,14 +130,15 @@ def stream_frames(
         say: Told of each try.
 
     Yields:
-        Frames, until a try after which none comes has failed `RECONNECTS` times in a row.
+        Frames, until a try after which none comes has failed `RECONNECTS` times in a row. The first after a
+        break, which was said, has no time stamp.
     """
     tries = 0
     try:
         while True:
-            for frame in captured(capture):
+            for frame, milliseconds in captured(capture):
+                yield frame, None if tries else milliseconds
                 tries = 0
-                yield frame
             capture.release()
             if tries == RECONNECTS:
                 return

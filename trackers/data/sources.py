@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,15 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
-from lighttrack_nas.trackers.data.captures import captured, open_stream, stream_frames, video_frames
+from lighttrack_nas.trackers.data.captures import (
+    StampedFrame,
+    captured,
+    filled_pipe,
+    open_stream,
+    stream_frames,
+    video_frames,
+)
+from lighttrack_nas.trackers.data.continuity import Continuity
 from lighttrack_nas.trackers.data.frames import IMAGE_SUFFIXES, list_images, quiet_opencv
 from lighttrack_nas.trackers.data.sequence import read_image
 
@@ -34,6 +43,7 @@ class FrameSource:
         fps: Frames per second, None when unknown.
         warning: None, or after the last frame a sentence on why there were fewer than expected. The frames so far are
             good, and so is what was made of them.
+        continuity: Which frames so far repeat the one before, and how many are missing.
 
     Example:
         >>> with open_source("video.mp4") as source:  # doctest: +SKIP
@@ -44,7 +54,7 @@ class FrameSource:
     def __init__(
         self,
         name: str,
-        frames: Iterator[np.ndarray],
+        frames: Iterator[StampedFrame],
         *,
         length: int | None = None,
         fps: float | None = None,
@@ -55,7 +65,8 @@ class FrameSource:
         self.length = length
         self.fps = fps
         self.warning: str | None = None
-        self._frames: Iterator[np.ndarray] | None = frames
+        self.continuity = Continuity()
+        self._frames: Iterator[StampedFrame] | None = frames
         self._endless = endless
         self._on_release = on_release
         self._count = 0
@@ -81,15 +92,17 @@ class FrameSource:
         """
         if self._frames is None:
             raise StopIteration
-        frame = next(self._frames, None)
-        if frame is None:
+        stamped = next(self._frames, None)
+        if stamped is None:
             self._finish()
             raise StopIteration
+        frame, milliseconds = stamped
         self._count += 1
         self._shape = self._shape or frame.shape
         if frame.shape != self._shape:
             got, expected = (f"{shape[1]} x {shape[0]}" for shape in (frame.shape, self._shape))
             raise InputError(f"'{self.name}': frame {self._count} has {got} pixels, expected {expected} like the first")
+        self.continuity.see(frame, milliseconds)
         return frame
 
     def release(self) -> None:
@@ -131,8 +144,7 @@ def open_source(source: str, say: Say = lambda _: None) -> FrameSource:
         return _open_address(source, say)
     path = Path(source).expanduser()
     if path.is_dir():
-        images = list_images(path)
-        return FrameSource(path.resolve().name, (read_image(image) for image in images), length=len(images))
+        return _images(path.resolve().name, list_images(path))
     if not path.exists():
         if _NUMBER.search(path.name):
             return _open_pattern(path)
@@ -154,8 +166,11 @@ def _open_pattern(pattern: Path) -> FrameSource:
     numbered = [(int(found[1]), found[0]) for found in map(name.fullmatch, names) if found]
     if not numbered:
         raise InputError(f"'{pattern}': no image of such a name is in folder '{folder}'")
-    images = [folder / each for _, each in sorted(numbered)]
-    return FrameSource(pattern.name, (read_image(image) for image in images), length=len(images))
+    return _images(pattern.name, [folder / each for _, each in sorted(numbered)])
+
+
+def _images(name: str, images: Sequence[Path]) -> FrameSource:
+    return FrameSource(name, ((read_image(image), None) for image in images), length=len(images))
 
 
 def _open_address(address: str, say: Say) -> FrameSource:
@@ -174,10 +189,14 @@ def _open_video(path: Path) -> FrameSource:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         # OpenCV would take "0001.jpg" for a pattern and open its neighbours with it.
         raise InputError(f"'{path}' is a single image: give a video file, or the folder that holds the frames")
-    with quiet_opencv():
-        capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise InputError(f"'{path}' cannot be opened as a video: it is damaged, or no format that OpenCV reads")
+    with ExitStack() as opened:
+        address = opened.enter_context(filled_pipe(path)) if path.is_fifo() else str(path)
+        with quiet_opencv():
+            capture = cv2.VideoCapture(address)
+        if not capture.isOpened():
+            raise InputError(f"'{path}' cannot be opened as a video: it is damaged, or no format that OpenCV reads")
+        opened.callback(capture.release)
+        release = opened.pop_all().close
     length, fps = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
     return FrameSource(
         path.name,
@@ -185,7 +204,7 @@ def _open_video(path: Path) -> FrameSource:
         # Containers that do not know answer with zero or a negative number.
         length=length if length > 0 else None,
         fps=fps if fps > 0 else None,
-        on_release=capture.release,
+        on_release=release,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -61,15 +60,6 @@ class VideoWriter:
             self._file.mux(packet)
         self._file.close()
         self._part.replace(self._path)
-
-
-def keep_older(path: Path) -> None:
-    """Give a file of an earlier run another name, ``NAME-1.mp4`` and so on, if there is one."""
-    if path.exists():
-        numbers = itertools.count(1)
-        path.rename(
-            next(other for n in numbers if not (other := path.with_name(f"{path.stem}-{n}{path.suffix}")).exists())
-        )
 
 
 def draw_boxes(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.cli.shared.printing import print_warning
+from lighttrack_nas.cli.shared.printing import print_note, print_warning
+from lighttrack_nas.cli.shared.screen import LiveWindow, screen_problem
 from lighttrack_nas.cli.tracker.box_files import read_boxes
-from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes, keep_older
+from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes
+from lighttrack_nas.cli.tracker.track_files import TrackFiles, set_aside
 from lighttrack_nas.cli.tracker.tracker_names import is_baseline, is_exported
 from lighttrack_nas.models.models import load_tracker
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped, model_file
@@ -24,15 +24,13 @@ from lighttrack_nas.reporting import environment
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.files import make_folder, write_atomically
+from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.parsing import parse_number
 from lighttrack_nas.trackers.data.sources import open_source
 from lighttrack_nas.trackers.tracking.multi_tracker import MultiTracker
 from lighttrack_nas.trackers.tracking.presence import Tracked
 from lighttrack_nas.trackers.tracking.protocol import Tracker
 from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
-
-_SECONDS_BETWEEN_WRITES = 5.0
 
 
 def track(
@@ -48,10 +46,13 @@ def track(
     compute_precision: str | None = None,
     runtime: str | None = None,
     boxes: Path | None = None,
+    show: bool = False,
 ) -> None:
     """Track through one video; what was tracked is written also when the video breaks or the user stops."""
     if box is not None and boxes is not None:
         raise InputError("--box and --boxes both say the targets: give one of them")
+    if show and (problem := screen_problem()):
+        raise InputError(f"--show: {problem}; --save-video writes what it would show")
     # A single target has no name.
     given = read_boxes(boxes) if boxes is not None else {"": _parse_box(box)} if box is not None else None
     one, record = resolve_tracker(model, hyper_parameters, device, threads, compute_precision, runtime)
@@ -73,44 +74,69 @@ def track(
             if boxes
             else {"box": start[0].tolist()}
         )
-        track_record = record | {"source": source, **said, "versions": environment.versions()}
-        written = _TrackFiles(output, track_record, names)
+        if moved := set_aside(output, names, boxes):
+            print_note(f"'{output}' held results of an earlier run: they are in '{moved}' now")
+        written = TrackFiles(output, record | {"source": source, **said, "versions": environment.versions()}, names)
         written.add([Tracked(value, math.nan) for value in start], seconds)
         total = frames.length if max_frames is None else min(max_frames, frames.length or max_frames)
-        keep_older(output / "video.mp4")  # which does not show these boxes
         video = VideoWriter(output / "video.mp4", first.shape, frames.fps or 25.0) if save_video else None
+        window = LiveWindow(f"{frames.name}: q or Escape ends", first.shape) if show else None
+        view = _View(video, window, names)
         ended = "stopped"
         try:
             with progress("tracking", total, "frames") as advance:
-                if video:
-                    video.write(draw_boxes(first, start, [None] * len(start), names))
+                going = view.show(first, [Tracked(value, math.nan) for value in start])
                 advance(1, "")
-                while max_frames is None or len(written.times) < max_frames:
+                while going and (max_frames is None or written.frames < max_frames):
                     frame = next(frames, None)
                     if frame is None:
                         break
                     found, seconds = _timed(lambda image=frame: tracker.update(image))
                     written.add(found, seconds)
-                    sure, lost = [_sureness(each) for each in found], [each.lost for each in found]
-                    if video:
-                        video.write(draw_boxes(frame, [each.box for each in found], sure, names, lost))
+                    going = view.show(frame, found)
                     what = "score" if found[0].presence is None else "presence"
-                    advance(1, "lost" if all(lost) else f"{what} {min(sure):.2f}")
-            ended = "finished"
+                    sure = min(_sureness(each) for each in found)
+                    advance(1, "lost" if all(each.lost for each in found) else f"{what} {sure:.2f}")
+            if going:
+                ended = "finished"
         except KeyboardInterrupt:
-            print(f"stopped: the {len(written.times)} frames so far are written", file=sys.stderr)
+            print(f"stopped: the {written.frames} frames so far are written", file=sys.stderr)
             raise
         finally:
-            written.write(ended)
-            if video:
-                video.close()
+            repeated, missing = frames.continuity.repeated, frames.continuity.missing
+            written.write(ended, repeated_frames=repeated, missing_frames=missing)
+            view.close()
+            if frames.continuity.sentence:
+                print_warning(f"'{frames.name}': {frames.continuity.sentence}")
         if frames.warning:
-            print(f"warning: {frames.warning}", file=sys.stderr)
-    seconds = sum(written.times[1:])
-    rate = f", {(len(written.times) - 1) / seconds:.1f} frames/s" if seconds > 0 else ""
+            print_warning(frames.warning)
+    rate = f", {(written.frames - 1) / written.seconds:.1f} frames/s" if written.seconds > 0 else ""
     files = [output / ("boxes" if boxes else "boxes.txt"), *([output / "video.mp4"] if video else [])]
     several = f" of {len(names)} targets" if boxes else ""
-    print(f"{len(written.times)} frames{several}{rate}: {', '.join(map(str, files))}")
+    print(f"{written.frames} frames{several}{rate}: {', '.join(map(str, files))}")
+
+
+class _View:
+    """What shows the tracked frames: a video, a window, both or none."""
+
+    def __init__(self, video: VideoWriter | None, window: LiveWindow | None, names: Sequence[str]) -> None:
+        self._video, self._window, self._names = video, window, names
+
+    def show(self, frame: np.ndarray, found: Sequence[Tracked]) -> bool:
+        """Show a frame; whether to go on."""
+        if not (self._video or self._window):
+            return True
+        scores = [None if math.isnan(each.score) else _sureness(each) for each in found]
+        drawn = draw_boxes(frame, [each.box for each in found], scores, self._names, [each.lost for each in found])
+        if self._video:
+            self._video.write(drawn)
+        return self._window is None or self._window.show(drawn)
+
+    def close(self) -> None:
+        if self._video:
+            self._video.close()
+        if self._window:
+            self._window.close()
 
 
 def _sureness(found: Tracked) -> float:
@@ -137,45 +163,6 @@ def _several(tracker: Tracker, name: str) -> MultiTracker:
     if not isinstance(tracker, SiameseTracker):
         raise InputError(f"--boxes are for Siamese models; baseline '{name}' follows one target: give --box")
     return MultiTracker(tracker.network, tracker.hyper_parameters)
-
-
-class _TrackFiles:
-    """What `track` writes: now and then while it runs, and at its end."""
-
-    def __init__(self, output: Path, record: dict[str, Any], names: Sequence[str]) -> None:
-        self._output, self._record, self._names = output, record, names
-        self._found: list[Sequence[Tracked]] = []
-        self.times: list[float] = []
-        self._last = perf_counter()
-        for kind in ("boxes", "scores", "presence"):  # of an earlier run, which may have had other targets
-            (output / f"{kind}.txt").unlink(missing_ok=True)
-            for file in (output / kind).glob("*.txt"):
-                file.unlink()
-
-    def path(self, kind: str, name: str) -> Path:
-        """The file of a target's boxes, scores or presence; a single target without a name needs no folder."""
-        return self._output / kind / f"{name}.txt" if name else self._output / f"{kind}.txt"
-
-    def add(self, found: Sequence[Tracked], seconds: float) -> None:
-        self._found.append(found)
-        self.times.append(seconds)
-        if perf_counter() - self._last > _SECONDS_BETWEEN_WRITES:
-            self.write("running")
-
-    def write(self, state: str) -> None:
-        self._last = perf_counter()
-        for place, name in enumerate(self._names):
-            one = [each[place] for each in self._found]
-            boxes = "".join(",".join(f"{value:.4f}" for value in each.box) + "\n" for each in one)
-            write_atomically(self.path("boxes", name), boxes)
-            write_atomically(self.path("scores", name), "".join(f"{each.score:.6f}\n" for each in one))
-            if any(each.presence is not None for each in one):
-                stated = [math.nan if each.presence is None else each.presence for each in one]
-                lines = (f"{presence:.6f},{each.lost:d}\n" for presence, each in zip(stated, one, strict=True))
-                write_atomically(self.path("presence", name), "".join(lines))
-        write_atomically(self._output / "times.txt", "".join(f"{seconds:.6f}\n" for seconds in self.times))
-        record = self._record | {"frames": len(self.times), "state": state}
-        write_atomically(self._output / "track.json", json.dumps(record, indent=2) + "\n")
 
 
 def resolve_tracker(
@@ -276,15 +263,12 @@ def _parse_box(text: str) -> np.ndarray:
 
 
 def _ask_for_box(frame: np.ndarray) -> np.ndarray:
+    if problem := screen_problem():
+        raise InputError(f"{problem}, so that the target cannot be drawn: give it with --box x,y,width,height")
     import cv2
 
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise InputError("there is no screen to draw the target on: give it with --box x,y,width,height")
-    try:
-        box = cv2.selectROI("Draw the target, then press Enter", frame)
-        cv2.destroyAllWindows()
-    except cv2.error:
-        raise InputError("OpenCV cannot open a window here: give the target with --box x,y,width,height") from None
+    box = cv2.selectROI("Draw the target, then press Enter", frame)
+    cv2.destroyAllWindows()
     return np.array(box, float)
 
 

@@ -177,6 +177,7 @@ def track(
         ),
     ] = None,
     save_video: Annotated[bool, typer.Option("--save-video", help="Write a video with boxes and scores.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show boxes and scores in a window; q or Escape ends.")] = False,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames (cameras never end).")
     ] = None,
@@ -188,7 +189,8 @@ def track(
 ) -> None:
     """Track a target through a video, or several.
 
-    Boxes, scores and times are written, of several targets a file each.
+    Boxes, scores and times are written as they come, of several targets a file each. What an earlier run left in the
+    folder is moved to earlier-1 in it.
     """
     from lighttrack_nas.cli.tracker.track import track as run
 
@@ -196,6 +198,7 @@ def track(
         *(model, source, output, box, save_video, max_frames, hyper_parameters, device, threads, compute_precision),
         runtime=runtime,
         boxes=boxes,
+        show=show,
     )
 
 

@@ -3,8 +3,10 @@
 import functools
 import http.server
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -26,7 +28,7 @@ def written(path: Path, interlaced: bool, frames: int = 6) -> Path:
         stream.width, stream.height, stream.pix_fmt = 160, 128, "yuv420p"
         stream.options = {"threads": "1"} | ({"x264-params": "interlaced=1"} if interlaced else {})
         for number in range(frames):
-            picture = np.full((128, 160, 3), 90 + 10 * number, np.uint8)
+            picture = np.full((128, 160, 3), 90 + 10 * number % 160, np.uint8)
             for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")):
                 file.mux(packet)
         for packet in stream.encode():
@@ -58,6 +60,9 @@ class Capture:
         self.left -= 1
         return (True, np.zeros((2, 2, 3), np.uint8)) if self.left >= 0 else (False, None)
 
+    def get(self, _: int) -> float:
+        return 40.0 * -self.left
+
     def release(self) -> None:
         self.released = True
 
@@ -86,7 +91,10 @@ def test_a_stream_is_opened_again_until_it_fails_three_times_in_a_row(
             raise InputError("nothing answers")
         return Capture(count)
 
-    assert len(list(stream_frames(first, reopened, said.append))) == frames
+    stamps = [milliseconds for _, milliseconds in stream_frames(first, reopened, said.append)]
+    assert len(stamps) == frames
+    # The time of a break is no gap between frames.
+    assert stamps.count(None) == sum(1 for count in script[:tries] if count)
     assert len(said) == tries
     assert first.released
 
@@ -162,6 +170,89 @@ def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
     threading.Thread(target=lambda: pipe.write_bytes(content), daemon=True).start()
     with open_source(str(pipe)) as source:
         assert len(list(source)) == 6
+
+
+def test_a_pipe_that_holds_no_video_is_said(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+    threading.Thread(target=lambda: pipe.write_bytes(b"no video" * 100), daemon=True).start()
+    with pytest.raises(InputError, match="cannot be opened as a video"):
+        open_source(str(pipe))
+
+
+def test_a_pipe_into_which_nobody_writes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captures, "_STALLED_MS", 50)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe' is a pipe into which nothing was written for 0 s"):
+        open_source(str(tmp_path / "pipe"))
+
+
+@pytest.fixture
+def stalling(tmp_path: Path) -> Iterator[Callable[[float], str]]:
+    """Serves so large a share of a video by its address, and then nothing more, with the connection open."""
+    content = written(tmp_path / "stream.ts", False, frames=60).read_bytes()
+    server, ended = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def serve(share: float) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                connection.recv(4096)
+                if share:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
+                    connection.sendall(content[: round(share * len(content))])
+                ended.wait(20)
+
+    def address(share: float) -> str:
+        threading.Thread(target=serve, args=(share,), daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}/stream.ts"
+
+    yield address
+    ended.set()
+    server.close()
+
+
+def test_a_stream_that_never_starts_is_given_up(
+    stalling: Callable[[float], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "_STALLED_MS", 1000)
+    with pytest.raises(InputError, match=r"cannot be opened: nothing answers there within 1 s"):
+        open_source(stalling(0.0))
+
+
+@pytest.mark.slow
+def test_a_stream_that_stalls_keeps_its_frames_and_is_given_up(
+    stalling: Callable[[float], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "_STALLED_MS", 3000)
+    monkeypatch.setattr(captures, "_WAIT", 0.0)
+    monkeypatch.setattr(captures, "RECONNECTS", 1)
+    said: list[str] = []
+    with open_source(stalling(0.7), said.append) as source:
+        assert sum(1 for _ in source) > 10
+    assert said
+    assert source.warning is not None
+    assert "gave no more frames after" in source.warning
+
+
+def test_opencv_scales_a_video_whose_size_changes(tmp_path: Path) -> None:
+    """To its first size, as its boxes then are."""
+    first, second = written(tmp_path / "1.ts", False), tmp_path / "2.ts"
+    with av.open(str(second), "w") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 256, "yuv420p"
+        stream.options = {"threads": "1"}
+        for _ in range(3):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((256, 320, 3), 200, np.uint8), format="bgr24")))
+        file.mux(stream.encode())
+    (tmp_path / "both.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    with open_source(str(tmp_path / "both.ts")) as source:
+        frames = list(source)
+    assert [frame.shape for frame in frames] == [(128, 160, 3)] * 9
+    assert frames[-1].mean() == pytest.approx(200, abs=4)
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".pgm", ".ppm", ".jp2", ".webp"])

@@ -1,7 +1,7 @@
 import errno
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,10 @@ from lighttrack_nas.trackers.data.sequence import read_image
 from lighttrack_nas.trackers.data.sources import FrameSource, open_source
 
 FRAMES = [np.full((12, 16, 3), value, np.uint8) for value in (10, 20, 30)]
+
+
+def stamped(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, None]]:
+    return ((frame, None) for frame in frames)
 
 
 def test_folder_in_natural_order(tmp_path: Path, write_images: Callable[..., None]) -> None:
@@ -51,13 +55,13 @@ def test_video_that_ends_early_keeps_its_frames(tmp_path: Path, write_video: Cal
 
 def test_warning_only_when_frames_are_missing() -> None:
     for length, warned in ((None, False), (2, False), (3, False), (4, True)):
-        source = FrameSource("clip", iter(FRAMES), length=length)
+        source = FrameSource("clip", stamped(FRAMES), length=length)
         assert len(list(source)) == 3
         assert (source.warning is not None) == warned
 
 
 def test_leaving_early_is_no_damage() -> None:
-    source = FrameSource("clip", iter(FRAMES), length=3)
+    source = FrameSource("clip", stamped(FRAMES), length=3)
     with source:
         next(source)
     assert source.warning is None
@@ -66,7 +70,7 @@ def test_leaving_early_is_no_damage() -> None:
 
 def test_release_is_called_once() -> None:
     released: list[int] = []
-    source = FrameSource("clip", iter(FRAMES), on_release=lambda: released.append(1))
+    source = FrameSource("clip", stamped(FRAMES), on_release=lambda: released.append(1))
     with source:
         list(source)
     source.release()
@@ -99,7 +103,7 @@ def test_camera_that_stops(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_other_size_names_the_frame() -> None:
-    source = FrameSource("clip", iter([*FRAMES, np.zeros((16, 12, 3), np.uint8)]))
+    source = FrameSource("clip", stamped([*FRAMES, np.zeros((16, 12, 3), np.uint8)]))
     for _ in FRAMES:
         next(source)
     with pytest.raises(InputError, match="'clip': frame 4 has 12 x 16 pixels, expected 16 x 12"):

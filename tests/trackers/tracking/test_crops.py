@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lighttrack_nas.trackers.tracking.crops import (
     context_side,
+    crop_corner,
     crop_square,
     frame_scale,
     mean_colour,
@@ -41,6 +42,49 @@ def test_crop_equals_its_definition(seed: int, centre: tuple[float, float], side
     crop = crop_square(frame, np.array(centre), side, size, colour)
     assert crop.shape == (size, size, 3)
     assert np.array_equal(crop, padded_crop(frame, np.array(centre), side, size, colour))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    st.tuples(st.floats(-0.3, 1.3), st.floats(-0.3, 1.3)),
+    st.integers(1, 31),
+    st.floats(1.01, 30),
+)
+def test_large_squares_are_those_that_are_padded_and_resized(
+    seed: int, shape: tuple[int, int], place: tuple[float, float], size: int, times: float
+) -> None:
+    frame = np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
+    assert_padded_and_resized(frame, np.array([place[0] * shape[1], place[1] * shape[0]]), round(size * times), size)
+
+
+@pytest.mark.parametrize(("side", "size"), [(1017, 127), (2049, 256), (2600, 255), (4321, 287)])
+def test_large_squares_at_the_sizes_of_networks(side: int, size: int) -> None:
+    frame = np.random.default_rng(side).integers(0, 256, (700, 900, 3), np.uint8)
+    assert_padded_and_resized(frame, np.array([820.5, 60.0]), side, size)
+
+
+def assert_padded_and_resized(frame: np.ndarray, centre: np.ndarray, side: int, size: int) -> None:
+    """Equal to the bit to the square padded as a whole, which OpenCV resizes."""
+    square = np.full((side, side, 3), mean_colour(frame).astype(np.uint8))
+    left, top = crop_corner(centre, side)
+    rows, columns = np.arange(top, top + side), np.arange(left, left + side)
+    inside = ((rows >= 0) & (rows < frame.shape[0]))[:, None] & (columns >= 0) & (columns < frame.shape[1])
+    square[inside] = frame[np.ix_(rows.clip(0, frame.shape[0] - 1), columns.clip(0, frame.shape[1] - 1))][inside]
+    assert np.array_equal(crop_square(frame, centre, side, size, mean_colour(frame)), cv2.resize(square, (size, size)))
+
+
+def test_a_square_that_no_memory_holds() -> None:
+    frame = np.full((40, 60, 3), 200, np.uint8)
+    crop = crop_square(frame, np.array([30.0, 20.0]), 1_000_000, 127, np.array([7.0, 8.0, 9.0]))
+    assert (crop == [7, 8, 9]).all(axis=2).mean() > 0.999
+
+
+@pytest.mark.parametrize("shape", [(3, 40_000), (40_000, 3)])
+def test_frames_wider_than_opencv_counts_in_16_bits(shape: tuple[int, int]) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    assert_padded_and_resized(frame, np.array([shape[1] - 1.0, shape[0] - 1.0]), 300, 31)
 
 
 @pytest.mark.parametrize(

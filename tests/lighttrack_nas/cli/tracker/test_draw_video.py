@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes, keep_older
+from lighttrack_nas.cli.tracker.draw_video import VideoWriter, draw_boxes
 from lighttrack_nas.trackers.base.errors import InputError
 
 
@@ -32,18 +32,6 @@ def test_a_rate_that_cannot_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="this video cannot be written here"):
         VideoWriter(tmp_path / "video.mp4", (48, 64, 3), float("nan"))
     assert not list(tmp_path.iterdir())
-
-
-def test_older_videos_get_names_of_their_own(tmp_path: Path) -> None:
-    keep_older(tmp_path / "video.mp4")
-    for content in ("a", "b", "c"):
-        (tmp_path / "video.mp4").write_text(content)
-        keep_older(tmp_path / "video.mp4")
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-        "video-1.mp4": "a",
-        "video-2.mp4": "b",
-        "video-3.mp4": "c",
-    }
 
 
 def test_a_lost_target_is_grey_and_without_a_score() -> None:
