@@ -21,14 +21,14 @@ from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
 from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction
-from lighttrack_nas.benchmarks.latency.latency_measuring import (
-    LatencySettings,
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_programs import (
     branch_graph,
     checked_options,
     fixed_threads,
     network_of,
 )
-from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import FORMAT, Check, LatencyTable
 from lighttrack_nas.benchmarks.latency.latency_timing import Step, time_in_turns
 from lighttrack_nas.search_spaces.space import Architecture, Space

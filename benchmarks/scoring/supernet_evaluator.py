@@ -9,16 +9,13 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
-from lighttrack_nas.benchmarks.latency.latency_measuring import (
-    LatencySettings,
-    checked_device,
-    measure_in_turns,
-    measure_latency,
-)
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings, measure_in_turns, measure_latency
+from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
 from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
 from lighttrack_nas.benchmarks.scoring.network_scorer import SCORES, NetworkScorer, tensor_batches
@@ -213,6 +210,15 @@ class SupernetEvaluator:
         found = measure_in_turns(architectures, **settings, rounds=AGAIN_ROUNDS, progress=progress)
         return [latency.least_ms for latency in found]
 
+    def reference_latency(self) -> float | None:
+        """Time one network of the space, always the same, as "latency_ms" is measured; None with a latency table.
+
+        How far such times lie apart during a search is the noise of its latencies.
+        """
+        if self._latency_table is not None:
+            return None
+        return measure_latency(self._reference, **asdict(self._latency)).least_ms
+
     def latency_record(self) -> dict[str, Any]:
         """What "latency_ms" is measured on, or predicted from, JSON-able."""
         fingerprint = self._latency.fingerprint().to_dict()
@@ -276,6 +282,11 @@ class SupernetEvaluator:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits of the supernet's weights and statistics."""
         return fingerprint(self.supernet)
+
+    @cached_property
+    def _reference(self) -> Architecture:
+        """What `LatencySettings.try_out` times as well."""
+        return self.space.sample(np.random.default_rng(0))
 
     @cached_property
     def _calibration(self) -> list[TensorBatch]:

@@ -228,7 +228,7 @@ def prepare_torch(config: Config) -> None:
     """
     import torch
 
-    from lighttrack_nas.benchmarks.latency.latency_measuring import checked_device
+    from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
 
     checked_device(config.device)
     if config.threads is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
-from lighttrack_nas.benchmarks.latency.latency_measuring import checked_device
+from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import MEASUREMENTS
 from lighttrack_nas.chain.data import read_videos, require_chosen, require_labels
 from lighttrack_nas.chain.own_teacher import check_start, labelled_only, lacks_teacher, learns_from_teacher

@@ -14,6 +14,7 @@ from lighttrack_nas.strategies.search.storage.trials import (
     FAILURE,
     TrialRecord,
     completed_trials,
+    latency_references,
     load_search,
     space_of,
 )
@@ -45,6 +46,7 @@ class Run:
         trials: The completed ones.
         failures: Why trials failed, where the evaluator could not measure them.
         latency_again: Network's digest -> milliseconds, of networks that were measured again at the end.
+        latency_references: Milliseconds of one network, timed again in between, in the order of the trials.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Run:
     trials: Sequence[TrialRecord]
     failures: Sequence[str]
     latency_again: Mapping[str, float]
+    latency_references: Sequence[float] = ()
 
 
 def read_run(folder: Path, name: str) -> Run:
@@ -89,6 +92,7 @@ def run_of(study: Study, name: str) -> Run:
         trials=trials,
         failures=failures,
         latency_again=dict(attributes.get(LATENCY_AGAIN, {})),
+        latency_references=latency_references(study),
     )
 
 

@@ -16,6 +16,7 @@ from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
 from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.front_page import architecture_lines, front_cells
+from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.results.published import CAUTION, HEADER, PUBLISHED, published_rows
 from lighttrack_nas.results.results import Result
@@ -121,8 +122,12 @@ def print_front(result: Result, front: Front, wishes: Mapping[str, FrontPoint] =
     print("where " + (" and ".join(map(str, front.constraints)) or "anything goes") + "\n")
     header, rows = front_cells(front)
     print_table(header, rows, right=range(1, header.index("paths") + 1))
-    if front.latency_note:
-        print(f"\n{front.latency_note}")
+    if front.latency_verdict is not None:
+        print(
+            f"\nlatency_ms is what the search went by, {LATENCY_AGAIN_COLUMN} the least time of the whole networks, "
+            "measured in turns at its end"
+        )
+        print(front.latency_verdict)
     for text, point in wishes.items():
         print(f"\nnearest to {text}: network {point.network}, {measured_text(point)}")
         print("\n".join(f"  {line}" for line in architecture_lines(point.architecture)))
@@ -165,7 +170,7 @@ def _record(
         "trials": len(result.trials),
         "networks": len(front.networks),
         "notes": _notes(result, front),
-        "latency_note": front.latency_note,
+        "latency_verdict": None if front.latency_verdict is None else front.latency_verdict.to_dict(),
         "front": list(points.values()),
         "nearest": {text: points[point.network] for text, point in wishes.items()},
         "hypervolume": {"value": covered.value, "reference": dict(covered.reference)} if has_volume else None,

@@ -34,6 +34,10 @@ FAILURE = "failure"
 """User attribute of a trial whose architecture cannot be measured: why."""
 
 
+LATENCY_REFERENCE = "latency_reference_ms"
+"""User attribute of a trial: the time of the evaluator's reference network, taken after it, milliseconds."""
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """A completed trial.
@@ -133,6 +137,12 @@ def completed_trials(study: optuna.Study, space: Space | None = None) -> list[Tr
             )
         )
     return records
+
+
+def latency_references(study: optuna.Study) -> list[float]:
+    """Times of the evaluator's reference network during a search, milliseconds, in the order of the trials."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial.user_attrs[LATENCY_REFERENCE] for trial in trials if LATENCY_REFERENCE in trial.user_attrs]
 
 
 def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:

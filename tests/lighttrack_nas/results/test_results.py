@@ -335,14 +335,17 @@ def test_latencies_measured_again_stand_beside_the_first(tmp_path: Path) -> None
     made = study(trials, objectives=["ao", "latency_ms"], folder=tmp_path / "run")
     plain = Result.load(tmp_path / "run").front()
     assert "latency_ms_again" not in plain.table
-    assert plain.latency_note == ""
-    again = dict(zip(digests(trials, 0, 1, 2), (2.2, 3.6, 4.4), strict=True))
+    assert plain.latency_verdict is None
+    again = dict(zip(digests(trials, 0, 1, 2), (2.1, 3.6, 4.2), strict=True))
     made.set_user_attr("latency_again", again)
     front = Result.load(tmp_path / "run").front()
     columns = list(front.table.columns)
     assert columns[columns.index("latency_ms") + 1] == "latency_ms_again"
-    assert front.table["latency_ms_again"].tolist() == [2.2, 3.6, 4.4]
-    assert "10.0% more in the median of 3 networks, Kendall's tau of the two orders 1.00" in front.latency_note
+    assert front.table["latency_ms_again"].tolist() == [2.1, 3.6, 4.2]
+    verdict = front.latency_verdict
+    assert verdict is not None
+    assert "3 networks took 5.0% more in the median, Kendall's tau of the two orders 1.00" in str(verdict)
+    assert (verdict.reliable, verdict.repeats) == (True, 0)
     save_front(front, tmp_path / "front")
     assert "latency_ms_again" in (tmp_path / "front" / "front.csv").read_text().splitlines()[0]
     page = (tmp_path / "front" / "front.html").read_text()
