@@ -189,21 +189,44 @@ def trained_supernet(config: Config, space: Space) -> Supernet:
 def search_latency(config: Config, space: Space, say: Say) -> LatencySettings | LatencyTable:
     """Where the configuration's search takes its latencies from; a table that is not there yet is built.
 
+    A space of which no table can be made is measured, unless the configuration asks for a table in so many words.
+
     Raises:
         InputError: A runtime, a device or a precision that cannot be used, or a table of something else.
     """
-    from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
     from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
-    from lighttrack_nas.costing.latency_tables import machines_table
+    from lighttrack_nas.costing.latency_tables import machines_table, without_table
 
-    part = config.search.latency
-    settings = LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
-    if part.source == "measured":
+    part, settings = config.search.latency, _latency_settings(config)
+    why = without_table(space)
+    if part.source == "measured" or (why and part.table is None and "source" not in part.model_fields_set):
+        if part.source != "measured":
+            say(f"{why}: each network's latency is measured")
         settings.try_out(space)
         return settings
     if part.table is not None:
         return LatencyTable.load(expanded(part.table), space, settings.fingerprint())
+    if why:
+        raise InputError(f"search.latency.source: {why}; set it to measured")
     return machines_table(space, settings, say)
+
+
+def table_to_build(config: Config, space: Space) -> LatencySettings | None:
+    """What latency table a search with this configuration will build first; None where it builds none."""
+    from lighttrack_nas.costing.latency_tables import has_machines_table, without_table
+
+    part = config.search.latency
+    if not config.search.wants_latency or part.source == "measured" or part.table is not None or without_table(space):
+        return None
+    settings = _latency_settings(config)
+    return None if has_machines_table(space, settings) else settings
+
+
+def _latency_settings(config: Config) -> LatencySettings:
+    from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+
+    part = config.search.latency
+    return LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
 
 
 def targets_and_losses(config: Config) -> tuple[TargetSettings, LossSettings]:
