@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lighttrack_nas.benchmarks.costs.cost_table import CostTable
-from lighttrack_nas.benchmarks.costs.measured_costs import costing
 from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import MEASUREMENTS
 from lighttrack_nas.chain.data import read_videos, require_chosen, require_labels
@@ -17,7 +15,7 @@ from lighttrack_nas.chain.own_teacher import check_start, labelled_only, lacks_t
 from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_checks import Check, keyed, parse_point, wanted
-from lighttrack_nas.costing.limits import cost_ends, require_reachable
+from lighttrack_nas.costing.limits import require_near, require_reachable, space_ends
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -105,6 +103,7 @@ def _checks(config: Config) -> Iterator[Check]:
 def _space_checks(config: Config, space: Space) -> Iterator[Check]:
     """Checks of what the space can."""
     yield lambda: _limits(config, space)
+    yield lambda: _near_point(config, space)
     named = {f"search.enqueue.{number}": source for number, source in enumerate(config.search.enqueue)}
     if config.retrain.architecture and not comes_later(config.retrain.architecture, config.folder("search")):
         named["retrain.architecture"] = config.retrain.architecture
@@ -187,9 +186,18 @@ def _limits(config: Config, space: Space) -> None:
     except InputError:
         return  # which is said of it
     if any(limit.name in ("macs", "params") for limit in limits):
-        table = costing(space)
-        if isinstance(table, CostTable):
-            keyed("search.constraints", lambda: require_reachable(limits, cost_ends(table), space.name))()
+        keyed("search.constraints", lambda: require_reachable(limits, space_ends(space, limits), space.name))()
+
+
+def _near_point(config: Config, space: Space) -> None:
+    part = config.retrain
+    if part.architecture is not None or part.choose == "best":
+        return
+    try:
+        point = parse_point(part.choose)
+    except InputError:
+        return  # which is said of it
+    keyed("retrain.choose", lambda: require_near(point, space_ends(space, [point]), space.name))()
 
 
 def _output(config: Config) -> None:

@@ -128,6 +128,7 @@ class SpaceCosts:
                 for name, ends in self.extremes.items()
             },
             "latency": _latency_record(self.latency),
+            "uncounted": list(self.table.uncounted),
             "counter": COUNTER,
             "convention": CONVENTION,
             "versions": versions(),

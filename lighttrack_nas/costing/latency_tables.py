@@ -16,7 +16,7 @@ from lighttrack_nas.benchmarks.latency.latency_build import (
 )
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_table import Check, LatencyTable
-from lighttrack_nas.reporting.durations import duration
+from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError

@@ -186,7 +186,19 @@ class Result:
         table["code"] = official_codes(architectures)
         table["choices"] = [choices_json(architecture) for architecture in architectures]
         verdict = None if problem else self._add_latency_again(table)
-        return Front(self.space, wanted, constraints, table, networks, architectures, note, problem, verdict)
+        uncounted = dict.fromkeys(name for run in self._runs.values() for name in run.uncounted)
+        return Front(
+            self.space,
+            wanted,
+            constraints,
+            table,
+            networks,
+            architectures,
+            note,
+            problem,
+            verdict,
+            uncounted=tuple(uncounted),
+        )
 
     def _add_latency_again(self, table: pd.DataFrame) -> LatencyVerdict | None:
         """Put what was measured again beside the latencies of a front; say how well the two agree."""

@@ -12,6 +12,7 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import (
     FAILURE,
+    UNCOUNTED,
     TrialRecord,
     completed_trials,
     latency_references,
@@ -46,6 +47,7 @@ class Run:
         trials: The completed ones.
         failures: Why trials failed, where the evaluator could not measure them.
         latency_again: Network's digest -> milliseconds, of networks that were measured again at the end.
+        uncounted: Operators that "macs" leave out.
         latency_references: Milliseconds of one network, timed again in between, in the order of the trials.
     """
 
@@ -58,6 +60,7 @@ class Run:
     failures: Sequence[str]
     latency_again: Mapping[str, float]
     latency_references: Sequence[float] = ()
+    uncounted: Sequence[str] = ()
 
 
 def read_run(folder: Path, name: str) -> Run:
@@ -93,6 +96,7 @@ def run_of(study: Study, name: str) -> Run:
         failures=failures,
         latency_again=dict(attributes.get(LATENCY_AGAIN, {})),
         latency_references=latency_references(study),
+        uncounted=tuple(attributes.get(UNCOUNTED, ())),
     )
 
 

@@ -17,7 +17,7 @@ from optuna.trial import Trial, TrialState
 
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.duplicates import measured_before
-from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
+from lighttrack_nas.strategies.search.goals.evaluator import CountingEvaluator, Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import (
     Constraint,
     Objective,
@@ -33,6 +33,7 @@ from lighttrack_nas.strategies.search.storage.storage import failures_of, open_s
 from lighttrack_nas.strategies.search.storage.trials import (
     FAILURE,
     LATENCY_REFERENCE,
+    UNCOUNTED,
     WITHOUT_SAY,
     Key,
     digest,
@@ -141,6 +142,8 @@ def run_search(
         "strategy": strategy_record(strategy),
         "versions": versions(),
     }
+    if "macs" in evaluator.measurements and isinstance(evaluator, CountingEvaluator) and evaluator.uncounted:
+        attributes[UNCOUNTED] = list(evaluator.uncounted)
     if "latency_ms" in names and isinstance(evaluator, LatencyEvaluator):
         attributes["latency"] = evaluator.latency_record()
     with failures_of(storage):

@@ -11,7 +11,7 @@ from lighttrack_nas.checks.chain_checks import chain_mistakes
 from lighttrack_nas.cli.search.run_chain import resumable, say
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.config.config_files import load_config_with_mistakes
-from lighttrack_nas.reporting.durations import duration
+from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.trackers.base.errors import InputError
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lighttrack_nas.cli.shared.printing import print_json, print_table
+from lighttrack_nas.cli.shared.printing import print_json, print_table, print_warning
+from lighttrack_nas.costing.limits import require_reachable, space_ends
+from lighttrack_nas.reporting.phrases import uncounted_text
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
 from lighttrack_nas.results.front_files import save_front
@@ -20,7 +21,7 @@ from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.results.published import CAUTION, HEADER, PUBLISHED, published_rows
 from lighttrack_nas.results.results import Result
-from lighttrack_nas.strategies.search.goals.objectives import Constraint, short_number
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, short_number
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def front(
     """
     result = Result.load(runs)
     front = result.front(where, list(objectives) or None)
+    if where and not front.keeps_limits:
+        limits = parse_constraints(where)
+        require_reachable(limits, space_ends(result.space, limits), result.space.name)
     x, _ = front.axes(x, None)
     wishes = {text: front.nearest(**read_wish(text)) for text in nearest}
     covered = front.hypervolume()
@@ -56,9 +60,6 @@ def front(
     if as_json:
         print_json(_record(result, front, wishes, covered, files))
         return
-    for note in (*result.notes, front.note):
-        if note:
-            print(f"warning: {note}", file=sys.stderr)
     print_front(result, front, wishes)
     for path in files:
         print(path)
@@ -75,7 +76,7 @@ def findings(run: Path, as_json: bool) -> None:
         print_json({"space": result.space.name, "notes": _notes(result, front)} | counted.to_dict())
         return
     for note in _notes(result, front):
-        print(f"warning: {note}", file=sys.stderr)
+        print_warning(note)
     print(f"front of {result.space.name}: {counted.networks} networks; 95 % intervals; uniform draws of the space\n")
     rows = [
         (
@@ -112,13 +113,18 @@ def read_wish(text: str) -> dict[str, float]:
 
 
 def _notes(result: Result, front: Front) -> list[str]:
-    return [note for note in (*result.notes, front.note) if note]
+    """What a reader must know; the latencies' verdict stands below the table."""
+    return [note for note in (*result.notes, front.note, uncounted_text(front.uncounted)) if note]
 
 
 def print_front(result: Result, front: Front, wishes: Mapping[str, FrontPoint] = MappingProxyType({})) -> None:
-    """Print a front as a table, the networks that come nearest to wishes, and the hypervolume."""
+    """Print a front as a table, the networks that come nearest to wishes, and the hypervolume; warn beforehand."""
+    for note in _notes(result, front):
+        print_warning(note)
     print(f"space {front.space.name} ({front.space.hash}): {len(result.trials)} trials, {len(front.networks)} networks")
-    print("front of " + ", ".join(map(str, front.objectives)))
+    goals = ", ".join(map(str, front.objectives))
+    kept = front.keeps_limits
+    print(f"front of {goals}" if kept else f"NO front of {goals}: no network found keeps the limits; these are nearest")
     print("where " + (" and ".join(map(str, front.constraints)) or "anything goes") + "\n")
     header, rows = front_cells(front)
     print_table(header, rows, right=range(1, header.index("paths") + 1))
@@ -170,6 +176,8 @@ def _record(
         "trials": len(result.trials),
         "networks": len(front.networks),
         "notes": _notes(result, front),
+        "keeps_limits": front.keeps_limits,
+        "uncounted": list(front.uncounted),
         "latency_verdict": None if front.latency_verdict is None else front.latency_verdict.to_dict(),
         "front": list(points.values()),
         "nearest": {text: points[point.network] for text, point in wishes.items()},

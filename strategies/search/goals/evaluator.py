@@ -52,6 +52,15 @@ class Evaluator(Protocol):
 
 
 @runtime_checkable
+class CountingEvaluator(Protocol):
+    """An evaluator of "macs" that knows what its counter leaves out."""
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators that are not counted, such as "aten::fft_rfft2"; empty is good."""
+
+
+@runtime_checkable
 class WatchedLatency(Protocol):
     """An evaluator that can say how noisy its latencies are, while a search goes on."""
 

@@ -34,6 +34,9 @@ FAILURE = "failure"
 """User attribute of a trial whose architecture cannot be measured: why."""
 
 
+UNCOUNTED = "uncounted"
+"""User attribute of a study: the operators that its "macs" leave out, where there are any."""
+
 LATENCY_REFERENCE = "latency_reference_ms"
 """User attribute of a trial: the time of the evaluator's reference network, taken after it, milliseconds."""
 

@@ -185,8 +185,13 @@ def test_least_violating_where_none_is_feasible() -> None:
     front = Result.from_study(study(trials)).front(where=["macs <= 8M", "params <= 1M"])
     assert front.table["network"].tolist() == digests(trials, 0)
     assert front.table["feasible"].tolist() == [False]
-    assert "no network keeps macs <= 8M and params <= 1M" in front.note
-    assert "by 25.0%" in front.note
+    assert front.note == (
+        "no network found keeps macs <= 8M and params <= 1M; the nearest has macs 10M, 25.0% above the limit"
+    )
+    assert not front.keeps_limits
+    # A unit that was forgotten reads as what it is.
+    forgotten = Result.from_study(study(trials)).front(where="macs <= 20")
+    assert forgotten.note == "no network found keeps macs <= 20; the nearest has macs 10M, 500K times the limit"
     assert front.hypervolume().value == 0
 
 
