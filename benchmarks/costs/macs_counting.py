@@ -18,7 +18,7 @@ CONVENTION = (
     "one multiply-add counts as one; BatchNorm (2 an element, eval mode), pooling, the correlation's matmul and both "
     "products of an attention are counted, activations (softmax among them), scalings and additions are not"
 )
-_ELEMENTWISE = ("add", "sub", "mul", "div", "exp", "clamp")
+_ELEMENTWISE = ("add", "sub", "mul", "div", "neg", "abs", "pow", "sqrt", "rsqrt", "exp", "clamp")
 _ACTIVATIONS = (
     *("relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "tanh", "hardtanh"),
     *("sigmoid", "hardsigmoid", "hardswish", "softmax", "log_softmax"),
