@@ -19,6 +19,7 @@ from lighttrack_nas.chain.evaluators import (
     prepare_torch,
     search_latency,
     supernet_evaluator,
+    supernet_folder,
     targets_and_losses,
     tracked_frames,
     trained_supernet,
@@ -85,6 +86,11 @@ def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) 
     )
     from lighttrack_nas.chain.trainings.training import train_supernet
 
+    if config.supernet.path is not None:
+        raise InputError(
+            f"supernet.path: '{config.supernet.path}' is a finished supernet, which searches use as it is: leave path "
+            "out to train one here, or name it as supernet.start_from to go on from it"
+        )
     prepare_torch(config)
     space, strategy = load_space(config.space), with_expanded_teacher(config.supernet.one_shot_strategy())
     require_labels(config, "the supernet's strategy", getattr(strategy, "needs_labels", True))
@@ -157,6 +163,7 @@ def run_search(config: Config, say: Say) -> Result:
             n_trials=part.trials,
             output=config.folder("search"),
             storage=part.storage,
+            study=config.folder("search").name,
             enqueue=[find_architecture(source, config.space, say) for source in part.enqueue] + likely,
             workers=part.workers,
             progress=tell,
@@ -283,7 +290,7 @@ def _likely(config: Config, space: Space) -> list[Architecture]:
     count = config.search.enqueue_from_distribution
     if not count:
         return []
-    file = config.folder("supernet") / DISTRIBUTION_FILE
+    file = supernet_folder(config) / DISTRIBUTION_FILE
     if not file.exists():
         raise InputError(
             f"search.enqueue_from_distribution: '{file}' does not exist: only the one-shot strategies darts, "

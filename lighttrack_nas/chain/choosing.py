@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_checks import parse_point
+from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing.limits import require_near, space_ends
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.search_spaces.space import Architecture
@@ -68,6 +72,25 @@ def chosen_network(config: Config, say: Say) -> tuple[Architecture, dict[str, fl
     return find_architecture(part.architecture, config.space, say), {}
 
 
+def runs_result(runs: Sequence[Path], overrides: Sequence[str] = ()) -> Result:
+    """Read searches by their folders, or by the configurations of their chains.
+
+    Args:
+        runs: Folders, or YAML files of chains, which say where their search is and what its name is.
+        overrides: Values to set otherwise in the configurations, such as "search.name=small".
+
+    Raises:
+        InputError: There is no search, a configuration is malformed, overrides without one, or the searches do not
+            belong together.
+    """
+    configs = {run: load_config(run, overrides) for run in runs if run.suffix in (".yaml", ".yml")}
+    if overrides and not configs:
+        raise InputError("--set goes with a chain's configuration, not with a search's folder: give CONFIG.yaml")
+    if len(runs) == 1 and configs:
+        return search_result(configs[runs[0]])
+    return Result.load([configs[run].folder("search") if run in configs else run for run in runs])
+
+
 def search_result(config: Config) -> Result:
     """Read the configuration's search, finished or not.
 
@@ -77,5 +100,5 @@ def search_result(config: Config) -> Result:
     from lighttrack_nas.strategies.search.storage.trials import load_search
 
     if config.search.storage is not None:
-        return Result.from_study(load_search(config.search.storage))
+        return Result.from_study(load_search(config.search.storage, config.folder("search").name))
     return Result.load(config.folder("search"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence as Sequence_
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.chain.data import choose_videos, training_pairs, validation_pairs
 from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import memory_bytes
-from lighttrack_nas.models.supernets import SUPERNET_FILE
+from lighttrack_nas.models.supernets import SUPERNET_FILE, supernet_file
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
@@ -173,17 +174,38 @@ def _scoring(config: Config, space: Space, sequences: list[Sequence], processes:
 
 
 def trained_supernet(config: Config, space: Space) -> Supernet:
-    """Load the supernet that the configuration's `train-supernet` left.
+    """Load the supernet that the configuration names, or that its `train-supernet` left.
 
     Raises:
         InputError: It is not there, or is of another space.
     """
     from lighttrack_nas.models.supernets import load_supernet
 
-    file = config.folder("supernet") / SUPERNET_FILE
-    if not file.exists():
-        raise InputError(f"'{file}' does not exist: run `lighttrack-nas train-supernet` with this configuration first")
-    return load_supernet(file, space)
+    return load_supernet(supernet_of(config), space)
+
+
+def supernet_of(config: Config) -> Path:
+    """The file of the supernet that the configuration's searches use.
+
+    Raises:
+        InputError: It is not there.
+    """
+    path = config.supernet.path
+    file = config.folder("supernet") / SUPERNET_FILE if path is None else supernet_file(expanded(path))
+    if file.exists():
+        return file
+    if path is not None:
+        raise InputError(f"supernet.path: '{file}' does not exist: expected a supernet's file or folder")
+    raise InputError(f"'{file}' does not exist: run `lighttrack-nas train-supernet` with this configuration first")
+
+
+def supernet_folder(config: Config) -> Path:
+    """Where the training of the supernet that searches use has left what stands beside it.
+
+    Raises:
+        InputError: The configuration names one that is not there.
+    """
+    return config.folder("supernet") if config.supernet.path is None else supernet_of(config).parent
 
 
 def search_latency(config: Config, space: Space, say: Say) -> LatencySettings | LatencyTable:

@@ -15,7 +15,7 @@ import numpy as np
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_FILE, PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import PREDICTOR_FILE, ScorePredictor, fit_predictor
-from lighttrack_nas.chain.evaluators import prepare_torch, supernet_evaluator
+from lighttrack_nas.chain.evaluators import prepare_torch, supernet_evaluator, supernet_folder
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.place_tables.predicted_fronts import evenly_along, predicted_front
@@ -117,7 +117,7 @@ def chain_scores(config: Config, space: Space) -> PlaceScores:
     Raises:
         InputError: It is not there, or cannot be used.
     """
-    file = config.folder("supernet") / PLACES_FILE
+    file = supernet_folder(config) / PLACES_FILE
     if not file.exists():
         raise InputError(
             f"'{file}' does not exist: only the one-shot strategy blockwise leaves a table of places; train the "

@@ -106,9 +106,10 @@ def rehearse(config: Config, say: Say) -> ChainCost:
             say("rehearsing pretrain-backbone")
             settings = _image_settings(config, config.pretraining, "pretraining")
             costs.append(_training(settings, short, "pretrain-backbone", "pretraining", run_pretraining))
-        say("rehearsing train-supernet")
-        settings = config.training(config.supernet.training, "supernet.training")
-        costs.append(_training(settings, short, "train-supernet", "supernet", run_supernet))
+        if config.supernet.path is None:
+            say("rehearsing train-supernet")
+            settings = config.training(config.supernet.training, "supernet.training")
+            costs.append(_training(settings, short, "train-supernet", "supernet", run_supernet))
         say("rehearsing search")
         measured, disk = _candidate(short, _worker_threads(config))
         pretraining = None
@@ -137,7 +138,7 @@ def rehearse(config: Config, say: Say) -> ChainCost:
         costs.append(StepCost("search", f"{trials:,} trials, {candidate:.3g} s each", 0, seconds, disk))
         costs += [] if pretraining is None else [pretraining]
         costs.append(_with_snapshots(retraining, config.retrain.snapshots, tracking.of(frames)))
-        if lacks_teacher(strategy):
+        if config.supernet.path is None and lacks_teacher(strategy):
             settings = config.training(config.supernet.teacher_training, "supernet.teacher_training")
             pairs = _pairs(settings)
             work = f"{settings.steps:,} steps of the teacher, as of retrain"

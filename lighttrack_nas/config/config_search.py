@@ -43,6 +43,8 @@ class SearchPart(ConfigPart):
     """The search of architectures.
 
     Attributes:
+        name: Of one of several searches on one supernet, beside each other in the run's folder: it works in
+            search-NAME, and what is made of its networks in retrain-NAME, tuning-NAME. None works in search.
         strategy: By its name, such as "nsga2", or {name: nsga2, mutation_probability: 0.1}; its
             seed is the configuration's unless given.
         objectives: Such as "maximize ao", "minimize macs", "minimize latency_ms"; of tracks also sr50, sr75,
@@ -69,6 +71,7 @@ class SearchPart(ConfigPart):
         hyper_parameters: The tracker's while candidates are scored, and of the retrained network until it is tuned.
     """
 
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     strategy: Named = "nsga2"
     objectives: tuple[str, ...] = ("maximize ao", "minimize macs")
     score: dict[str, float] = {}

@@ -72,7 +72,9 @@ def read_run(folder: Path, name: str) -> Run:
     if not (folder / JOURNAL).is_file() and (folder / "search" / JOURNAL).is_file():
         folder = folder / "search"  # the whole chain's folder
     if not (folder / JOURNAL).is_file():
-        raise InputError(f"'{folder}' is no folder of a search: there is no {JOURNAL} in it")
+        named = sorted(str(path.parent) for path in folder.glob(f"search-*/{JOURNAL}"))
+        more = f"; its searches have names: {', '.join(named)}" if named else ""
+        raise InputError(f"'{folder}' is no folder of a search: there is no {JOURNAL} in it{more}")
     return run_of(load_search(folder / JOURNAL), name)
 
 

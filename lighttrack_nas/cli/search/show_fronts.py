@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lighttrack_nas.chain.choosing import runs_result
 from lighttrack_nas.cli.shared.printing import print_json, print_table, print_warning
 from lighttrack_nas.costing.limits import require_reachable, space_ends
 from lighttrack_nas.reporting.phrases import uncounted_text
@@ -20,12 +21,12 @@ from lighttrack_nas.results.front_page import architecture_lines, front_cells
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.results.published import CAUTION, HEADER, PUBLISHED, published_rows
-from lighttrack_nas.results.results import Result
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, short_number
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front, FrontPoint, Hypervolume
+    from lighttrack_nas.results.results import Result
 
 
 def front(
@@ -36,19 +37,21 @@ def front(
     output: Path | None,
     as_json: bool,
     objectives: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> None:
     """Show the front of one or several runs.
 
     Args:
-        runs: Folders of searches.
+        runs: Folders of searches, or configurations of their chains.
         where: Constraints such as "macs<=600M", besides the runs' own.
         x: Measurement on the plots' horizontal axis; None takes MACs where they were measured.
         nearest: Wishes such as "macs=530M"; the network nearest to each is shown.
         output: Folder for the tables, plots and architectures; None writes nothing.
         as_json: Print JSON alone.
         objectives: Such as "minimize params", instead of the runs' own.
+        overrides: See `runs_result`.
     """
-    result = Result.load(runs)
+    result = runs_result(runs, overrides)
     front = result.front(where, list(objectives) or None)
     if where and not front.keeps_limits:
         limits = parse_constraints(where)
@@ -67,9 +70,9 @@ def front(
     print_table(HEADER, published_rows(), right=range(1, len(HEADER) - 1))
 
 
-def findings(run: Path, as_json: bool) -> None:
+def findings(run: Path, as_json: bool, overrides: Sequence[str] = ()) -> None:
     """Show what the networks of a run's front have in common, against their space."""
-    result = Result.load(run)
+    result = runs_result([run], overrides)
     front = result.front()
     counted = count_findings(front)
     if as_json:
