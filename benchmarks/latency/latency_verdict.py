@@ -32,7 +32,7 @@ class LatencyVerdict:
     Attributes:
         reliable: By `RULE`; a part of it that was not measured is left out.
         networks: That were measured again.
-        change: Median of their relative changes, as a fraction: 0.1 where they took a tenth more than the search had.
+        change: By how much they then differ from what the search went by, a fraction, in the median.
         tau: Kendall's rank correlation of both measurements; NaN where there is no order.
         tau_low: Lower end of its 95 % interval, from resampled networks.
         tau_high: Its upper end.
@@ -53,17 +53,16 @@ class LatencyVerdict:
 
     def __str__(self) -> str:
         """A sentence: the verdict, and the figures behind it."""
-        word = "reliable" if self.reliable else f"NOT reliable ({'; '.join(self.reasons)})"
-        return f"latencies are {word}: {self.figures}"
+        return f"latencies are {'reliable' if self.reliable else 'NOT reliable'}: {self.figures}"
 
     @property
     def figures(self) -> str:
         """The figures in words."""
-        more = "more" if self.change > 0 else "less"
-        count = f"{self.networks} network{'s' if self.networks != 1 else ''}"
-        parts = [f"measured again, {count} took {abs(self.change):.1%} {more} in the median"]
+        count = f"{self.networks} network{' differs' if self.networks == 1 else 's differ'}"
+        parts = [f"measured again, {count} by {self.change:.1%} in the median"]
         if np.isfinite(self.tau):
-            parts.append(f"Kendall's tau of the two orders {self.tau:.2f} ({self.tau_low:.2f} to {self.tau_high:.2f})")
+            interval = f" ({self.tau_low:.2f} to {self.tau_high:.2f})" if self.networks >= FEWEST else ""
+            parts.append(f"Kendall's tau of the two orders {self.tau:.2f}{interval}")
         if self.repeats:
             parts.append(
                 f"one network, timed {self.repeats} times during the search, up to {self.spread:.2f} times its least"
@@ -87,11 +86,11 @@ def judge_latencies(
         references_ms: ``(R,)`` times of one network, taken during the search.
     """
     count, references = len(first_ms), np.asarray(references_ms, float)
-    change = float(np.median(again_ms / first_ms - 1))
+    change = float(np.median(np.abs(again_ms / first_ms - 1)))
     tau, low, high = _order(first_ms, again_ms)
     spread = float(np.quantile(references, 0.9) / references.min()) if len(references) else float("nan")
     against = {
-        f"measured again they take {abs(change):.0%} {'more' if change > 0 else 'less'}": abs(change) > LARGEST_CHANGE,
+        f"measured again they differ by {change:.0%}": change > LARGEST_CHANGE,
         f"their order may be another: tau {tau:.2f}, from {low:.2f}": count >= FEWEST and not low >= LEAST_TAU,
         f"one network took up to {spread:.2f} times its least": spread > LARGEST_SPREAD,
     }

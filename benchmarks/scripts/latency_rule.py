@@ -66,7 +66,7 @@ def rows(repeats: int, seed: int) -> Iterator[str]:
                     yield (
                         f"{kind:12} {level:5.0%} {count:4} trials, again {'calm' if calm else 'same'}: front "
                         f"{np.median([v.networks for v in verdicts]):3.0f}, tau {tau:.2f} from {low:.2f}, change "
-                        f"{change:+.1%}, hypervolume {np.median(shares):.1%}; called reliable "
+                        f"{change:.1%}, hypervolume {np.median(shares):.1%}; called reliable "
                         f"{np.mean([v.reliable for v in verdicts]):4.0%}"
                     )
 

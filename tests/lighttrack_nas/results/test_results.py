@@ -349,7 +349,7 @@ def test_latencies_measured_again_stand_beside_the_first(tmp_path: Path) -> None
     assert front.table["latency_ms_again"].tolist() == [2.1, 3.6, 4.2]
     verdict = front.latency_verdict
     assert verdict is not None
-    assert "3 networks took 5.0% more in the median, Kendall's tau of the two orders 1.00" in str(verdict)
+    assert "3 networks differ by 5.0% in the median, Kendall's tau of the two orders 1.00" in str(verdict)
     assert (verdict.reliable, verdict.repeats) == (True, 0)
     save_front(front, tmp_path / "front")
     assert "latency_ms_again" in (tmp_path / "front" / "front.csv").read_text().splitlines()[0]
