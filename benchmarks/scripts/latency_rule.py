@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.latency.latency_verdict import LEAST_TAU, LatencyVerdict, judge_latencies
+from lighttrack_nas.benchmarks.scoring.latency_verdict import LEAST_TAU, LatencyVerdict, judge_latencies
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
 
 LEVELS = {

@@ -16,7 +16,7 @@ from lighttrack_nas.strategies.search.goals.objectives import MEASUREMENTS, Cons
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
-    from lighttrack_nas.benchmarks.latency.latency_verdict import LatencyVerdict
+    from lighttrack_nas.benchmarks.scoring.latency_verdict import LatencyVerdict
     from lighttrack_nas.search_spaces.space import Architecture, Space
 
 LATENCY_AGAIN_COLUMN = "latency_ms_again"

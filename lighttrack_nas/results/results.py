@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lighttrack_nas.benchmarks.latency.latency_verdict import LatencyVerdict, judge_latencies
+from lighttrack_nas.benchmarks.scoring.latency_verdict import LatencyVerdict, judge_latencies
 from lighttrack_nas.reporting.architecture_texts import choices_json, official_codes
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN, Front
 from lighttrack_nas.results.networks import front_rows, judge, network_table, require_measured

@@ -25,6 +25,7 @@ from lighttrack_nas.strategies.search.goals.objectives import (
     parse_objectives,
     short_number,
 )
+from lighttrack_nas.strategies.search.joining import ended, take_place
 from lighttrack_nas.strategies.search.latency_watch import LatencyWatch
 from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
@@ -42,7 +43,6 @@ from lighttrack_nas.strategies.search.storage.trials import (
     load_search,
 )
 from lighttrack_nas.strategies.search.study_description import versions
-from lighttrack_nas.strategies.search.workers.joining import ended, take_place
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks, worker_locks
 from lighttrack_nas.strategies.search.workers.team import Team
 from lighttrack_nas.strategies.search.workers.worker_storage import PATIENCE, WORKER, WorkerStorage

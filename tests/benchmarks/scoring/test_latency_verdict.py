@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lighttrack_nas.benchmarks.latency.latency_verdict import FEWEST, LARGEST_CHANGE, RULE, judge_latencies
+from lighttrack_nas.benchmarks.scoring.latency_verdict import FEWEST, LARGEST_CHANGE, RULE, judge_latencies
 
 FIRST = np.linspace(2.0, 6.0, 12)
 SHUFFLED = FIRST[[5, 0, 8, 3, 11, 1, 7, 2, 10, 4, 9, 6]]
