@@ -11,6 +11,7 @@ from .benchmarks.latency.latency_measuring import Latency as Latency
 from .benchmarks.latency.latency_measuring import LatencySettings as LatencySettings
 from .benchmarks.latency.latency_measuring import measure_latency as measure_latency
 from .benchmarks.latency.latency_table import LatencyTable as LatencyTable
+from .benchmarks.scoring.latency_verdict import LatencyVerdict as LatencyVerdict
 from .benchmarks.scoring.place_scores import PlaceScores as PlaceScores
 from .benchmarks.scoring.places_evaluator import PlacesEvaluator as PlacesEvaluator
 from .benchmarks.scoring.score_predictor import ScorePredictor as ScorePredictor

@@ -77,6 +77,8 @@ def smaller(text: str, alone: bool) -> str:
             content[part]["training"] = content[part].get("training", {}) | few
             content[part]["training"].pop("warmup_steps", None)
     if "search" in content:
+        # A latency table takes minutes.
+        content["search"].setdefault("latency", {}).setdefault("source", "measured")
         content["search"] |= {"trials": 3, "population": 2, "strategy": "nsga2", "calibration_batches": 1}
     if "predictor" in content:
         content["predictor"]["networks"] = 10

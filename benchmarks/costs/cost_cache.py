@@ -20,7 +20,7 @@ from lighttrack_nas.trackers.base.files import write_atomically
 CACHE_VARIABLE = "LIGHTTRACK_NAS_CACHE"
 """Environment variable: the folder of everything that may be computed again, or "off"."""
 
-_FORMAT = 2
+_FORMAT = 3
 """Raise it when what is counted, or how it is written, changes."""
 
 

@@ -112,6 +112,11 @@ class CostTable:
         """Every place of the space's networks with the costs of its candidates there."""
         return self._parts.places
 
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators of some network of the space that the counter does not know, so that "macs" leave them out."""
+        return self._parts.columns[len(COLUMNS) :]
+
     def costs(self, architecture: Architecture) -> dict[str, int]:
         """Cost of one architecture, equal to `measure_costs`.
 

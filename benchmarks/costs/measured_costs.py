@@ -20,7 +20,8 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.progress import Say
 
-_FORMAT = 1
+_FORMAT = 2
+"""Raise it when what is counted, or how it is written, changes."""
 
 
 class MeasuredCosts:
@@ -67,6 +68,11 @@ class MeasuredCosts:
         """
         self.space.require(architecture)
         return measure_costs(architecture, self.search_size)
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators that the counter does not know, in one network of the space, which is built for it."""
+        return tuple(self.measure(self.space.sample(np.random.default_rng(0))).uncounted)
 
     def bulk_indices(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """See `CostTable.bulk_indices`; here it is no quicker than one after the other."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -21,16 +22,16 @@ from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
 from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction
-from lighttrack_nas.benchmarks.latency.latency_measuring import (
-    LatencySettings,
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_programs import (
     branch_graph,
     checked_options,
     fixed_threads,
     network_of,
 )
-from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import FORMAT, Check, LatencyTable
-from lighttrack_nas.benchmarks.latency.latency_timing import Step, time_in_turns
+from lighttrack_nas.benchmarks.latency.latency_timing import Step, time_in_turns, turn_seconds
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.processes import begin_child
@@ -44,6 +45,8 @@ NETWORKS = 50
 ROUNDS = 12
 
 _WRITTEN_BY_A_PROCESS = 16
+_PROBES = 4
+"""Pieces, and as many networks, that tell how long the others will take."""
 _VERSIONS = ("lighttrack-nas", "torch")
 
 
@@ -64,6 +67,7 @@ def build_latency_table(
     seed: int = 0,
     drafts: Path | None = None,
     progress: Progress | None = None,
+    estimated: Callable[[float], None] | None = None,
 ) -> LatencyTable:
     """Time the pieces of a space on a runtime, fit the correction on whole networks, and check it on others.
 
@@ -83,6 +87,7 @@ def build_latency_table(
         drafts: Folder for converted pieces and networks, see `drafts_folder`, so that a build that was stopped goes on;
             whoever gives it removes it. None keeps none.
         progress: Told of `latency_steps` steps.
+        estimated: Told once, after the first few steps, how many seconds all of it will take.
 
     Raises:
         InputError: As `measure_latency`; too few networks or rounds; or the space has fewer networks.
@@ -95,17 +100,12 @@ def build_latency_table(
     checked_runtime(runtime, writing=True)
     pieces = _pieces_of(space)
     drawn = _draw(space, 2 * networks, seed)
-    steps: dict[str | int, Step] = {}
     with fixed_threads(threads), _Maker(runtime, options, drafts) as maker:
-        for name in pieces.pieces:
-            steps[name] = maker.step(f"piece {name}", partial(_piece_graph, space, name, runtime))
-            tell(1, "pieces are made")
-        for number, architecture in enumerate(drawn):
-            steps[number] = maker.step(
-                f"network {' '.join(architecture.values)}",
-                partial(_network_graph, architecture, runtime),
-            )
-            tell(1, "networks are made")
+        makes = _makes(space, pieces, drawn, runtime, maker, tell)
+        made_first, seconds = _probe(makes, rounds)
+        if estimated is not None:
+            estimated(seconds)
+        steps = {key: made_first[key] if key in made_first else make() for key, make in makes.items()}
     with fixed_threads(threads):
         turns = time_in_turns(steps, rounds, progress=tell)
     times_ms = {name: float(turns[name].min()) for name in pieces.pieces}
@@ -124,6 +124,28 @@ def build_latency_table(
     return fitted.checked(check)
 
 
+def estimate_build(
+    space: Space, settings: LatencySettings, networks: int = NETWORKS, rounds: int = ROUNDS, seed: int = 0
+) -> float:
+    """How long `build_latency_table` would take, seconds, from a few pieces and networks that are made and timed.
+
+    Args:
+        space: The space.
+        settings: What the table would be of.
+        networks: See `build_latency_table`; so are the next two.
+        rounds: See there.
+        seed: See there.
+
+    Raises:
+        InputError: As `build_latency_table`.
+    """
+    options = checked_options(settings.threads, settings.device, settings.precision)
+    drawn, pieces = _draw(space, 2 * networks, seed), _pieces_of(space)
+    with fixed_threads(settings.threads), _Maker(settings.runtime, options, None) as maker:
+        makes = _makes(space, pieces, drawn, settings.runtime, maker, lambda _amount, _where: None)
+        return _probe(makes, rounds)[1]
+
+
 def table_file(space: Space, fingerprint: Fingerprint) -> Path | None:
     """Where this machine's table of a space is kept; None where the cache is switched off."""
     costs = cache_folder()
@@ -137,6 +159,56 @@ def drafts_folder(file: Path, space: Space, settings: LatencySettings, networks:
     """Where a build that will end in a file keeps what it has converted; another's for everything that decides it."""
     decides = [space.hash, networks, seed, settings.fingerprint().to_dict(), *map(metadata.version, _VERSIONS)]
     return file.with_name(f".{file.name}-{hashlib.sha256(str(decides).encode()).hexdigest()[:12]}.drafts")
+
+
+Makes = Mapping[str | int, Callable[[], Step]]
+"""What makes the step of a piece, by its name, or of a network, by its number."""
+
+
+def _makes(
+    space: Space, pieces: Pieces, drawn: Sequence[Architecture], runtime: str, maker: _Maker, tell: Progress
+) -> Makes:
+    def make(name: str, graph: Callable[[], Graph], words: str) -> Step:
+        step = maker.step(name, graph)
+        tell(1, words)
+        return step
+
+    of_pieces: dict[str | int, Callable[[], Step]] = {
+        name: partial(make, f"piece {name}", partial(_piece_graph, space, name, runtime), "pieces are made")
+        for name in pieces.pieces
+    }
+    of_networks = {
+        number: partial(
+            make, f"network {' '.join(one.values)}", partial(_network_graph, one, runtime), "networks are made"
+        )
+        for number, one in enumerate(drawn)
+    }
+    return of_pieces | of_networks
+
+
+def _probe(makes: Makes, rounds: int) -> tuple[dict[str | int, Step], float]:
+    """Make and time a few of all steps; give these, and the seconds that all of them will take.
+
+    Of each kind the first one made pays for the start of processes, which come anew after some files.
+    """
+    steps: dict[str | int, Step] = {}
+    seconds = 0.0
+    for kind in (str, int):
+        keys = [key for key in makes if isinstance(key, kind)]
+        chosen = [keys[index] for index in np.linspace(0, len(keys) - 1, min(_PROBES, len(keys))).astype(int)]
+        made, called = [], []
+        for key in dict.fromkeys(chosen):
+            begun = perf_counter()
+            steps[key] = makes[key]()
+            made.append(perf_counter() - begun)
+            steps[key]()
+            begun = perf_counter()
+            steps[key]()
+            called.append(perf_counter() - begun)
+        start = max(0.0, made[0] - min(made))
+        each = float(np.mean(made[1:] or made)) + start / _WRITTEN_BY_A_PROCESS
+        seconds += start + len(keys) * (each + rounds * float(np.mean([turn_seconds(call) for call in called])))
+    return steps, seconds
 
 
 class _Maker:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_measuring import BRANCHES, Latency, checked_options, fixed_threads
+from lighttrack_nas.benchmarks.latency.latency_measuring import Latency
+from lighttrack_nas.benchmarks.latency.latency_programs import BRANCHES, checked_options, fixed_threads
 from lighttrack_nas.benchmarks.latency.latency_timing import time_calmly
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.processes import fresh_process

@@ -11,18 +11,21 @@ than that after the others. So runtimes that shall be compared are timed in proc
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
+from lighttrack_nas.benchmarks.latency.latency_programs import (
+    BRANCHES,
+    Subject,
+    branch_step,
+    checked_options,
+    fixed_threads,
+)
 from lighttrack_nas.benchmarks.latency.latency_timing import (
     CALM_DRIFT,
     CALM_SPREAD,
@@ -31,22 +34,13 @@ from lighttrack_nas.benchmarks.latency.latency_timing import (
     time_calmly,
     time_in_turns,
 )
-from lighttrack_nas.search_spaces.building.builder import build_network
-from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.processes import fresh_process
 from lighttrack_nas.trackers.base.progress import Progress
-from lighttrack_nas.trackers.network.network import SiameseNetwork
-from lighttrack_nas.trackers.network.reparameterise import reparameterise
-from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
-from lighttrack_nas.trackers.runtimes.program import Options, make_program
+from lighttrack_nas.trackers.runtimes.program import Options
 from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
-
-BRANCHES = ("track", "template")
-"""What can be timed: the work of every frame, and the work of once a target."""
-
-Subject = Architecture | SiameseNetwork
 
 
 @dataclass(frozen=True)
@@ -172,7 +166,7 @@ def measure_latency(
             raise InputError(f"{name}: at least {least} expected, got {value}")
     options = checked_options(threads, device, precision)
     with fixed_threads(threads):
-        step, size = _step(subject, checked_name(branch, BRANCHES, "branch"), runtime, options)
+        step, size = branch_step(subject, checked_name(branch, BRANCHES, "branch"), runtime, options)
         timing, attempts = time_calmly(step, warmup, repeats, waits=device != "cpu")
     return Latency(
         **timing._asdict(),
@@ -216,7 +210,7 @@ def measure_in_turns(
     with fixed_threads(threads):
         steps, sizes = {}, []
         for number, subject in enumerate(subjects):
-            steps[number], size = _step(subject, "track", runtime, options)
+            steps[number], size = branch_step(subject, "track", runtime, options)
             sizes.append(size)
             tell(1, "networks are made")
         found = time_in_turns(steps, rounds, progress=tell)
@@ -253,78 +247,3 @@ def measure_apart(subject: Subject, runtimes: Sequence[str], **settings: Any) ->
     for runtime in runtimes:
         with fresh_process() as process:
             yield process.submit(partial(measure_latency, subject, runtime=runtime, **settings)).result()
-
-
-def checked_options(threads: int, device: str, precision: str) -> Options:
-    """How a program runs, where its latency is to be measured.
-
-    Raises:
-        InputError: As `Options`; for int8 it says what to do instead.
-    """
-    if precision == "int8":
-        raise InputError(
-            "precision 'int8' is no way to run a float32 network: it needs calibration on pairs; export the model with "
-            "--precision int8 and time what was exported"
-        )
-    return Options(threads, device, precision)
-
-
-def checked_device(name: str) -> torch.device:
-    """The torch device of a name.
-
-    Raises:
-        InputError: Torch does not know it, or cannot use it here.
-    """
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device '{name}' cannot be used here: {str(error).splitlines()[0]}") from None
-
-
-@contextmanager
-def fixed_threads(number: int) -> Iterator[None]:
-    """Torch with a number of threads; what was set before is restored."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-class _AsItIs(nn.Module):
-    """A branch of a network with its norms, as `TorchNetwork` runs it."""
-
-    def __init__(self, network: SiameseNetwork, branch: str) -> None:
-        super().__init__()
-        self.network = network
-        self.branch = branch
-
-    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return self.network.template(*inputs) if self.branch == "template" else self.network.track(*inputs)
-
-
-def _step(subject: Subject, branch: str, runtime: str, options: Options) -> tuple[Callable[[], object], int]:
-    """A call that runs a branch once, and the side of its crop."""
-    checked_runtime(runtime, writing=True)
-    graph = branch_graph(network_of(subject), branch, runtime)
-    arrays = [tensor.numpy() for tensor in graph.inputs]
-    program = make_program(runtime, graph, options)
-    return lambda: program.run(*arrays), graph.inputs[-1].shape[-1]
-
-
-def branch_graph(network: SiameseNetwork, branch: str, runtime: str) -> Graph:
-    """A branch of a deployed network, as a runtime is timed with it: as it is in torch, else with its norms folded."""
-    size = network.geometry.search_sizes[0]
-    graph = template_graph(network) if branch == "template" else track_graph(network, size)
-    return replace(graph, module=_AsItIs(network, branch)) if runtime == "torch" else graph
-
-
-def network_of(subject: Subject) -> SiameseNetwork:
-    """A network to time, deployed, in eval mode on the CPU: a copy, or an architecture's with random weights."""
-    if isinstance(subject, SiameseNetwork):
-        return reparameterise(copy.deepcopy(subject).cpu().eval())
-    # Weights of ordinary size: denormal numbers would cost extra.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return reparameterise(build_network(subject).eval())

@@ -23,7 +23,7 @@ from lighttrack_nas.benchmarks.latency.fingerprint import (
     take_fingerprint,
 )
 from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, TimedPlace, find_pieces
-from lighttrack_nas.benchmarks.sums.elimination import Factor
+from lighttrack_nas.benchmarks.sums.elimination import Factor, minimum
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
@@ -138,6 +138,17 @@ class LatencyTable:
         """A table a place, milliseconds, whose sum is a network's latency."""
         rest = Factor((), np.array(self.correction.rest_ms))
         return [rest, *(self._factor(place) for place in self._pieces.places)]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest latency of all networks of the space, milliseconds."""
+        signed = [[Factor(each.labels, sign * each.values) for each in self.factors] for sign in (1, -1)]
+        ends = [self._latency_at(minimum(factors)) for factors in signed]
+        return ends[0], ends[1]
+
+    def _latency_at(self, numbers: Mapping[str, int]) -> float:
+        labels = self.space.labels.items()
+        return self.latency_ms(self.space.architecture({label: v[numbers.get(label, 0)] for label, v in labels}))
 
     def checked(self, check: Check) -> LatencyTable:
         """The same table with a check of it."""

@@ -22,6 +22,8 @@ from lighttrack_nas.trackers.base.progress import Progress
 CALM_SPREAD, CALM_DRIFT, CALM_WAIT = 0.25, 0.15, 0.1
 """What a machine that does nothing else stays below, see `Timing`."""
 ATTEMPTS = 3
+TURN_SECONDS, TURN_CALLS = 0.02, 6
+"""Least length and calls of a turn, see `time_in_turns`."""
 
 Step = Callable[[], object]
 K = TypeVar("K", bound=Hashable)
@@ -75,11 +77,16 @@ def time_calmly(step: Step, warmup: int, repeats: int, waits: bool = False) -> t
     return min(attempts, key=lambda attempt: attempt.unrest), len(attempts)
 
 
+def turn_seconds(call: float, seconds: float = TURN_SECONDS, warmup: int = 2) -> float:
+    """How long a turn of `time_in_turns` takes, seconds, for a call of so many seconds."""
+    return warmup * call + max(seconds, TURN_CALLS * call)
+
+
 def time_in_turns(
     steps: Mapping[K, Step],
     rounds: int,
     *,
-    seconds: float = 0.02,
+    seconds: float = TURN_SECONDS,
     warmup: int = 2,
     progress: Progress | None = None,
 ) -> dict[K, np.ndarray]:
@@ -103,7 +110,7 @@ def time_in_turns(
             for _ in range(warmup):
                 step()
             times: list[float] = []
-            while len(times) < 6 or sum(times) < seconds:
+            while len(times) < TURN_CALLS or sum(times) < seconds:
                 times.append(_seconds(step))
             found[name].append(min(times) * 1e3)
         if progress is not None:

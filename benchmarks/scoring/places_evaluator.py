@@ -47,6 +47,11 @@ class PlacesEvaluator:
                 f"the costs are of space '{self.cost_table.space.name}', the table of places of '{self.space.name}'"
             )
 
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators that "macs" leave out, since the counter does not know them."""
+        return self.cost_table.uncounted
+
     def costs(self, architecture: Architecture) -> dict[str, float]:
         """Look up "macs" and "params".
 

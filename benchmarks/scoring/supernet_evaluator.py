@@ -9,16 +9,13 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
-from lighttrack_nas.benchmarks.latency.latency_measuring import (
-    LatencySettings,
-    checked_device,
-    measure_in_turns,
-    measure_latency,
-)
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings, measure_in_turns, measure_latency
+from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
 from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
 from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
 from lighttrack_nas.benchmarks.scoring.network_scorer import SCORES, NetworkScorer, tensor_batches
@@ -79,6 +76,7 @@ class SupernetEvaluator:
 
     Attributes:
         device: As given.
+        latency_table: What predicts "latency_ms"; None where it is measured.
         sequences: As given.
         scorer: What scores networks, also such as have weights of their own.
         measurements: Names that `measure` can give with these arguments.
@@ -151,7 +149,7 @@ class SupernetEvaluator:
         if isinstance(latency, LatencyTable):
             table = latency.fingerprint
             self._latency = LatencySettings(table.runtime, table.threads, table.device, table.precision)
-            self._latency_table: LatencyTable | None = latency
+            self.latency_table: LatencyTable | None = latency
             if latency.space != self.space:
                 raise InputError(
                     f"the latency table is of space '{latency.space.name}' ({latency.space.hash}), the supernet of "
@@ -159,17 +157,22 @@ class SupernetEvaluator:
                 )
         else:
             self._latency = latency or LatencySettings(device=self._device)
-            self._latency_table = None
+            self.latency_table = None
         self._data = dict(data or {})
         self.measurements: tuple[str, ...] = tuple(
             name for name in MEASUREMENTS if name not in SCORES or name in self.scorer.scores
         )
 
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators that "macs" leave out, since the counter does not know them."""
+        return self.cost_table.uncounted
+
     def costs(self, architecture: Architecture) -> dict[str, float]:
         """Look up "macs", "params" and "macs_template", exact, and "latency_ms" where a table predicts it."""
         costs: dict[str, float] = {**self.cost_table.costs(architecture)}
-        if self._latency_table is not None:
-            costs["latency_ms"] = self._latency_table.latency_ms(architecture)
+        if self.latency_table is not None:
+            costs["latency_ms"] = self.latency_table.latency_ms(architecture)
         return costs
 
     def measure(self, architecture: Architecture, names: Collection[str]) -> dict[str, float]:
@@ -213,12 +216,21 @@ class SupernetEvaluator:
         found = measure_in_turns(architectures, **settings, rounds=AGAIN_ROUNDS, progress=progress)
         return [latency.least_ms for latency in found]
 
+    def reference_latency(self) -> float | None:
+        """Time one network of the space, always the same, as "latency_ms" is measured; None with a latency table.
+
+        How far such times lie apart during a search is the noise of its latencies.
+        """
+        if self.latency_table is not None:
+            return None
+        return measure_latency(self._reference, **asdict(self._latency)).least_ms
+
     def latency_record(self) -> dict[str, Any]:
         """What "latency_ms" is measured on, or predicted from, JSON-able."""
         fingerprint = self._latency.fingerprint().to_dict()
-        if self._latency_table is None:
+        if self.latency_table is None:
             return {"source": "measured", "statistic": "least"} | fingerprint
-        return {"source": "table", "table": self._latency_table.digest} | fingerprint
+        return {"source": "table", "table": self.latency_table.digest} | fingerprint
 
     def extract(self, architecture: Architecture, recalibrated: bool = True) -> SiameseNetwork:
         """Copy an architecture's network out of the supernet, as it is scored: in eval mode, on the device.
@@ -262,9 +274,9 @@ class SupernetEvaluator:
 
     def _latency_settings(self) -> dict[str, Any]:
         plain = LatencySettings(threads=self._latency.threads, device=self._device)
-        if self._latency_table is None and self._latency == plain:
+        if self.latency_table is None and self._latency == plain:
             return {"latency_threads": plain.threads}  # as journals of version 0.2 have it, which go on
-        source = "measured" if self._latency_table is None else "table"
+        source = "measured" if self.latency_table is None else "table"
         return {"latency": {"source": source} | asdict(self._latency)}
 
     @cached_property
@@ -276,6 +288,11 @@ class SupernetEvaluator:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits of the supernet's weights and statistics."""
         return fingerprint(self.supernet)
+
+    @cached_property
+    def _reference(self) -> Architecture:
+        """What `LatencySettings.try_out` times as well."""
+        return self.space.sample(np.random.default_rng(0))
 
     @cached_property
     def _calibration(self) -> list[TensorBatch]:

@@ -41,7 +41,7 @@ def main() -> None:
         settings = LatencySettings(runtime, arguments.threads)
         path = arguments.output / f"{space.name}-{runtime}-{arguments.threads}.json"
         start = perf_counter()
-        table = new_table(space, settings, path, arguments.networks, arguments.seed)
+        table = new_table(space, settings, path, print, arguments.networks, arguments.seed)
         rows.append(_row(runtime, table, perf_counter() - start))
         fingerprints.append(str(table.fingerprint))
     print(f"space {space.name} ({space.hash}), {arguments.networks} networks to fit and as many to check")

@@ -26,16 +26,16 @@ from lighttrack_nas.chain.evaluators import (
 from lighttrack_nas.chain.pair_sources import decoding_processes, expanded
 from lighttrack_nas.chain.trainings.pretraining import BACKBONE_FILE
 from lighttrack_nas.chain.trainings.shown_steps import require_file, shown_steps
-from lighttrack_nas.chain.trainings.training import DISTRIBUTION_FILE, MODEL_FILE
+from lighttrack_nas.chain.trainings.training import MODEL_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.migration import TABLE_FILE
 from lighttrack_nas.models.models import Model, load_model, save_model
+from lighttrack_nas.reporting.phrases import uncounted_text
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Architecture, Space
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.parsing import read_text
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
 
@@ -85,6 +85,11 @@ def run_supernet(config: Config, say: Say, after_step: AfterStep | None = None) 
     )
     from lighttrack_nas.chain.trainings.training import train_supernet
 
+    if config.supernet.path is not None:
+        raise InputError(
+            f"supernet.path: '{config.supernet.path}' is a finished supernet, which searches use as it is: leave path "
+            "out to train one here, or name it as supernet.start_from to go on from it"
+        )
     prepare_torch(config)
     space, strategy = load_space(config.space), with_expanded_teacher(config.supernet.one_shot_strategy())
     require_labels(config, "the supernet's strategy", getattr(strategy, "needs_labels", True))
@@ -129,15 +134,17 @@ def run_search(config: Config, say: Say) -> Result:
         InputError: The supernet is not trained yet, or see there.
     """
     from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
-    from lighttrack_nas.chain.predicting import enqueued_predictions
+    from lighttrack_nas.chain.predicting import enqueued_likely, enqueued_predictions
     from lighttrack_nas.chain.searching import search, with_judge
 
     prepare_torch(config)
     space, part = load_space(config.space), config.search
-    likely = _likely(config, space)
+    likely = enqueued_likely(config, space)
     latency = search_latency(config, space, say) if part.wants_latency else None
     likely += enqueued_predictions(config, space, None if isinstance(latency, LatencySettings) else latency, say)
     evaluator = supernet_evaluator(config, say, latency, processes=part.workers + 1)
+    if "macs" in part.wanted and (left_out := uncounted_text(evaluator.uncounted)):
+        say(f"warning: {left_out}")
     if part.workers > 1 and isinstance(latency, LatencySettings):
         say("workers disturb each other's timings: take latencies from a table, search.latency.source=table")
     with progress("search", part.trials, "trials") as advance:
@@ -157,6 +164,7 @@ def run_search(config: Config, say: Say) -> Result:
             n_trials=part.trials,
             output=config.folder("search"),
             storage=part.storage,
+            study=config.folder("search").name,
             enqueue=[find_architecture(source, config.space, say) for source in part.enqueue] + likely,
             workers=part.workers,
             progress=tell,
@@ -272,22 +280,3 @@ def _validation_ao(config: Config, space: Space, say: Say) -> Callable[[SiameseN
         return float(figures["ao"])
 
     return ao
-
-
-def _likely(config: Config, space: Space) -> list[Architecture]:
-    """Architectures of the distribution that the supernet's training has learnt, if the search asks for some."""
-    import numpy as np
-
-    from lighttrack_nas.search_spaces.distribution import Distribution
-
-    count = config.search.enqueue_from_distribution
-    if not count:
-        return []
-    file = config.folder("supernet") / DISTRIBUTION_FILE
-    if not file.exists():
-        raise InputError(
-            f"search.enqueue_from_distribution: '{file}' does not exist: only the one-shot strategies darts, "
-            "gumbel-darts and proxyless learn a distribution; train the supernet with one, or set it to 0"
-        )
-    distribution = Distribution.from_json(read_text(file, "distribution"), space, f"distribution '{file}'")
-    return distribution.distinct(count, np.random.default_rng(config.seed))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence as Sequence_
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.chain.data import choose_videos, training_pairs, validation_pairs
 from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_data import memory_bytes
-from lighttrack_nas.models.supernets import SUPERNET_FILE
+from lighttrack_nas.models.supernets import SUPERNET_FILE, supernet_file
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
@@ -173,37 +174,81 @@ def _scoring(config: Config, space: Space, sequences: list[Sequence], processes:
 
 
 def trained_supernet(config: Config, space: Space) -> Supernet:
-    """Load the supernet that the configuration's `train-supernet` left.
+    """Load the supernet that the configuration names, or that its `train-supernet` left.
 
     Raises:
         InputError: It is not there, or is of another space.
     """
     from lighttrack_nas.models.supernets import load_supernet
 
-    file = config.folder("supernet") / SUPERNET_FILE
-    if not file.exists():
-        raise InputError(f"'{file}' does not exist: run `lighttrack-nas train-supernet` with this configuration first")
-    return load_supernet(file, space)
+    return load_supernet(supernet_of(config), space)
+
+
+def supernet_of(config: Config) -> Path:
+    """The file of the supernet that the configuration's searches use.
+
+    Raises:
+        InputError: It is not there.
+    """
+    path = config.supernet.path
+    file = config.folder("supernet") / SUPERNET_FILE if path is None else supernet_file(expanded(path))
+    if file.exists():
+        return file
+    if path is not None:
+        raise InputError(f"supernet.path: '{file}' does not exist: expected a supernet's file or folder")
+    raise InputError(f"'{file}' does not exist: run `lighttrack-nas train-supernet` with this configuration first")
+
+
+def supernet_folder(config: Config) -> Path:
+    """Where the training of the supernet that searches use has left what stands beside it.
+
+    Raises:
+        InputError: The configuration names one that is not there.
+    """
+    return config.folder("supernet") if config.supernet.path is None else supernet_of(config).parent
 
 
 def search_latency(config: Config, space: Space, say: Say) -> LatencySettings | LatencyTable:
     """Where the configuration's search takes its latencies from; a table that is not there yet is built.
 
+    A space of which no table can be made is measured, unless the configuration asks for a table in so many words.
+
     Raises:
         InputError: A runtime, a device or a precision that cannot be used, or a table of something else.
     """
-    from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
     from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
-    from lighttrack_nas.costing.latency_tables import machines_table
+    from lighttrack_nas.costing.latency_tables import machines_table, without_table
 
-    part = config.search.latency
-    settings = LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
-    if part.source == "measured":
+    part, settings = config.search.latency, _latency_settings(config)
+    why = without_table(space)
+    if part.source == "measured" or (why and part.table is None and "source" not in part.model_fields_set):
+        if part.source != "measured":
+            say(f"{why}: each network's latency is measured")
         settings.try_out(space)
         return settings
     if part.table is not None:
         return LatencyTable.load(expanded(part.table), space, settings.fingerprint())
+    if why:
+        raise InputError(f"search.latency.source: {why}; set it to measured")
     return machines_table(space, settings, say)
+
+
+def table_to_build(config: Config, space: Space) -> LatencySettings | None:
+    """What latency table a search with this configuration will build first; None where it builds none."""
+    from lighttrack_nas.costing.latency_tables import has_machines_table, without_table
+
+    part = config.search.latency
+    if not config.search.wants_latency or part.source == "measured" or part.table is not None or without_table(space):
+        return None
+    settings = _latency_settings(config)
+    return None if has_machines_table(space, settings) else settings
+
+
+def _latency_settings(config: Config) -> LatencySettings:
+    from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+
+    part = config.search.latency
+    return LatencySettings(part.runtime, part.threads, part.device or config.device, part.precision)
 
 
 def targets_and_losses(config: Config) -> tuple[TargetSettings, LossSettings]:
@@ -228,7 +273,7 @@ def prepare_torch(config: Config) -> None:
     """
     import torch
 
-    from lighttrack_nas.benchmarks.latency.latency_measuring import checked_device
+    from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
 
     checked_device(config.device)
     if config.threads is not None:

@@ -15,12 +15,14 @@ import numpy as np
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_FILE, PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import PREDICTOR_FILE, ScorePredictor, fit_predictor
-from lighttrack_nas.chain.evaluators import prepare_torch, supernet_evaluator
+from lighttrack_nas.chain.evaluators import prepare_torch, supernet_evaluator, supernet_folder
+from lighttrack_nas.chain.trainings.training import DISTRIBUTION_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.place_tables.predicted_fronts import evenly_along, predicted_front
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.results.results import choices_json
+from lighttrack_nas.search_spaces.distribution import Distribution
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
@@ -117,7 +119,7 @@ def chain_scores(config: Config, space: Space) -> PlaceScores:
     Raises:
         InputError: It is not there, or cannot be used.
     """
-    file = config.folder("supernet") / PLACES_FILE
+    file = supernet_folder(config) / PLACES_FILE
     if not file.exists():
         raise InputError(
             f"'{file}' does not exist: only the one-shot strategy blockwise leaves a table of places; train the "
@@ -181,6 +183,25 @@ def enqueued_predictions(config: Config, space: Space, latency: LatencyTable | N
     quality = "nsr" if predictor is None else predictor.measurement
     front = predicted_front(scores, predictor, [quality, f"minimize {cost}"], limits, latency)
     return evenly_along(front, cost, count)
+
+
+def enqueued_likely(config: Config, space: Space) -> list[Architecture]:
+    """Architectures of the distribution that the supernet's training has learnt, if the search asks for some.
+
+    Raises:
+        InputError: There is no distribution.
+    """
+    count = config.search.enqueue_from_distribution
+    if not count:
+        return []
+    file = supernet_folder(config) / DISTRIBUTION_FILE
+    if not file.exists():
+        raise InputError(
+            f"search.enqueue_from_distribution: '{file}' does not exist: only the one-shot strategies darts, "
+            "gumbel-darts and proxyless learn a distribution; train the supernet with one, or set it to 0"
+        )
+    distribution = Distribution.from_json(read_text(file, "distribution"), space, f"distribution '{file}'")
+    return distribution.distinct(count, np.random.default_rng(config.seed))
 
 
 def _measured(file: Path, measurement: str, key: str) -> dict[str, float]:

@@ -44,6 +44,7 @@ def search(
     objectives: str | Objective | Iterable[str | Objective] = ("maximize ao", "minimize macs"),
     constraints: str | Constraint | Iterable[str | Constraint] = (),
     storage: str | None = None,
+    study: str = "search",
     enqueue: Sequence[Architecture | str] = (),
     workers: int = 1,
     progress: AfterTrial | None = None,
@@ -74,6 +75,7 @@ def search(
         objectives: Of "ao", "overlap", "loss", "macs", "params", "latency_ms", each with or without a direction.
         constraints: Such as "macs <= 600M", or the sets "Mobile", "LargeA", "LargeB".
         storage: An Optuna storage's URL; None: the journal. Workers share a journal, SQLite or PostgreSQL.
+        study: Its name in a storage that is given, which may hold several.
         enqueue: Architectures to evaluate first; official codes will do.
         workers: Processes that evaluate at once, 1 or more; others may join.
         progress: Told of every completed trial, of whichever worker.
@@ -101,6 +103,7 @@ def search(
     output = Path(output)
     make_folder(output)
     place = storage or output / JOURNAL
+    name = study if storage else "search"
     if workers < 1:
         raise InputError(f"workers: expected 1 or more, got {workers}")
     if workers > 1 and not shareable(place):
@@ -114,23 +117,24 @@ def search(
         constraints=constraints,
         n_trials=n_trials,
         storage=place,
+        study_name=name,
         enqueue=[space.decode(item) if isinstance(item, str) else item for item in enqueue],
     )
     try:
         if workers == 1:
-            study = work(progress=progress, say=say)
+            done = work(progress=progress, say=say)
         else:
             gpus = gpus_of_workers(getattr(evaluator, "device", None))
             run_workers(_Work(work), workers, progress or (lambda *_: None), say or (lambda _: None), gpus)
-            study = load_search(place)
+            done = load_search(place, name)
     except KeyboardInterrupt:
         with suppress(InputError):  # stopped before there was a study
-            _save(Result.from_study(load_search(place)), output)
+            _save(Result.from_study(load_search(place, name)), output)
         raise
-    result = Result.from_study(study)
+    result = Result.from_study(done)
     _save(result, output)
     if isinstance(evaluator, LatencyEvaluator) and _wants_latency(result):
-        result = _measure_again(result, evaluator, place, quiet=progress is None, say=say)
+        result = _measure_again(result, evaluator, place, name, quiet=progress is None, say=say)
         _save(result, output)
     return result
 
@@ -185,19 +189,19 @@ def _wants_latency(result: Result) -> bool:
 
 
 def _measure_again(
-    result: Result, evaluator: LatencyEvaluator, place: str | Path, quiet: bool, say: Say | None
+    result: Result, evaluator: LatencyEvaluator, place: str | Path, name: str, quiet: bool, say: Say | None
 ) -> Result:
     """Measure the front's networks against each other, unless that was done or another worker is at it; note it."""
     from lighttrack_nas.strategies.search.storage.storage import open_shared
     from lighttrack_nas.strategies.search.storage.trials import load_search
     from lighttrack_nas.strategies.search.workers.liveness import worker_number
 
-    with worker_number(place, "search") as number:
+    with worker_number(place, name) as number:
         if number > 0:
             if say is not None:
                 say("another worker measures the front's latencies again")
             return result
-        study = load_search(open_shared(place))
+        study = load_search(open_shared(place), name)
         return _measured_again(study, evaluator, quiet)
 
 

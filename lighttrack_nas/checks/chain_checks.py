@@ -8,18 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lighttrack_nas.benchmarks.costs.cost_table import CostTable
-from lighttrack_nas.benchmarks.costs.measured_costs import costing
-from lighttrack_nas.benchmarks.latency.latency_measuring import checked_device
+from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
+from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_FILE
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import MEASUREMENTS
 from lighttrack_nas.chain.data import read_videos, require_chosen, require_labels
+from lighttrack_nas.chain.evaluators import supernet_folder, supernet_of
 from lighttrack_nas.chain.own_teacher import check_start, labelled_only, lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.pair_sources import expanded
+from lighttrack_nas.chain.trainings.training import DISTRIBUTION_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_checks import Check, keyed, parse_point, wanted
-from lighttrack_nas.costing.limits import cost_ends, require_reachable
+from lighttrack_nas.costing.limits import require_near, require_reachable, space_ends
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
+from lighttrack_nas.models.supernets import require_supernet_space
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.one_shot.images.image_folders import read_classes, require_same_classes
@@ -104,7 +106,10 @@ def _checks(config: Config) -> Iterator[Check]:
 
 def _space_checks(config: Config, space: Space) -> Iterator[Check]:
     """Checks of what the space can."""
+    if config.supernet.path is not None:
+        yield keyed("supernet.path", lambda: _supernet_space(config, space))
     yield lambda: _limits(config, space)
+    yield lambda: _near_point(config, space)
     named = {f"search.enqueue.{number}": source for number, source in enumerate(config.search.enqueue)}
     if config.retrain.architecture and not comes_later(config.retrain.architecture, config.folder("search")):
         named["retrain.architecture"] = config.retrain.architecture
@@ -154,7 +159,7 @@ def _teacher_check(source: str, key: str) -> Check:
 
 def _retrain_teacher(config: Config) -> None:
     teacher = config.retrain.teacher
-    own = lacks_teacher(config.supernet.one_shot_strategy())
+    own = config.supernet.path is None and lacks_teacher(config.supernet.one_shot_strategy())
     if teacher is None:
         # Where the chain trains a teacher, that may be named once it is there.
         require_labels(config, "retraining without a teacher", not own)
@@ -165,6 +170,9 @@ def _retrain_teacher(config: Config) -> None:
 def _strategy(config: Config) -> None:
     """What the supernet's strategy learns from, and what it leaves for the search."""
     strategy, part = config.supernet.one_shot_strategy(), config.search
+    if config.supernet.path is not None:
+        _left_beside(config)
+        return
     require_labels(config, "the supernet's strategy", getattr(strategy, "needs_labels", True))
     if learns_from_teacher(strategy):
         check_start(config, strategy)
@@ -181,15 +189,43 @@ def _strategy(config: Config) -> None:
         )
 
 
+def _left_beside(config: Config) -> None:
+    """What a finished supernet's training must have left for the search."""
+    folder, part = supernet_folder(config), config.search
+    for key, count, file in (
+        ("enqueue_predicted", part.enqueue_predicted, PLACES_FILE),
+        ("enqueue_from_distribution", part.enqueue_from_distribution, DISTRIBUTION_FILE),
+    ):
+        if count and not (folder / file).exists():
+            raise InputError(f"search.{key}: the supernet's training has left no '{folder / file}'; set it to 0")
+
+
+def _supernet_space(config: Config, space: Space) -> None:
+    try:
+        file = supernet_of(config)
+    except InputError:
+        return  # which is said of it
+    require_supernet_space(file, space)
+
+
 def _limits(config: Config, space: Space) -> None:
     try:
         limits = parse_constraints(config.search.constraints)
     except InputError:
         return  # which is said of it
     if any(limit.name in ("macs", "params") for limit in limits):
-        table = costing(space)
-        if isinstance(table, CostTable):
-            keyed("search.constraints", lambda: require_reachable(limits, cost_ends(table), space.name))()
+        keyed("search.constraints", lambda: require_reachable(limits, space_ends(space, limits), space.name))()
+
+
+def _near_point(config: Config, space: Space) -> None:
+    part = config.retrain
+    if part.architecture is not None or part.choose == "best":
+        return
+    try:
+        point = parse_point(part.choose)
+    except InputError:
+        return  # which is said of it
+    keyed("retrain.choose", lambda: require_near(point, space_ends(space, [point]), space.name))()
 
 
 def _output(config: Config) -> None:

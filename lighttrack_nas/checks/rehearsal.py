@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lighttrack_nas.benchmarks.latency.latency_build import estimate_build
 from lighttrack_nas.chain.chain import run_retraining, run_search, run_supernet
 from lighttrack_nas.chain.data import choose_videos, read_videos
-from lighttrack_nas.chain.evaluators import tracked_frames
+from lighttrack_nas.chain.evaluators import table_to_build, tracked_frames
 from lighttrack_nas.chain.image_steps import run_network_pretraining, run_pretraining
 from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.pair_sources import expanded
@@ -105,9 +106,10 @@ def rehearse(config: Config, say: Say) -> ChainCost:
             say("rehearsing pretrain-backbone")
             settings = _image_settings(config, config.pretraining, "pretraining")
             costs.append(_training(settings, short, "pretrain-backbone", "pretraining", run_pretraining))
-        say("rehearsing train-supernet")
-        settings = config.training(config.supernet.training, "supernet.training")
-        costs.append(_training(settings, short, "train-supernet", "supernet", run_supernet))
+        if config.supernet.path is None:
+            say("rehearsing train-supernet")
+            settings = config.training(config.supernet.training, "supernet.training")
+            costs.append(_training(settings, short, "train-supernet", "supernet", run_supernet))
         say("rehearsing search")
         measured, disk = _candidate(short, _worker_threads(config))
         pretraining = None
@@ -127,12 +129,16 @@ def rehearse(config: Config, say: Say) -> ChainCost:
         if learns_from_teacher(strategy):
             count = config.predictor.networks
             costs.append(StepCost("predict", f"{count:,} networks, at most as below", 0, count * candidate, 0))
+        latency = table_to_build(config, load_space(config.space))
+        if latency is not None:
+            work = f"latency table on {latency.runtime}, once"
+            costs.append(StepCost("search", work, 0, estimate_build(load_space(config.space), latency), 0))
         trials = config.search.trials
         seconds = trials * candidate / min(config.search.workers, os.cpu_count() or 1)
         costs.append(StepCost("search", f"{trials:,} trials, {candidate:.3g} s each", 0, seconds, disk))
         costs += [] if pretraining is None else [pretraining]
         costs.append(_with_snapshots(retraining, config.retrain.snapshots, tracking.of(frames)))
-        if lacks_teacher(strategy):
+        if config.supernet.path is None and lacks_teacher(strategy):
             settings = config.training(config.supernet.teacher_training, "supernet.teacher_training")
             pairs = _pairs(settings)
             work = f"{settings.steps:,} steps of the teacher, as of retrain"
@@ -167,8 +173,12 @@ def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Confi
             "teacher_training": training(config.supernet.teacher_training),
         }
     )
+    latency = config.search.latency
+    if table_to_build(config, load_space(config.space)) is not None:
+        latency = latency.model_copy(update={"source": "measured"})
     search = config.search.model_copy(
         update={
+            "latency": latency,
             "strategy": "random",
             "trials": _CANDIDATES,
             "workers": 1,

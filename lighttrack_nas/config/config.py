@@ -24,6 +24,8 @@ class SupernetPart(ConfigPart):
 
     Attributes:
         strategy: By its name, such as "fair", or {name: sandwich, random_paths: 1}.
+        path: A finished supernet of the same space, by its file or the folder of its training or of its chain, in place
+            of one that this chain trains: many searches may share one. $NAME and ~ as below. None takes this chain's.
         training: Fields of `TrainingSettings`.
         start_from: A supernet of this or another space, by its file or the folder of its training: its weights are
             taken where places, operations and shapes match. $NAME takes an environment variable's value, and ~ is the
@@ -38,7 +40,10 @@ class SupernetPart(ConfigPart):
         teacher_training: Fields of `TrainingSettings` for it.
     """
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"path"})
+
     strategy: Named = "spos"
+    path: str | None = None
     training: Training = {"steps": 2000}
     start_from: str | None = None
     backbone: str | None = None
@@ -119,6 +124,10 @@ class BenchmarkTablePart(ConfigPart):
     workers: int = Field(default=2, ge=1, le=256)
 
 
+_OF_A_SEARCH = ("search", "network-pretraining", "retrain", "tuning")
+"""Steps that each search of a run folder has for itself."""
+
+
 class Config(ConfigPart):
     """Everything that the commands of the chain need; each reads its part.
 
@@ -161,9 +170,11 @@ class Config(ConfigPart):
 
         Args:
             step: pretraining, teacher, supernet, predictor, search, network-pretraining, retrain, tuning, table,
-                ranking, or generated for videos, copies for reduced frames of the validation's.
+                ranking, or generated for videos, copies for reduced frames of the validation's. A search with a name
+                has folders of its own from the search on, such as search-NAME.
         """
-        return Path(self.output) / step
+        named = self.search.name is not None and step in _OF_A_SEARCH
+        return Path(self.output) / (f"{step}-{self.search.name}" if named else step)
 
     def training(self, part: Mapping[str, Any], where: str, epoch: int | None = None) -> TrainingSettings:
         """A part's training settings; seed and device are the configuration's unless given.

@@ -138,6 +138,8 @@ def _one_start(config: Config) -> None:
         "supernet.backbone": config.supernet.backbone,
     }
     named = [name for name, start in starts.items() if start]
+    if named and config.supernet.path is not None:
+        raise InputError(f"supernet.path: a finished supernet starts from nothing: leave out {' and '.join(named)}")
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)}: the supernet can start from one of them only")
 

@@ -18,9 +18,11 @@ class LatencyPart(ConfigPart):
     """Where "latency_ms" comes from, in a search that asks for it.
 
     Attributes:
-        source: "measured" times every candidate, the least of 30 frames; "table" predicts that in microseconds, so that
-            architectures that break a limit are not evaluated at all. Either way the front is measured again at the
-            end.
+        source: "table" predicts them in microseconds, from blocks that were timed once on this machine, so that
+            architectures that break a limit are not evaluated at all; "measured" times every candidate, the least of
+            30 frames, and one network in between, to say how noisy that is. Spaces of which no table can be made, NNI's
+            and those of fewer than 100 networks, are measured unless this is set. Either way the front is measured
+            again at the end.
         runtime: torch, torch-compiled, torch-export, onnxruntime, opencv, openvino or ncnn.
         threads: On the CPU.
         precision: "float32", or "float16" and "bfloat16" where the runtime offers them.
@@ -29,7 +31,7 @@ class LatencyPart(ConfigPart):
             there is none yet.
     """
 
-    source: Literal["measured", "table"] = "measured"
+    source: Literal["table", "measured"] = "table"
     runtime: str = "torch"
     threads: int = Field(default=1, ge=1, le=256)
     precision: str = "float32"
@@ -41,6 +43,8 @@ class SearchPart(ConfigPart):
     """The search of architectures.
 
     Attributes:
+        name: Of one of several searches on one supernet, beside each other in the run's folder: it works in
+            search-NAME, and what is made of its networks in retrain-NAME, tuning-NAME. None works in search.
         strategy: By its name, such as "nsga2", or {name: nsga2, mutation_probability: 0.1}; its
             seed is the configuration's unless given.
         objectives: Such as "maximize ao", "minimize macs", "minimize latency_ms"; of tracks also sr50, sr75,
@@ -67,6 +71,7 @@ class SearchPart(ConfigPart):
         hyper_parameters: The tracker's while candidates are scored, and of the retrained network until it is tuned.
     """
 
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     strategy: Named = "nsga2"
     objectives: tuple[str, ...] = ("maximize ao", "minimize macs")
     score: dict[str, float] = {}

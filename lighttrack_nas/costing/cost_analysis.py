@@ -128,6 +128,7 @@ class SpaceCosts:
                 for name, ends in self.extremes.items()
             },
             "latency": _latency_record(self.latency),
+            "uncounted": list(self.table.uncounted),
             "counter": COUNTER,
             "convention": CONVENTION,
             "versions": versions(),
@@ -156,11 +157,16 @@ def load_cost_table(space: Space, search_size: int | None = None) -> CostTable:
             "is NNI's, of whose parts nobody knows the costs: each network is built and counted, by `costs "
             "ARCHITECTURE`, `costs --sample` and `random`, or `load_costing`"
         )
-    table = CostTable(space, search_size, warn=lambda text: print(f"note: {text}", file=sys.stderr))
+    table = CostTable(space, search_size, warn=_note)
     if not table.load():
         with progress("counting costs", table.steps, "parts") as advance:
             table.build(advance)
     return table
+
+
+def _note(text: str) -> None:
+    """A function of the module, so that tables that hold it can be sent to other processes."""
+    print(f"note: {text}", file=sys.stderr)
 
 
 def cost_constraints(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 
 from lighttrack_nas.benchmarks.latency.latency_build import (
     NETWORKS,
@@ -15,6 +16,7 @@ from lighttrack_nas.benchmarks.latency.latency_build import (
 )
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_table import Check, LatencyTable
+from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
@@ -27,7 +29,7 @@ def machines_table(space: Space, settings: LatencySettings, say: Say) -> Latency
     Args:
         space: The space.
         settings: What it shall be of; the runtime's version and the processor are this machine's.
-        say: Told of a file that cannot be used, and of the check of a new table.
+        say: Told of a file that cannot be used, how long a new table takes, and how far the table is off.
 
     Raises:
         InputError: As `build_latency_table`.
@@ -35,23 +37,41 @@ def machines_table(space: Space, settings: LatencySettings, say: Say) -> Latency
     path = table_file(space, settings.fingerprint())
     if path is not None and path.is_file():
         try:
-            return LatencyTable.load(path, space, settings.fingerprint())
+            table = LatencyTable.load(path, space, settings.fingerprint())
+            say(f"latencies come from this machine's table: {check_line(table.check)}")
+            return table
         except InputError as error:
             say(f"{error}; it is built again now")
-    table = new_table(space, settings, path)
-    say(f"latency table: {check_line(table.check)}")
-    return table
+    return new_table(space, settings, path, say)
+
+
+def has_machines_table(space: Space, settings: LatencySettings) -> bool:
+    """Whether this machine's table of a space stands in the cache."""
+    path = table_file(space, settings.fingerprint())
+    return path is not None and path.is_file()
+
+
+def without_table(space: Space) -> str:
+    """Why no latency table can be made of a space; "" where one can."""
+    if not space.is_declared:
+        return f"space '{space.name}' is NNI's, of whose parts nobody knows, so that no latency table can be made"
+    needed = 2 * NETWORKS
+    if space.size.networks < needed:
+        count = f"{space.size.networks:,} networks"
+        return f"space '{space.name}' has {count}, and a latency table needs {needed} to be fitted and checked"
+    return ""
 
 
 def new_table(
-    space: Space, settings: LatencySettings, path: Path | None, networks: int = NETWORKS, seed: int = 0
+    space: Space, settings: LatencySettings, path: Path | None, say: Say, networks: int = NETWORKS, seed: int = 0
 ) -> LatencyTable:
-    """Build a table, and write it.
+    """Build a table, and write it; say beforehand how long it takes, and afterwards how far it is off.
 
     Args:
         space: The space.
         settings: What it shall be of.
         path: The file; None writes none, so that a build that is stopped begins anew.
+        say: See `Say`.
         networks: See `build_latency_table`.
         seed: See there.
 
@@ -59,6 +79,8 @@ def new_table(
         InputError: As `build_latency_table`.
     """
     drafts = None if path is None else drafts_folder(path, space, settings, networks, seed)
+    what = f"latency table of '{space.name}' on {settings.runtime}"
+    begun = monotonic()
     with progress(f"latency table, {settings.runtime}", latency_steps(space, networks), "steps") as advance:
         table = build_latency_table(
             space,
@@ -67,7 +89,9 @@ def new_table(
             seed=seed,
             drafts=drafts,
             progress=advance,
+            estimated=lambda seconds: say(f"{what}: built once for this machine, in about {duration(seconds)}"),
         )
+    say(f"{what}: built in {duration(monotonic() - begun)}; {check_line(table.check)}")
     if path is not None:
         table.save(path)
     if drafts is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import TableEvaluator
+from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, short_number
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -17,7 +18,8 @@ def known_ends(evaluator: object) -> Ends:
     """The ends of what an evaluator measures, as far as it knows them without measuring.
 
     Args:
-        evaluator: One with a cost table knows the ends of macs and params; a tabular benchmark those of all it holds.
+        evaluator: One with a cost table knows the ends of macs and params, one with a latency table those of
+            latency_ms; a tabular benchmark those of all it holds.
     """
     if isinstance(evaluator, TableEvaluator):
         table = evaluator.table
@@ -25,7 +27,9 @@ def known_ends(evaluator: object) -> Ends:
             name: (float(table.columns[name].min()), float(table.columns[name].max())) for name in table.measurements
         }
     costs = getattr(evaluator, "cost_table", None)
-    return cost_ends(costs) if isinstance(costs, CostTable) else {}
+    latency = getattr(evaluator, "latency_table", None)
+    ends = dict(cost_ends(costs)) if isinstance(costs, CostTable) else {}
+    return ends if latency is None else ends | {"latency_ms": latency.ends}
 
 
 def cost_ends(table: CostTable) -> Ends:
@@ -63,6 +67,41 @@ def require_reachable(constraints: Sequence[Constraint], ends: Ends, space: str)
                 said.append(f"no network keeps both {lower} and {upper}")
     if said:
         raise InputError("; ".join(said))
+
+
+def require_near(point: Constraint, ends: Ends, space: str) -> None:
+    """Check that a value to be near to lies among those that a space's networks have.
+
+    Args:
+        point: The measurement and the value, as a limit; its sense does not count.
+        ends: What networks have; other measurements are not looked at.
+        space: What to call the space.
+
+    Raises:
+        InputError: It does not; it says what the networks have.
+    """
+    least, most = ends.get(point.name, (point.limit, point.limit))
+    if not least <= point.limit <= most:
+        said = f"{point.name}={short_number(point.limit)}"
+        meant = _meant(point, least, most).replace(f"{point.name} {point.sense} ", f"{point.name}=")
+        raise InputError(
+            f"no network of '{space}' is near to {said}: they have {short_number(least)} to {short_number(most)} "
+            f"{point.name}{meant}"
+        )
+
+
+def space_ends(space: Space, constraints: Sequence[Constraint]) -> Ends:
+    """The ends of what constraints speak of, as far as a count of the space's parts knows them; read from the cache.
+
+    Args:
+        space: The space; of one of NNI's nothing is known.
+        constraints: Those that shall be looked at; nothing is counted where none is on macs or params.
+    """
+    from lighttrack_nas.costing.cost_analysis import EXACT, load_cost_table
+
+    if not space.is_declared or not any(constraint.name in EXACT for constraint in constraints):
+        return {}
+    return cost_ends(load_cost_table(space))
 
 
 def _meant(limit: Constraint, least: float, most: float) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,6 +111,7 @@ def write_graphs(
     examples: Mapping[int, Sequence[Example]],
     folder: Path,
     say: Say,
+    first_took: Callable[[float], None],
 ) -> None:
     """Write graphs as the runtime's files.
 
@@ -119,6 +121,7 @@ def write_graphs(
         examples: By search size; they calibrate int8.
         folder: For the files.
         say: Told of every graph.
+        first_took: Told how many seconds the first graph, the template's, has taken.
 
     Raises:
         InputError: The runtime cannot take the network.
@@ -131,7 +134,9 @@ def write_graphs(
             write_graph(plan.runtime, graphs[name], folder / name, plan.precision)
         say(f"graph '{name}' written")
 
+    begun = monotonic()
     write(TEMPLATE_GRAPH, graph_inputs(TEMPLATE_GRAPH, plan, examples, folder))
+    first_took(monotonic() - begun)
     for name in plan.track_graphs:
         write(name, graph_inputs(name, plan, examples, folder))
 

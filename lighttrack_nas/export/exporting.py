@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.export import export_checks
@@ -40,7 +41,7 @@ from lighttrack_nas.trackers.runtimes.runtime_registry import (
     with_the_same_files,
 )
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
-from lighttrack_nas.trackers.training.generator.sets import generated_sequences
+from lighttrack_nas.trackers.training.generator.sets import GENERATED_SETS, generated_sequences
 
 if TYPE_CHECKING:
     from lighttrack_nas.trackers.data.sequence import Sequence as Labelled
@@ -58,6 +59,7 @@ LARGEST_AO_LOSS = 0.02
 _INT8_EXAMPLES = 160  # search crops of each size
 _GENERATED_VIDEOS = 8
 _AO_SET = "generated-val-v1"
+_TRACK_GRAPH = 1.5  # times the template's, which has no towers
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def export_model(
     calibration_data: str | Path | None = None,
     calibration_frames: int = CALIBRATION_FRAMES,
     progress: Say | None = None,
+    estimated: Callable[[float], None] | None = None,
 ) -> Export:
     """Write a model's graphs and a manifest to a folder that `load_tracker`, `track` and `evaluate` take as a model.
 
@@ -130,6 +133,7 @@ def export_model(
             other people's converters quantise; None writes none.
         calibration_frames: How many frames.
         progress: Told of every step; None for silence.
+        estimated: Told once, when the first graph is written, how many seconds the rest will take.
 
     Raises:
         InputError: An option, the model or the folder will not do, the runtime is missing or refuses the network, or
@@ -168,10 +172,17 @@ def export_model(
     with folder_at_once(output) as folder, _calibration_folder(calibration, output) as data:
         graphs = build_graphs(loaded.network, plan)
         count = max(_INT8_EXAMPLES if precision == "int8" else COMPARED, calibration_frames if calibration else 0)
+        begun = monotonic()
         examples = _examples(loaded, plan, sequences, count, say)
+        a_crop = (monotonic() - begun) / max(1, sum(map(len, examples.values())))
         if calibration is not None:
             check_enough(min(map(len, examples.values())), calibration_frames)
-        write_graphs(graphs, plan, examples, folder, say)
+
+        def first_took(seconds: float) -> None:
+            if estimated is not None:
+                estimated(_seconds_left(plan, seconds, a_crop, examples, sequences))
+
+        write_graphs(graphs, plan, examples, folder, say, first_took)
         content = describe(loaded, plan, str(model))
         if plan.in_onnx:
             for name in graphs:
@@ -202,6 +213,22 @@ def export_model(
             write_calibration_data(data, inputs, calibration_frames, content["input"]["layout"])
             say("calibration data written")
     return Export(output, runtime, runtime_versions(runtime), agreement, also, ao, written)
+
+
+def _seconds_left(
+    plan: Plan,
+    first: float,
+    a_crop: float,
+    examples: Mapping[int, Sequence[Example]],
+    sequences: Sequence[Labelled] | None,
+) -> float:
+    """What the track graphs and all checks will take: by the template graph's seconds, and those of a tracked crop."""
+    networks = 1 + len(with_the_same_files(plan.runtime))
+    crops = networks * sum(map(len, examples.values()))
+    if plan.precision == "int8":
+        made = GENERATED_SETS[_AO_SET]
+        crops += 2 * (made.sequences * made.frames if sequences is None else sum(map(len, sequences)))
+    return len(plan.track_graphs) * _TRACK_GRAPH * first + crops * a_crop
 
 
 def _calibration_folder(folder: Path | None, export: Path) -> AbstractContextManager[Path | None]:

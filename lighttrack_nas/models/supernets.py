@@ -74,13 +74,9 @@ def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
     from lighttrack_nas.trackers.weights.weights import load_weights, read_header
 
     path = Path(path)
-    own = shared_weights_space(path, KIND)
+    own = shared_weights_space(path, KIND) if space is None else require_supernet_space(path, space)
     header = read_header(path)
     tasks, provenance = header.get("tasks"), header.get("provenance")
-    if space is not None and own != space:
-        raise InputError(
-            f"supernet '{path}' is of space '{own.name}' ({own.hash}), not of '{space.name}' ({space.hash})"
-        )
     with torch.device("meta"):
         if not own.is_declared or tasks is None:
             model_space = build_model_space(own)
@@ -89,6 +85,20 @@ def load_supernet(path: str | Path, space: Space | None = None) -> Supernet:
     load_weights(model_space, path)
     teacher = provenance.get("teacher") if isinstance(provenance, dict) else None
     return Supernet(space or own, model_space, teacher if isinstance(teacher, dict) else None).eval()
+
+
+def require_supernet_space(path: Path, space: Space) -> Space:
+    """Read the space of a supernet's file, which must be a given one.
+
+    Raises:
+        InputError: Unreadable, no supernet, or of another space.
+    """
+    own = shared_weights_space(path, KIND)
+    if own != space:
+        raise InputError(
+            f"supernet '{path}' is of space '{own.name}' ({own.hash}), not of '{space.name}' ({space.hash})"
+        )
+    return own
 
 
 def supernet_file(source: str | Path) -> Path:

@@ -81,7 +81,17 @@ def predicted_front(
     architectures = tuple(table.pop("architecture"))
     networks = table.drop(columns=["code", "choices"])
     said = _said(scores, predictor, latency_table, tolerance)
-    return Front(scores.space, wanted, limits, table, networks, architectures, "", predicted=said)
+    return Front(
+        scores.space,
+        wanted,
+        limits,
+        table,
+        networks,
+        architectures,
+        "",
+        predicted=said,
+        uncounted=costs.uncounted,
+    )
 
 
 def evenly_along(front: Front, cost: str, count: int) -> list[Architecture]:

@@ -102,7 +102,7 @@ def front_page(front: Front, x: str, y: str) -> str:
         yaxis={"showgrid": True},
     )
     plot = figure.to_html(full_html=False, include_plotlyjs=True, div_id="front", config={"displaylogo": False})
-    note = "".join(f"<p>{html.escape(text)}</p>" for text in (front.note, front.predicted, front.latency_note) if text)
+    note = "".join(f"<p>{html.escape(text)}</p>" for text in front.notes)
     header, rows = front_cells(front)
     header = [*header, "architecture"]
     rows = [[*row, ", ".join(architecture_lines(a))] for row, a in zip(rows, front.architectures, strict=True)]

@@ -109,7 +109,7 @@ def front_title(front: Front) -> str:
     if front.predicted:
         count = f"{len(front.table)} of {front.space.size.networks:.2g} networks"
         return f"Predicted front of {front.space.name}: {count}" + (f", {limits}" if limits else "")
-    if not front.table["feasible"].all():
+    if not front.keeps_limits:
         return f"{front.space.name}: none of {len(front.networks)} networks keeps {limits}"
     count = f"{len(front.table)} of {len(front.networks)} networks"
     return f"Front of {front.space.name}: {count}" + (f", {limits}" if limits else "")
@@ -117,7 +117,7 @@ def front_title(front: Front) -> str:
 
 def front_label(front: Front, x: str, y: str) -> str:
     """What the legend calls the points of a front."""
-    what = "front" if front.table["feasible"].all() else "breaks the constraints least"
+    what = "front" if front.keeps_limits else "breaks the constraints least"
     spreads = any(spread(front.table, name, axis_of(name)) is not None for name in (x, y))
     return f"{what} (bars: worst to best path)" if spreads else what
 

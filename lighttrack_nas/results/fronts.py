@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lighttrack_nas.reporting.phrases import uncounted_text
 from lighttrack_nas.results.networks import require_measured
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import MEASUREMENTS, Constraint, Objective
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.scoring.latency_verdict import LatencyVerdict
     from lighttrack_nas.search_spaces.space import Architecture, Space
 
 LATENCY_AGAIN_COLUMN = "latency_ms_again"
@@ -65,7 +67,9 @@ class Front:
         architectures: In canonical form, a network each, in the order of `table`.
         note: What a reader must know of this front; "" for nothing.
         latency_problem: Why there are no latencies, where the runs' cannot be compared; else "".
-        latency_note: How the front's latencies agree with those measured again; "" where there are none.
+        latency_verdict: Whether its latencies can be trusted, by their agreement with those measured again; None where
+            nothing was measured again. `str` of it is a sentence, `to_dict` has the figures and the rule.
+        uncounted: Operators that "macs" leave out, since the counter does not know them; empty is good.
         predicted: What the values come from where nothing was measured (`predicted_fronts.py`); else "". Such a front
             has no columns `paths` and `trials`, its `networks` are those of the front alone, and its architectures are
             the very paths that are predicted.
@@ -79,8 +83,20 @@ class Front:
     architectures: tuple[Architecture, ...]
     note: str
     latency_problem: str = ""
-    latency_note: str = ""
+    latency_verdict: LatencyVerdict | None = None
     predicted: str = ""
+    uncounted: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know, a sentence each: broken limits, predictions, MACs left out, latencies' trust."""
+        verdict = "" if self.latency_verdict is None else str(self.latency_verdict)
+        return tuple(text for text in (self.note, self.predicted, uncounted_text(self.uncounted), verdict) if text)
+
+    @property
+    def keeps_limits(self) -> bool:
+        """Whether its networks keep the constraints; where none that was found does, they are the nearest to it."""
+        return bool(self.table["feasible"].all())
 
     @property
     def measurements(self) -> tuple[str, ...]:

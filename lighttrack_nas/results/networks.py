@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
-from lighttrack_nas.strategies.search.goals.objectives import MEASUREMENTS, Constraint, Objective, total_violation
+from lighttrack_nas.strategies.search.goals.objectives import (
+    MEASUREMENTS,
+    Constraint,
+    Objective,
+    short_number,
+    total_violation,
+)
 from lighttrack_nas.trackers.base.errors import InputError
 
 COSTS = ("macs", "params")
@@ -76,13 +82,30 @@ def front_rows(
     note = ""
     rows = whole[whole["feasible"].astype(bool)]
     if rows.empty:
-        least = whole["violation"].min()
-        rows = whole[whole["violation"] == least]
-        limits = " and ".join(map(str, constraints))
-        note = f"no network keeps {limits}: listed are those that break it least, by {least:.1%} of the limits in sum"
+        rows = whole[whole["violation"] == whole["violation"].min()]
+        note = _broken(constraints, records(rows)[0])
     signs = np.array([objective.sign for objective in objectives])
     order = [*(name for name in COSTS if name in rows), *names]
     return rows[non_dominated(rows[names].to_numpy(float) * signs)].sort_values(order, ignore_index=True), note
+
+
+def _broken(constraints: Sequence[Constraint], nearest: Mapping[str, Any]) -> str:
+    """Say that no network keeps the limits, and by how much the nearest one breaks them."""
+    known = {c.name: float(nearest[c.name]) for c in constraints if pd.notna(nearest.get(c.name))}
+    broken = [c for c in constraints if c.name in known and c.violation(known) > 0]
+    limits = " and ".join(map(str, constraints))
+    has = ", ".join(f"{c.name} {short_number(known[c.name])}, {_excess(c, known[c.name])}" for c in broken)
+    return f"no network found keeps {limits}; the nearest has {has}"
+
+
+def _excess(constraint: Constraint, value: float) -> str:
+    """By how much a value breaks a limit, in words that read well whether it is a little or a lot."""
+    times = value / constraint.limit
+    if times >= 2:
+        return f"{short_number(times)} times the limit"
+    if times <= 0.5:
+        return f"{times:.2g} of the limit"
+    return f"{abs(times - 1):.1%} {'above' if times > 1 else 'below'} the limit"
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

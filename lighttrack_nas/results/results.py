@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from lighttrack_nas.benchmarks.latency.latency_correction import kendall_tau
+from lighttrack_nas.benchmarks.scoring.latency_verdict import LatencyVerdict, judge_latencies
 from lighttrack_nas.reporting.architecture_texts import choices_json, official_codes
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN, Front
 from lighttrack_nas.results.networks import front_rows, judge, network_table, require_measured
@@ -186,36 +185,41 @@ class Result:
         architectures = tuple(self._networks[network] for network in table["network"])
         table["code"] = official_codes(architectures)
         table["choices"] = [choices_json(architecture) for architecture in architectures]
-        latency_note = "" if problem else self._add_latency_again(table)
-        return Front(self.space, wanted, constraints, table, networks, architectures, note, problem, latency_note)
+        verdict = None if problem else self._add_latency_again(table)
+        uncounted = dict.fromkeys(name for run in self._runs.values() for name in run.uncounted)
+        return Front(
+            self.space,
+            wanted,
+            constraints,
+            table,
+            networks,
+            architectures,
+            note,
+            problem,
+            verdict,
+            uncounted=tuple(uncounted),
+        )
 
-    def _add_latency_again(self, table: pd.DataFrame) -> str:
+    def _add_latency_again(self, table: pd.DataFrame) -> LatencyVerdict | None:
         """Put what was measured again beside the latencies of a front; say how well the two agree."""
         again = {network: value for run in self._runs.values() for network, value in run.latency_again.items()}
         if "latency_ms" not in table or not again.keys() & set(table["network"]):
-            return ""
+            return None
         values = table["network"].map(again).astype(float)
         table.insert(list(table.columns).index("latency_ms") + 1, LATENCY_AGAIN_COLUMN, values)
         both = table.dropna(subset=["latency_ms", LATENCY_AGAIN_COLUMN])
-        return latency_agreement(both["latency_ms"].to_numpy(float), both[LATENCY_AGAIN_COLUMN].to_numpy(float))
+        if both.empty:
+            return None
+        references = [ms for run in self._runs.values() for ms in run.latency_references]
+        return judge_latencies(
+            both["latency_ms"].to_numpy(float), both[LATENCY_AGAIN_COLUMN].to_numpy(float), references
+        )
 
     def save(self, folder: Path | str) -> Path:
         """Write trials.csv; returns the file."""
         path = Path(folder) / "trials.csv"
         write_atomically(path, self.trials.to_csv(index=False, lineterminator="\n"))
         return path
-
-
-def latency_agreement(first_ms: np.ndarray, again_ms: np.ndarray) -> str:
-    """Say in a sentence how latencies of the search agree with those measured again, ``(N,)`` each."""
-    change = np.median(again_ms / first_ms - 1)
-    text = (
-        f"latency_ms is what the search went by, {LATENCY_AGAIN_COLUMN} the least time of the whole networks, measured "
-        f"in turns at its end: {abs(change):.1%} {'more' if change > 0 else 'less'} in the median of {len(first_ms)} "
-        f"network{'s' if len(first_ms) > 1 else ''}"
-    )
-    tau = kendall_tau(first_ms, again_ms)
-    return text if np.isnan(tau) else f"{text}, Kendall's tau of the two orders {tau:.2f}"
 
 
 def _trial_table(

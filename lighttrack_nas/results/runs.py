@@ -12,8 +12,10 @@ from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import (
     FAILURE,
+    UNCOUNTED,
     TrialRecord,
     completed_trials,
+    latency_references,
     load_search,
     space_of,
 )
@@ -45,6 +47,8 @@ class Run:
         trials: The completed ones.
         failures: Why trials failed, where the evaluator could not measure them.
         latency_again: Network's digest -> milliseconds, of networks that were measured again at the end.
+        uncounted: Operators that "macs" leave out.
+        latency_references: Milliseconds of one network, timed again in between, in the order of the trials.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Run:
     trials: Sequence[TrialRecord]
     failures: Sequence[str]
     latency_again: Mapping[str, float]
+    latency_references: Sequence[float] = ()
+    uncounted: Sequence[str] = ()
 
 
 def read_run(folder: Path, name: str) -> Run:
@@ -66,7 +72,9 @@ def read_run(folder: Path, name: str) -> Run:
     if not (folder / JOURNAL).is_file() and (folder / "search" / JOURNAL).is_file():
         folder = folder / "search"  # the whole chain's folder
     if not (folder / JOURNAL).is_file():
-        raise InputError(f"'{folder}' is no folder of a search: there is no {JOURNAL} in it")
+        named = sorted(str(path.parent) for path in folder.glob(f"search-*/{JOURNAL}"))
+        more = f"; its searches have names: {', '.join(named)}" if named else ""
+        raise InputError(f"'{folder}' is no folder of a search: there is no {JOURNAL} in it{more}")
     return run_of(load_search(folder / JOURNAL), name)
 
 
@@ -89,6 +97,8 @@ def run_of(study: Study, name: str) -> Run:
         trials=trials,
         failures=failures,
         latency_again=dict(attributes.get(LATENCY_AGAIN, {})),
+        latency_references=latency_references(study),
+        uncounted=tuple(attributes.get(UNCOUNTED, ())),
     )
 
 

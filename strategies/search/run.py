@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from optuna.trial import Trial, TrialState
 
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.duplicates import measured_before
-from lighttrack_nas.strategies.search.goals.evaluator import Evaluator, LatencyEvaluator
+from lighttrack_nas.strategies.search.goals.evaluator import CountingEvaluator, Evaluator, LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import (
     Constraint,
     Objective,
@@ -26,6 +25,8 @@ from lighttrack_nas.strategies.search.goals.objectives import (
     parse_objectives,
     short_number,
 )
+from lighttrack_nas.strategies.search.joining import ended, take_place
+from lighttrack_nas.strategies.search.latency_watch import LatencyWatch
 from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
 from lighttrack_nas.strategies.search.search_registry import strategy_record
@@ -38,13 +39,16 @@ from lighttrack_nas.strategies.search.storage.storage import (
 )
 from lighttrack_nas.strategies.search.storage.trials import (
     FAILURE,
+    LATENCY_REFERENCE,
+    UNCOUNTED,
     WITHOUT_SAY,
     Key,
     digest,
     labels_without_say,
+    latency_references,
     load_search,
 )
-from lighttrack_nas.strategies.search.study_description import describe_study, versions
+from lighttrack_nas.strategies.search.study_description import versions
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks, worker_locks
 from lighttrack_nas.strategies.search.workers.team import Team
 from lighttrack_nas.strategies.search.workers.worker_storage import PATIENCE, WORKER, WorkerStorage
@@ -144,6 +148,8 @@ def run_search(
         "strategy": strategy_record(strategy),
         "versions": versions(),
     }
+    if "macs" in evaluator.measurements and isinstance(evaluator, CountingEvaluator) and evaluator.uncounted:
+        attributes[UNCOUNTED] = list(evaluator.uncounted)
     if "latency_ms" in names and isinstance(evaluator, LatencyEvaluator):
         attributes["latency"] = evaluator.latency_record()
     with failures_of(storage):
@@ -165,39 +171,16 @@ def run_search(
                 directions=[goal.direction for goal in goals],
                 load_if_exists=True,
             )
-            team = _take_place(study, locks, attributes, goals, say)
+            team = take_place(study, locks, attributes, goals, say)
         study.sampler = strategy.sampler(replace(problem, worker=locks.number))
-        with quiet_optuna(optuna.logging.ERROR), _ended(team):
-            _Search(study, team, locks, space, evaluator, goals, bounds, names, known_by).run(n_trials, progress)
+        with quiet_optuna(optuna.logging.ERROR), ended(team):
+            watch = LatencyWatch(evaluator, names, latency_references(study))
+            _Search(study, team, locks, space, evaluator, goals, bounds, names, known_by, watch).run(n_trials, progress)
     finally:
         locks.leave()
         if opened is not None:
             opened.close()
     return study if isinstance(storage, BaseStorage) else load_search(storage, study_name)
-
-
-def _take_place(
-    study: optuna.Study,
-    locks: WorkerLocks,
-    attributes: dict[str, Any],
-    goals: Sequence[Objective],
-    say: Say | None,
-) -> Team:
-    """Become a worker of a study, alone or beside others, and see that the study is for what this worker is for."""
-    if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        locks.settle()
-    locks.take()
-    others = locks.others()
-    describe_study(study, attributes, goals, joined=bool(others))
-    team = Team(study, locks)
-    if others:
-        count = f"{len(others)} other{'s' if len(others) > 1 else ''}"
-        if say is not None:
-            say(f"joined the search as worker {locks.number}, beside {count}")
-        team.look()
-    else:
-        team.start_alone()
-    return team
 
 
 @dataclass
@@ -213,6 +196,7 @@ class _Search:
     constraints: tuple[Constraint, ...]
     names: tuple[str, ...]
     known_by: Key
+    watch: LatencyWatch
 
     def run(self, n_trials: int, progress: AfterTrial | None) -> None:
         wanted = distributions(self.space)
@@ -259,10 +243,12 @@ class _Search:
         attributes[WITHOUT_SAY] = labels_without_say(architecture)
         if source is not None:
             attributes["copied_from"] = source
+        elif (reference := self.watch.after_measured()) is not None:
+            attributes[LATENCY_REFERENCE] = reference
         self._tell(trial, attributes, TrialState.COMPLETE, measurements)
         text = ", ".join(f"{name} {short_number(measurements[name])}" for name in self.names)
-        note = getattr(self.study.sampler, "note", "")
-        text += f"; {note}" if note else ""
+        for note in (self.watch.words, getattr(self.study.sampler, "note", "")):
+            text += f"; {note}" if note else ""
         return "", text + ("" if source is None else f" (copied from trial {source})")
 
     def _tell(
@@ -312,17 +298,3 @@ class _Search:
                 value = measurements.get(name, "nothing")
                 raise InputError(f"'{name}' was measured as {value}, which is no finite number")
         return measurements, source
-
-
-@contextmanager
-def _ended(team: Team) -> Iterator[None]:
-    """Leave no trial of this worker running when an exception ends it.
-
-    Its architecture is proposed again, as nothing but ended evaluations decides on what comes next.
-    """
-    try:
-        yield
-    except BaseException:
-        with suppress(Exception):
-            team.end()
-        raise

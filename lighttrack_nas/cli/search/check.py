@@ -11,6 +11,7 @@ from lighttrack_nas.checks.chain_checks import chain_mistakes
 from lighttrack_nas.cli.search.run_chain import resumable, say
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.config.config_files import load_config_with_mistakes
+from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.trackers.base.errors import InputError
 
 
@@ -39,21 +40,15 @@ def check(path: Path, overrides: Sequence[str], measure: bool, json: bool) -> No
         return
     print("no mistakes found; on this machine, as busy as it is now:\n")
     rows = [
-        (step.name, step.work, f"{step.pairs:,}" if step.pairs else "", _duration(step.seconds), _bytes(step.disk))
+        (step.name, step.work, f"{step.pairs:,}" if step.pairs else "", duration(step.seconds), _bytes(step.disk))
         for step in cost.steps
     ]
     rows.append(
-        ("in all", "", "", _duration(sum(s.seconds for s in cost.steps)), _bytes(sum(s.disk for s in cost.steps)))
+        ("in all", "", "", duration(sum(s.seconds for s in cost.steps)), _bytes(sum(s.disk for s in cost.steps)))
     )
     print_table(("step", "work", "pairs", "time", "disk"), rows, right=(2, 3, 4))
     if not math.isnan(cost.memory):
         print(f"\nmemory at its most: {_bytes(int(cost.memory))}, and what processes that prepare pairs take")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _bytes(count: int) -> str:

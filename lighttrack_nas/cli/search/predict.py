@@ -92,7 +92,8 @@ def front(
     if as_json:
         print_json(_record(front, seconds, wishes, files))
         return
-    print(f"note: {front.predicted}", file=sys.stderr)
+    for note in front.notes:
+        print(f"note: {note}", file=sys.stderr)
     space = front.space
     print(f"space {space.name} ({space.hash}): {space.size.networks:,} networks, all considered in {seconds:.1f} s")
     print("predicted front of " + ", ".join(map(str, front.objectives)))
@@ -117,6 +118,7 @@ def _record(front: Front, seconds: float, wishes: Mapping[str, FrontPoint], file
         "objectives": [str(objective) for objective in front.objectives],
         "constraints": [str(constraint) for constraint in front.constraints],
         "predicted": front.predicted,
+        "uncounted": list(front.uncounted),
         "front": list(points.values()),
         "nearest": {text: points[point.network] for text, point in wishes.items()},
         "files": [str(path) for path in files],

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lighttrack_nas.cli.shared.options import Config, Json, OnBad, Only, Output, Set, Without
+from lighttrack_nas.cli.shared.options import Config, Json, OnBad, Only, Output, Set, SetOfRun, Without
 from lighttrack_nas.cli.shared.panels import COMPARE, SEARCH, START
 
 commands = typer.Typer()
@@ -213,7 +213,8 @@ def front(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="Folders of searches; several count as one. With --predicted: a chain's folder, or a places.json.",
+            help="Folders of searches, or configurations of their chains; several count as one. With --predicted: a "
+            "chain's folder, or a places.json.",
         ),
     ],
     where: Annotated[
@@ -252,6 +253,7 @@ def front(
             "with three objectives or more 0.01.",
         ),
     ] = None,
+    set_: SetOfRun = None,
     json: Json = False,
 ) -> None:
     """Show the front of one or several searches.
@@ -270,12 +272,13 @@ def front(
     for option, value in {"--by": by, "--latency-table": latency_table, "--tolerance": tolerance}.items():
         if value is not None:
             raise InputError(f"{option} goes with --predicted")
-    run(runs, where or [], x, nearest or [], output, json, objectives or [])
+    run(runs, where or [], x, nearest or [], output, json, objectives or [], set_ or [])
 
 
 @commands.command(rich_help_panel=SEARCH)
 def findings(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A search's folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A search's folder, or the configuration of its chain.")],
+    set_: SetOfRun = None,
     json: Json = False,
 ) -> None:
     """Say what the front's networks share against their space.
@@ -284,4 +287,4 @@ def findings(
     """
     from lighttrack_nas.cli.search.show_fronts import findings as show
 
-    show(run, json)
+    show(run, json, set_ or [])

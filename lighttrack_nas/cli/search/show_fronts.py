@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,19 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lighttrack_nas.cli.shared.printing import print_json, print_table
+from lighttrack_nas.chain.choosing import runs_result
+from lighttrack_nas.cli.shared.printing import print_json, print_table, print_warning
+from lighttrack_nas.costing.limits import require_reachable, space_ends
+from lighttrack_nas.reporting.phrases import uncounted_text
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
 from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.front_page import architecture_lines, front_cells
+from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.results.published import CAUTION, HEADER, PUBLISHED, published_rows
-from lighttrack_nas.results.results import Result
-from lighttrack_nas.strategies.search.goals.objectives import Constraint, short_number
+from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, short_number
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front, FrontPoint, Hypervolume
+    from lighttrack_nas.results.results import Result
 
 
 def front(
@@ -34,20 +37,25 @@ def front(
     output: Path | None,
     as_json: bool,
     objectives: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> None:
     """Show the front of one or several runs.
 
     Args:
-        runs: Folders of searches.
+        runs: Folders of searches, or configurations of their chains.
         where: Constraints such as "macs<=600M", besides the runs' own.
         x: Measurement on the plots' horizontal axis; None takes MACs where they were measured.
         nearest: Wishes such as "macs=530M"; the network nearest to each is shown.
         output: Folder for the tables, plots and architectures; None writes nothing.
         as_json: Print JSON alone.
         objectives: Such as "minimize params", instead of the runs' own.
+        overrides: See `runs_result`.
     """
-    result = Result.load(runs)
+    result = runs_result(runs, overrides)
     front = result.front(where, list(objectives) or None)
+    if where and not front.keeps_limits:
+        limits = parse_constraints(where)
+        require_reachable(limits, space_ends(result.space, limits), result.space.name)
     x, _ = front.axes(x, None)
     wishes = {text: front.nearest(**read_wish(text)) for text in nearest}
     covered = front.hypervolume()
@@ -55,9 +63,6 @@ def front(
     if as_json:
         print_json(_record(result, front, wishes, covered, files))
         return
-    for note in (*result.notes, front.note):
-        if note:
-            print(f"warning: {note}", file=sys.stderr)
     print_front(result, front, wishes)
     for path in files:
         print(path)
@@ -65,16 +70,16 @@ def front(
     print_table(HEADER, published_rows(), right=range(1, len(HEADER) - 1))
 
 
-def findings(run: Path, as_json: bool) -> None:
+def findings(run: Path, as_json: bool, overrides: Sequence[str] = ()) -> None:
     """Show what the networks of a run's front have in common, against their space."""
-    result = Result.load(run)
+    result = runs_result([run], overrides)
     front = result.front()
     counted = count_findings(front)
     if as_json:
         print_json({"space": result.space.name, "notes": _notes(result, front)} | counted.to_dict())
         return
     for note in _notes(result, front):
-        print(f"warning: {note}", file=sys.stderr)
+        print_warning(note)
     print(f"front of {result.space.name}: {counted.networks} networks; 95 % intervals; uniform draws of the space\n")
     rows = [
         (
@@ -111,18 +116,27 @@ def read_wish(text: str) -> dict[str, float]:
 
 
 def _notes(result: Result, front: Front) -> list[str]:
-    return [note for note in (*result.notes, front.note) if note]
+    """What a reader must know; the latencies' verdict stands below the table."""
+    return [note for note in (*result.notes, front.note, uncounted_text(front.uncounted)) if note]
 
 
 def print_front(result: Result, front: Front, wishes: Mapping[str, FrontPoint] = MappingProxyType({})) -> None:
-    """Print a front as a table, the networks that come nearest to wishes, and the hypervolume."""
+    """Print a front as a table, the networks that come nearest to wishes, and the hypervolume; warn beforehand."""
+    for note in _notes(result, front):
+        print_warning(note)
     print(f"space {front.space.name} ({front.space.hash}): {len(result.trials)} trials, {len(front.networks)} networks")
-    print("front of " + ", ".join(map(str, front.objectives)))
+    goals = ", ".join(map(str, front.objectives))
+    kept = front.keeps_limits
+    print(f"front of {goals}" if kept else f"NO front of {goals}: no network found keeps the limits; these are nearest")
     print("where " + (" and ".join(map(str, front.constraints)) or "anything goes") + "\n")
     header, rows = front_cells(front)
     print_table(header, rows, right=range(1, header.index("paths") + 1))
-    if front.latency_note:
-        print(f"\n{front.latency_note}")
+    if front.latency_verdict is not None:
+        print(
+            f"\nlatency_ms is what the search went by, {LATENCY_AGAIN_COLUMN} the least time of the whole networks, "
+            "measured in turns at its end"
+        )
+        print(front.latency_verdict)
     for text, point in wishes.items():
         print(f"\nnearest to {text}: network {point.network}, {measured_text(point)}")
         print("\n".join(f"  {line}" for line in architecture_lines(point.architecture)))
@@ -165,7 +179,9 @@ def _record(
         "trials": len(result.trials),
         "networks": len(front.networks),
         "notes": _notes(result, front),
-        "latency_note": front.latency_note,
+        "keeps_limits": front.keeps_limits,
+        "uncounted": list(front.uncounted),
+        "latency_verdict": None if front.latency_verdict is None else front.latency_verdict.to_dict(),
         "front": list(points.values()),
         "nearest": {text: points[point.network] for text, point in wishes.items()},
         "hypervolume": {"value": covered.value, "reference": dict(covered.reference)} if has_volume else None,

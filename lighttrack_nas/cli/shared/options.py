@@ -34,6 +34,12 @@ Runtime = Annotated[
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG.yaml", help="The chain's configuration; schema chain says its keys.")
 ]
+SetOfRun = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="With a configuration: set a value otherwise, such as search.name=A."
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a value otherwise, such as supernet.training.steps=500."),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.cli.shared.printing import print_json, print_note, print_table
 from lighttrack_nas.costing.cost_files import save_costs
+from lighttrack_nas.reporting.phrases import uncounted_text
 from lighttrack_nas.trackers.base.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def _print_space(costs: SpaceCosts) -> None:
 
     space = costs.table.space
     print(f"space {space.name} ({space.hash}), search {' or '.join(map(str, costs.table.searched))} pixels")
+    if text := uncounted_text(costs.table.uncounted):
+        print(text)
     print(f"{len(costs.samples):,} architectures, every label combination equally likely (seed {costs.seed})")
     if costs.latency is not None:
         print(f"latency predicted for {costs.latency.fingerprint}")

@@ -118,7 +118,7 @@ def latency_table(
         raise InputError("the cache is switched off: give --output, a file for the table")
     checked_output_file(path)  # before the work
     try:
-        table = new_table(space, settings, path, networks, seed)
+        table = new_table(space, settings, path, print_note, networks, seed)
     except KeyboardInterrupt:
         print("stopped: the same command goes on from what was converted", file=sys.stderr)
         raise
@@ -133,16 +133,16 @@ def _print_latencies(latencies: list[Latency]) -> None:
     rows = [
         (
             latency.fingerprint.runtime,
+            f"{latency.least_ms:.2f}",
             f"{latency.median_ms:.2f}",
             f"{latency.low_ms:.2f} to {latency.high_ms:.2f}",
-            f"{latency.least_ms:.2f}",
             str(latency.attempts),
             latency.disturbance or "none seen",
         )
         for latency in latencies
     ]
-    print_table(("runtime", "median ms", "quartiles", "least", "attempts", "disturbance"), rows, right=(1, 2, 3, 4))
-    print()
+    print_table(("runtime", "least ms", "median", "quartiles", "attempts", "disturbance"), rows, right=(1, 2, 3, 4))
+    print("\nthe least is what searches and latency tables go by")
     for latency in latencies:
         print(latency.fingerprint)
 

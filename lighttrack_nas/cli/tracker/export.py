@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lighttrack_nas.cli.shared.parsing import parse_on_bad
-from lighttrack_nas.cli.shared.printing import print_table, print_warning
+from lighttrack_nas.cli.shared.printing import print_note, print_table, print_warning
 from lighttrack_nas.export.calibration_data import CALIBRATION_FRAMES
 from lighttrack_nas.export.export_checks import AnswerDifferences
 from lighttrack_nas.export.exporting import Export, export_model
+from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
@@ -71,6 +72,7 @@ def export(
             calibration_data=calibration_data,
             calibration_frames=calibration_frames or CALIBRATION_FRAMES,
             progress=lambda words: advance(1, words),
+            estimated=lambda seconds: print_note(f"the rest of the export takes about {duration(seconds)}"),
         )
     _print(done)
     if calibration_data is not None:

@@ -52,6 +52,23 @@ class Evaluator(Protocol):
 
 
 @runtime_checkable
+class CountingEvaluator(Protocol):
+    """An evaluator of "macs" that knows what its counter leaves out."""
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators that are not counted, such as "aten::fft_rfft2"; empty is good."""
+
+
+@runtime_checkable
+class WatchedLatency(Protocol):
+    """An evaluator that can say how noisy its latencies are, while a search goes on."""
+
+    def reference_latency(self) -> float | None:
+        """Time one network, always the same: milliseconds; None where latencies are predicted, not measured."""
+
+
+@runtime_checkable
 class LatencyEvaluator(Protocol):
     """An evaluator of "latency_ms" that says on what it measures, and can measure a front again."""
 

@@ -36,6 +36,13 @@ FAILURE = "failure"
 """User attribute of a trial whose architecture cannot be measured: why."""
 
 
+UNCOUNTED = "uncounted"
+"""User attribute of a study: the operators that its "macs" leave out, where there are any."""
+
+LATENCY_REFERENCE = "latency_reference_ms"
+"""User attribute of a trial: the time of the evaluator's reference network, taken after it, milliseconds."""
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """A completed trial.
@@ -160,6 +167,12 @@ def _number(value: Any, study_name: str, trial: FrozenTrial, what: str) -> float
             f"study '{study_name}', trial {trial.number}: {what}: expected a finite number, got {short(value)}"
         )
     return value
+
+
+def latency_references(study: optuna.Study) -> list[float]:
+    """Times of the evaluator's reference network during a search, milliseconds, in the order of the trials."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial.user_attrs[LATENCY_REFERENCE] for trial in trials if LATENCY_REFERENCE in trial.user_attrs]
 
 
 def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:

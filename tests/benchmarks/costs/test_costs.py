@@ -11,8 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lighttrack_nas.benchmarks.costs.cost_parts import count_parts
 from lighttrack_nas.benchmarks.costs.network_costs import measure_costs
-from lighttrack_nas.benchmarks.latency.latency_measuring import network_of
 from lighttrack_nas.benchmarks.latency.latency_pieces import find_pieces
+from lighttrack_nas.benchmarks.latency.latency_programs import network_of
 from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.network.blocks import InvertedResidual, TowerConvolution

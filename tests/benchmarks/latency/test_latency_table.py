@@ -199,16 +199,57 @@ def test_torn_files_are_refused(pieces: Pieces, tmp_path: Path, spoil: Callable[
 
 def test_a_build_times_every_piece_and_checks_itself() -> None:
     told: list[int] = []
+    estimated: list[float] = []
     table = build_latency_table(
-        SMALLEST, runtime="torch", networks=10, rounds=2, progress=lambda amount, _where: told.append(amount)
+        SMALLEST,
+        runtime="torch",
+        networks=10,
+        rounds=2,
+        progress=lambda amount, _where: told.append(amount),
+        estimated=estimated.append,
     )
     assert sum(told) == latency_steps(SMALLEST, networks=10, rounds=2)
+    assert len(estimated) == 1
+    assert estimated[0] > 0
     assert table.fingerprint == HERE
     assert (table.check.networks, len(table.check.slowdown)) == (10, 2)
     assert min(table.check.slowdown) >= 1
     assert all(value > 0 for value in table.to_dict()["pieces_ms"].values())
     assert json.loads(json.dumps(table.to_dict())) == table.to_dict()
     assert (table.predict(samples(5, SMALLEST)) > 0).all()
+
+
+def test_an_estimate_is_of_all_pieces_networks_and_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock on which a piece takes 1 s to make and 10 ms to run, a network 3 s and 50 ms."""
+    now = 0.0
+    pieces, rounds = len(find_pieces(SMALLEST).pieces), 4
+
+    def step(making: float, running: float) -> Callable[[], object]:
+        def run() -> None:
+            nonlocal now
+            now += running
+
+        nonlocal now
+        now += making
+        return run
+
+    class Maker(latency_build._Maker):
+        def step(self, name: str, make: Callable[[], object]) -> Callable[[], object]:
+            return step(1.0, 0.01) if name.startswith("piece") else step(3.0, 0.05)
+
+    monkeypatch.setattr(latency_build, "perf_counter", lambda: now)
+    monkeypatch.setattr(latency_build, "_Maker", Maker)
+    found = latency_build.estimate_build(SMALLEST, LatencySettings(), networks=10, rounds=rounds)
+    # A turn has two calls that do not count, and six that do.
+    assert found == pytest.approx(pieces * (1 + rounds * 0.08) + 20 * (3 + rounds * 0.4))
+
+
+def test_the_ends_of_a_space_are_those_of_its_networks(pieces: Pieces) -> None:
+    table = made_up(pieces)
+    least, most = table.ends
+    found = table.predict(samples(300))
+    assert least <= found.min() < found.max() <= most
+    assert most < 2 * found.max()
 
 
 def test_a_stopped_build_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ import lighttrack_nas as ltn
 from lighttrack_nas.chain.choosing import choose
 from lighttrack_nas.cli.search import run_chain as commands
 from lighttrack_nas.config.config_files import load_config
+from lighttrack_nas.costing.limits import space_ends
+from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 
 TRAINING = {"batch_size": 2, "workers": 0, "warmup_steps": 0, "checkpoint_steps": 2, "log_steps": 2}
 
@@ -103,21 +105,29 @@ def test_the_model_tracks_with_what_was_tuned(finished: Path) -> None:
 def test_the_chosen_architecture_is_the_front_s_best(finished: Path, configuration: Path) -> None:
     config = load_config(configuration)
     result = ltn.Result.load(finished / "search")
-    architecture, measured = choose(config, "best")
+    architecture, measured = choose(config, "best", print)
     assert measured["ao"] == result.front().table["ao"].max()
     assert architecture == ltn.load_model(finished / "retrain" / "model.safetensors").architecture
     assert architecture in [result.architecture(int(number)) for number in result.trials["trial"]]
-    cheapest = result.front().table["macs"].min()
-    assert choose(config, f"macs={cheapest / 2:.0f}")[1]["macs"] == cheapest
+    cheapest, said = result.front().table["macs"].min(), []
+    least, _ = space_ends(result.space, parse_constraints("macs <= 1"))["macs"]
+    assert choose(config, f"macs={least:.0f}", said.append)[1]["macs"] == cheapest
+    assert any("nearest to macs=" in sentence for sentence in said) == (cheapest > 1.1 * least)
 
 
 @pytest.mark.parametrize(
     ("point", "message"),
-    [("worst", "expected 'best' or a measurement such as"), ("speed=3", "speed"), ("macs=few", "macs<=few")],
+    [
+        ("worst", "expected 'best' or a measurement such as"),
+        ("speed=3", "speed"),
+        ("macs=few", "macs<=few"),
+        ("macs=20", r"retrain.choose: no network of 'lighttrack-tiny' is near to macs=20: .*did you mean macs=20M\?"),
+        ("macs=900M", "no network of 'lighttrack-tiny' is near to macs=900M: they have .* to .* macs$"),
+    ],
 )
 def test_points_that_mean_nothing_are_refused(finished: Path, configuration: Path, point: str, message: str) -> None:
     with pytest.raises(ltn.InputError, match=message):
-        choose(load_config(configuration), point)
+        choose(load_config(configuration), point, print)
 
 
 def test_finished_steps_are_not_repeated(
@@ -182,7 +192,14 @@ def test_constraints_nobody_can_meet_show_the_least_violating(
     commands.search(configuration, overrides)
     front = ltn.Result.load(tmp_path / "search").front()
     assert not front.table["feasible"].any()
-    assert "least" in front.note
+    assert "no network found keeps ao >= 2; the nearest has ao " in front.note
+    assert "of the limit" in front.note
+    shown, warned = capsys.readouterr()
+    assert f"warning: {front.note}" in warned
+    assert "NO front of minimize macs" in shown
+    said: list[str] = []
+    choose(load_config(configuration, overrides), "best", said.append)
+    assert said == [f"warning: {front.note}"]
     assert len(front.table) == 1
 
 

@@ -9,7 +9,13 @@ import pytest
 
 import lighttrack_nas as ltn
 from lighttrack_nas.chain import evaluators
-from lighttrack_nas.chain.evaluators import supernet_evaluator, tracked_frames, with_chosen
+from lighttrack_nas.chain.evaluators import (
+    search_latency,
+    supernet_evaluator,
+    table_to_build,
+    tracked_frames,
+    with_chosen,
+)
 from lighttrack_nas.chain.tuning import tune_tracker
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
@@ -151,3 +157,34 @@ def test_norms_are_estimated_on_the_kinds_of_sources_that_are_asked_for() -> Non
     assert taken("sequences") == ["a", "b"]
     assert taken("generated") == ["generated"]
     assert taken() == ["generated", "a", "b"]
+
+
+LATENCY = ("search.objectives=[ao, latency_ms]",)
+
+
+def test_latencies_come_from_a_table_unless_there_can_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried, built, said = [], [], []
+    monkeypatch.setattr(ltn.LatencySettings, "try_out", lambda self, space: tried.append(space))
+    monkeypatch.setattr(
+        "lighttrack_nas.costing.latency_tables.machines_table", lambda space, settings, say: built.append(space)
+    )
+    config = load_config(None, LATENCY)
+    search_latency(config, TINY, said.append)
+    assert (tried, built, said) == ([], [TINY], [])
+    assert table_to_build(config, TINY) == ltn.LatencySettings()
+    for other in (load_config(None), load_config(None, [*LATENCY, "search.latency.source=measured"])):
+        assert table_to_build(other, TINY) is None
+    assert isinstance(
+        search_latency(load_config(None, [*LATENCY, "search.latency.source=measured"]), TINY, said.append),
+        ltn.LatencySettings,
+    )
+    assert (tried, said) == ([TINY], [])
+    monkeypatch.setattr("lighttrack_nas.costing.latency_tables.NETWORKS", TINY.size.networks)
+    search_latency(config, TINY, said.append)
+    assert tried == [TINY, TINY]
+    assert said[0].startswith("space 'lighttrack-tiny' has ")
+    assert said[0].endswith("fitted and checked: each network's latency is measured")
+    assert table_to_build(config, TINY) is None
+    # What was asked for in so many words is not replaced.
+    with pytest.raises(ltn.InputError, match=r"search.latency.source: space .* set it to measured"):
+        search_latency(load_config(None, [*LATENCY, "search.latency.source=table"]), TINY, silent)

@@ -67,3 +67,13 @@ def test_an_evaluator_of_another_space_is_refused(tmp_path: Path) -> None:
         ltn.search(TINY, evaluator=ltn.TableEvaluator(table), **settings)
     with pytest.raises(ltn.InputError, match=r"table: expected a table, such as load_table"):
         ltn.TableEvaluator("lighttrack-table")  # type: ignore[arg-type]
+
+
+def test_what_macs_leave_out_is_kept_and_said(tmp_path: Path) -> None:
+    class Counting(_Stopped):
+        uncounted = ("aten::fft_rfft2",)
+
+    front = ltn.search(TINY, evaluator=Counting(3), n_trials=3, strategy="random", output=tmp_path).front()
+    assert front.uncounted == ltn.Result.load(tmp_path).front().uncounted == ("aten::fft_rfft2",)
+    assert "macs leave out what fvcore cannot count: aten::fft_rfft2" in front.notes
+    assert "aten::fft_rfft2" in (tmp_path / "front.html").read_text()

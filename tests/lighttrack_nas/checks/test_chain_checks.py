@@ -85,6 +85,11 @@ def test_a_chain_without_mistakes_passes(settings: dict[str, Any]) -> None:
             "^retrain.pretraining.held_out: '/no' does not exist",
         ),
         ({"supernet": {"start_from": "/nowhere"}}, "^supernet.start_from: '/nowhere' does not exist"),
+        ({"supernet": {"path": "/nowhere"}}, "^supernet.path: '/nowhere' does not exist: expected a supernet's file"),
+        (
+            {"retrain": {"choose": "macs=20"}},
+            "^retrain.choose: no network .* near to macs=20: they have 16.72M .*did you mean macs=20M",
+        ),
         ({"supernet": {"backbone": "/nowhere"}}, "^supernet.backbone: '/nowhere' does not exist"),
         (
             {"supernet": {"strategy": {"name": "blockwise", "teacher": "no.pth"}}},

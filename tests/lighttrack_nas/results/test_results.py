@@ -185,8 +185,13 @@ def test_least_violating_where_none_is_feasible() -> None:
     front = Result.from_study(study(trials)).front(where=["macs <= 8M", "params <= 1M"])
     assert front.table["network"].tolist() == digests(trials, 0)
     assert front.table["feasible"].tolist() == [False]
-    assert "no network keeps macs <= 8M and params <= 1M" in front.note
-    assert "by 25.0%" in front.note
+    assert front.note == (
+        "no network found keeps macs <= 8M and params <= 1M; the nearest has macs 10M, 25.0% above the limit"
+    )
+    assert not front.keeps_limits
+    # A unit that was forgotten reads as what it is.
+    forgotten = Result.from_study(study(trials)).front(where="macs <= 20")
+    assert forgotten.note == "no network found keeps macs <= 20; the nearest has macs 10M, 500K times the limit"
     assert front.hypervolume().value == 0
 
 
@@ -335,14 +340,17 @@ def test_latencies_measured_again_stand_beside_the_first(tmp_path: Path) -> None
     made = study(trials, objectives=["ao", "latency_ms"], folder=tmp_path / "run")
     plain = Result.load(tmp_path / "run").front()
     assert "latency_ms_again" not in plain.table
-    assert plain.latency_note == ""
-    again = dict(zip(digests(trials, 0, 1, 2), (2.2, 3.6, 4.4), strict=True))
+    assert plain.latency_verdict is None
+    again = dict(zip(digests(trials, 0, 1, 2), (2.1, 3.6, 4.2), strict=True))
     made.set_user_attr("latency_again", again)
     front = Result.load(tmp_path / "run").front()
     columns = list(front.table.columns)
     assert columns[columns.index("latency_ms") + 1] == "latency_ms_again"
-    assert front.table["latency_ms_again"].tolist() == [2.2, 3.6, 4.4]
-    assert "10.0% more in the median of 3 networks, Kendall's tau of the two orders 1.00" in front.latency_note
+    assert front.table["latency_ms_again"].tolist() == [2.1, 3.6, 4.2]
+    verdict = front.latency_verdict
+    assert verdict is not None
+    assert "3 networks differ by 5.0% in the median, Kendall's tau of the two orders 1.00" in str(verdict)
+    assert (verdict.reliable, verdict.repeats) == (True, 0)
     save_front(front, tmp_path / "front")
     assert "latency_ms_again" in (tmp_path / "front" / "front.csv").read_text().splitlines()[0]
     page = (tmp_path / "front" / "front.html").read_text()

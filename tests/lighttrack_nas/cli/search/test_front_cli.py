@@ -83,21 +83,24 @@ def test_front_as_json_names_the_nearest(run: Path, capsys: pytest.CaptureFixtur
 
 
 def test_front_where_none_is_feasible(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    front([run], ["macs<=100M"], "macs", [], None, as_json=False)
+    front([run], ["macs<=160M"], "macs", [], None, as_json=False)
     shown, warned = capsys.readouterr()
-    assert "warning: no network keeps macs <= 100M" in warned
+    assert "warning: no network found keeps macs <= 160M; the nearest has macs 200M, 25.0% above the limit" in warned
+    assert "NO front of maximize ao" in shown
     assert "hypervolume" not in shown
-    front([run], ["macs<=100M"], "macs", [], None, as_json=True)
+    front([run], ["macs<=160M"], "macs", [], None, as_json=True)
     machine = json.loads(capsys.readouterr().out)
     assert machine["hypervolume"] is None
     assert machine["front"][0]["feasible"] is False
-    assert "by 100.0%" in machine["notes"][0]
+    assert "25.0% above the limit" in machine["notes"][0]
+    assert machine["keeps_limits"] is False
 
 
 @pytest.mark.parametrize(
     ("where", "x", "nearest", "said"),
     [
         (["macs=600M"], "macs", [], "constraint 'macs=600M': expected a measurement"),
+        (["macs<=300"], "macs", [], "they have 155.2M to 783.2M macs; did you mean macs <= 300M?"),
         (["latency_ms<=20"], "macs", [], "'latency_ms' was not measured here; measured are ao, macs, params"),
         ([], "latency_ms", [], "'latency_ms' was not measured here"),
         ([], "macs", ["530M"], "--nearest '530M': expected a measurement and a number, such as macs=530M"),

@@ -125,12 +125,15 @@ def test_this_machines_table_is_built_once_and_again_when_it_is_torn(
     first = machines_table(SPACE, settings, said.append)
     assert machines_table(SPACE, settings, said.append).digest == first.digest
     assert len(built) == 1
-    assert [sentence.partition(":")[0] for sentence in said] == ["latency table"]
+    assert [sentence.partition(":")[0] for sentence in said] == [
+        "latency table of 'lighttrack-table' on torch",
+        "latencies come from this machine's table",
+    ]
     path.write_text(path.read_text()[:100])
     machines_table(SPACE, settings, said.append)
     assert len(built) == 2
-    assert "it is built again now" in said[1]
-    assert new_table(SPACE, settings, None).digest == first.digest
+    assert "it is built again now" in said[2]
+    assert new_table(SPACE, settings, None, said.append).digest == first.digest
 
 
 @pytest.mark.parametrize(
@@ -150,4 +153,4 @@ def test_mistakes_in_the_configuration_are_found_before_any_training(setting: st
 
 def test_the_older_name_of_the_threads_goes_on() -> None:
     assert load_config(None, ["search.latency_threads=2"]).search.latency.threads == 2
-    assert load_config(None).search.latency.source == "measured"
+    assert load_config(None).search.latency.source == "table"

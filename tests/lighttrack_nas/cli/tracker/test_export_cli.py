@@ -45,6 +45,7 @@ def test_export_and_what_takes_it(run: Run, sequences: Path, tmp_path: Path) -> 
         *given,
     )
     assert code == 0, err
+    assert "the rest of the export takes about " in err
     lines = out.splitlines()
     assert [line.split()[:2] for line in lines[3:5]] == [["127", "14"], ["144", "14"]]
     assert lines[-1].startswith("out: ")
