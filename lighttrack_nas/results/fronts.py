@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -66,6 +66,8 @@ class Front:
         note: What a reader must know of this front; "" for nothing.
         latency_problem: Why there are no latencies, where the runs' cannot be compared; else "".
         latency_note: How the front's latencies agree with those measured again; "" where there are none.
+        known: Canonical architectures of networks that were measured, by digest, those of the front among them; empty
+            of a predicted front.
         predicted: What the values come from where nothing was measured (`predicted_fronts.py`); else "". Such a front
             has no columns `paths` and `trials`, its `networks` are those of the front alone, and its architectures are
             the very paths that are predicted.
@@ -81,6 +83,7 @@ class Front:
     latency_problem: str = ""
     latency_note: str = ""
     predicted: str = ""
+    known: Mapping[str, Architecture] = field(default_factory=dict)
 
     @property
     def measurements(self) -> tuple[str, ...]:

@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
-from lighttrack_nas.strategies.search.goals.objectives import MEASUREMENTS, Constraint, Objective, total_violation
+from lighttrack_nas.strategies.search.goals.objectives import (
+    MEASUREMENTS,
+    Constraint,
+    Objective,
+    short_number,
+    total_violation,
+)
 from lighttrack_nas.trackers.base.errors import InputError
 
 COSTS = ("macs", "params")
@@ -79,10 +85,28 @@ def front_rows(
         least = whole["violation"].min()
         rows = whole[whole["violation"] == least]
         limits = " and ".join(map(str, constraints))
-        note = f"no network keeps {limits}: listed are those that break it least, by {least:.1%} of the limits in sum"
+        broken = broken_text(constraints, records(rows)[0])
+        note = f"no network keeps {limits}: listed are those that break it least, with {broken}"
     signs = np.array([objective.sign for objective in objectives])
     order = [*(name for name in COSTS if name in rows), *names]
     return rows[non_dominated(rows[names].to_numpy(float) * signs)].sort_values(order, ignore_index=True), note
+
+
+def broken_text(constraints: Sequence[Constraint], measurements: Mapping[str, float]) -> str:
+    """The limits that measurements break, each with the value and how far it is off; "" where all are kept."""
+    parts = []
+    for limit in constraints:
+        value = float(measurements.get(limit.name, float("nan")))
+        if pd.isna(value):
+            parts.append(f"{limit.name} not measured")
+        elif limit.violation({limit.name: value}) > 0:
+            parts.append(f"{limit.name} {shown_number(limit.name, value)}, {value / limit.limit:.3g} times the limit")
+    return " and ".join(parts)
+
+
+def shown_number(name: str, value: float) -> str:
+    """A measurement in a sentence: "46.2M" of MACs, "0.6120" of scores."""
+    return short_number(value) if name in COSTS else f"{value:.4f}"
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

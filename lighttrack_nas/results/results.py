@@ -187,7 +187,18 @@ class Result:
         table["code"] = official_codes(architectures)
         table["choices"] = [choices_json(architecture) for architecture in architectures]
         latency_note = "" if problem else self._add_latency_again(table)
-        return Front(self.space, wanted, constraints, table, networks, architectures, note, problem, latency_note)
+        return Front(
+            self.space,
+            wanted,
+            constraints,
+            table,
+            networks,
+            architectures,
+            note,
+            problem,
+            latency_note,
+            known=self._networks,
+        )
 
     def _add_latency_again(self, table: pd.DataFrame) -> str:
         """Put what was measured again beside the latencies of a front; say how well the two agree."""

@@ -15,9 +15,9 @@ from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, L
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor, fit_predictor
 from lighttrack_nas.place_tables.predicted_fronts import TOLERANCE, evenly_along, predicted_front
-from lighttrack_nas.results.front_files import save_front
-from lighttrack_nas.results.front_page import front_cells
+from lighttrack_nas.report.front_files import save_front
 from lighttrack_nas.results.front_plots import axis_label, front_title
+from lighttrack_nas.results.front_texts import front_cells
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError

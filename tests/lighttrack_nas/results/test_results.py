@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
-from lighttrack_nas.results.front_files import save_front, save_front_plot
+from lighttrack_nas.report.front_files import save_front, save_front_plot
+from lighttrack_nas.report.page import unpacked
 from lighttrack_nas.results.front_plots import draw_front
+from lighttrack_nas.results.front_texts import architecture_lines
 from lighttrack_nas.results.networks import front_rows, network_table
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -186,7 +188,7 @@ def test_least_violating_where_none_is_feasible() -> None:
     assert front.table["network"].tolist() == digests(trials, 0)
     assert front.table["feasible"].tolist() == [False]
     assert "no network keeps macs <= 8M and params <= 1M" in front.note
-    assert "by 25.0%" in front.note
+    assert "with macs 10M, 1.25 times the limit" in front.note
     assert front.hypervolume().value == 0
 
 
@@ -346,8 +348,8 @@ def test_latencies_measured_again_stand_beside_the_first(tmp_path: Path) -> None
     save_front(front, tmp_path / "front")
     assert "latency_ms_again" in (tmp_path / "front" / "front.csv").read_text().splitlines()[0]
     page = (tmp_path / "front" / "front.html").read_text()
-    assert "<th>latency_ms_again</th>" in page
-    assert "<td>3.60</td>" in page
+    assert '<th class="right">latency_ms_again</th>' in page
+    assert '<td class="right">3.60</td>' in page
     assert "Kendall" in page
 
 
@@ -479,10 +481,18 @@ def test_page_needs_nothing_else(saved: tuple[Result, Path]) -> None:
     assert not [tag for tag in tags if "src=" in tag or "href=" in tag]
     front = result.front()
     assert all(network in page for network in front.table["network"])
-    assert "output: stage" in page
     assert "macs &lt;= 50M" in page
+    networks = {network["id"]: network for network in unpacked(page)["networks"]}
+    # Grey ones too lead to their architecture.
+    assert networks.keys() == set(front.networks["network"])
+    for network, shown in networks.items():
+        architecture = TINY.from_json(shown["json"])
+        assert digest(architecture) == network
+        assert shown["lines"] == architecture_lines(architecture)
+        assert shown["svg"].startswith("<svg")
+        assert shown["front"] == (network in set(front.table["network"]))
     # The published figures stand below, apart.
-    assert page.index("not comparable with the above") > page.index('id="front"')
+    assert page.index("not comparable with the above") > page.index('id="plot-front"')
 
 
 def test_files_are_the_same_each_time(saved: tuple[Result, Path], tmp_path: Path) -> None:
