@@ -101,7 +101,8 @@ def front_data(
         "runs": [
             {
                 "name": name,
-                "label": labels.get(name, name) if len(fronts) > 1 else front_label(front, x, y).partition(" (bars")[0],
+                "label": labels.get(name, name),
+                "legend": labels.get(name, name) if len(fronts) > 1 else front_label(front, x, y),
                 "colour": colours[name],
                 "keeps": bool(len(front.table)) and bool(front.table["feasible"].all()),
             }

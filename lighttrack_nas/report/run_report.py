@@ -30,6 +30,7 @@ from lighttrack_nas.side_by_side.overlay_files import group_volumes, volume_tabl
 from lighttrack_nas.side_by_side.overlay_plots import band
 from lighttrack_nas.side_by_side.overlays import Overlay, overlay_of
 from lighttrack_nas.side_by_side.run_groups import run_names
+from lighttrack_nas.strategies.search.goals.objectives import short_number
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
@@ -138,8 +139,10 @@ def _front_sections(overlay: Overlay) -> list[Section | None]:
 def _side_by_side(overlay: Overlay) -> Section:
     """Hypervolumes to one reference, and what seeds attain."""
     worst = ", ".join(f"{name} {shown_number(name, value)}" for name, value in overlay.reference.items())
+    unit = " x ".join(overlay.reference)
     sentences = [
-        f"Hypervolumes up to the reference point {worst}, the worst of all networks of all runs that keep the limits."
+        f"Hypervolumes ({unit}) up to the reference point {worst}, the worst of all networks of all runs that keep the "
+        "limits."
         if worst
         else "Hypervolumes have no reference in common."
     ]
@@ -152,7 +155,7 @@ def _side_by_side(overlay: Overlay) -> Section:
             str(row["networks"]),
             str(row["front"]),
             "yes" if row["keeps_limits"] else "no",
-            "" if np.isnan(row["hypervolume"]) else f"{row['hypervolume']:.4g}",
+            "" if np.isnan(row["hypervolume"]) else short_number(row["hypervolume"]),
         ]
         for row in table.to_dict("records")
     ]
@@ -165,13 +168,17 @@ def _side_by_side(overlay: Overlay) -> Section:
             "surfaces, López-Ibáñez et al. 2010); a group are the runs that differ by their seed alone."
         )
         cells = [
-            [row["group"], str(row["runs"]), f"{row['median']:.4g}", f"{row['low']:.4g} to {row['high']:.4g}"]
+            [row["group"], str(row["runs"]), short_number(row["median"]), _span(row)]
             for row in groups.to_dict("records")
         ]
         tables.append(
             ("Over seeds", Table(("group", "runs", "median hypervolume", "quartiles"), cells, frozenset({1, 2, 3})))
         )
     return Section("beside", "Runs side by side", sentences, ["attainment"] if len(groups) else [], tables)
+
+
+def _span(row: Mapping[str, Any]) -> str:
+    return f"{short_number(row['low'])} to {short_number(row['high'])}"
 
 
 def _findings(overlay: Overlay) -> list[Section]:
@@ -209,7 +216,12 @@ def _coloured(data: dict[str, Any], overlay: Overlay) -> dict[str, Any]:
     if all(len(names) == 1 for names in overlay.groups.values()):
         return data
     colours = run_colours(list(overlay.groups))
-    runs = [run | {"colour": colours[overlay.group_of(run["name"])]} for run in data["runs"]]
+    runs = []
+    for run in data["runs"]:
+        group = overlay.group_of(run["name"])
+        count = len(overlay.groups[group])
+        legend = f"{group}, {count} runs" if count > 1 else run["legend"]
+        runs.append(run | {"colour": colours[group], "legend": legend})
     return data | {"runs": runs}
 
 

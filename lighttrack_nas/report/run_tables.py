@@ -9,6 +9,7 @@ from lighttrack_nas.report.page import Section, Table
 from lighttrack_nas.report.run_folders import RunFolder, read_json, step_record
 from lighttrack_nas.results.networks import shown_number
 from lighttrack_nas.side_by_side.overlays import device_text
+from lighttrack_nas.strategies.search.goals.objectives import short_number
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.runs import Run
@@ -25,6 +26,11 @@ _SENTENCES = {
     "tuning": "tunes the tracker's hyper-parameters",
     "ranking": "asks how well supernets rank networks",
 }
+
+
+_LONG = 40  # characters of a record's value that no table shows
+_ELSEWHERE = ("space", "space_hash")
+"""Of a record what another row of the table says."""
 
 
 def run_section(runs: Sequence[Run], overlay: Overlay | None, folders: Sequence[RunFolder]) -> Section:
@@ -88,7 +94,7 @@ def _facts(run: Run, overlay: Overlay) -> dict[str, str]:
     volume = overlay.hypervolumes.get(run.name)
     if volume is not None and front.networks["feasible"].any():
         worst = ", ".join(f"{name} {shown_number(name, value)}" for name, value in volume.reference.items())
-        facts["hypervolume"] = f"{volume.value:.4g}, up to {worst}"
+        facts["hypervolume"] = f"{short_number(volume.value)} ({' x '.join(volume.reference)}), up to {worst}"
     return {key: value for key, value in facts.items() if value}
 
 
@@ -98,9 +104,10 @@ def _words(record: Any) -> str:
         return "" if record is None else str(record)
     parts = []
     for key, value in record.items():
-        if value is None or isinstance(value, (Mapping, list, tuple)) or len(str(value)) > 40:
-            continue
-        parts.append(str(value) if key in ("name", "evaluator") else f"{key.replace('_', ' ')} {value}")
+        if key in ("name", "evaluator"):
+            parts.append(str(value))
+        elif key not in _ELSEWHERE and isinstance(value, (str, int, float)) and len(str(value)) <= _LONG:
+            parts.append(f"{key.replace('_', ' ')} {value}")
     return ", ".join(parts)
 
 

@@ -39,7 +39,10 @@ function frontTraces(data, x, y, small) {
     const marker = { color: ink("grey"), size: small ? 4 : 6, symbol, opacity: 0.75, line: { width: symbol === "circle" ? 0 : 1.2, color: ink("grey") } };
     traces.push(points(data, list, x, y, { name, marker, showlegend: !small }));
   }
+  const named = new Set();
   for (const run of data.runs) {
+    const isFirst = !named.has(run.legend);
+    named.add(run.legend);
     const mine = there.filter((n) => n.front && n.run === run.name);
     const colour = shade(run.colour);
     const line = best(mine, x, y);
@@ -50,7 +53,7 @@ function frontTraces(data, x, y, small) {
     });
     const marker = { color: colour, size: small ? 6 : 9, symbol: run.keeps ? "circle" : "diamond-open", line: { color: run.keeps ? ink("paper") : colour, width: 1 } };
     traces.push(points(data, mine, x, y, {
-      name: plain(run.label), marker, showlegend: !small,
+      name: plain(run.legend), legendgroup: plain(run.legend), marker, showlegend: !small && isFirst,
       error_x: small ? undefined : bars(mine, x, colour), error_y: small ? undefined : bars(mine, y, colour),
     }));
   }

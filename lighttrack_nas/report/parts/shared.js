@@ -54,7 +54,7 @@ function layout(more) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: ink("ink"), family: "system-ui, sans-serif", size: 12 },
     margin: { t: 12, r: 14, l: 50, b: more.showlegend === false ? 40 : 78 }, hovermode: "closest", dragmode: "pan",
-    legend: { orientation: "h", yref: "container", y: 0.01, yanchor: "bottom", x: 0, font: { size: 12 } },
+    legend: { orientation: "h", yref: "container", y: 0.01, yanchor: "bottom", x: 0, traceorder: "normal", font: { size: 12 } },
     hoverlabel: { bgcolor: ink("sheet"), bordercolor: ink("line"), font: { color: ink("ink"), size: 12 }, align: "left" },
     ...more,
   };
