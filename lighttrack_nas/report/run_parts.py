@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.report.frames import video_frames
+from lighttrack_nas.report.frames import tracked_frames, video_frames
 from lighttrack_nas.report.page import Picture, Section, Table
 from lighttrack_nas.report.run_folders import RunFolder, read_json
 
+MODEL_FILE = "model.safetensors"
 _MOST_STEPS = 400  # points of a curve
 _MOST_ROWS = 200  # of a foreign table
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -131,17 +132,25 @@ def tracker_section(folders: Sequence[RunFolder]) -> tuple[Section | None, str]:
             ]
             tables.append(("Tuned hyper-parameters", Table(("hyper-parameter", "value"), rows, frozenset({1}))))
         videos = sorted({*folder.path.glob("video.mp4"), *folder.path.glob("*/video.mp4")})
-        for video in videos[:2]:
-            pictures += video_frames(video)
-        if not videos and "retrain" in folder.steps:
-            model = folder.steps["retrain"] / "model.safetensors"
+        frames = [frame for video in videos[:2] for frame in video_frames(video)] or _tracked(folder)
+        pictures += frames
+        if not frames and "retrain" in folder.steps:
+            model = folder.steps["retrain"] / MODEL_FILE
             missing = (
-                f"No video of the found tracker: lighttrack-nas track {model} VIDEO.mp4 --box X,Y,W,H --output "
-                f"{folder.path / 'video'} --save-video makes one, and the next report shows its frames."
+                f"No frames of the found tracker: lighttrack-nas track {model} VIDEO.mp4 --box X,Y,W,H --output "
+                f"{folder.path / 'video'} --save-video makes a video, and the next report shows it."
             )
     if not tables and not pictures:
         return None, missing
     return Section("tracker", "The found tracker", tables=tables, pictures=pictures), missing
+
+
+def _tracked(folder: RunFolder) -> list[Picture]:
+    """Frames on the generated sequences that the chain made, those of the test first."""
+    models = [place / MODEL_FILE for name in ("tuning", "retrain") if (place := folder.steps.get(name)) is not None]
+    model = next((file for file in models if file.is_file()), None)
+    sets = sorted((folder.path / "generated").glob("*/"), key=lambda place: ("test" not in place.name, place.name))
+    return [] if model is None or not sets else tracked_frames(model, sets[0])
 
 
 def figures(folder: Path, pattern: str) -> list[Picture]:

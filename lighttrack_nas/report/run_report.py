@@ -24,7 +24,7 @@ from lighttrack_nas.report.run_tables import run_section, version_section
 from lighttrack_nas.reporting.environment import versions
 from lighttrack_nas.reporting.plot_style import RUN_COLOURS, run_colours
 from lighttrack_nas.results.front_plots import front_title
-from lighttrack_nas.results.networks import shown_number
+from lighttrack_nas.results.networks import records, shown_number
 from lighttrack_nas.results.runs import read_run
 from lighttrack_nas.side_by_side.overlay_files import group_volumes, volume_table
 from lighttrack_nas.side_by_side.overlay_plots import band
@@ -157,7 +157,7 @@ def _side_by_side(overlay: Overlay) -> Section:
             "yes" if row["keeps_limits"] else "no",
             "" if np.isnan(row["hypervolume"]) else short_number(row["hypervolume"]),
         ]
-        for row in table.to_dict("records")
+        for row in records(table)
     ]
     header = ("run", "group", "trials", "networks", "on the front", "keeps its limits", "hypervolume")
     tables = [("", Table(header, rows, frozenset({2, 3, 4, 6})))]
@@ -169,7 +169,7 @@ def _side_by_side(overlay: Overlay) -> Section:
         )
         cells = [
             [row["group"], str(row["runs"]), short_number(row["median"]), _span(row)]
-            for row in groups.to_dict("records")
+            for row in records(groups)
         ]
         tables.append(
             ("Over seeds", Table(("group", "runs", "median hypervolume", "quartiles"), cells, frozenset({1, 2, 3})))

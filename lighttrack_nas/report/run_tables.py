@@ -28,9 +28,8 @@ _SENTENCES = {
 }
 
 
+_GROUND = ("supernet", "table", "rows", "device", "processor", "threads")
 _LONG = 40  # characters of a record's value that no table shows
-_ELSEWHERE = ("space", "space_hash")
-"""Of a record what another row of the table says."""
 
 
 def run_section(runs: Sequence[Run], overlay: Overlay | None, folders: Sequence[RunFolder]) -> Section:
@@ -86,7 +85,7 @@ def _facts(run: Run, overlay: Overlay) -> dict[str, str]:
         "trials": f"{len(run.trials)}, of {len(front.networks)} networks"
         + (f"; {len(run.failures)} failed" if run.failures else ""),
         "evaluations took": _duration(seconds),
-        "scored by": _words(record.get("evaluator")),
+        "scored by": _scored_by(record.get("evaluator")),
         "latencies of": device_text(run) if record.get("latency") else "",
         "front": f"{len(front.table)} networks"
         + ("" if not len(front.table) or front.table["feasible"].all() else ", all of which break the limits"),
@@ -106,9 +105,15 @@ def _words(record: Any) -> str:
     for key, value in record.items():
         if key in ("name", "evaluator"):
             parts.append(str(value))
-        elif key not in _ELSEWHERE and isinstance(value, (str, int, float)) and len(str(value)) <= _LONG:
+        elif isinstance(value, (str, int, float)) and len(str(value)) <= _LONG:
             parts.append(f"{key.replace('_', ' ')} {value}")
     return ", ".join(parts)
+
+
+def _scored_by(record: Any) -> str:
+    """What scored networks, and on what; the rest of an evaluator's record is for machines."""
+    told = record if isinstance(record, Mapping) else {"evaluator": record}
+    return _words({key: told[key] for key in ("evaluator", *_GROUND) if key in told})
 
 
 def _steps(folder: RunFolder) -> list[list[str]]:

@@ -3,6 +3,7 @@
 import base64
 import json
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import cv2
@@ -112,7 +113,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     page = report_page(run_folders([folder]))
     assert keys(page) == ["run", "front", "findings", "elsewhere"]
     assert page.missing[0].startswith("Nothing here says how well the supernet ranks networks")
-    assert page.missing[1].startswith("No video of the found tracker: lighttrack-nas track ")
+    assert page.missing[1].startswith("No frames of the found tracker: lighttrack-nas track ")
     assert page.missing[2] == "No training left its curves."
     (folder / "search" / "journal.log").unlink()
     page = report_page(run_folders([folder]))
@@ -219,3 +220,21 @@ def test_frames_are_small(tmp_path: Path) -> None:
     pixels = cv2.imdecode(np.frombuffer(base64.b64decode(frames[0].source.partition(",")[2]), np.uint8), 1)
     assert pixels.shape == (270, 480, 3)
     assert [frame.text.split(", ")[1] for frame in frames] == ["frame 1", "frame 3", "frame 4", "frame 6"]
+
+
+def test_without_a_video_the_found_model_is_shown_at_work(chain: Path) -> None:
+    (chain / "video" / "video.mp4").unlink()
+    shipped = resources.files("lighttrack_nas.pretrained").joinpath("lighttrack-tiny-generated.safetensors")
+    (chain / "retrain").mkdir()
+    (chain / "retrain" / "model.safetensors").write_bytes(shipped.read_bytes())
+    sequence = chain / "generated" / "val" / "one"
+    sequence.mkdir(parents=True)
+    texture = np.random.default_rng(0).integers(100, 256, (24, 32, 3), np.uint8)
+    for index in range(5):
+        frame = np.full((120, 160, 3), 40, np.uint8)
+        frame[40:64, 60 + 2 * index : 92 + 2 * index] = texture
+        cv2.imwrite(str(sequence / f"{index + 1:08d}.jpg"), frame)
+    (sequence / "groundtruth.txt").write_text("".join(f"{60 + 2 * i},40,32,24\n" for i in range(5)))
+    page = report_page(run_folders([chain]))
+    (pictures,) = [section.pictures for section in page.sections if section.key == "tracker"]
+    assert [picture.text.partition(":")[0] for picture in pictures] == [f"val/one, frame {n}" for n in (1, 2, 4, 5)]
