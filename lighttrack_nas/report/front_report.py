@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lighttrack_nas.report.network_data import MOST_DRAWN, MOST_SHOWN, front_networks, measurement_columns
+from lighttrack_nas.report.network_data import (
+    MOST_DRAWN,
+    MOST_SHOWN,
+    front_networks,
+    measurement_columns,
+    network_count,
+)
 from lighttrack_nas.report.page import Page, Section, Table, render
 from lighttrack_nas.reporting.plot_style import run_colours
 from lighttrack_nas.results.findings import FEWEST_NETWORKS
@@ -50,7 +56,9 @@ def front_page(front: Front, x: str, y: str) -> str:
         Page(
             title=front_title(front),
             lead=f"Front of {', '.join(map(str, front.objectives))}.",
-            warnings=[text for text in (front.note, front.predicted, front.latency_note) if text],
+            warnings=[
+                text[0].upper() + text[1:] + "." for text in (front.note, front.predicted, front.latency_note) if text
+            ],
             sections=[section for section in sections if section is not None],
             data=data,
         )
@@ -127,7 +135,16 @@ def front_section(fronts: Mapping[str, Front]) -> Section:
             sentences.append(
                 f"{where}{behind} networks lie behind the front; {shown}the {MOST_DRAWN} nearest are drawn."
             )
-    return Section("front", "The front", [_KEYS, *sentences], ["front"], [("", _front_table(fronts))])
+    return Section("front", _front_title(fronts), [_KEYS, *sentences], ["front"], [("", _front_table(fronts))])
+
+
+def _front_title(fronts: Mapping[str, Front]) -> str:
+    """What the section is called: without a network within the limits there is no front."""
+    tables = [front.table for front in fronts.values() if len(front.table)]
+    broken = [table for table in tables if not table["feasible"].all()]
+    if tables and len(broken) == len(tables):
+        return "What breaks the limits least"
+    return "The front" if len(fronts) == 1 else "The fronts"
 
 
 def _front_table(fronts: Mapping[str, Front]) -> Table:
@@ -182,7 +199,7 @@ def findings_sections(front: Front) -> list[Section]:
         f" With fewer than {FEWEST_NETWORKS} networks nothing is decided." if counted.networks < FEWEST_NETWORKS else ""
     )
     sentence = (
-        f"What the {counted.networks} networks of the front have in common, against uniform draws of the space; "
+        f"What the {network_count(counted.networks)} of the front have in common, against uniform draws of the space; "
         f"intervals of 95 %, taken one by one.{few}"
     )
     return [

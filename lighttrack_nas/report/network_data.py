@@ -80,6 +80,11 @@ def network_details(
     }
 
 
+def network_count(networks: int) -> str:
+    """How many networks, in words."""
+    return f"{networks} network{'s' if networks != 1 else ''}"
+
+
 def measurement_columns(fronts: Sequence[Front]) -> list[dict[str, Any]]:
     """The measurements that the page may put on an axis: what all fronts have, how it is shown, which way is good."""
     first = fronts[0]

@@ -79,7 +79,7 @@ def report_page(folders: Sequence[RunFolder]) -> Page:
     tracker, unseen = tracker_section(folders)
     missing = [untold if runs else "", unseen]
     if not runs:
-        missing.append("No search yet: there is no front.")
+        missing.append("No journal of a search is here, and so no front.")
     if any(folder.is_chain for folder in folders) and not curves:
         missing.append("No training left its curves.")
     sections: list[Section | None] = (
@@ -167,10 +167,7 @@ def _side_by_side(overlay: Overlay) -> Section:
             "Lines are reached by half of a group's runs, bands from a quarter to three quarters of them (attainment "
             "surfaces, López-Ibáñez et al. 2010); a group are the runs that differ by their seed alone."
         )
-        cells = [
-            [row["group"], str(row["runs"]), short_number(row["median"]), _span(row)]
-            for row in records(groups)
-        ]
+        cells = [[row["group"], str(row["runs"]), short_number(row["median"]), _span(row)] for row in records(groups)]
         tables.append(
             ("Over seeds", Table(("group", "runs", "median hypervolume", "quartiles"), cells, frozenset({1, 2, 3})))
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lighttrack_nas.report.network_data import network_count
 from lighttrack_nas.report.page import Section, Table
 from lighttrack_nas.report.run_folders import RunFolder, read_json, step_record
 from lighttrack_nas.results.networks import shown_number
@@ -77,6 +78,7 @@ def version_section(runs: Sequence[Run], folders: Sequence[RunFolder]) -> Sectio
 def _facts(run: Run, overlay: Overlay) -> dict[str, str]:
     front, result, record = overlay.fronts[run.name], overlay.results[run.name], run.record
     seconds = float(result.trials["seconds"].sum()) if len(result.trials) else 0.0
+    keeps = not len(front.table) or bool(front.table["feasible"].all())
     facts = {
         "space": f"{run.space.name} ({run.space.hash})",
         "strategy": _words(record.get("strategy")),
@@ -87,8 +89,7 @@ def _facts(run: Run, overlay: Overlay) -> dict[str, str]:
         "evaluations took": _duration(seconds),
         "scored by": _scored_by(record.get("evaluator")),
         "latencies of": device_text(run) if record.get("latency") else "",
-        "front": f"{len(front.table)} networks"
-        + ("" if not len(front.table) or front.table["feasible"].all() else ", all of which break the limits"),
+        "front": network_count(len(front.table)) + ("" if keeps else ", outside the limits: no network keeps them"),
     }
     volume = overlay.hypervolumes.get(run.name)
     if volume is not None and front.networks["feasible"].any():

@@ -118,7 +118,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (folder / "search" / "journal.log").unlink()
     page = report_page(run_folders([folder]))
     assert keys(page) == ["run"]
-    assert "No search yet: there is no front." in page.missing
+    assert "No journal of a search is here, and so no front." in page.missing
     assert unpacked(render(page))["networks"] == []
 
 
@@ -130,7 +130,7 @@ def test_a_front_that_breaks_its_limits_is_called_so(tmp_path: Path) -> None:
         "No network keeps macs <= 5M: listed are those that break it least, with macs 10M, 2 times the limit."
     ]
     facts = {row[0]: row[1] for row in page.sections[0].tables[0][1].rows}
-    assert facts["front"] == "1 networks, all of which break the limits"
+    assert facts["front"] == "1 network, outside the limits: no network keeps them"
     assert "hypervolume" not in facts
     assert page.data["runs"][0]["keeps"] is False
     assert "breaks its limits: macs 10M, 2 times the limit" in page.data["networks"][0]["about"]
