@@ -197,10 +197,10 @@ def _data(overlay: Overlay | None, folders: Sequence[RunFolder]) -> dict[str, An
     fronts = dict(overlay.fronts)
     first = next(iter(fronts.values()))
     x, y = first.axes(None, None)
-    costs: dict[str, CostTable | None] = {
-        front.space.hash: load_cost_table(front.space) if front.space.is_declared and len(front.table) else None
-        for front in fronts.values()
-    }
+    costs: dict[str, CostTable | None] = {}
+    for front in fronts.values():
+        if front.space.is_declared and len(front.table) and front.space.hash not in costs:
+            costs[front.space.hash] = load_cost_table(front.space)
     chains = {name: str(f.path) if f.is_chain else "" for name, f in zip(fronts, folders, strict=True)}
     data = front_data(fronts, overlay.labels, x, y, costs, chains)
     if len(fronts) == 1:
@@ -225,12 +225,10 @@ def _coloured(data: dict[str, Any], overlay: Overlay) -> dict[str, Any]:
 def _attainment(overlay: Overlay, x: str, y: str) -> Mapping[str, Any] | None:
     first = next(iter(overlay.fronts.values()))
     sign = first.sign(x)
-    ends = [front.table[x].max() if sign > 0 else front.table[x].min() for front in overlay.fronts.values()]
-    far = float(np.nanmax(ends) if sign > 0 else np.nanmin(ends))
     colours = run_colours(list(overlay.groups))
     groups = []
-    for name, found in overlay.attainments(x, y).items():
-        surfaces = found.reaching(far, sign).surfaces
+    for name, found in overlay.drawn_attainments(x, y).items():
+        surfaces = found.surfaces
         edges = band(surfaces[75], surfaces[25], sign) if len(surfaces[75]) else [np.empty(0)] * 3
         groups.append(
             {

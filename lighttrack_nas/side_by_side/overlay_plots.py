@@ -46,7 +46,7 @@ def draw_overlay(
     for front in overlay.fronts.values():
         for name in (x, y):
             front.require(name)
-    surfaces = overlay.attainments(x, y) if attainment is not False else {}
+    surfaces = overlay.drawn_attainments(x, y) if attainment is not False else {}
     figure = Figure(figsize=(7.6, 5.4), layout="constrained")
     axes: Axes = figure.subplots()
     colours = run_colours(list(overlay.groups) if surfaces else list(overlay.fronts))
@@ -55,12 +55,10 @@ def draw_overlay(
         behind = group in surfaces
         colour = colours[group if surfaces else name]
         _draw_run(axes, front, x, y, colour, None if behind else overlay.labels[name], behind)
-    ends = [front.table[x].min() if front.sign(x) < 0 else front.table[x].max() for front in overlay.fronts.values()]
-    far = float(np.nanmin(ends) if first.sign(x) < 0 else np.nanmax(ends))
     for group, found in surfaces.items():
         _draw_surfaces(
             axes,
-            found.reaching(far, first.sign(x)),
+            found,
             first,
             x,
             y,

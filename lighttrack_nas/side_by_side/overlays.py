@@ -81,6 +81,13 @@ class Overlay:
                 found[group] = attainment(points, signs)
         return found
 
+    def drawn_attainments(self, x: str, y: str) -> dict[str, Attainment]:
+        """`attainments`, with every surface drawn out to the worst `x` of all fronts."""
+        sign = next(iter(self.fronts.values())).sign(x)
+        ends = [sign * float(value) for front in self.fronts.values() for value in front.table[x].dropna()]
+        far = sign * max(ends, default=0.0)
+        return {group: found.reaching(far, sign) for group, found in self.attainments(x, y).items()}
+
 
 def overlay(
     folders: Sequence[Path | str],

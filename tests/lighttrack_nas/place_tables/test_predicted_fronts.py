@@ -81,7 +81,7 @@ def test_nothing_pretends_to_be_measured(scores: PlaceScores, tmp_path: Path) ->
     files = save_front(found, tmp_path)
     assert all(file.exists() for file in files)
     page = (tmp_path / "front.html").read_text()
-    assert "nothing here was measured" in page
+    assert "Nothing here was measured" in page
     assert "paths measured" not in page
     assert "trials" not in (tmp_path / "front.csv").read_text().splitlines()[0]
     assert len(list((tmp_path / "architectures").iterdir())) == len(found.table)

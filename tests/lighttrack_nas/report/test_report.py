@@ -238,3 +238,14 @@ def test_without_a_video_the_found_model_is_shown_at_work(chain: Path) -> None:
     page = report_page(run_folders([chain]))
     (pictures,) = [section.pictures for section in page.sections if section.key == "tracker"]
     assert [picture.text.partition(":")[0] for picture in pictures] == [f"val/one, frame {n}" for n in (1, 2, 4, 5)]
+
+
+def test_searches_that_have_only_begun_are_shown(tmp_path: Path) -> None:
+    study(by_hand(), folder=tmp_path / "done")
+    for name in ("begun", "begun too"):
+        study([], folder=tmp_path / name)
+    networks = unpacked(write_report([tmp_path / "done", tmp_path / "begun"], tmp_path / "out").read_text())["networks"]
+    assert all(network["parts"] for network in networks)
+    page = report_page(run_folders([tmp_path / "begun", tmp_path / "begun too"]))
+    assert page.data["networks"] == []
+    assert "Run 'begun': no network has been measured yet." in page.warnings

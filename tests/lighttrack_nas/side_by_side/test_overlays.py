@@ -167,3 +167,11 @@ def test_the_command_says_the_same_for_people_and_machines(
     assert machine["groups"] == {"NSGA2": ["first", "second"], "R": ["random"]}
     with pytest.raises(InputError, match="--reference 'ao': expected a measurement and a number"):
         show_overlay(runs, [], None, [], ["ao"], False, None, as_json=True)
+
+
+def test_searches_that_have_only_begun_have_files_too(tmp_path: Path) -> None:
+    for name in ("one", "another"):
+        study([], folder=tmp_path / name)
+    found = overlay([tmp_path / "one", tmp_path / "another"])
+    assert found.reference == {}
+    assert all(file.is_file() for file in save_overlay(found, tmp_path / "out"))
