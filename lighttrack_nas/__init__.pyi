@@ -69,10 +69,13 @@ from .place_tables.place_measuring import measure_places as measure_places
 from .place_tables.predicted_fronts import predicted_front as predicted_front
 from .places.candidate_losses import place_losses as place_losses
 from .processes.memory import keep_freed_memory as keep_freed_memory
-from .results.front_files import save_front as save_front
-from .results.front_files import save_front_plot as save_front_plot
+from .report.front_files import save_front as save_front
+from .report.front_files import save_front_plot as save_front_plot
+from .report.run_report import write_report as write_report
 from .results.front_plots import draw_front as draw_front
 from .results.fronts import Front as Front
+from .results.pair_plots import draw_pairs as draw_pairs
+from .results.pair_plots import draw_parallel as draw_parallel
 from .results.results import Result as Result
 from .search_spaces.building.builder import build_network as build_network
 from .search_spaces.building.model_space import build_model_space as build_model_space
@@ -95,6 +98,10 @@ from .search_spaces.operations.operation_registry import operation as operation
 from .search_spaces.presets import preset_names as preset_names
 from .search_spaces.space import Architecture as Architecture
 from .search_spaces.space import Space as Space
+from .side_by_side.overlay_files import save_overlay as save_overlay
+from .side_by_side.overlay_plots import draw_overlay as draw_overlay
+from .side_by_side.overlays import Overlay as Overlay
+from .side_by_side.overlays import overlay as overlay
 from .strategies.one_shot.images.image_folders import read_image_folder as read_image_folder
 from .strategies.one_shot.images.image_recipe import ImageRecipe as ImageRecipe
 from .strategies.one_shot.strategies.blockwise import Blockwise as Blockwise

@@ -168,6 +168,7 @@ def test_help_needs_nothing_heavy() -> None:
             "tune-tracker",
             "quickstart",
             "front",
+            "report",
             "predict",
             "findings",
             "rank-correlation",
@@ -251,6 +252,8 @@ def test_wheel_has_one_name_and_every_module(tmp_path: Path) -> None:
     }
     assert {"lighttrack_nas/__init__.pyi", "lighttrack_nas/integrations/__init__.pyi"} <= names
     assert "lighttrack_nas/pretrained/lighttrack-tiny-generated.safetensors" in names
+    parts = {path.name for path in (ROOT / "lighttrack_nas/report/parts").iterdir()}
+    assert {name.rsplit("/", 1)[1] for name in names if name.startswith("lighttrack_nas/report/parts/")} == parts
 
 
 def test_version_is_said_once() -> None:

@@ -83,12 +83,22 @@ def runs_result(runs: Sequence[Path], overrides: Sequence[str] = ()) -> Result:
         InputError: There is no search, a configuration is malformed, overrides without one, or the searches do not
             belong together.
     """
+    folders, configs = _search_folders(runs, overrides)
+    if len(runs) == 1 and configs:
+        return search_result(configs[runs[0]])
+    return Result.load(folders)
+
+
+def search_folders(runs: Sequence[Path], overrides: Sequence[str] = ()) -> list[Path]:
+    """The folders of searches; for arguments and errors see `runs_result`, which reads them as one."""
+    return _search_folders(runs, overrides)[0]
+
+
+def _search_folders(runs: Sequence[Path], overrides: Sequence[str]) -> tuple[list[Path], dict[Path, Config]]:
     configs = {run: load_config(run, overrides) for run in runs if run.suffix in (".yaml", ".yml")}
     if overrides and not configs:
         raise InputError("--set goes with a chain's configuration, not with a search's folder: give CONFIG.yaml")
-    if len(runs) == 1 and configs:
-        return search_result(configs[runs[0]])
-    return Result.load([configs[run].folder("search") if run in configs else run for run in runs])
+    return [configs[run].folder("search") if run in configs else run for run in runs], configs
 
 
 def search_result(config: Config) -> Result:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from optuna.samplers import BaseSampler
 
 from lighttrack_nas.costing.limits import known_ends, require_reachable
+from lighttrack_nas.report.front_files import save_front
 from lighttrack_nas.reporting.progress_bar import progress as shown_progress
-from lighttrack_nas.results.front_files import save_front
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import JOURNAL, LATENCY_AGAIN

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 FRONT_COLOUR, LIMIT_COLOUR = "#0072B2", "#D55E00"
+RUN_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#7A5195", "#A6761D", "#666666")
+"""Told apart by most eyes (Okabe and Ito), without that of limits; they come round again."""
 
 
 class Axis(NamedTuple):
@@ -36,6 +39,11 @@ _AXES = {
     "latency_ms": Axis("latency of a tracked frame (ms)", 1, 2),
     "latency_ms_again": Axis("latency of a tracked frame, measured again (ms)", 1, 2),
 }
+
+
+def run_colours(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each of several runs or groups."""
+    return {name: RUN_COLOURS[number % len(RUN_COLOURS)] for number, name in enumerate(names)}
 
 
 def axis_of(name: str) -> Axis:

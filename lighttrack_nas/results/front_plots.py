@@ -85,7 +85,7 @@ def draw_front(front: Front, x: str | None = None, y: str | None = None) -> Figu
         markeredgewidth=0.7,
         zorder=3,
     )
-    _draw_limits(axes, front, x, y)
+    draw_limits(axes, front, x, y)
     _name_points(axes, line, x, y, below=front.sign(y) > 0)
     axes.set(title=front_title(front), xlabel=axis_label(front, x), ylabel=axis_label(front, y))
     axes.margins(0.1)  # room for a name left of the first point
@@ -131,7 +131,8 @@ def spread(table: pd.DataFrame, name: str, axis: Axis) -> np.ndarray | None:
     return np.where(reach.sum(0) > 0, np.maximum(reach, 0), np.nan) if (reach > 0).any() else None
 
 
-def _draw_limits(axes: Axes, front: Front, x: str, y: str) -> None:
+def draw_limits(axes: Axes, front: Front, x: str, y: str) -> None:
+    """Draw the limits of a front that lie on one of its axes."""
     for constraint in front.constraints:
         limit = constraint.limit / axis_of(constraint.name).divisor
         if constraint.name == x:

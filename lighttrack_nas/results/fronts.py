@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -70,6 +70,8 @@ class Front:
         latency_verdict: Whether its latencies can be trusted, by their agreement with those measured again; None where
             nothing was measured again. `str` of it is a sentence, `to_dict` has the figures and the rule.
         uncounted: Operators that "macs" leave out, since the counter does not know them; empty is good.
+        known: Canonical architectures of networks that were measured, by digest, those of the front among them; empty
+            of a predicted front.
         predicted: What the values come from where nothing was measured (`predicted_fronts.py`); else "". Such a front
             has no columns `paths` and `trials`, its `networks` are those of the front alone, and its architectures are
             the very paths that are predicted.
@@ -86,6 +88,7 @@ class Front:
     latency_verdict: LatencyVerdict | None = None
     predicted: str = ""
     uncounted: tuple[str, ...] = ()
+    known: Mapping[str, Architecture] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:

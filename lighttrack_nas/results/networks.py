@@ -83,19 +83,28 @@ def front_rows(
     rows = whole[whole["feasible"].astype(bool)]
     if rows.empty:
         rows = whole[whole["violation"] == whole["violation"].min()]
-        note = _broken(constraints, records(rows)[0])
+        limits = " and ".join(map(str, constraints))
+        note = f"no network found keeps {limits}; the nearest has {broken_text(constraints, records(rows)[0])}"
     signs = np.array([objective.sign for objective in objectives])
     order = [*(name for name in COSTS if name in rows), *names]
     return rows[non_dominated(rows[names].to_numpy(float) * signs)].sort_values(order, ignore_index=True), note
 
 
-def _broken(constraints: Sequence[Constraint], nearest: Mapping[str, Any]) -> str:
-    """Say that no network keeps the limits, and by how much the nearest one breaks them."""
-    known = {c.name: float(nearest[c.name]) for c in constraints if pd.notna(nearest.get(c.name))}
-    broken = [c for c in constraints if c.name in known and c.violation(known) > 0]
-    limits = " and ".join(map(str, constraints))
-    has = ", ".join(f"{c.name} {short_number(known[c.name])}, {_excess(c, known[c.name])}" for c in broken)
-    return f"no network found keeps {limits}; the nearest has {has}"
+def broken_text(constraints: Sequence[Constraint], measurements: Mapping[str, float]) -> str:
+    """The limits that measurements break, each with the value and how far it is off; "" where all are kept."""
+    parts = []
+    for limit in constraints:
+        value = float(measurements.get(limit.name, float("nan")))
+        if pd.isna(value):
+            parts.append(f"{limit.name} not measured")
+        elif limit.violation({limit.name: value}) > 0:
+            parts.append(f"{limit.name} {shown_number(limit.name, value)}, {_excess(limit, value)}")
+    return " and ".join(parts)
+
+
+def shown_number(name: str, value: float) -> str:
+    """A measurement in a sentence: "46.2M" of MACs, "0.6120" of scores."""
+    return short_number(value) if name in COSTS else f"{value:.4f}"
 
 
 def _excess(constraint: Constraint, value: float) -> str:

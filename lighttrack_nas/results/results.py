@@ -198,6 +198,7 @@ class Result:
             problem,
             verdict,
             uncounted=tuple(uncounted),
+            known=self._networks,
         )
 
     def _add_latency_again(self, table: pd.DataFrame) -> LatencyVerdict | None:

@@ -112,7 +112,7 @@ def notes_on(runs: Sequence[Run]) -> list[str]:
     for run in runs[1:]:
         first, other = runs[0].record, run.record
         pair = f"runs '{runs[0].name}' and '{run.name}'"
-        keys = _different(first["evaluator"] or {}, other["evaluator"] or {})
+        keys = different_keys(first["evaluator"] or {}, other["evaluator"] or {})
         if keys:
             notes.append(
                 f"{pair} measured differently ({', '.join(keys)}): their scores may not be of one scale, and the "
@@ -125,7 +125,8 @@ def notes_on(runs: Sequence[Run]) -> list[str]:
     return notes
 
 
-def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def different_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys of two records under which they differ."""
     return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 

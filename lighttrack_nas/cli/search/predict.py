@@ -16,8 +16,8 @@ from lighttrack_nas.cli.search.show_fronts import json_row, measured_text, read_
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.place_tables.predicted_fronts import predicted_front, tau_text
-from lighttrack_nas.results.front_files import save_front
-from lighttrack_nas.results.front_page import architecture_lines, front_cells
+from lighttrack_nas.report.front_files import save_front
+from lighttrack_nas.results.front_texts import architecture_lines, front_cells
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name

@@ -16,7 +16,7 @@ from lighttrack_nas.cli.shared.parsing import parse_on_bad
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.models.supernets import SUPERNET_FILE
-from lighttrack_nas.results.front_page import architecture_lines
+from lighttrack_nas.results.front_texts import architecture_lines
 from lighttrack_nas.results.runs import JOURNAL
 from lighttrack_nas.strategies.one_shot.devices.device_processes import is_first_process, only_first_goes_on
 from lighttrack_nas.strategies.search.storage.storage import journal_path, repair_journal, shown_storage

@@ -213,8 +213,8 @@ def front(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="Folders of searches, or configurations of their chains; several count as one. With --predicted: a "
-            "chain's folder, or a places.json.",
+            help="Folders of searches, or configurations of their chains; several count as one, or with --overlay "
+            "stand beside each other. With --predicted: a chain's folder, or a places.json.",
         ),
     ],
     where: Annotated[
@@ -232,6 +232,25 @@ def front(
         list[str] | None,
         typer.Option(
             metavar="OBJECTIVE", help="Such as 'minimize params', in place of the run's own; may be repeated."
+        ),
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Several runs beside each other, each with a front of its own.")
+    ] = False,
+    attainment: Annotated[
+        bool,
+        typer.Option(
+            "--attainment",
+            help="With --overlay: what runs of one strategy attain, median and quartiles. By itself where runs "
+            "differ by their seed alone.",
+        ),
+    ] = False,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="The worst value that counts in the hypervolume, for each objective. Default: the worst of all "
+            "networks that keep the limits, of all runs.",
         ),
     ] = None,
     predicted: Annotated[
@@ -261,18 +280,51 @@ def front(
     Table, CSV, hypervolume, figures, and each point's architecture. With --predicted no search is needed: scores of
     places add up, and so the front of the whole space is known.
     """
+    from lighttrack_nas.trackers.base.errors import InputError
+
     if predicted:
+        if overlay or reference:
+            raise InputError("--predicted goes without --overlay and --reference: it is of one table of places")
         from lighttrack_nas.cli.search.predict import front as predict_front
 
         predict_front(runs, objectives or [], where or [], by, latency_table, tolerance, x, nearest or [], output, json)
         return
     from lighttrack_nas.cli.search.show_fronts import front as run
-    from lighttrack_nas.trackers.base.errors import InputError
 
     for option, value in {"--by": by, "--latency-table": latency_table, "--tolerance": tolerance}.items():
         if value is not None:
             raise InputError(f"{option} goes with --predicted")
-    run(runs, where or [], x, nearest or [], output, json, objectives or [], set_ or [])
+    if attainment and not overlay:
+        raise InputError("--attainment goes with --overlay")
+    if overlay:
+        from lighttrack_nas.cli.search.show_overlay import show_overlay
+
+        if nearest:
+            raise InputError("--nearest goes without --overlay: it asks one front")
+        show_overlay(runs, where or [], x, objectives or [], reference or [], attainment, output, json, set_ or [])
+        return
+    run(runs, where or [], x, nearest or [], output, json, objectives or [], set_ or [], reference or [])
+
+
+@commands.command(rich_help_panel=SEARCH)
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folders of chains, searches, the quickstart or comparisons; several stand side by side.",
+        ),
+    ],
+    output: Output,
+) -> None:
+    """Write one page of all that runs did and found.
+
+    It works offline: what was run, training curves, the front with the architecture, costs and commands of every
+    point, findings, comparisons, frames of the found tracker.
+    """
+    from lighttrack_nas.report.run_report import write_report
+
+    print(write_report(runs, output))
 
 
 @commands.command(rich_help_panel=SEARCH)

@@ -13,16 +13,18 @@ import pandas as pd
 from lighttrack_nas.chain.choosing import runs_result
 from lighttrack_nas.cli.shared.printing import print_json, print_table, print_warning
 from lighttrack_nas.costing.limits import require_reachable, space_ends
+from lighttrack_nas.report.front_files import save_front
 from lighttrack_nas.reporting.phrases import uncounted_text
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
-from lighttrack_nas.results.front_files import save_front
-from lighttrack_nas.results.front_page import architecture_lines, front_cells
+from lighttrack_nas.results.front_texts import architecture_lines, front_cells
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
-from lighttrack_nas.results.networks import records
+from lighttrack_nas.results.networks import records, shown_number
 from lighttrack_nas.results.published import CAUTION, HEADER, PUBLISHED, published_rows
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_constraints, short_number
 from lighttrack_nas.trackers.base.errors import InputError
+
+_WORST = "the worst of all networks that keep the limits"
 
 if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front, FrontPoint, Hypervolume
@@ -38,6 +40,7 @@ def front(
     as_json: bool,
     objectives: Sequence[str] = (),
     overrides: Sequence[str] = (),
+    reference: Sequence[str] = (),
 ) -> None:
     """Show the front of one or several runs.
 
@@ -50,6 +53,8 @@ def front(
         as_json: Print JSON alone.
         objectives: Such as "minimize params", instead of the runs' own.
         overrides: See `runs_result`.
+        reference: Such as "macs=60M", the worst values that count in the hypervolume; none takes the worst of all
+            networks that keep the limits.
     """
     result = runs_result(runs, overrides)
     front = result.front(where, list(objectives) or None)
@@ -58,12 +63,12 @@ def front(
         require_reachable(limits, space_ends(result.space, limits), result.space.name)
     x, _ = front.axes(x, None)
     wishes = {text: front.nearest(**read_wish(text)) for text in nearest}
-    covered = front.hypervolume()
+    covered = front.hypervolume(read_reference(reference))
     files = [result.save(output), *save_front(front, output, x)] if output else []
     if as_json:
         print_json(_record(result, front, wishes, covered, files))
         return
-    print_front(result, front, wishes)
+    print_front(result, front, wishes, covered if reference else None)
     for path in files:
         print(path)
     print(f"\n{CAUTION}\n")
@@ -115,13 +120,42 @@ def read_wish(text: str) -> dict[str, float]:
     return {wanted.name: wanted.limit}
 
 
+def read_reference(texts: Sequence[str]) -> dict[str, float] | None:
+    """Read the worst values that count, such as "macs=60M", a text an objective; None where there is none.
+
+    Raises:
+        InputError: Malformed, or no measurement.
+    """
+    values = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            limit = Constraint.parse(f"{name.strip()} <= {value}")
+        except InputError:
+            raise InputError(f"--reference '{text}': expected a measurement and a number, such as macs=60M") from None
+        values[limit.name] = limit.limit
+    return values or None
+
+
 def _notes(result: Result, front: Front) -> list[str]:
     """What a reader must know; the latencies' verdict stands below the table."""
     return [note for note in (*result.notes, front.note, uncounted_text(front.uncounted)) if note]
 
 
-def print_front(result: Result, front: Front, wishes: Mapping[str, FrontPoint] = MappingProxyType({})) -> None:
-    """Print a front as a table, the networks that come nearest to wishes, and the hypervolume; warn beforehand."""
+def print_front(
+    result: Result,
+    front: Front,
+    wishes: Mapping[str, FrontPoint] = MappingProxyType({}),
+    covered: Hypervolume | None = None,
+) -> None:
+    """Print a front as a table, the networks that come nearest to wishes, and the hypervolume; warn beforehand.
+
+    Args:
+        result: The search's.
+        front: Its front.
+        wishes: Networks to describe, by what was wished for.
+        covered: To a reference that was asked for; None takes the worst of all networks that keep the limits.
+    """
     for note in _notes(result, front):
         print_warning(note)
     print(f"space {front.space.name} ({front.space.hash}): {len(result.trials)} trials, {len(front.networks)} networks")
@@ -141,7 +175,7 @@ def print_front(result: Result, front: Front, wishes: Mapping[str, FrontPoint] =
         print(f"\nnearest to {text}: network {point.network}, {measured_text(point)}")
         print("\n".join(f"  {line}" for line in architecture_lines(point.architecture)))
     if front.networks["feasible"].any():
-        print(f"\nhypervolume {_hypervolume(front.hypervolume())}")
+        print(f"\n{hypervolume_text(covered)}" if covered else f"\n{hypervolume_text(front.hypervolume())}, {_WORST}")
 
 
 def measured_text(point: FrontPoint) -> str:
@@ -152,17 +186,11 @@ def measured_text(point: FrontPoint) -> str:
     )
 
 
-def _hypervolume(covered: Hypervolume) -> str:
-    value, units, worst = covered.value, [], []
-    for name, limit in covered.reference.items():
-        axis = axis_of(name)
-        value /= axis.divisor
-        units.append(f"M {name}" if axis.divisor > 1 else name)
-        worst.append(f"{name} {short_number(limit) if axis.divisor > 1 else f'{limit:.4f}'}")
-    return (
-        f"{value:.4g} ({' x '.join(units)}), up to the reference point {', '.join(worst)}, the worst of all networks "
-        "that keep the limits"
-    )
+def hypervolume_text(covered: Hypervolume) -> str:
+    """A hypervolume in its unit, the product of the objectives' own, and its reference."""
+    worst = ", ".join(f"{name} {shown_number(name, limit)}" for name, limit in covered.reference.items())
+    unit = " x ".join(covered.reference)
+    return f"hypervolume {short_number(covered.value)} ({unit}), up to the reference point {worst}"
 
 
 def _record(

@@ -153,7 +153,7 @@ def _print_histogram(costs: SpaceCosts, name: str) -> None:
 
 def _print_extremes(costs: SpaceCosts) -> None:
     from lighttrack_nas.reporting.architecture_texts import official_codes
-    from lighttrack_nas.results.front_page import architecture_lines
+    from lighttrack_nas.results.front_texts import architecture_lines
 
     if costs.extremes:
         print("\nexactly, of the whole space:")

@@ -25,7 +25,7 @@ from lighttrack_nas.places.condition_texts import condition_text
 from lighttrack_nas.places.place_costs import place_costs
 from lighttrack_nas.places.shown_places import map_side
 from lighttrack_nas.results.findings import count_architectures
-from lighttrack_nas.results.front_page import architecture_lines
+from lighttrack_nas.results.front_texts import architecture_lines
 from lighttrack_nas.search_spaces.loading.architecture_translation import fit_architecture
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Architecture, Space

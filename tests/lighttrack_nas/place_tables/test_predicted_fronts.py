@@ -15,9 +15,9 @@ from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, L
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.score_predictor import ScorePredictor, fit_predictor
 from lighttrack_nas.place_tables.predicted_fronts import TOLERANCE, evenly_along, predicted_front
-from lighttrack_nas.results.front_files import save_front
-from lighttrack_nas.results.front_page import front_cells
+from lighttrack_nas.report.front_files import save_front
 from lighttrack_nas.results.front_plots import axis_label, front_title
+from lighttrack_nas.results.front_texts import front_cells
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
@@ -81,7 +81,7 @@ def test_nothing_pretends_to_be_measured(scores: PlaceScores, tmp_path: Path) ->
     files = save_front(found, tmp_path)
     assert all(file.exists() for file in files)
     page = (tmp_path / "front.html").read_text()
-    assert "nothing here was measured" in page
+    assert "Nothing here was measured" in page
     assert "paths measured" not in page
     assert "trials" not in (tmp_path / "front.csv").read_text().splitlines()[0]
     assert len(list((tmp_path / "architectures").iterdir())) == len(found.table)

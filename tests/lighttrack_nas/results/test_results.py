@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,100 +11,29 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
-from lighttrack_nas.results.front_files import save_front, save_front_plot
+from lighttrack_nas.report.front_files import save_front, save_front_plot
+from lighttrack_nas.report.page import unpacked
 from lighttrack_nas.results.front_plots import draw_front
+from lighttrack_nas.results.front_texts import architecture_lines
 from lighttrack_nas.results.networks import front_rows, network_table
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.search_spaces.loading.loading import load_space
-from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
-
-TINY = load_space("lighttrack-tiny")
-OBJECTIVES = ("maximize ao", "minimize macs")
-Trial = tuple[Architecture, Mapping[str, float]] | tuple[Architecture, Mapping[str, float], int]
-
-
-def architecture(space: Space = TINY, **chosen: str) -> Architecture:
-    """The first candidate everywhere, but for what is given, with "_" for "-"."""
-    first = {label: values[0] for label, values in space.labels.items()}
-    return space.architecture(first | {label.replace("_", "-"): value for label, value in chosen.items()})
-
-
-def others(count: int, space: Space = TINY) -> list[Architecture]:
-    """So many architectures, each another network."""
-    rng = np.random.default_rng(0)
-    found: dict[str, Architecture] = {}
-    while len(found) < count:
-        drawn = space.sample(rng)
-        found[digest(drawn.canonical())] = drawn
-    return list(found.values())
-
-
-def study(
-    trials: Sequence[Trial],
-    *,
-    space: Space = TINY,
-    objectives: Sequence[str] = OBJECTIVES,
-    constraints: Sequence[str] = (),
-    evaluator: Mapping[str, Any] | None = None,
-    folder: Path | None = None,
-    name: str = "search",
-) -> optuna.Study:
-    """A study as a search writes it."""
-    storage = None
-    if folder is not None:
-        folder.mkdir(parents=True)
-        backend = optuna.storages.journal.JournalFileBackend(str(folder / "journal.log"))
-        storage = optuna.storages.JournalStorage(backend)
-    goals = parse_objectives(objectives)
-    made = optuna.create_study(study_name=name, storage=storage, directions=[goal.direction for goal in goals])
-    attributes = {
-        "space": space.description.model_dump(mode="json"),
-        "space_hash": space.hash,
-        "objectives": list(objectives),
-        "constraints": list(constraints),
-        "evaluator": dict(evaluator or {"evaluator": "made up"}),
-        "strategy": {"name": "by hand"},
-        "versions": {},
-    }
-    for key, value in attributes.items():
-        made.set_user_attr(key, value)
-    for chosen, measurements, *copied in trials:
-        about = {
-            "measurements": dict(measurements),
-            "path": digest(chosen.path()),
-            "network": digest(chosen.canonical()),
-            "seconds": 1.5,
-        } | ({"copied_from": copied[0]} if copied else {})
-        values = [measurements[goal.name] for goal in goals]
-        made.add_trial(
-            create_trial(values=values, params=dict(chosen.choices), distributions=wanted(space), user_attrs=about)
-        )
-    return made
-
-
-def wanted(space: Space) -> dict[str, CategoricalDistribution]:
-    return {label: CategoricalDistribution(values) for label, values in space.labels.items()}
-
-
-def by_hand() -> list[Trial]:
-    """Four networks; the third is dominated by the second."""
-    a, b, c, d = others(4)
-    return [
-        (a, {"ao": 0.5, "macs": 10e6, "params": 1e5}),
-        (b, {"ao": 0.6, "macs": 20e6, "params": 2e5}),
-        (c, {"ao": 0.55, "macs": 30e6, "params": 3e5}),
-        (d, {"ao": 0.7, "macs": 40e6, "params": 4e5}),
-    ]
-
-
-def digests(trials: Sequence[Trial], *indices: int) -> list[str]:
-    return [digest(trials[index][0].canonical()) for index in indices]
+from tests.lighttrack_nas.made_studies import (
+    OBJECTIVES,
+    TINY,
+    Trial,
+    architecture,
+    by_hand,
+    digests,
+    others,
+    study,
+    wanted,
+)
 
 
 def test_a_result_has_a_row_a_trial_with_feasibility() -> None:
@@ -354,8 +282,8 @@ def test_latencies_measured_again_stand_beside_the_first(tmp_path: Path) -> None
     save_front(front, tmp_path / "front")
     assert "latency_ms_again" in (tmp_path / "front" / "front.csv").read_text().splitlines()[0]
     page = (tmp_path / "front" / "front.html").read_text()
-    assert "<th>latency_ms_again</th>" in page
-    assert "<td>3.60</td>" in page
+    assert '<th class="right">latency_ms_again</th>' in page
+    assert '<td class="right">3.60</td>' in page
     assert "Kendall" in page
 
 
@@ -470,7 +398,9 @@ def test_plots_are_saved_for_every_axis_that_was_measured(saved: tuple[Result, P
     result, folder = saved
     front = result.front()
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
-    assert "MACs of a tracked frame (M)" in (folder / "front.html").read_text()
+    columns = unpacked((folder / "front.html").read_text())["columns"]
+    assert [column["name"] for column in columns] == ["ao", "macs", "params", "latency_ms"]
+    assert columns[1]["label"] == "MACs of a tracked frame (M)"
     for x in ("macs", "params", "latency_ms"):
         save_front_plot(front, tmp_path / f"{x}.png", x=x)
         assert (tmp_path / f"{x}.png").stat().st_size > 10_000
@@ -487,10 +417,18 @@ def test_page_needs_nothing_else(saved: tuple[Result, Path]) -> None:
     assert not [tag for tag in tags if "src=" in tag or "href=" in tag]
     front = result.front()
     assert all(network in page for network in front.table["network"])
-    assert "output: stage" in page
     assert "macs &lt;= 50M" in page
+    networks = {network["id"]: network for network in unpacked(page)["networks"]}
+    # Grey ones too lead to their architecture.
+    assert networks.keys() == set(front.networks["network"])
+    for network, shown in networks.items():
+        architecture = TINY.from_json(shown["json"])
+        assert digest(architecture) == network
+        assert shown["lines"] == architecture_lines(architecture)
+        assert shown["svg"].startswith("<svg")
+        assert shown["front"] == (network in set(front.table["network"]))
     # The published figures stand below, apart.
-    assert page.index("not comparable with the above") > page.index('id="front"')
+    assert page.index("not comparable with the above") > page.index('id="plot-front"')
 
 
 def test_files_are_the_same_each_time(saved: tuple[Result, Path], tmp_path: Path) -> None:

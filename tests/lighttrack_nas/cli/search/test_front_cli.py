@@ -59,7 +59,7 @@ def test_front_shows_the_networks_within_the_limits(
     assert "nearest to macs=290M: network" in shown
     assert "ao 0.4200, macs 300M, params 1.2M" in shown
     # Strips of 0.01 from 250M, 300M, 350M and 400M, up to the worst, ao 0.4 and 400M.
-    assert "hypervolume 3 (ao x M macs), up to the reference point ao 0.4000, macs 400M" in shown
+    assert "hypervolume 3M (ao x macs), up to the reference point ao 0.4000, macs 400M" in shown
     for name in ("trials.csv", "front.csv", "front.png", "front.svg", "front.html", "architectures"):
         assert str(tmp_path / "out" / name) in shown
         assert (tmp_path / "out" / name).exists()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lighttrack_nas.results.front_page import front_page
+from lighttrack_nas.report.front_report import front_page
+from lighttrack_nas.reporting.figure_files import figure_bytes
 from lighttrack_nas.results.front_plots import draw_front
+from lighttrack_nas.results.pair_plots import draw_pairs, draw_parallel
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front
 
 _FILES = ("front.csv", "front.png", "front.svg", "front.html")
+_MORE_FIGURES = {"pairs": draw_pairs, "parallel": draw_parallel}
+_KINDS = ("png", "svg")
 _ARCHITECTURE = re.compile(r"[0-9a-f]{16}\.json")
 
 
 def save_front(front: Front, folder: Path | str, x: str | None = None) -> list[Path]:
     """Write front.csv, front.png, front.svg, front.html and `architectures/DIGEST.json`, a file a network.
 
+    With three objectives or more also every pair of them and parallel coordinates, `pairs` and `parallel` (.png, .svg).
     Files of an earlier front in `architectures` are removed.
 
     Args:
@@ -46,13 +50,19 @@ def save_front(front: Front, folder: Path | str, x: str | None = None) -> list[P
     write_atomically(table, front.table.to_csv(index=False, lineterminator="\n"))
     for plot in plots:
         save_front_plot(front, plot, x)
+    if len(front.objectives) > 2:
+        for name, draw in _MORE_FIGURES.items():
+            figure = draw(front)
+            for kind in _KINDS:
+                plots.append(folder / f"{name}.{kind}")
+                write_atomically(plots[-1], figure_bytes(figure, kind))
     return [table, *plots, architectures]
 
 
 def save_front_plot(front: Front, path: Path | str, x: str | None = None, y: str | None = None) -> None:
     """Write a front's figure (.png, .svg) or page (.html), by the file's name.
 
-    The page, of about 5 MB, needs no network: its points show their architecture, and tables stand below.
+    The page, of about 5 MB, needs no network: its points lead to their architecture, and tables stand below.
 
     Args:
         front: What to draw.
@@ -67,17 +77,6 @@ def save_front_plot(front: Front, path: Path | str, x: str | None = None, y: str
     if path.suffix == ".html":
         write_atomically(path, front_page(front, *front.axes(x, y)))
     elif path.suffix in (".png", ".svg"):
-        write_atomically(path, _drawn(front, path.suffix[1:], x, y))
+        write_atomically(path, figure_bytes(draw_front(front, x, y), path.suffix[1:]))
     else:
         raise InputError(f"'{path}': expected a file that ends in .png, .svg or .html")
-
-
-def _drawn(front: Front, kind: str, x: str | None, y: str | None) -> bytes:
-    """The figure as a file. It has no date and no random names inside: the same front gives the same file."""
-    import matplotlib
-
-    content = BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "front"}):
-        metadata = {"Date": None} if kind == "svg" else None
-        draw_front(front, x, y).savefig(content, format=kind, dpi=150, metadata=metadata)
-    return content.getvalue()

@@ -1,0 +1,223 @@
+"""The parts of the page that show fronts: the plot that leads to architectures, pairs, tables, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lighttrack_nas.report.network_data import (
+    MOST_DRAWN,
+    MOST_SHOWN,
+    front_networks,
+    measurement_columns,
+    network_count,
+)
+from lighttrack_nas.report.page import Page, Section, Table, render
+from lighttrack_nas.reporting.plot_style import run_colours
+from lighttrack_nas.results.findings import FEWEST_NETWORKS
+from lighttrack_nas.results.findings import findings as count_findings
+from lighttrack_nas.results.front_plots import axis_label, front_label, front_title
+from lighttrack_nas.results.front_texts import front_cells
+from lighttrack_nas.results.networks import records
+from lighttrack_nas.results.published import CAUTION, HEADER, published_rows
+
+if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+    from lighttrack_nas.results.fronts import Front
+    from lighttrack_nas.search_spaces.space import Space
+
+_KEYS = (
+    "Click a point, grey ones too, or use the arrow keys in the plot: left and right go along the front, up and down "
+    "through all networks, Enter goes to the network's details."
+)
+
+
+def front_page(front: Front, x: str, y: str) -> str:
+    """Make the page of a front alone, which needs nothing else.
+
+    Costs by part are shown where the space's costs were counted before on this machine.
+
+    Args:
+        front: What to show.
+        x: Measurement on the horizontal axis at first.
+        y: Measurement on the vertical axis at first.
+
+    Returns:
+        HTML, about 5 MB: the plotting script is in it.
+    """
+    data = front_data({front.space.name: front}, {}, x, y, {front.space.hash: counted_costs(front.space)})
+    sections = [
+        front_section({front.space.name: front}),
+        *pair_sections(front),
+        *findings_sections(front),
+        published_section(),
+    ]
+    return render(
+        Page(
+            title=front_title(front),
+            lead=f"Front of {', '.join(map(str, front.objectives))}.",
+            warnings=[text[0].upper() + text[1:] + "." for text in front.notes],
+            sections=[section for section in sections if section is not None],
+            data=data,
+        )
+    )
+
+
+def counted_costs(space: Space) -> CostTable | None:
+    """The space's costs, where they were counted before on this machine; None otherwise, for counting takes seconds."""
+    from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+
+    if not space.is_declared:
+        return None
+    table = CostTable(space)
+    return table if table.load() else None
+
+
+def front_data(
+    fronts: Mapping[str, Front],
+    labels: Mapping[str, str],
+    x: str,
+    y: str,
+    costs: Mapping[str, CostTable | None],
+    folders: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What the script draws fronts from.
+
+    Args:
+        fronts: By the run's name.
+        labels: What the legend calls a run otherwise than by its name.
+        x: Measurement on the horizontal axis at first.
+        y: Measurement on the vertical axis at first.
+        costs: By the space's hash.
+        folders: Chains' folders by the run's name, for commands.
+    """
+    first = next(iter(fronts.values()))
+    colours = run_colours(list(fronts))
+    networks = []
+    for name, front in fronts.items():
+        networks += front_networks(front, name, costs.get(front.space.hash), (folders or {}).get(name, ""))
+    return {
+        "x": x,
+        "y": y,
+        "columns": [
+            column | {"label": axis_label(first, column["name"])}
+            for column in measurement_columns(list(fronts.values()))
+        ],
+        "limits": [{"name": limit.name, "value": limit.limit, "text": str(limit)} for limit in first.constraints],
+        "runs": [
+            {
+                "name": name,
+                "label": labels.get(name, name),
+                "legend": labels.get(name, name) if len(fronts) > 1 else front_label(front, x, y),
+                "colour": colours[name],
+                "keeps": bool(len(front.table)) and bool(front.table["feasible"].all()),
+            }
+            for name, front in fronts.items()
+        ],
+        "networks": networks,
+    }
+
+
+def front_section(fronts: Mapping[str, Front]) -> Section:
+    """The plot, the chosen network's details, and the table.
+
+    Args:
+        fronts: By the run's name; the table of several has a column for it.
+    """
+    sentences = []
+    for name, front in fronts.items():
+        behind = len(front.networks) - len(front.table)
+        if behind > MOST_DRAWN and front.known:
+            where = f"{name}: " if len(fronts) > 1 else ""
+            shown = f"the {MOST_SHOWN} nearest are shown, " if behind > MOST_SHOWN else ""
+            sentences.append(
+                f"{where}{behind} networks lie behind the front; {shown}the {MOST_DRAWN} nearest are drawn."
+            )
+    return Section("front", _front_title(fronts), [_KEYS, *sentences], ["front"], [("", _front_table(fronts))])
+
+
+def _front_title(fronts: Mapping[str, Front]) -> str:
+    """What the section is called: without a network within the limits there is no front."""
+    tables = [front.table for front in fronts.values() if len(front.table)]
+    broken = [table for table in tables if not table["feasible"].all()]
+    if tables and len(broken) == len(tables):
+        return "What breaks the limits least"
+    return "The front" if len(fronts) == 1 else "The fronts"
+
+
+def _front_table(fronts: Mapping[str, Front]) -> Table:
+    """All fronts' networks below each other; columns that a run does not have stay empty."""
+    tables = {name: front_cells(front) for name, front in fronts.items()}
+    header = list(dict.fromkeys(title for titles, _ in tables.values() for title in titles))
+    rows, picks = [], []
+    for name, (titles, cells) in tables.items():
+        for row in cells:
+            of = dict(zip(titles, row, strict=True))
+            rows.append([of.get(title, "") for title in header])
+            picks.append((name, of["network"]))
+    if len(fronts) > 1:
+        header.insert(1, "run")
+        rows = [[row[0], pick[0], *row[1:]] for row, pick in zip(rows, picks, strict=True)]
+    right = frozenset(index for index, title in enumerate(header) if title not in ("network", "run", "code"))
+    return Table(header, rows, right, picks)
+
+
+def pair_sections(front: Front) -> list[Section]:
+    """All pairs of three objectives or more, and parallel coordinates; nothing of two."""
+    if len(front.objectives) < 3:
+        return []
+    return [
+        Section(
+            "pairs",
+            "Every pair of objectives",
+            ["Lines run through the networks that are best in the two alone."],
+            ["pairs"],
+        ),
+        Section(
+            "parallel",
+            "All objectives at once",
+            ["Each line is a network of the front; the best of each objective is at the top."],
+            ["parallel"],
+        ),
+    ]
+
+
+def findings_sections(front: Front) -> list[Section]:
+    """What a front's networks share, if it is of a space that declares its stages and not empty."""
+    if not front.architectures or not front.space.is_declared:
+        return []
+    counted = count_findings(front)
+    rows = [list(map(_cell, row.values())) for row in records(counted.table)]
+    header = [str(name) for name in counted.table.columns]
+    numbers = frozenset(i for i, name in enumerate(header) if name in ("front", "low", "high", "space"))
+    claims = Table(
+        ("LightTrack's findings, asked of this front", "answer", "because"), [list(c) for c in counted.claims]
+    )
+    few = (
+        f" With fewer than {FEWEST_NETWORKS} networks nothing is decided." if counted.networks < FEWEST_NETWORKS else ""
+    )
+    sentence = (
+        f"What the {network_count(counted.networks)} of the front have in common, against uniform draws of the space; "
+        f"intervals of 95 %, taken one by one.{few}"
+    )
+    return [
+        Section(
+            "findings",
+            "Findings",
+            [sentence],
+            tables=[("", claims)],
+            folded=[("All figures", Table(header, rows, numbers))],
+        )
+    ]
+
+
+def published_section() -> Section:
+    """Published figures of trackers, apart from everything else."""
+    table = Table(HEADER, published_rows(), frozenset(range(1, len(HEADER) - 1)))
+    return Section(
+        "elsewhere", "Elsewhere", [CAUTION[0].upper() + CAUTION[1:] + "."], folded=[("Published trackers", table)]
+    )
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

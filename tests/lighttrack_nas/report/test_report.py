@@ -1,0 +1,249 @@
+"""The report: what it gathers, what it leaves out and says, and that foreign names stay text."""
+
+import base64
+import json
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from torch.utils.tensorboard import SummaryWriter
+
+from lighttrack_nas.cli.tracker.draw_video import VideoWriter
+from lighttrack_nas.report.frames import video_frames
+from lighttrack_nas.report.page import Page, Section, Table, render, unpacked
+from lighttrack_nas.report.run_folders import run_folders
+from lighttrack_nas.report.run_report import report_page, write_report
+from lighttrack_nas.trackers.base.errors import InputError
+from tests.lighttrack_nas.made_studies import TINY, by_hand, study
+
+HOSTILE = "</script><b>\"'&"
+
+
+class _Tags(HTMLParser):
+    """Collects tags, and the text of headings and cells."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data.strip())
+
+
+def keys(page: Page) -> list[str]:
+    return [section.key for section in page.sections]
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Path:
+    """A chain's folder with everything that the report looks for."""
+    folder = tmp_path / "chain"
+    study(
+        by_hand(), evaluator={"evaluator": "supernet"}, strategy={"name": "NSGA2", "seed": 3}, folder=folder / "search"
+    )
+    record = {"command": "train-supernet", "settings": {"steps": 350, "seed": 7}, "versions": {"torch": "2.11"}}
+    (folder / "supernet").mkdir()
+    (folder / "supernet" / "run.json").write_text(json.dumps(record))
+    with SummaryWriter(str(folder / "supernet" / "tensorboard")) as log:
+        for step in range(1, 6):
+            log.add_scalar("loss", 1 / step, step)
+            log.add_scalar("learning_rate", 0.1, step)
+    (folder / "predictor").mkdir()
+    predictor = {"tau": [0.7, 0.5, 0.8], "measurement": "overlap", "networks": 24}
+    (folder / "predictor" / "predictor.json").write_text(json.dumps(predictor))
+    (folder / "summary.json").write_text(json.dumps({"ao": {"found tracker": 0.66, "other": 0.7}, "test": "unseen"}))
+    writer = VideoWriter(folder / "video" / "video.mp4", (48, 64, 3), 10)
+    for shade in range(0, 250, 25):
+        writer.write(np.full((48, 64, 3), shade, np.uint8))
+    writer.close()
+    return folder
+
+
+def test_a_chain_is_shown_whole(chain: Path) -> None:
+    page = report_page(run_folders([chain]))
+    assert keys(page) == ["run", "front", "training", "tracker", "trust", "findings", "elsewhere", "versions"]
+    assert page.missing == []
+    shown = {section.key: section for section in page.sections}
+    facts = {row[0]: row[1] for row in shown["run"].tables[0][1].rows}
+    assert facts["strategy"] == "NSGA2, seed 3"
+    assert facts["objectives"] == "maximize ao, minimize macs"
+    assert facts["front"] == "3 networks"
+    assert facts["hypervolume"].endswith("(ao x macs), up to ao 0.5000, macs 40M")
+    steps = {row[0]: row for row in shown["run"].tables[1][1].rows}
+    assert steps["supernet"][2:5] == ["350 steps", "", "7"]
+    assert "Kendall's tau 0.70 (0.50 to 0.80), from 24 networks" in shown["trust"].sentences[0]
+    assert [row[:2] for row in shown["tracker"].tables[0][1].rows] == [["other", "0.700"], ["found tracker", "0.660"]]
+    assert len(shown["tracker"].pictures) == 4
+    assert all(picture.source.startswith("data:image/jpeg;base64,") for picture in shown["tracker"].pictures)
+    (curve,) = page.data["curves"]
+    assert curve["title"] == "chain, supernet"
+    (line,) = curve["lines"]
+    assert line["steps"] == [1, 2, 3, 4, 5]
+    assert line["values"] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 1 / 5])
+
+
+def test_the_page_holds_every_network_with_costs_and_commands(chain: Path, tmp_path: Path) -> None:
+    file = write_report([chain], tmp_path / "out")
+    text = file.read_text()
+    networks = unpacked(text)["networks"]
+    assert [network["front"] for network in networks] == [True, True, True, False]
+    for network in networks:
+        assert TINY.from_json(network["json"])
+        assert sum(part["macs"] for part in network["parts"]) > 1e6
+        assert f"retrain.architecture={network['id']}.json" in network["commands"]["retrain"]
+        assert str(chain / "retrain" / "model.safetensors") in network["commands"]["track"]
+    assert not {"link", "iframe"} & set(_Tags(text).tags)
+    assert '<img src="http' not in text
+    assert write_report([chain], tmp_path / "again").read_text() == text.replace(str(tmp_path / "out"), "")
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "chain"
+    study(by_hand(), evaluator={"evaluator": "supernet"}, folder=folder / "search")
+    (folder / "retrain").mkdir()
+    (folder / "retrain" / "run.json").write_text("{}")
+    page = report_page(run_folders([folder]))
+    assert keys(page) == ["run", "front", "findings", "elsewhere"]
+    assert page.missing[0].startswith("Nothing here says how well the supernet ranks networks")
+    assert page.missing[1].startswith("No frames of the found tracker: lighttrack-nas track ")
+    assert page.missing[2] == "No training left its curves."
+    (folder / "search" / "journal.log").unlink()
+    page = report_page(run_folders([folder]))
+    assert keys(page) == ["run"]
+    assert "No journal of a search is here, and so no front." in page.missing
+    assert unpacked(render(page))["networks"] == []
+
+
+def test_a_front_that_breaks_its_limits_is_called_so(tmp_path: Path) -> None:
+    study(by_hand(), constraints=["macs <= 5M"], folder=tmp_path / "run")
+    page = report_page(run_folders([tmp_path / "run"]))
+    assert page.title == "lighttrack-tiny: none of 4 networks keeps macs <= 5M"
+    assert page.warnings == ["No network found keeps macs <= 5M; the nearest has macs 10M, 2 times the limit."]
+    facts = {row[0]: row[1] for row in page.sections[0].tables[0][1].rows}
+    assert facts["front"] == "1 network, outside the limits: no network keeps them"
+    assert "hypervolume" not in facts
+    assert page.data["runs"][0]["keeps"] is False
+    assert "breaks its limits: macs 10M, 2 times the limit" in page.data["networks"][0]["about"]
+
+
+def test_searches_stand_beside_each_other(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        study(by_hand(), strategy={"name": "NSGA2", "seed": seed}, folder=tmp_path / f"seed{seed}")
+    page = report_page(run_folders([tmp_path / "seed0", tmp_path / "seed1"]))
+    assert keys(page)[:3] == ["run", "beside", "front"]
+    front = next(section for section in page.sections if section.key == "front").tables[0][1]
+    assert front.header[:2] == ["network", "run"]
+    assert {row[1] for row in front.rows} == {"seed0", "seed1"}
+    assert {network["run"] for network in page.data["networks"]} == {"seed0", "seed1"}
+    (group,) = page.data["attainment"]["groups"]
+    assert group["runs"] == 2
+    assert {run["legend"] for run in page.data["runs"]} == {"NSGA2, 2 runs"}
+
+
+def test_a_comparison_is_shown_as_it_was_written(tmp_path: Path) -> None:
+    folder = tmp_path / "compare"
+    folder.mkdir()
+    record = {"command": "compare", "trials": 50, "objectives": ["maximize ao"], "constraints": []}
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "summary.csv").write_text("strategy,seeds,hypervolume\nrandom,6,0.91234567\n")
+    (folder / "effects.csv").write_text("first,second,a12\nrandom,nsga2,\n")
+    (folder / "evaluations.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    page = report_page(run_folders([folder]))
+    assert keys(page) == ["comparison"]
+    (section,) = page.sections
+    assert section.tables[0][1].rows == [["random", "6", "0.9123"]]
+    assert section.folded[0][1].rows == [["random", "nsga2", ""]]
+    assert section.pictures[0].source.startswith("data:image/svg+xml;base64,")
+
+
+def test_three_objectives_have_pairs_and_parallel_coordinates(tmp_path: Path) -> None:
+    study(by_hand(), objectives=["ao", "macs", "params"], folder=tmp_path / "run")
+    assert keys(report_page(run_folders([tmp_path / "run"])))[1:4] == ["front", "pairs", "parallel"]
+
+
+def test_foreign_names_stay_text(tmp_path: Path) -> None:
+    table = Table((HOSTILE,), [(HOSTILE,)])
+    section = Section(HOSTILE, HOSTILE, [HOSTILE], tables=[(HOSTILE, table)], folded=[(HOSTILE, table)])
+    text = render(Page(HOSTILE, HOSTILE, [HOSTILE], [section], {"name": HOSTILE}, [HOSTILE], HOSTILE))
+    read = _Tags(text)
+    assert "b" not in read.tags
+    assert read.texts.count(HOSTILE) >= 9
+    assert unpacked(text) == {"name": HOSTILE}
+    folder = tmp_path / "<b>run"
+    study(by_hand(), strategy={"name": HOSTILE}, folder=folder)
+    text = write_report([folder], tmp_path / "out").read_text()
+    assert "b" not in _Tags(text).tags
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda folder: None, "is no folder: expected that of a chain"),
+        (lambda folder: folder.mkdir(), "holds nothing to report"),
+        (lambda folder: folder.write_text("a file"), "is no folder"),
+    ],
+)
+def test_what_is_no_run_is_refused(make: object, said: str, tmp_path: Path) -> None:
+    make(tmp_path / "run")  # type: ignore[operator]
+    with pytest.raises(InputError, match=said):
+        write_report([tmp_path / "run"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="given twice"):
+        write_report([tmp_path, tmp_path], tmp_path / "out")
+
+
+def test_damaged_files_beside_a_search_leave_their_part_out(chain: Path) -> None:
+    (chain / "predictor" / "predictor.json").write_text("{")
+    (chain / "summary.json").write_text("[1]")
+    (chain / "video" / "video.mp4").write_bytes(b"no video")
+    (chain / "supernet" / "supernet.safetensors").write_bytes(b"nothing")
+    page = report_page(run_folders([chain]))
+    assert keys(page) == ["run", "front", "training", "findings", "elsewhere", "versions"]
+
+
+def test_frames_are_small(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "video.mp4", (720, 1280, 3), 10)
+    for _ in range(6):
+        writer.write(np.zeros((720, 1280, 3), np.uint8))
+    writer.close()
+    frames = video_frames(tmp_path / "video.mp4")
+    pixels = cv2.imdecode(np.frombuffer(base64.b64decode(frames[0].source.partition(",")[2]), np.uint8), 1)
+    assert pixels.shape == (270, 480, 3)
+    assert [frame.text.split(", ")[1] for frame in frames] == ["frame 1", "frame 3", "frame 4", "frame 6"]
+
+
+def test_without_a_video_the_found_model_is_shown_at_work(chain: Path) -> None:
+    (chain / "video" / "video.mp4").unlink()
+    shipped = resources.files("lighttrack_nas.pretrained").joinpath("lighttrack-tiny-generated.safetensors")
+    (chain / "retrain").mkdir()
+    (chain / "retrain" / "model.safetensors").write_bytes(shipped.read_bytes())
+    sequence = chain / "generated" / "val" / "one"
+    sequence.mkdir(parents=True)
+    texture = np.random.default_rng(0).integers(100, 256, (24, 32, 3), np.uint8)
+    for index in range(5):
+        frame = np.full((120, 160, 3), 40, np.uint8)
+        frame[40:64, 60 + 2 * index : 92 + 2 * index] = texture
+        cv2.imwrite(str(sequence / f"{index + 1:08d}.jpg"), frame)
+    (sequence / "groundtruth.txt").write_text("".join(f"{60 + 2 * i},40,32,24\n" for i in range(5)))
+    page = report_page(run_folders([chain]))
+    (pictures,) = [section.pictures for section in page.sections if section.key == "tracker"]
+    assert [picture.text.partition(":")[0] for picture in pictures] == [f"val/one, frame {n}" for n in (1, 2, 4, 5)]
+
+
+def test_searches_that_have_only_begun_are_shown(tmp_path: Path) -> None:
+    study(by_hand(), folder=tmp_path / "done")
+    for name in ("begun", "begun too"):
+        study([], folder=tmp_path / name)
+    networks = unpacked(write_report([tmp_path / "done", tmp_path / "begun"], tmp_path / "out").read_text())["networks"]
+    assert all(network["parts"] for network in networks)
+    page = report_page(run_folders([tmp_path / "begun", tmp_path / "begun too"]))
+    assert page.data["networks"] == []
+    assert "Run 'begun': no network has been measured yet." in page.warnings
