@@ -68,6 +68,10 @@ from .place_tables.place_measuring import measure_places as measure_places
 from .place_tables.predicted_fronts import predicted_front as predicted_front
 from .places.candidate_losses import place_losses as place_losses
 from .processes.memory import keep_freed_memory as keep_freed_memory
+from .results.findings import Findings as Findings
+from .results.findings import draw_findings as draw_findings
+from .results.findings import findings as findings
+from .results.findings import save_findings as save_findings
 from .results.front_files import save_front as save_front
 from .results.front_files import save_front_plot as save_front_plot
 from .results.front_plots import draw_front as draw_front

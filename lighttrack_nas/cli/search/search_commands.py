@@ -273,12 +273,15 @@ def front(
 @commands.command(rich_help_panel=SEARCH)
 def findings(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A search's folder.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for tables and figure. Default: print only.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say what the front's networks share against their space.
 
-    Kernels, output position, depth of the towers.
+    Kernels and expansions, the output, the depths of the towers; each with an interval, and with a test.
     """
     from lighttrack_nas.cli.search.show_fronts import findings as show
 
-    show(run, json)
+    show(run, json, output)
