@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, t
 
 from lighttrack_nas.counts.network_features import Features
 from lighttrack_nas.reporting.intervals import share_test
@@ -17,6 +17,7 @@ FEWEST_NETWORKS = 6
 """With fewer there is no interval of a mean, or of a share of blocks: not even unanimous networks would decide, since
 2 / 2^5 is more than 0.05, 2 / 2^6 less."""
 SIGNIFICANT = 0.05
+_ROUNDING = 1e-12
 LEGEND = f"""\
 front: the figure of the front's networks; interval: its 95 % interval ("too few": under {FEWEST_NETWORKS} networks)
 space: the same figure of uniform draws of the space, exact
@@ -25,7 +26,6 @@ front has: more or less than the space where p < {SIGNIFICANT}; of these about o
   perhaps more or less where only the interval, which is not corrected, leaves the space's figure out
 Networks of one search descend from each other, so that intervals and p are rather too sure."""
 """What the columns of `Counter.table` mean, for whoever reads it."""
-_RESAMPLES = 2_000
 
 
 class Counter:
@@ -33,16 +33,13 @@ class Counter:
 
     Args:
         front: What is counted of the networks, at least one.
-        rng: Of the bootstrap.
 
     Attributes:
         rows: A row a figure, without what all of them together decide; see `table`.
     """
 
-    def __init__(self, front: list[Features], rng: np.random.Generator) -> None:
+    def __init__(self, front: list[Features]) -> None:
         self._front = front
-        # The same resamples for every row, so that a row does not depend on the rows before it.
-        self._resamples = rng.integers(len(front), size=(_RESAMPLES, len(front)))
         self.rows: list[dict[str, Any]] = []
 
     def of_blocks(self, name: str, value: float | str, prior: float) -> None:
@@ -65,27 +62,33 @@ class Counter:
 
     def mean(self, name: str, value: str, number: Callable[[Features], float | None], prior: float) -> None:
         """Mean of a number over the networks that have it."""
-        found = [number(features) for features in self._front]
-        there = np.array([each is not None for each in found])
-        if not there.any():
-            return
-        numbers = np.array([0.0 if each is None else each for each in found])
-        totals = there[self._resamples].sum(1)
-        means = numbers[self._resamples].sum(1)[totals > 0] / totals[totals > 0]
-        total = int(there.sum())
-        self._add(name, value, "mean layers", numbers.sum() / total, *_bootstrapped(means, prior, total), prior)
+        found = [each for each in map(number, self._front) if each is not None]
+        if found:
+            self._of_sums(name, value, "mean layers", np.array(found, float), np.ones(len(found)), prior)
 
     def _of_listed(
         self, name: str, shown: str, measure: str, listed: list[Any], value: float | str, prior: float
     ) -> None:
-        hits = np.array([values.count(value) for values in listed])
-        totals = np.array([len(values) for values in listed])
-        sums = totals[self._resamples].sum(1)
-        if not totals.sum():
-            return
-        shares = hits[self._resamples].sum(1)[sums > 0] / sums[sums > 0]
-        test = _bootstrapped(shares, prior, int((totals > 0).sum()))
-        self._add(name, shown, measure, hits.sum() / totals.sum(), *test, prior)
+        some = [values for values in listed if values]
+        if some:
+            hits = np.array([values.count(value) for values in some], float)
+            self._of_sums(name, shown, measure, hits, np.array([len(values) for values in some], float), prior)
+
+    def _of_sums(self, name: str, value: str, measure: str, hits: np.ndarray, totals: np.ndarray, prior: float) -> None:
+        """A ratio of sums over networks, which are independent where the blocks of one network are not."""
+        ratio, networks = float(hits.sum() / totals.sum()), len(hits)
+        low = high = p = float("nan")
+        if networks >= FEWEST_NETWORKS:
+            # The ratio's standard error (Cochran 1977, 6.3): what networks differ by from it.
+            rest = hits - ratio * totals
+            error = float(np.sqrt(networks / (networks - 1) * (rest @ rest)) / totals.sum())
+            reach = float(t.ppf(0.975, networks - 1)) * error
+            low, high = ratio - reach, ratio + reach
+            if measure != "mean layers":
+                low, high = max(low, 0.0), min(high, 1.0)
+            # Networks that agree have no error; by their signs alone they are no surer than this.
+            p = max(_two_sided(ratio - prior, error, networks), 2.0 ** (1 - networks))
+        self._add(name, value, measure, ratio, low, high, p, prior)
 
     def _add(
         self, name: str, value: str, measure: str, front: float, low: float, high: float, p: float, prior: float
@@ -103,17 +106,18 @@ class Counter:
             table.loc[tested, "p_corrected"] = false_discovery_control(table.loc[tested, "p"])
         sure = np.where(table["p_corrected"] < SIGNIFICANT, "", "perhaps ")
         # Where there is no interval, nothing lies outside it.
-        side = np.select([table["space"] < table["low"], table["space"] > table["high"]], ["more", "less"], "")
+        outside = table["p"] < SIGNIFICANT
+        side = np.select(
+            [outside & (table["space"] < table["low"]), outside & (table["space"] > table["high"])],
+            ["more", "less"],
+            "",
+        )
         table["differs"] = [f"{how}{where}" if where else "" for how, where in zip(sure, side, strict=True)]
         return table
 
 
-def _bootstrapped(resampled: np.ndarray, prior: float, networks: int) -> tuple[float, float, float]:
-    """The 95 % interval of resampled figures, and the p that belongs to it; NaN for too few networks."""
-    if networks < FEWEST_NETWORKS:
-        return float("nan"), float("nan"), float("nan")
-    low, high = np.quantile(resampled, (0.025, 0.975)).tolist()
-    tail = min((resampled <= prior).mean(), (resampled >= prior).mean())
-    # Resamples of networks that agree do not vary; by their signs alone they are no surer than this.
-    p = min(1.0, max(2 * float(tail), 1 / len(resampled), 2.0 ** (1 - networks)))
-    return low, high, p
+def _two_sided(difference: float, error: float, networks: int) -> float:
+    """Student's p of a difference; what differs without any error is 0, and what is equal 1."""
+    if error < _ROUNDING:
+        return float(abs(difference) < _ROUNDING)
+    return float(2 * t.sf(abs(difference) / error, networks - 1))

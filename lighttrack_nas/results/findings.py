@@ -143,25 +143,23 @@ def save_findings(found: Findings, folder: Path) -> list[Path]:
     return [folder / name for name in content]
 
 
-def findings(front: Front, seed: int = 0) -> Findings:
+def findings(front: Front) -> Findings:
     """Count over the networks of a front; see `count_architectures`."""
-    return count_architectures(front.architectures, seed)
+    return count_architectures(front.architectures)
 
 
-def count_architectures(architectures: Sequence[Architecture], seed: int = 0) -> Findings:
+def count_architectures(architectures: Sequence[Architecture]) -> Findings:
     """Count kernels, expansions, output, depths and widths of architectures, against their space.
 
     Kernels and expansions are counted over the blocks of the backbone that leave a choice and that the network has, as
     are the kinds of operations in stages that mix them. Widths and depths of stages are counted over the networks that
     have the stage, either branch's tower over those in which the branches share none. A depth of a tower is the number
     of its layers that are no skip. Shares of networks have the binomial distribution's mid-p interval; shares of blocks
-    and means have a bootstrap over networks (2,000 resamples), because the blocks of one network are not independent.
-    Each p is that of its interval. The space's own figures are exact, every candidate of every label being equally
-    likely.
+    and means have Student's, over networks, because the blocks of one network are not independent. Each p is that of
+    its interval. The space's own figures are exact, every candidate of every label being equally likely.
 
     Args:
         architectures: Networks of one space, each once.
-        seed: Of the bootstrap.
 
     Raises:
         InputError: There is none.
@@ -170,7 +168,7 @@ def count_architectures(architectures: Sequence[Architecture], seed: int = 0) ->
         raise InputError("there is no network to look at: the front is empty")
     space = architectures[0].space
     features = [features_of(architecture) for architecture in architectures]
-    counter = Counter(features, np.random.default_rng(seed))
+    counter = Counter(features)
     for name in BLOCK_FIGURES:
         for value, prior in block_shares(space, name).items():
             counter.of_blocks(name, value, prior)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
+from lighttrack_nas.counts.network_features import features_of
 from lighttrack_nas.reporting.intervals import share_test
 from lighttrack_nas.results.findings import Findings, count_architectures, draw_findings, save_findings
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
@@ -153,7 +155,7 @@ def test_findings_are_written_and_drawn(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_the_bootstrap_covers() -> None:
+def test_the_intervals_cover() -> None:
     """Uniform draws of the space: the intervals hold the space's figure, and their width shrinks."""
     rng = np.random.default_rng(3)
     few, many = (count_architectures([FULL.sample(rng) for _ in range(count)]) for count in (20, 500))
@@ -164,11 +166,14 @@ def test_the_bootstrap_covers() -> None:
         assert row["high"] - row["low"] < figures(few, "kernel", kernel)["high"] - figures(few, "kernel", kernel)["low"]
 
 
-def test_a_seed_gives_the_same_figures() -> None:
+def test_means_have_students_interval() -> None:
     rng = np.random.default_rng(0)
-    networks = [FULL.sample(rng) for _ in range(7)]
-    assert count_architectures(networks).to_dict() == count_architectures(networks).to_dict()
-    assert count_architectures(networks).to_dict() != count_architectures(networks, seed=1).to_dict()
+    networks = [FULL.sample(rng) for _ in range(9)]
+    row = figures(count_architectures(networks), "cls depth")
+    depths = [features_of(network).depths["cls"] for network in networks]
+    test = ttest_1samp(depths, row["space"])
+    assert row["p"] == pytest.approx(test.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(test.confidence_interval()))
 
 
 @pytest.mark.parametrize("preset", ["lighttrack-12", "lighttrack-tiny"])
