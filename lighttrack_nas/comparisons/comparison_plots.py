@@ -100,7 +100,7 @@ def ranks_figure(comparison: Comparison) -> Figure:
     for index, group in enumerate(groups):
         span = [ranks[group[0]] - 0.04, ranks[group[-1]] + 0.04]
         axes.plot(span, [-0.3 - 0.3 * index] * 2, color="black", linewidth=3.5, solid_capstyle="butt")
-    axes.set(xlim=(0.85, count + 0.15), ylim=(-room - 0.5 * half, 0.0))
+    axes.set(xlim=(0.85, count + 0.15), ylim=(-room - 0.5 * half + 0.25, 0.0))
     axes.set_xticks(range(1, count + 1))
     axes.xaxis.tick_top()
     axes.set_yticks([])
@@ -112,7 +112,7 @@ def ranks_figure(comparison: Comparison) -> Figure:
         if comparison.power.can_tell
         else "too few seeds to tell any two apart"
     )
-    axes.set_title(f"mean rank of a run by hypervolume, {seeds} seeds; {joined}", fontsize=10)
+    figure.suptitle(f"mean rank of a run by hypervolume, {seeds} seeds; {joined}", fontsize=10)
     return figure
 
 
@@ -132,7 +132,9 @@ def _cut_beginning(axes: Axes, comparison: Comparison, indicator: str, axis: str
     values = np.concatenate(seen)
     low, high = float(values.min()), float(values.max())
     if indicator == "hypervolume":
-        axes.set_ylim(max(0.0, low - 0.03), max(high + 0.02, min(1.005, comparison.share + 0.015)))
+        # The share that runs are timed to is shown where they come near it.
+        near = comparison.share - high < (high - low) / 3
+        axes.set_ylim(max(0.0, low - 0.03), max(high + 0.02, comparison.share + 0.015 if near else 0.0))
     elif low > 0:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
