@@ -105,7 +105,7 @@ class Comparison:
             `feasible`.
         scale: How values are measured.
         share: The share of the best known front's hypervolume that runs are timed to.
-        under: A bound for the best value of the first objective.
+        under: A constraint for the best value of the first objective.
 
     Attributes:
         raw: `trials`, with the indicators after each trial: `hypervolume` (a share of the best known front's),

@@ -91,7 +91,9 @@ def search(
     set_: Set = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="Processes that evaluate at once. Default: search.workers, which is 1."),
+        typer.Option(
+            min=1, max=256, help="Workers: processes that evaluate at once. Default: search.workers, which is 1."
+        ),
     ] = None,
 ) -> None:
     """Search the supernet's space; a stopped search goes on.
@@ -133,8 +135,8 @@ def compare(
 ) -> None:
     """Compare search strategies over seeds on one evaluator.
 
-    Hypervolume, distance to the front, and tests between strategies. Finished runs are kept: the same call again
-    goes on where it stopped.
+    Hypervolume, distance to the front, and for each pair of strategies effect size and test; what the seeds can show is
+    said before. Finished runs are kept: the same call again goes on where it stopped.
     """
     from lighttrack_nas.cli.search.compare import compare as run
 
@@ -215,7 +217,7 @@ def front(
     ],
     where: Annotated[
         list[str] | None,
-        typer.Option(help="A bound such as 'macs<=600M', or Mobile, LargeA, LargeB; in place of the run's own."),
+        typer.Option(help="A constraint such as 'macs<=600M', or Mobile, LargeA, LargeB; in place of the run's own."),
     ] = None,
     x: Annotated[str | None, typer.Option(help="The figures' horizontal axis: macs, latency_ms or params.")] = None,
     nearest: Annotated[

@@ -229,7 +229,7 @@ def test_a_damaged_run_is_told_and_counts_as_missing(text: str, words: str, tmp_
             {"table": "lighttrack-table", "strategies": {"r": "random"}, "reference": {"params": 1}},
             "objective in 'reference'",
         ),
-        ({"table": "lighttrack-table", "strategies": {"r": "random"}, "under": "Mobile"}, "expected one bound"),
+        ({"table": "lighttrack-table", "strategies": {"r": "random"}, "under": "Mobile"}, "expected one constraint"),
         ({"table": "lighttrack-table", "strategies": {"r": "random"}, "sedes": 3}, "did you mean 'seeds'"),
         ([1], "expected a mapping of keys"),
     ],
