@@ -72,6 +72,10 @@ from .processes.memory import keep_freed_memory as keep_freed_memory
 from .report.front_files import save_front as save_front
 from .report.front_files import save_front_plot as save_front_plot
 from .report.run_report import write_report as write_report
+from .results.findings import Findings as Findings
+from .results.findings import draw_findings as draw_findings
+from .results.findings import findings as findings
+from .results.findings import save_findings as save_findings
 from .results.front_plots import draw_front as draw_front
 from .results.fronts import Front as Front
 from .results.pair_plots import draw_pairs as draw_pairs

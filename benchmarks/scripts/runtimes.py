@@ -20,27 +20,22 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
+from runtime_row import Job
 
 from lighttrack_nas.models.models import load_model
-from lighttrack_nas.processes.memory import keep_freed_memory
 from lighttrack_nas.reporting.environment import cpu_name
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
-from lighttrack_nas.trackers.runtimes.program import Options, open_program, quantise_graph, write_graph
+from lighttrack_nas.trackers.runtimes.program import quantise_graph, write_graph
 from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime, runtime_versions
-from lighttrack_nas.trackers.tracking.baselines import build_baseline
 from lighttrack_nas.trackers.tracking.crops import network_input, raw_input
-from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 
-WARM_UP = 20
-FRAMES = 30  # a few, over and over: they are in the process's memory too
 ROWS = (
     ("torch", "float32", "float32"),
     ("torch-compiled", "float32", "float32"),
@@ -61,153 +56,18 @@ ROWS = (
 """Runtime, precision of the stored weights, precision of the computation."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """What one process measures.
-
-    Attributes:
-        name: For the table.
-        runtime: Of the package, or "baseline".
-        source: The model file, the folder of the graphs, or the baseline's name.
-        computed: Precision.
-        raw: Whether the graphs take crops as they are.
-        hyper_parameters: Of the tracker.
-        sizes: Template size, stride, search sizes.
-        sequence: Folder of the frames; empty for noise.
-        threads: On the CPU.
-        steps: Timed.
-    """
-
-    name: str
-    runtime: str
-    source: str
-    computed: str
-    raw: bool
-    hyper_parameters: dict[str, Any]
-    sizes: tuple[int, ...]
-    sequence: str
-    threads: int
-    steps: int
+def labels(models: Sequence[Path]) -> dict[Path, str]:
+    """What each model is called in the table: its file's name, with as many folders as tell it from the others."""
+    named = {}
+    for model in models:
+        tails = ["-".join(model.with_suffix("").parts[-count:]) for count in range(1, len(model.parts) + 1)]
+        others = [other.with_suffix("").parts for other in models if other != model]
+        taken = ["-".join(parts[-count:]) for parts in others for count in range(1, len(parts) + 1)]
+        named[model] = next((tail for tail in tails if tail not in taken), str(model))
+    return named
 
 
-class Programs:
-    """A template program and a track program for each search size, for the tracker."""
-
-    def __init__(self, job: Job) -> None:
-        self.template_size, self.stride, *searches = job.sizes
-        self.search_sizes = tuple(searches)
-        self.prepare = raw_input if job.raw else network_input
-        options = Options(job.threads, precision=job.computed)
-        self._template = open_program(job.runtime, Path(job.source) / "template", options)
-        self._track = {
-            size: open_program(job.runtime, Path(job.source) / f"track-{size}", options) for size in searches
-        }
-
-    def template(self, image: np.ndarray) -> np.ndarray:
-        """See `ArrayNetwork.template`."""
-        return self._template.run(image)[0]
-
-    def track(self, features: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `ArrayNetwork.track`."""
-        logits, distances = self._track[image.shape[2]].run(features, image)
-        return logits, distances
-
-
-class Modules(Programs):
-    """The same of programs that torch makes of modules."""
-
-    def __init__(self, job: Job) -> None:
-        from lighttrack_nas.trackers.runtimes.graphs import template_graph, track_graph
-        from lighttrack_nas.trackers.runtimes.program import make_program
-
-        network = load_model(job.source).network
-        self.template_size, self.stride, *searches = job.sizes
-        self.search_sizes, self.prepare = tuple(searches), network_input
-        options = Options(job.threads)
-        self._template = make_program(job.runtime, template_graph(network), options)
-        self._track = {size: make_program(job.runtime, track_graph(network, size), options) for size in searches}
-
-
-def as_it_is(job: Job) -> Any:
-    """The model file in torch, as `load_tracker` takes it."""
-    import torch
-
-    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
-
-    torch.set_num_threads(job.threads)
-    return TorchNetwork(load_model(job.source).network)
-
-
-def moving_noise(frames: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Frames of a bright noisy rectangle that moves over a dark noisy ground, and its first box."""
-    rng = np.random.default_rng(0)
-    ground = rng.integers(0, 80, (360, 480, 3), np.uint8)
-    target = rng.integers(120, 255, (60, 80, 3), np.uint8)
-    made = []
-    for index in range(frames):
-        frame = ground.copy()
-        left = 60 + 2 * index
-        frame[150:210, left : left + 80] = target
-        made.append(frame)
-    return made, np.array([60.0, 150.0, 80.0, 60.0])
-
-
-def measure(job: Job) -> dict[str, Any]:
-    """Time steps in this process; seconds of each."""
-    keep_freed_memory()
-    if job.sequence:
-        (sequence,) = read_sequences(job.sequence)
-        frames, box = [sequence.frame(index) for index in range(min(len(sequence), FRAMES))], sequence.boxes[0]
-    else:
-        frames, box = moving_noise(FRAMES)
-    bare: list[float] = []
-    if job.runtime == "baseline":
-        tracker: Any = build_baseline(job.source)
-    else:
-        makers = {"torch": as_it_is, "torch-compiled": Modules}
-        network = makers.get(job.runtime, Programs)(job)
-        tracker = SiameseTracker(network, job.hyper_parameters)
-    whole: list[float] = []
-    for step in range(WARM_UP + job.steps):
-        index = step % (len(frames) - 1)
-        if index == 0:
-            tracker.init(frames[0], box)
-        if step == 0 and job.runtime != "baseline":
-            crop = np.random.default_rng(0).integers(0, 256, (tracker.search_size, tracker.search_size, 3), np.uint8)
-            prepare = getattr(network, "prepare", network_input)
-            image = prepare(crop)
-            features = network.template(prepare(crop[: network.template_size, : network.template_size]))
-        start = perf_counter()
-        if job.runtime != "baseline":
-            network.track(features, image)
-        middle = perf_counter()
-        tracker.update(frames[index + 1])
-        if step >= WARM_UP:
-            bare.append(middle - start)
-            whole.append(perf_counter() - middle)
-    memory = status()
-    return {
-        "bare": bare if job.runtime != "baseline" else [],
-        "whole": whole,
-        "resident": memory["VmRSS"],
-        "peak": memory["VmHWM"],
-        "torch": "torch" in sys.modules,
-        "shape": frames[0].shape[:2],
-    }
-
-
-def status() -> dict[str, float]:
-    """Memory of this process, MB; NaN where the system does not tell (Linux does)."""
-    sizes = {"VmRSS": float("nan"), "VmHWM": float("nan")}
-    file = Path("/proc/self/status")
-    for line in file.read_text().splitlines() if file.exists() else []:
-        name, _, value = line.partition(":")
-        if name in sizes:
-            sizes[name] = int(value.split()[0]) * 1024 / 1e6
-    return sizes
-
-
-def jobs(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator[Job]:
+def jobs(model: Path, label: str, folder: Path, arguments: argparse.Namespace) -> Iterator[Job]:
     """Write a model's graphs for every runtime; those that are not installed are named and left out."""
     loaded = load_model(model)
     geometry = loaded.network.geometry
@@ -222,10 +82,10 @@ def jobs(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator[J
     for runtime, stored, computed in ROWS:
         if arguments.only and runtime not in arguments.only:
             continue
-        name = f"{model.stem}, {runtime}" + ("" if stored == computed == "float32" else f" {stored}/{computed}")
+        name = f"{label}, {runtime}" + ("" if stored == computed == "float32" else f" {stored}/{computed}")
         try:
             needs_files = checked_runtime(runtime, writing=True).suffixes
-            target = folder / f"{model.stem}-{runtime}-{stored}{'-raw' if arguments.raw else ''}"
+            target = folder / f"{label}-{runtime}-{stored}{'-raw' if arguments.raw else ''}"
             if needs_files and not target.exists():
                 if stored == "int8" and not examples:
                     examples = int8_examples(loaded, arguments.calibration)
@@ -278,8 +138,8 @@ def int8_examples(model: Any, sequences: Path | None) -> dict[int, list[tuple[np
     return inputs
 
 
-def row(job: Job, measured: dict[str, Any], eager: dict[str, Any] | None) -> str:
-    """A line of the table."""
+def row(job: Job, width: int, measured: dict[str, Any], eager: dict[str, Any] | None) -> str:
+    """A line of the table, its name padded to a width."""
 
     def times(seconds: list[float]) -> str:
         if not seconds:
@@ -291,7 +151,8 @@ def row(job: Job, measured: dict[str, Any], eager: dict[str, Any] | None) -> str
         return f"{np.median(one) / np.median(other):5.2f}" if one and other else f"{'':>5}"
 
     return (
-        f"{job.name:<44} {times(measured['bare'])} {times(measured['whole'])} {1 / np.median(measured['whole']):6.0f}"
+        f"{job.name:<{width}} {times(measured['bare'])} {times(measured['whole'])}"
+        f" {1 / np.median(measured['whole']):6.0f}"
         f" {ratio(measured['whole'], measured['bare'])} {ratio(eager['whole'], measured['whole']) if eager else '':>5}"
         f" {measured['resident']:6.0f} {measured['peak']:5.0f}{'  (torch)' if measured['torch'] else ''}"
     )
@@ -300,7 +161,7 @@ def row(job: Job, measured: dict[str, Any], eager: dict[str, Any] | None) -> str
 def child(job: Job) -> dict[str, Any] | None:
     """Measure in a process of its own; None, and its message on the screen, if it fails."""
     environment = os.environ | {"OMP_NUM_THREADS": str(job.threads)}
-    command = [sys.executable, __file__, "--job", json.dumps(asdict(job))]
+    command = [sys.executable, str(Path(__file__).with_name("runtime_row.py")), json.dumps(asdict(job))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         print(f"{job.name}: failed: {done.stderr.strip().splitlines()[-1:]}", flush=True)
@@ -322,14 +183,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--graphs", type=Path, help="keep the written graphs there, and take those that are there")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.job:
-        print(json.dumps(measure(Job(**json.loads(arguments.job)))))
-        return
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.graphs or Path(name)
-        todo = [job for model in arguments.models for job in jobs(model, folder, arguments)]
+        todo = [
+            job for model, label in labels(arguments.models).items() for job in jobs(model, label, folder, arguments)
+        ]
         todo += [
             Job(
                 baseline.partition(":")[0],
@@ -363,11 +222,12 @@ def main() -> None:
     print(f"{arguments.steps} steps, quietest of {arguments.rounds} rounds; ", end="")
     print("load after each " + " ".join(f"{load:.1f}" for load in loads))
     print(", ".join(f"{package} {version}" for package, version in sorted(versions.items())))
-    print(f"{'':<44} {'network alone, ms':^22} {'whole step, ms':^22}    fps  /net  gain     MB  peak")
+    width = max((len(job.name) for job in todo), default=0)
+    print(f"{'':<{width}} {'network alone, ms':^22} {'whole step, ms':^22}    fps  /net  gain     MB  peak")
     for job in todo:
         if job.name in best:
-            eager = best.get(job.name.partition(",")[0] + ", torch")
-            print(row(job, best[job.name], eager))
+            eager = best.get(job.name.rpartition(", ")[0] + ", torch")
+            print(row(job, width, best[job.name], eager))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,11 @@ from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
 from lighttrack_nas.benchmarks.scoring.places_evaluator import PlacesEvaluator
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import TableEvaluator
 from lighttrack_nas.chain.evaluators import prepare_torch, search_latency, supernet_evaluator
-from lighttrack_nas.comparisons.comparison_plots import comparison_figure
+from lighttrack_nas.comparisons.comparison_plots import comparison_figure, ranks_figure
 from lighttrack_nas.comparisons.comparisons import Comparison, Scale
+from lighttrack_nas.comparisons.power import power_of
 from lighttrack_nas.comparisons.problems import TabularProblem, table_evaluator
+from lighttrack_nas.comparisons.run_files import Run, kept_run, read_run, run_file
 from lighttrack_nas.comparisons.surrogate_table import SurrogateEvaluator
 from lighttrack_nas.config.comparison_config import ComparisonConfig
 from lighttrack_nas.config.config import Config
@@ -36,7 +39,6 @@ from lighttrack_nas.strategies.search.storage.trials import completed_trials
 from lighttrack_nas.tables import find_table
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
-from lighttrack_nas.trackers.base.parsing import read_text
 from lighttrack_nas.trackers.base.progress import Progress, Say
 
 if TYPE_CHECKING:
@@ -45,16 +47,15 @@ if TYPE_CHECKING:
 OnTable = TableEvaluator | SurrogateEvaluator | PlacesEvaluator
 """What answers at once, and knows what measuring would take."""
 Measuring: TypeAlias = "OnTable | SupernetEvaluator"
-Run = tuple[str, int]
-"""A strategy's name and a seed."""
 
 
 def compare(config: ComparisonConfig, say: Say, progress: Progress | None = None) -> Comparison:
     """Run every strategy with every seed, or go on with a comparison that was stopped.
 
-    A run on a table is kept when it is whole; one on a supernet has a journal, and goes on in its middle. The folder
-    gets ``runs/`` (a folder a strategy, a CSV a run), ``raw.csv``, ``summary.csv``, ``significance.csv``,
-    ``scale.json`` and figures.
+    Which differences so many seeds can show is said before. A run on a table is kept when it is whole, and done again
+    where its file is damaged; one on a supernet has a journal, and goes on in its middle. The folder gets ``runs/`` (a
+    folder a strategy, a CSV a run), ``raw.csv``, ``summary.csv``, ``significance.csv``, ``scale.json``, ``power.json``
+    and figures.
 
     Args:
         config: What to compare.
@@ -88,17 +89,19 @@ def compare(config: ComparisonConfig, say: Say, progress: Progress | None = None
         # Apart from the above, so that strategies can join; one whose settings have changed needs another name.
         write_run_record(output / "runs" / name, {"strategy": strategy_record(config.strategy(name, 0))})
     runs = [(name, seed) for seed in range(config.seeds) for name in config.strategies]
-    files = {run: _file(output, run) for run in runs}
-    missing = [run for run in runs if not files[run].is_file()]
+    if len(config.strategies) > 1:
+        say(power_of(config.seeds, math.comb(len(config.strategies), 2)).text())
+    columns = [*(goal.name for goal in config.goals), *(bound.name for bound in config.bounds)]
+    kept = {run: kept_run(run_file(output, run), run, config.trials, columns, say) for run in runs}
+    missing = [run for run in runs if kept[run] is None]
     if progress is not None and len(missing) < len(runs):
         progress(len(runs) - len(missing), "from an earlier call")
     for run, table in in_processes(partial(_runner, config), missing, config.workers):
-        write_atomically(files[run], table)
+        write_atomically(run_file(output, run), table)
+        kept[run] = read_run(table, run, config.trials, columns)
         if progress is not None:
             progress(1, f"{run[0]}, seed {run[1]}")
-    trials = pd.concat(
-        [_read(files[name, seed], (name, seed)) for name in config.strategies for seed in range(config.seeds)]
-    )
+    trials = pd.concat([kept[name, seed] for name in config.strategies for seed in range(config.seeds)])
     under = parse_constraints(config.under)[0] if config.under else None
     comparison = Comparison(trials, _scale(config, trials), config.share, under)
     save(comparison, output)
@@ -115,12 +118,15 @@ def save(comparison: Comparison, output: Path) -> None:
     for name, table in tables.items():
         write_atomically(output / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
     write_atomically(output / "scale.json", to_json(comparison.scale.to_dict()))
-    for axis in ("evaluations", "seconds"):
-        figure = comparison_figure(comparison, axis)
+    figures = {axis: comparison_figure(comparison, axis) for axis in ("evaluations", "seconds")}
+    if len(comparison.strategies) > 1:
+        write_atomically(output / "power.json", to_json(comparison.power.to_dict()))
+        figures["ranks"] = ranks_figure(comparison)
+    for name, figure in figures.items():
         for kind in ("png", "svg"):
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind)
-            write_atomically(output / f"{axis}.{kind}", buffer.getvalue())
+            figure.savefig(buffer, format=kind, dpi=150)
+            write_atomically(output / f"{name}.{kind}", buffer.getvalue())
 
 
 def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
@@ -158,10 +164,6 @@ def _chain(config: ComparisonConfig) -> Config:
     return load_config(config.chain, config.chain_set)
 
 
-def _file(output: Path, run: Run) -> Path:
-    return output / "runs" / run[0] / f"{run[1]:03d}.csv"
-
-
 def _runner(config: ComparisonConfig) -> Callable[[Run], str]:
     """What does a run, in a process of its own; gives its table as CSV."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -175,7 +177,7 @@ def _runner(config: ComparisonConfig) -> Callable[[Run], str]:
 
 def _one_run(config: ComparisonConfig, evaluator: Measuring, run: Run) -> str:
     name, seed = run
-    journal = _file(Path(config.output), run).with_suffix(".log")
+    journal = run_file(Path(config.output), run).with_suffix(".log")
     on_table = isinstance(evaluator, OnTable)
     try:
         study = run_search(
@@ -214,19 +216,6 @@ def _trial_table(study: optuna.Study, evaluator: Measuring) -> pd.DataFrame:
             | {"feasible": record.feasible, "choices": " ".join(record.architecture.values)}
         )
     return pd.DataFrame(rows)
-
-
-def _read(path: Path, run: Run) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(io.StringIO(read_text(path, "run")))
-        table["trial"], table["feasible"] = table["trial"].astype(int), table["feasible"].astype(bool)
-    except (ValueError, KeyError) as error:
-        raise InputError(
-            f"'{path}' is no run of a comparison ({error}); delete it, and the run is done again"
-        ) from None
-    table.insert(0, "strategy", run[0])
-    table.insert(1, "seed", run[1])
-    return table
 
 
 def _scale(config: ComparisonConfig, trials: pd.DataFrame) -> Scale:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu
 
+from lighttrack_nas.comparisons.effects import effect, holm, rank_test
+from lighttrack_nas.comparisons.power import ALPHA, Power, power_of, seeds_needed
 from lighttrack_nas.results.front_growth import distance_to_front, growth
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume, non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective
 
 INDICATORS = ("hypervolume", "distance", "best")
 """Columns of `Comparison.raw` that say how far a run had come."""
+DIFFER, NOT_TOLD_APART, TOO_FEW_SEEDS = "differ", "not told apart", "too few seeds to tell"
+VERDICTS = (DIFFER, NOT_TOLD_APART, TOO_FEW_SEEDS)
+"""Of a pair of strategies. "Not told apart" proves nothing alike: `Comparison.power` says what is found."""
+_WORST = 1e300
+"""Stands for what a run has not: larger than any figure, and yet a number, of which quartiles can be taken."""
+PAIR_COLUMNS = ["first", "second", "p", "p_holm", "a12", "a12_low", "a12_high", "verdict", "seeds_needed"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ class Comparison:
             `feasible`.
         scale: How values are measured.
         share: The share of the best known front's hypervolume that runs are timed to.
-        under: A bound for the best value of the first objective.
+        under: A constraint for the best value of the first objective.
 
     Attributes:
         raw: `trials`, with the indicators after each trial: `hypervolume` (a share of the best known front's),
@@ -134,26 +142,29 @@ class Comparison:
             strategy: Its name.
             indicator: Of `INDICATORS`.
             axis: "evaluations" or "seconds".
-            points: How many, from 0 to where the shortest of its runs ended.
+            points: How many, from 0 to where the longest of its runs ended.
 
         Returns:
-            Columns `x`, `median`, `low` and `high` (the quartiles over the seeds).
+            Columns `x`, `median`, `low` and `high` (the quartiles over the seeds). What a run found stays found: one
+            that ended earlier keeps its last value, so that the curve ends at the table's figures. Before its first
+            trial a run has a hypervolume of 0, and counts as worse than all by the others; NaN where that is the
+            quartile, and no row where it is the median.
         """
         runs = [run for _, run in self.raw[self.raw["strategy"] == strategy].groupby("seed")]
-        end = min(float(run[axis].iloc[-1]) for run in runs)
+        end = max(float(run[axis].iloc[-1]) for run in runs)
         x = np.arange(1, int(end) + 1, dtype=float) if axis == "evaluations" else np.linspace(0, end, points)
+        first = self.scale.objectives[0]
+        nothing = {"hypervolume": 0.0, "distance": _WORST, "best": first.sign * _WORST}[indicator]
         columns = []
         for run in runs:
             # The last trial that had ended by then.
             places = np.searchsorted(run[axis].to_numpy(float), x, side="right") - 1
             values = run[indicator].to_numpy(float)
-            columns.append(np.where(places >= 0, values[np.maximum(places, 0)], np.nan))
-        stacked = np.stack(columns)
-        known = np.isfinite(stacked).any(axis=0)
-        low, median, high = np.nanpercentile(
-            np.where(np.isfinite(stacked), stacked, np.nan)[:, known], [25, 50, 75], axis=0
-        )
-        return pd.DataFrame({"x": x[known], "median": median, "low": low, "high": high})
+            values = np.where(np.isfinite(values), values, nothing)
+            columns.append(np.where(places >= 0, values[np.maximum(places, 0)], nothing))
+        quartiles = np.percentile(np.stack(columns), [25, 50, 75], axis=0)
+        low, median, high = np.where(np.abs(quartiles) < _WORST / 10, quartiles, np.nan)
+        return pd.DataFrame({"x": x, "median": median, "low": low, "high": high}).dropna(subset=["median"])
 
     def final(self) -> pd.DataFrame:
         """A row a run: where it ended, and what it took to reach `share`; NaN if it never did."""
@@ -179,10 +190,11 @@ class Comparison:
     def summary(self) -> pd.DataFrame:
         """A row a strategy, the best first: medians over seeds, quartiles of the hypervolume, what reaching took.
 
+        `rank` is that of `ranks`.
         `evaluations_to_share` and `seconds_to_share` are medians in which a run that never reached the share counts as
         later than all; NaN where that is the median. `reached` says how many runs did.
         """
-        rows = []
+        rows, ranks = [], self.ranks()
         for strategy, runs in self.final().groupby("strategy", sort=False):
             rows.append(
                 {
@@ -192,6 +204,7 @@ class Comparison:
                     "hypervolume": runs["hypervolume"].median(),
                     "hypervolume_low": runs["hypervolume"].quantile(0.25),
                     "hypervolume_high": runs["hypervolume"].quantile(0.75),
+                    "rank": ranks[strategy],
                     "distance": runs["distance"].median(),
                     "best": runs["best"].median(),
                     "reached": int(runs["evaluations_to_share"].notna().sum()),
@@ -206,43 +219,84 @@ class Comparison:
         """Whether two strategies' final hypervolumes differ, pair by pair.
 
         Returns:
-            `first`, `second`, `p` (two-sided Mann-Whitney U over seeds), `p_holm` (corrected for the number of pairs,
-            Holm 1979), `first_better` (the chance that a run of the first beats one of the second, ties halved:
-            Vargha and Delaney's A).
+            `first`, `second`, `p` (two-sided Mann-Whitney U over seeds), `p_holm` (corrected for the number of pairs),
+            `a12` (the chance that a run of the first beats one of the second, ties halved: Vargha and Delaney's A12),
+            `a12_low` and `a12_high` (its 95 % interval, of this pair alone), `verdict` (of `VERDICTS`) and
+            `seeds_needed` (seeds that would find a difference as large as this A12 in four of five comparisons, for
+            pairs not told apart; NaN beyond 1,000).
         """
-        final = {
-            name: runs["hypervolume"].to_numpy(float) for name, runs in self.final().groupby("strategy", sort=False)
-        }
+        final = self._final_hypervolumes
+        pairs = list(combinations(self.strategies, 2))
+        p_values = np.array([rank_test(final[first], final[second]) for first, second in pairs])
         rows = []
-        for first, second in combinations(self.strategies, 2):
-            one, other = final[first], final[second]
-            test = mannwhitneyu(one, other, alternative="two-sided")
-            chance = float(test.statistic) / (len(one) * len(other))
-            rows.append({"first": first, "second": second, "p": float(test.pvalue), "first_better": chance})
-        table = pd.DataFrame(rows, columns=["first", "second", "p", "first_better"])
-        table.insert(3, "p_holm", holm(table["p"].to_numpy(float)))
-        return table
+        for (first, second), p, p_holm in zip(pairs, p_values, holm(p_values), strict=True):
+            found = effect(final[first], final[second])
+            differs = bool(p_holm < ALPHA)
+            needed = None if differs else seeds_needed(found.a12, len(pairs))
+            rows.append(
+                {
+                    "first": first,
+                    "second": second,
+                    "p": float(p),
+                    "p_holm": float(p_holm),
+                    "a12": found.a12,
+                    "a12_low": found.low,
+                    "a12_high": found.high,
+                    "verdict": DIFFER if differs else NOT_TOLD_APART if self.power.can_tell else TOO_FEW_SEEDS,
+                    "seeds_needed": float("nan") if needed is None else needed,
+                }
+            )
+        return pd.DataFrame(rows, columns=PAIR_COLUMNS)
+
+    @cached_property
+    def power(self) -> Power:
+        """What so many seeds can show.
+
+        Raises:
+            ValueError: There is one strategy only, and so no pair.
+        """
+        count = len(self.strategies)
+        if count < 2:
+            raise ValueError("one strategy is compared with nothing")
+        return power_of(min(map(len, self._final_hypervolumes.values())), count * (count - 1) // 2)
+
+    def ranks(self) -> pd.Series:
+        """Each strategy's mean rank by final hypervolume, the best first; 1 to the number of strategies.
+
+        It is the rank of a run among one run of each strategy, over all draws of such runs: 1 and the sum of the
+        chances (A12) that the others beat it. Seeds are no blocks: two strategies' runs of one seed share their first
+        random draws at most, and tests that take them as independent err on the careful side.
+        """
+        final = self._final_hypervolumes
+        ranks = {
+            name: 1.0 + sum(effect(final[other], own).a12 for other in self.strategies if other != name)
+            for name, own in final.items()
+        }
+        return pd.Series(ranks, name="rank").sort_values(kind="stable")
+
+    def not_told_apart(self) -> list[list[str]]:
+        """The largest groups of strategies, neighbours by rank, in which no pair differs; each best first."""
+        pairs = self.significance()
+        differ = {frozenset((row.first, row.second)) for row in pairs[pairs["verdict"] == DIFFER].itertuples()}
+        order = [str(name) for name in self.ranks().index]
+        groups: list[list[str]] = []
+        for start in range(len(order)):
+            end = start + 1
+            while end < len(order) and not any(frozenset((order[end], name)) in differ for name in order[start:end]):
+                end += 1
+            if end - start > 1 and (not groups or groups[-1][-1] != order[end - 1]):
+                groups.append(order[start:end])
+        return groups
+
+    @cached_property
+    def _final_hypervolumes(self) -> dict[str, np.ndarray]:
+        groups = self.final().groupby("strategy", sort=False)
+        return {str(name): runs["hypervolume"].to_numpy(float) for name, runs in groups}
 
     def best_known_distance(self) -> float:
         """How far all runs together stay from the best known front; 0.0 where that is their own."""
         signed = np.stack([o.sign * self.raw[o.name].to_numpy(float) for o in self.scale.objectives], axis=1)
         return distance_to_front(self.scale.scaled(signed[self.raw["feasible"].to_numpy(bool)]), self.scale.front)
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Correct p-values of several tests (Holm's step-down method).
-
-    Args:
-        p: ``(tests,)``.
-
-    Returns:
-        In the same order, at most 1.
-    """
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)) if len(p) else p
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(stepped, 1.0)
-    return corrected
 
 
 def _late_median(values: Sequence[float] | pd.Series) -> float:

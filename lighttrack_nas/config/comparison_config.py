@@ -30,7 +30,7 @@ class ComparisonConfig(ConfigPart):
         trials: Completed trials of each run.
         objectives: As of a search.
         constraints: As of a search.
-        under: A bound under which the best value of the first objective is shown, such as "macs <= 12M".
+        under: A constraint under which the best value of the first objective is shown, such as "macs <= 12M".
         reference: The worst value that counts in the hypervolume, by objective. Those left out are the worst of the
             table (or a limit on them), or of all runs.
         share: The share of the best known front's hypervolume that runs are timed to.
@@ -114,7 +114,7 @@ def _check(comparison: ComparisonConfig) -> None:
     for name in comparison.reference:
         checked_name(name, names, "objective in 'reference',")
     if comparison.under is not None and len(parse_constraints(comparison.under)) != 1:
-        raise InputError(f"under: expected one bound such as 'macs <= 12M', got '{comparison.under}'")
+        raise InputError(f"under: expected one constraint such as 'macs <= 12M', got '{comparison.under}'")
     for name in comparison.strategies:
         if not name or "/" in name or name.startswith("."):
             raise InputError(f"strategies: {name!r} cannot name a file; use letters, digits, '-' and spaces")

@@ -3,23 +3,24 @@
 LightTrack's authors report what their search found: over half of the backbone's blocks with kernel 7, the second-last
 block as the output, a classification tower shallower than the regression tower. Here the same is counted for any front,
 with an interval, so that a handful of networks is not taken for a law.
-
-Networks of one search descend from each other. The intervals take them as independent, so they are rather too narrow.
+Networks of one search descend from each other; intervals and tests take them as independent, and are too sure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lighttrack_nas.places.shown_places import ShownTower
-from lighttrack_nas.reporting.intervals import share_interval
-from lighttrack_nas.results.network_features import (
+from lighttrack_nas.benchmarks.evaluation.result_files import to_json
+from lighttrack_nas.counts.counter import FEWEST_NETWORKS, Counter
+from lighttrack_nas.counts.network_features import (
     BLOCK_FIGURES,
     Features,
     block_shares,
@@ -27,6 +28,8 @@ from lighttrack_nas.results.network_features import (
     features_of,
     possible_towers,
 )
+from lighttrack_nas.counts.share_figure import shares_figure
+from lighttrack_nas.places.shown_places import ShownTower
 from lighttrack_nas.search_spaces.base.labels import (
     CORRELATION,
     OUTPUT,
@@ -38,25 +41,19 @@ from lighttrack_nas.search_spaces.base.labels import (
 )
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import write_atomically
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from lighttrack_nas.results.fronts import Front
     from lighttrack_nas.search_spaces.space import Architecture
 
-FEWEST_NETWORKS = 6
-"""With fewer, not even unanimous networks decide at 95 %: 2 / 2^5 is more than 0.05, 2 / 2^6 less."""
-_RESAMPLES = 2_000
 _ORDINALS = {1: "last", 2: "second-last", 3: "third-last"}
 
 
 class Claim(NamedTuple):
-    """A finding of LightTrack's authors, asked of a front.
-
-    Attributes:
-        text: The claim.
-        answer: "yes", "no" or "undecided".
-        reason: The figure that decides, with its interval.
-    """
+    """A finding of LightTrack's authors, asked of a front: "yes", "no" or "undecided", and the figure that decides."""
 
     text: str
     answer: str
@@ -68,24 +65,32 @@ class Findings:
     """What was counted.
 
     Attributes:
+        space: The space's name.
         networks: How many networks were looked at.
         table: A row a figure: `property`, `value`, `measure` (what is counted), `front`, `low`, `high` (its 95 %
-            interval), `space` (the same figure of uniformly drawn architectures), `differs` ("more" or "less" where the
-            space's figure lies outside the interval, else "").
+            interval; NaN where networks are too few), `space` (the same figure of uniformly drawn architectures), `p`
+            (of the front's figure, were its networks drawn so), `p_corrected` (for all figures of the table, after
+            Benjamini and Hochberg 1995) and `differs`: "more" or "less" where the corrected p is below .05, "perhaps
+            more" or "perhaps less" where only the interval leaves the space's figure out, else "".
+        shares: What `draw_findings` draws, a row a bar: `property` (kernel, expansion, operation, output or depth),
+            `place` (a stage, a tower, or "" for the output), `value`, and its share on the `front` and in the `space`.
         claims: The authors' findings with the answers of this front.
     """
 
+    space: str
     networks: int
     table: pd.DataFrame
+    shares: pd.DataFrame
     claims: tuple[Claim, ...]
 
     def text(self) -> str:
         """All of it in words, a line a figure."""
         lines = [f"{self.networks} networks; intervals of 95 %"]
         for row in self.table.to_dict("records"):
+            interval = f"[{row['low']:.2f}, {row['high']:.2f}]" if row["low"] == row["low"] else "[too few networks]"
             lines.append(
                 f"{row['property']} {row['value']}".strip() + f": {row['measure']} {row['front']:.2f} "
-                f"[{row['low']:.2f}, {row['high']:.2f}], in the space {row['space']:.2f}"
+                f"{interval}, in the space {row['space']:.2f}" + (f": {row['differs']}" if row["differs"] else "")
             )
         lines += [f"{claim.text}: {claim.answer} ({claim.reason})" for claim in self.claims]
         return "\n".join(lines)
@@ -93,30 +98,68 @@ class Findings:
     def to_dict(self) -> dict[str, Any]:
         """All of it, JSON-able."""
         return {
+            "space": self.space,
             "networks": self.networks,
-            "table": self.table.to_dict("records"),
+            "correction": "Benjamini-Hochberg",
+            "table": [
+                {key: None if value != value else value for key, value in row.items()}
+                for row in self.table.to_dict("records")
+            ],
+            "shares": self.shares.to_dict("records"),
             "claims": [claim._asdict() for claim in self.claims],
         }
 
 
-def findings(front: Front, seed: int = 0) -> Findings:
+def draw_findings(found: Findings) -> Figure:
+    """Draw kernels and expansions by stage, outputs, and depths of towers, beside uniform draws of the space."""
+    return shares_figure(found.shares, found.networks, found.space)
+
+
+def save_findings(found: Findings, folder: Path) -> list[Path]:
+    """Write ``findings.csv``, ``shares.csv``, ``findings.json`` (everything), ``findings.png`` and ``findings.svg``.
+
+    Args:
+        found: What to write.
+        folder: Made if missing.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    content: dict[str, str | bytes] = {
+        "findings.csv": found.table.to_csv(index=False, lineterminator="\n"),
+        "shares.csv": found.shares.to_csv(index=False, lineterminator="\n"),
+        "findings.json": to_json(found.to_dict()),
+    }
+    figure = draw_findings(found)
+    for kind in ("png", "svg"):
+        drawn = BytesIO()
+        figure.savefig(drawn, format=kind, dpi=150)
+        content[f"findings.{kind}"] = drawn.getvalue()
+    for name, text in content.items():
+        write_atomically(folder / name, text)
+    return [folder / name for name in content]
+
+
+def findings(front: Front) -> Findings:
     """Count over the networks of a front; see `count_architectures`."""
-    return count_architectures(front.architectures, seed)
+    return count_architectures(front.architectures)
 
 
-def count_architectures(architectures: Sequence[Architecture], seed: int = 0) -> Findings:
+def count_architectures(architectures: Sequence[Architecture]) -> Findings:
     """Count kernels, expansions, output, depths and widths of architectures, against their space.
 
     Kernels and expansions are counted over the blocks of the backbone that leave a choice and that the network has, as
     are the kinds of operations in stages that mix them. Widths and depths of stages are counted over the networks that
     have the stage, either branch's tower over those in which the branches share none. A depth of a tower is the number
-    of its layers that are no skip. Shares of networks have Wilson's interval; shares of blocks and means have a
-    bootstrap over networks (2,000 resamples), because the blocks of one network are not independent. The space's own
-    figures are exact, every candidate of every label being equally likely.
+    of its layers that are no skip. Shares of networks have the binomial distribution's mid-p interval; shares of blocks
+    and means have Student's, over networks, because the blocks of one network are not independent. Each p is that of
+    its interval. The space's own figures are exact, every candidate of every label being equally likely.
 
     Args:
         architectures: Networks of one space, each once.
-        seed: Of the bootstrap.
 
     Raises:
         InputError: There is none.
@@ -124,7 +167,8 @@ def count_architectures(architectures: Sequence[Architecture], seed: int = 0) ->
     if not architectures:
         raise InputError("there is no network to look at: the front is empty")
     space = architectures[0].space
-    counter = _Counter([features_of(architecture) for architecture in architectures], np.random.default_rng(seed))
+    features = [features_of(architecture) for architecture in architectures]
+    counter = Counter(features)
     for name in BLOCK_FIGURES:
         for value, prior in block_shares(space, name).items():
             counter.of_blocks(name, value, prior)
@@ -152,7 +196,33 @@ def count_architectures(architectures: Sequence[Architecture], seed: int = 0) ->
         counter.mean("reg depth - cls depth", "", _difference, means["reg"] - means["cls"])
         shallower = sum(share * odds["reg"][depth + 1 :].sum() for depth, share in enumerate(odds["cls"]))
         counter.of_networks("cls depth < reg depth", "", _is_shallower, float(shallower))
-    return Findings(len(architectures), pd.DataFrame(counter.rows), _claims(counter, space))
+    return Findings(space.name, len(architectures), counter.table(), _shares(features, space), _claims(counter, space))
+
+
+def _shares(front: Sequence[Features], space: Space) -> pd.DataFrame:
+    """Shares of values by stage, of outputs, and of the towers' depths; see `Findings.shares`."""
+    rows: list[tuple[str, str, str, float, float]] = []
+
+    def add(name: str, place: str, found: Sequence[Any], expected: Mapping[Any, float]) -> None:
+        for value, prior in expected.items():
+            shown = value if isinstance(value, str) else f"{value:g}"
+            rows.append((name, place, shown, found.count(value) / len(found) if found else 0.0, float(prior)))
+
+    for name in BLOCK_FIGURES:
+        for stage in space.description.stages:
+            if expected := block_shares(space, name, stage.name):
+                found = [value for one in front for value in one.blocks[name].get(stage.name, [])]
+                add(name, stage.name, found, expected)
+    exits = space.candidates[OUTPUT]
+    if len(exits) > 1:
+        # By the names that are shown.
+        found = [_exit_name(space, one.output) for one in front]
+        add("output", "", found, {_exit_name(space, name): 1 / len(exits) for name in exits})
+    for tower in possible_towers(space):
+        found = [one.depths[tower.name] for one in front if tower.name in one.depths]
+        odds = enumerate(depth_odds(space, tower.branch))
+        add("depth", tower.name, found, {depth: share for depth, share in odds if share > 0})
+    return pd.DataFrame(rows, columns=["property", "place", "value", "front", "space"])
 
 
 def _exit_name(space: Space, output: str) -> str:
@@ -194,74 +264,7 @@ def _is_shallower(features: Features) -> bool | None:
     return None if difference is None else difference > 0
 
 
-class _Counter:
-    """Makes the table's rows, each for the front and for the space."""
-
-    def __init__(self, front: list[Features], rng: np.random.Generator) -> None:
-        self._front = front
-        # The same resamples for every row, so that a row does not depend on the rows before it.
-        self._resamples = rng.integers(len(front), size=(_RESAMPLES, len(front)))
-        self.rows: list[dict[str, Any]] = []
-        self.networks: dict[tuple[str, str], int] = {}
-        """Over how many networks each row was counted, by its property and value."""
-
-    def of_blocks(self, name: str, value: float | str, prior: float) -> None:
-        """Share of the blocks whose kernel, expansion or operation is `value`."""
-        shown = value if isinstance(value, str) else f"{value:g}"
-        listed = [features.blocks[name] for features in self._front]
-        self._of_listed(name, shown, "share of blocks", listed, value, prior)
-
-    def of_layers(self, tower: str, width: str, prior: float) -> None:
-        """Share of a tower's layers that have a width of their own."""
-        listed = [features.layer_widths.get(tower, []) for features in self._front]
-        self._of_listed(f"{tower} width", width, "share of layers", listed, width, prior)
-
-    def of_networks(self, name: str, value: str, test: Callable[[Features], bool | None], prior: float) -> None:
-        """Share of the networks that pass a test, among those of which it can be asked."""
-        answers = [answer for answer in map(test, self._front) if answer is not None]
-        if answers:
-            hits, total = sum(answers), len(answers)
-            self._add(name, value, "share of networks", hits / total, *share_interval(hits, total), prior, total)
-
-    def mean(self, name: str, value: str, number: Callable[[Features], float | None], prior: float) -> None:
-        """Mean of a number over the networks that have it."""
-        found = [number(features) for features in self._front]
-        there = np.array([each is not None for each in found])
-        if not there.any():
-            return
-        numbers = np.array([0.0 if each is None else each for each in found])
-        totals = there[self._resamples].sum(1)
-        means = numbers[self._resamples].sum(1)[totals > 0] / totals[totals > 0]
-        low, high = np.quantile(means, (0.025, 0.975))
-        total = int(there.sum())
-        self._add(name, value, "mean layers", numbers.sum() / total, low, high, prior, total)
-
-    def _of_listed(
-        self, name: str, shown: str, measure: str, listed: list[Any], value: float | str, prior: float
-    ) -> None:
-        hits = np.array([values.count(value) for values in listed])
-        totals = np.array([len(values) for values in listed])
-        sums = totals[self._resamples].sum(1)
-        if not totals.sum():
-            return
-        shares = hits[self._resamples].sum(1)[sums > 0] / sums[sums > 0]
-        low, high = np.quantile(shares, (0.025, 0.975))
-        networks = int((totals > 0).sum())
-        self._add(name, shown, measure, hits.sum() / totals.sum(), low, high, prior, networks)
-
-    def _add(
-        self, name: str, value: str, measure: str, front: float, low: float, high: float, prior: float, networks: int
-    ) -> None:
-        self.networks[name, value] = networks
-        # Resamples of a few networks that agree vary too little.
-        decided = len(self._front) >= FEWEST_NETWORKS
-        differs = "more" if decided and prior < low else "less" if decided and prior > high else ""
-        row = {"property": name, "value": value, "measure": measure}
-        numbers = {"front": float(front), "low": float(low), "high": float(high), "space": float(prior)}
-        self.rows.append(row | numbers | {"differs": differs})
-
-
-def _claims(counter: _Counter, space: Space) -> tuple[Claim, ...]:
+def _claims(counter: Counter, space: Space) -> tuple[Claim, ...]:
     """LightTrack's findings, answered by the intervals of this front; those that the space cannot show are left out."""
     exits = space.candidates[OUTPUT]
     kernels = [kernel for kernel in block_shares(space, "kernel") if not isinstance(kernel, str)]
@@ -272,10 +275,11 @@ def _claims(counter: _Counter, space: Space) -> tuple[Claim, ...]:
         if row is None:
             return
         answer = "yes" if row["low"] > threshold else "no" if row["high"] < threshold else "undecided"
-        reason = f"{row['measure']} {row['front']:.2f}, interval {row['low']:.2f} to {row['high']:.2f}"
-        networks = counter.networks[row["property"], row["value"]]
-        if networks < FEWEST_NETWORKS:
-            answer, reason = "undecided", f"{reason}; {networks} networks are too few to decide"
+        reason = f"{row['measure']} {row['front']:.2f}, "
+        if np.isnan(row["low"]):
+            reason += f"fewer than {FEWEST_NETWORKS} networks, too few for an interval"
+        else:
+            reason += f"interval {row['low']:.2f} to {row['high']:.2f}"
         claims.append(Claim(text, answer, reason))
 
     if kernels:

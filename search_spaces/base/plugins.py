@@ -62,11 +62,11 @@ def load_plugin(path: Path, where: str) -> ModuleType:
     except (Exception, SystemExit) as error:  # whatever somebody's file raises
         del sys.modules[name]
         said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-        raise InputError(f"{where}: plugin '{path}'{_line_in(resolved, error)} fails: {said}") from None
+        raise InputError(f"{where}: plugin '{path}'{line_in(resolved, error)} fails: {said}") from None
     return module
 
 
-def _line_in(path: Path, error: BaseException) -> str:
+def line_in(path: Path, error: BaseException) -> str:
     """The last line of a file that an error came through, as ", line 3,"; "" where it came through none."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f", line {lines[-1]}," if lines else ""

@@ -16,7 +16,7 @@ from lighttrack_nas.search_spaces.description.space_parts import (
     StageDescription,
     TowerDescription,
 )
-from lighttrack_nas.search_spaces.operations.operations import Operation
+from lighttrack_nas.search_spaces.operations.operations import CodeFailure, Operation
 from lighttrack_nas.trackers.base.names import unknown_name
 
 Pairs = Collection[tuple[int, int]]
@@ -185,6 +185,9 @@ def _fits(
     for index, name in enumerate(names):
         for operation, (inputs, outputs) in product(_made(space, name, expansions), pairs):
             refusal = operation.refusal(inputs, outputs, stride)
+            if isinstance(refusal, CodeFailure):
+                yield Mistake((*place, index), str(refusal), cause=("plugins",))
+                break
             if refusal:
                 called = f"'{name}'" if name == operation.kind else f"'{name}' ({operation.kind})"
                 yield Mistake(

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from lighttrack_nas.search_spaces.base.mistakes import KeyPath, listed_mistakes
+from lighttrack_nas.search_spaces.base.mistakes import KeyPath, Mistake, listed_mistakes
 from lighttrack_nas.search_spaces.files.listed_values import MULTIPLIERS
 from lighttrack_nas.search_spaces.operations.package_parts import PACKAGES, backbone_content
 from lighttrack_nas.search_spaces.presets import preset_text
@@ -44,6 +44,7 @@ class Source:
         folder: Where files that it names are looked for.
         names: Operations by names that candidates may use, of what it extends.
         changes: Keys of the top that it says beside what it extends; empty where it extends nothing.
+        mistakes: What is wrong with how it changes what it extends.
     """
 
     content: dict[str, Any]
@@ -52,6 +53,7 @@ class Source:
     lines: Mapping[KeyPath, tuple[str, int]] = field(default_factory=dict)
     names: Mapping[str, Any] = field(default_factory=dict)
     changes: frozenset[str] = frozenset()
+    mistakes: tuple[Mistake, ...] = ()
 
     def line(self, place: KeyPath) -> tuple[str, int] | None:
         """File and line of a place, or of the nearest around it."""
@@ -137,14 +139,16 @@ def extended(base: Source, changes: Source) -> Source:
     base = _with_backbone(_with_branches(base), changes)
     changes = _with_branches(changes)
     lines = dict(base.lines)
-    content = _merged(base.content, changes.content, (), lines, changes.lines, changes.where)
-    lines |= {place: at for place, at in changes.lines.items() if place[:2] == _BOTH}
+    wrong: list[Mistake] = []
+    content = _merged(base.content, changes.content, (), lines, changes.lines, wrong)
+    lines |= {place: at for place, at in changes.lines.items() if place[:2] == _BOTH or place[:1] == ("plugins",)}
     return replace(
         changes,
         content=content,
         lines=lines,
         names={**base.names, **changes.names},
         changes=frozenset(changes.content),
+        mistakes=(*base.mistakes, *changes.mistakes, *wrong),
     )
 
 
@@ -181,7 +185,12 @@ def _with_branches(source: Source) -> Source:
 
 
 def _merged(
-    old: Any, new: Any, place: KeyPath, lines: dict[KeyPath, tuple[str, int]], news: Mapping[KeyPath, Any], where: str
+    old: Any,
+    new: Any,
+    place: KeyPath,
+    lines: dict[KeyPath, tuple[str, int]],
+    news: Mapping[KeyPath, Any],
+    wrong: list[Mistake],
 ) -> Any:
     key = place[-1] if place else ""
     if isinstance(old, dict) and isinstance(new, dict) and key not in _REPLACED:
@@ -190,7 +199,7 @@ def _merged(
         for name, value in new.items():
             inner = (*place, name)
             if name in old:
-                result[name] = _merged(old[name], value, inner, lines, news, where)
+                result[name] = _merged(old[name], value, inner, lines, news, wrong)
             else:
                 result[name] = value
                 _adopt(inner, inner, lines, news)
@@ -200,15 +209,14 @@ def _merged(
         stages = list(old)
         for name, value in new.items():
             if name not in names and not (isinstance(name, int) and 0 <= name < len(old)):
-                at = news.get((*place, name))
-                raise InputError(
-                    f"{f'{at[0]}:{at[1]}' if at else where}: stages: there is no stage {name!r} to change; stages: "
-                    + ", ".join(names)
-                )
+                _adopt((*place, name), (*place, name), lines, news)
+                text = f"stages: there is no stage {name!r} to change; stages: {', '.join(names)}"
+                wrong.append(Mistake((*place, name), text, named=True))
+                continue
             index = names.index(name) if name in names else int(name)
             here: KeyPath = (*place, index)
             changes = {here + each[2:]: at for each, at in news.items() if each[:2] == ("stages", name)}
-            stages[index] = _merged(old[index], value, here, lines, changes, where)
+            stages[index] = _merged(old[index], value, here, lines, changes, wrong)
         return stages
     for replaced in [each for each in lines if each[: len(place)] == place]:
         del lines[replaced]

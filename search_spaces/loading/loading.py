@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -33,6 +35,8 @@ from lighttrack_nas.trackers.base.parsing import read_text, short
 
 GROUP = "lighttrack_nas.spaces"
 _MAX_EXTENDS = 8
+_OF_BASE = ("stages", "outputs", "towers", "operations", "backbone", "attention", "activation", "plugins")
+"""Keys whose meaning hangs on what is extended, or that stand for others."""
 
 
 def load_space(source: str | Path) -> Space:
@@ -89,7 +93,15 @@ def _with_base(source: Source, seen: tuple[str, ...]) -> Source:
     try:
         read = _read(base, source.folder)
     except InputError as error:
-        raise InputError(f"{source.at(('extends',))}: extends: {error}") from None
+        # What hangs on the unknown space cannot be judged; keys that no space has, and a wrong name, can.
+        besides = [
+            each
+            for each in _checked({key: source.content[key] for key in source.content if key != "extends"})[1]
+            if len(each.place) == 1 and each.place[0] in source.content and each.place[0] not in _OF_BASE
+        ]
+        found = [Mistake(("extends",), str(error)), *besides]
+        found.sort(key=lambda each: source.line(each.place) or ("", 0))
+        raise listed_mistakes([(source.at(each.place), each) for each in found], source.where) from None
     return _on(_with_base(read, (*seen, source.where)), source.without("extends"))
 
 
@@ -141,17 +153,15 @@ def parse_space(content: object, where: str) -> Space:
 def _made(source: Source) -> Space:
     content, mistakes = resolved(source.content, source.names)
     mistakes = [each for each in mistakes if not each.idle or source.may_leave_out(each.place)]
-    found: SpaceDescription | None = None
-    try:
-        found = SpaceDescription.model_validate(content)
-    except ValidationError as error:
-        known = {mistake.place for mistake in mistakes}
-        if "stages" not in content and "backbone" in source.content:
-            known |= {(key,) for key in ("stem", "stages", "outputs")}  # which follow from it
-        for each in mistakes_of(error, SpaceDescription):
-            written = each.written_at(_written(each.place, source))
-            if not _follows(written.place, known):
-                mistakes.append(written)
+    found, refused = _checked(content)
+    known = {mistake.place for mistake in mistakes}
+    if refused and "stages" not in content and "backbone" in source.content:
+        known |= {(key,) for key in ("stem", "stages", "outputs")}  # which follow from it
+    for each in refused:
+        written = each.written_at(_written(each.place, source))
+        if not _follows(written.place, known):
+            mistakes.append(written)
+    mistakes = [*source.mistakes, *mistakes]
     if "operations" not in source.content and len(mistakes) > 1:
         # Candidates make the table: what they lack is said of them.
         mistakes = [each for each in mistakes if each.place != ("operations",)]
@@ -161,6 +171,36 @@ def _made(source: Source) -> Space:
         mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
         raise listed_mistakes([_located(each, source) for each in mistakes], source.where)
     return DeclaredSpace(found)
+
+
+def _checked(content: dict[str, Any]) -> tuple[SpaceDescription | None, list[Mistake]]:
+    """A description, or all that is wrong with it: keys that it should not have do not hide what they stand beside."""
+    try:
+        return SpaceDescription.model_validate(content), []
+    except ValidationError as error:
+        found, errors = mistakes_of(error, SpaceDescription), error.errors()
+    needless = [each["loc"] for each in errors if each["type"] == "extra_forbidden" or each["loc"][:1] == ("summary",)]
+    misnamed = any(each["loc"] == ("name",) for each in errors)
+    # What is missing may be what an unknown key was meant to be.
+    if not (needless or misnamed) or any(each["type"] == "missing" for each in errors):
+        return None, found
+    rest = deepcopy(content)
+    for *path, key in needless:
+        _item_at(rest, path).pop(key, None)
+    if misnamed:
+        rest["name"] = "unnamed"
+    try:
+        SpaceDescription.model_validate(rest)
+    except ValidationError as error:
+        found += [each for each in mistakes_of(error, SpaceDescription) if each not in found]
+    return None, found
+
+
+def _item_at(content: Any, path: Sequence[str | int]) -> dict[Any, Any]:
+    """The mapping at a place; pydantic names the kinds of unions in places, too, which lead nowhere."""
+    for part in path:
+        content = content.get(part) if isinstance(content, dict) else _item(content, part)
+    return content if isinstance(content, dict) else {}
 
 
 def _located(mistake: Mistake, source: Source) -> tuple[str, Mistake]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_type_hint
 
 from pydantic import ValidationError, create_model
 
-from lighttrack_nas.search_spaces.base.plugins import load_named_plugins
-from lighttrack_nas.search_spaces.operations.operations import BUILT_IN, Operation
+from lighttrack_nas.search_spaces.base.plugins import line_in, load_named_plugins
+from lighttrack_nas.search_spaces.operations.operations import BUILT_IN, CodeFailure, Operation
 from lighttrack_nas.search_spaces.operations.package_parts import PACKAGE_PARTS
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import unknown_name
@@ -219,7 +219,12 @@ def _tried(which: ModuleOperation, inputs: int, outputs: int, stride: int) -> st
         with torch.device("meta"), torch.no_grad():
             given = tuple(which.build(inputs, outputs, stride).eval()(torch.empty(1, inputs, _CELLS, _CELLS)).shape)
     except Exception as error:
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        said = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        # What a module refuses, and what torch says of shapes, depends on the place; anything else is a slip of code.
+        if isinstance(error, ValueError | RuntimeError) and not isinstance(error, NotImplementedError | RecursionError):
+            return said
+        line = line_in(Path(which.FILE), error)
+        return CodeFailure(f"operation '{which.kind}' of plugin '{which.FILE}'{line} fails: {said}")
     cells = -(-_CELLS // stride)
     wanted = (1, outputs, cells, cells)
     return "" if given == wanted else f"it turns (1, {inputs}, {_CELLS}, {_CELLS}) into {given}, not into {wanted}"

@@ -42,6 +42,12 @@ Kernel = Annotated[
 ]
 
 
+class CodeFailure(str):
+    """Why an operation's own code failed, which is no matter of channels or stride, and so the same in every place."""
+
+    __slots__ = ()
+
+
 class Operation(Part):
     """What stands at a place of a network. Equal records build equal modules.
 
@@ -61,7 +67,10 @@ class Operation(Part):
     """Module and class in `trackers.network` that it builds."""
 
     def refusal(self, inputs: int, outputs: int, stride: int) -> str:
-        """Why it cannot map `inputs` channels to `outputs` with this stride; "" where it can."""
+        """Why it cannot map `inputs` channels to `outputs` with this stride; "" where it can.
+
+        A `CodeFailure` where its code fails by itself.
+        """
         return ""
 
     def build(self, inputs: int, outputs: int, stride: int) -> nn.Module:

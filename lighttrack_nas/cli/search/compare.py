@@ -12,12 +12,11 @@ import pandas as pd
 from lighttrack_nas.cli.search.run_chain import resumable, say
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.comparisons.comparing import compare as run
-from lighttrack_nas.comparisons.comparisons import Comparison
+from lighttrack_nas.comparisons.comparisons import DIFFER, TOO_FEW_SEEDS, Comparison
+from lighttrack_nas.comparisons.power import ALPHA, MOST_SEEDS
 from lighttrack_nas.config.comparison_config import load_comparison
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.strategies.search.goals.objectives import short_number
-
-_SIGNIFICANT = 0.05
 
 
 def compare(path: Path, overrides: Sequence[str], json: bool) -> None:
@@ -32,6 +31,7 @@ def compare(path: Path, overrides: Sequence[str], json: bool) -> None:
                 "scale": comparison.scale.to_dict(),
                 "summary": _records(comparison.summary()),
                 "significance": _records(comparison.significance()),
+                "power": comparison.power.to_dict() if len(comparison.strategies) > 1 else None,
             }
         )
         return
@@ -49,7 +49,7 @@ def show(comparison: Comparison, trials: int) -> None:
     best = f"best {first}" + (f" ({comparison.under})" if comparison.under else "")
     reach = f"to {comparison.share:.0%}"
     header = (
-        *("strategy", "seeds", "hypervolume", "quartiles", "distance"),
+        *("strategy", "seeds", "hypervolume", "quartiles", "rank", "distance"),
         *(best, f"evaluations {reach}", "runs there", "ms a trial"),
     )
     rows = [
@@ -58,6 +58,7 @@ def show(comparison: Comparison, trials: int) -> None:
             str(row["seeds"]),
             f"{row['hypervolume']:.4f}",
             f"{row['hypervolume_low']:.4f} to {row['hypervolume_high']:.4f}",
+            f"{row['rank']:.2f}",
             f"{row['distance']:.4f}",
             _number(row["best"], ".4f", "none"),
             _number(row["evaluations_to_share"], ".0f", "never"),
@@ -67,15 +68,30 @@ def show(comparison: Comparison, trials: int) -> None:
         for row in _records(comparison.summary())
     ]
     print_table(header, rows, right=range(1, len(header)))
+    if len(comparison.strategies) > 1:
+        _show_pairs(comparison)
+
+
+def _show_pairs(comparison: Comparison) -> None:
     pairs = comparison.significance()
-    clear = pairs[pairs["p_holm"] < _SIGNIFICANT]
-    end = ":" if len(clear) else ""
-    print(f"\n{len(clear)} of {len(pairs)} pairs differ in hypervolume (Mann-Whitney U, Holm, p < {_SIGNIFICANT}){end}")
-    for row in _records(clear):
-        better, worse, chance = row["first"], row["second"], row["first_better"]
-        if chance < 0.5:
-            better, worse, chance = worse, better, 1 - chance
-        print(f"  {better} over {worse}: p {row['p_holm']:.2g}, better in {chance:.0%} of the pairs of runs")
+    rows = []
+    for row in sorted(_records(pairs), key=lambda row: (row["p_holm"], -abs(row["a12"] - 0.5))):
+        better, other, a12, low, high = (row[name] for name in ("first", "second", "a12", "a12_low", "a12_high"))
+        if a12 < 0.5:
+            better, other, a12, low, high = other, better, 1 - a12, 1 - high, 1 - low
+        verdict = row["verdict"]
+        if verdict != DIFFER:
+            needed = f"{row['seeds_needed']:.0f}" if row["seeds_needed"] is not None else f"more than {MOST_SEEDS:,}"
+            verdict += f"; takes {needed}" if verdict == TOO_FEW_SEEDS else f"; takes {needed} seeds"
+        rows.append((better, other, f"{a12:.2f}", f"{low:.2f} to {high:.2f}", f"{row['p_holm']:.2g}", verdict))
+    print("\npairs by hypervolume, the better first\n")
+    print_table(("strategy", "against", "A12", "interval", "p", "verdict"), rows, right=(2, 3, 4))
+    print(
+        "\nA12: how often a run of the one beats one of the other (.5 is chance), with the 95 % interval of this pair."
+    )
+    print(f"p: Mann-Whitney U, two-sided, corrected for all pairs (Holm). Pairs with p < {ALPHA} differ.")
+    print("Seeds it takes: to find a difference as large as the one seen, in four of five comparisons.")
+    print(comparison.power.found())
 
 
 def _number(value: float | None, form: str, absent: str) -> str:

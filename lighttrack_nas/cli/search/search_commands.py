@@ -91,7 +91,9 @@ def search(
     set_: Set = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="Processes that evaluate at once. Default: search.workers, which is 1."),
+        typer.Option(
+            min=1, max=256, help="Workers: processes that evaluate at once. Default: search.workers, which is 1."
+        ),
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Go on from the whole lines of a damaged journal; a copy of it is kept.")
@@ -136,8 +138,8 @@ def compare(
 ) -> None:
     """Compare search strategies over seeds on one evaluator.
 
-    Hypervolume, distance to the front, and tests between strategies. Finished runs are kept: the same call again
-    goes on where it stopped.
+    Hypervolume, distance to the front, and for each pair of strategies effect size and test; what the seeds can show is
+    said before. Finished runs are kept: the same call again goes on where it stopped.
     """
     from lighttrack_nas.cli.search.compare import compare as run
 
@@ -219,7 +221,7 @@ def front(
     ],
     where: Annotated[
         list[str] | None,
-        typer.Option(help="A bound such as 'macs<=600M', or Mobile, LargeA, LargeB; in place of the run's own."),
+        typer.Option(help="A constraint such as 'macs<=600M', or Mobile, LargeA, LargeB; in place of the run's own."),
     ] = None,
     x: Annotated[str | None, typer.Option(help="The figures' horizontal axis: macs, latency_ms or params.")] = None,
     nearest: Annotated[
@@ -330,13 +332,16 @@ def report(
 @commands.command(rich_help_panel=SEARCH)
 def findings(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A search's folder, or the configuration of its chain.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for tables and figure. Default: print only.")
+    ] = None,
     set_: SetOfRun = None,
     json: Json = False,
 ) -> None:
     """Say what the front's networks share against their space.
 
-    Kernels, output position, depth of the towers.
+    Kernels and expansions, the output, the depths of the towers; each with an interval, and with a test.
     """
     from lighttrack_nas.cli.search.show_fronts import findings as show
 
-    show(run, json, set_ or [])
+    show(run, json, set_ or [], output)

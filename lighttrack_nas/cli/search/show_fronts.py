@@ -13,10 +13,12 @@ import pandas as pd
 from lighttrack_nas.chain.choosing import runs_result
 from lighttrack_nas.cli.shared.printing import print_json, print_table, print_warning
 from lighttrack_nas.costing.limits import require_reachable, space_ends
+from lighttrack_nas.counts.counter import LEGEND
 from lighttrack_nas.report.front_files import save_front
 from lighttrack_nas.reporting.phrases import uncounted_text
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
+from lighttrack_nas.results.findings import save_findings
 from lighttrack_nas.results.front_texts import architecture_lines, front_cells
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.networks import records, shown_number
@@ -75,35 +77,47 @@ def front(
     print_table(HEADER, published_rows(), right=range(1, len(HEADER) - 1))
 
 
-def findings(run: Path, as_json: bool, overrides: Sequence[str] = ()) -> None:
-    """Show what the networks of a run's front have in common, against their space."""
+def findings(run: Path, as_json: bool, overrides: Sequence[str] = (), output: Path | None = None) -> None:
+    """Show what the networks of a run's front have in common, against their space.
+
+    Args:
+        run: Folder of a search, or the configuration of its chain.
+        as_json: Print JSON alone.
+        overrides: See `runs_result`.
+        output: Folder for tables and figure; None writes nothing.
+    """
     result = runs_result([run], overrides)
     front = result.front()
     counted = count_findings(front)
+    files = save_findings(counted, output) if output else []
     if as_json:
-        print_json({"space": result.space.name, "notes": _notes(result, front)} | counted.to_dict())
+        notes = {"notes": _notes(result, front), "files": [str(path) for path in files]}
+        print_json({"space": result.space.name} | notes | counted.to_dict())
         return
     for note in _notes(result, front):
         print_warning(note)
-    print(f"front of {result.space.name}: {counted.networks} networks; 95 % intervals; uniform draws of the space\n")
+    print(f"front of {result.space.name}: {counted.networks} networks\n")
     rows = [
         (
             row["property"],
             row["value"],
             row["measure"],
-            f"{row['front']:.2f}",
-            f"{row['low']:.2f} to {row['high']:.2f}",
-            f"{row['space']:.2f}",
+            f"{row['front']:.3f}",
+            "too few" if pd.isna(row["low"]) else f"{row['low']:.3f} to {row['high']:.3f}",
+            f"{row['space']:.3f}",
+            "" if pd.isna(row["p_corrected"]) else f"{row['p_corrected']:.2g}",
             row["differs"],
         )
         for row in records(counted.table)
     ]
-    header = ("property", "value", "measure", "front", "interval", "space", "front has")
-    print_table(header, rows, right=(3, 4, 5))
-    print("\nOf figures that do not differ at all, one in twenty lies outside its interval by chance.")
+    header = ("property", "value", "measure", "front", "interval", "space", "p", "front has")
+    print_table(header, rows, right=(3, 4, 5, 6))
+    print(f"\n{LEGEND}")
     print("\nLightTrack's findings, asked of this front:")
     for claim in counted.claims:
         print(f"{claim.text}: {claim.answer} ({claim.reason})")
+    for path in files:
+        print(path)
 
 
 def read_wish(text: str) -> dict[str, float]:

@@ -92,7 +92,7 @@ def random(
     ] = False,
     constraint: Annotated[
         list[str] | None,
-        typer.Option(help="A bound such as 'macs <= 600M', or Mobile, LargeA, LargeB; may be repeated."),
+        typer.Option(help="A constraint such as 'macs <= 600M', or Mobile, LargeA, LargeB; may be repeated."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON a network, an architecture file each.")
@@ -151,7 +151,9 @@ def costs(
     seed: Annotated[int | None, typer.Option(min=0, help="With --sample: of the draw. Default: 0.")] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="With --sample: a bound such as 'macs <= 600M', or Mobile, LargeA, LargeB; may be repeated."),
+        typer.Option(
+            help="With --sample: a constraint such as 'macs <= 600M', or Mobile, LargeA, LargeB; may be repeated."
+        ),
     ] = None,
     latency_table: Annotated[
         Path | None, typer.Option(help="With --sample: a latency table of the space, to predict milliseconds.")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import false_discovery_control, mannwhitneyu
+from scipy.stats import mannwhitneyu, rankdata
 
-from lighttrack_nas.comparisons.comparisons import Comparison, Scale, holm
+from lighttrack_nas.comparisons.comparison_plots import comparison_figure, ranks_figure
+from lighttrack_nas.comparisons.comparisons import Comparison, Scale
+from lighttrack_nas.comparisons.run_files import kept_run
 from lighttrack_nas.config.comparison_config import load_comparison
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_objectives
@@ -102,11 +104,15 @@ def test_curve_is_the_median_over_seeds() -> None:
     other = [(0.9, 100.0), (0.6, 60.0)]
     comparison = compared(run("a", 0, one), run("a", 1, other))
     curve = comparison.curve("a", "hypervolume")
-    assert curve["x"].tolist() == [1, 2]  # as far as both have come
+    assert curve["x"].tolist() == [1, 2, 3]  # the one that ended keeps its last value
     volume = 0.65
-    np.testing.assert_allclose(curve["median"], [0.1 / volume, (0.2 + 0.45) / 2 / volume])
+    np.testing.assert_allclose(curve["median"], [0.1 / volume, 0.325 / volume, (0.45 + 0.45) / 2 / volume])
     assert (curve["low"] <= curve["median"]).all()
-    assert comparison.curve("a", "hypervolume", "seconds")["x"].iloc[-1] == 4.0
+    assert comparison.curve("a", "hypervolume", "seconds")["x"].iloc[-1] == 6.0
+    for indicator in ("hypervolume", "distance"):
+        for axis in ("evaluations", "seconds"):
+            end = comparison.curve("a", indicator, axis)["median"].iloc[-1]
+            assert end == pytest.approx(comparison.summary()[indicator].iloc[0])
 
 
 def test_significance_is_scipys() -> None:
@@ -122,22 +128,86 @@ def test_significance_is_scipys() -> None:
         row = table.loc[(first, second)]
         assert row["p"] == pytest.approx(mannwhitneyu(final[first], final[second]).pvalue)
         better = np.mean([(x > y) + 0.5 * (x == y) for x in final[first] for y in final[second]])
-        assert row["first_better"] == pytest.approx(better)
+        assert row["a12"] == pytest.approx(better)
     assert (table["p_holm"] >= table["p"]).all()
 
 
-def test_holm_by_hand() -> None:
-    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
-    np.testing.assert_allclose(holm(np.array([0.5, 0.9])), [1.0, 1.0])
-    assert holm(np.array([])).shape == (0,)
+def constant(name: str, ends: list[float]) -> list[pd.DataFrame]:
+    """A run a seed, of one trial that gets there."""
+    return [run(name, seed, [(end, 20.0)]) for seed, end in enumerate(ends)]
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_lies_between_false_discovery_and_bonferroni(p: list[float]) -> None:
-    values = np.array(p)
-    corrected = holm(values)
-    assert (corrected <= np.minimum(values * len(values), 1) + 1e-12).all()
-    assert (corrected >= false_discovery_control(values) - 1e-12).all()
+def test_three_seeds_tell_nothing_and_five_tell_what_is_clear() -> None:
+    few = compared(*constant("a", [0.7, 0.8, 0.9]), *constant("b", [0.2, 0.3, 0.4]))
+    assert few.significance()["verdict"].tolist() == ["too few seeds to tell"]
+    assert few.significance()["seeds_needed"].tolist() == [4]
+    assert not few.power.can_tell
+    ends = np.linspace(0.5, 0.9, 5)
+    many = compared(*constant("a", [*ends]), *constant("b", [*ends - 0.35]), *constant("c", [*ends - 0.4]))
+    table = many.significance().set_index(["first", "second"])
+    assert table.loc[("a", "c"), "verdict"] == "differ"
+    assert np.isnan(table.loc[("a", "c"), "seeds_needed"])
+    assert table.loc[("b", "c"), "verdict"] == "not told apart"
+    assert table.loc[("b", "c"), "seeds_needed"] > 5
+    assert many.not_told_apart() == [["b", "c"]] or table.loc[("a", "b"), "verdict"] != "differ"
+
+
+def test_ranks_are_those_of_runs_drawn_one_of_each() -> None:
+    ends = {"a": [0.2, 0.5, 0.9], "b": [0.3, 0.4, 0.5], "c": [0.1, 0.2, 0.9]}
+    comparison = compared(*(each for name, values in ends.items() for each in constant(name, values)))
+    drawn = [rankdata([-end for end in one]) for one in product(*ends.values())]
+    assert comparison.ranks().to_dict() == pytest.approx(dict(zip(ends, np.mean(drawn, axis=0), strict=True)))
+    assert comparison.summary().set_index("strategy")["rank"].to_dict() == pytest.approx(comparison.ranks().to_dict())
+
+
+def test_one_strategy_is_summed_up_without_tests() -> None:
+    comparison = compared(*constant("a", [0.7, 0.8]))
+    assert comparison.summary()["rank"].tolist() == [1]
+    assert comparison.significance().empty
+    with pytest.raises(ValueError, match="compared with nothing"):
+        _ = comparison.power
+
+
+@pytest.mark.parametrize("axis", ["evaluations", "seconds"])
+def test_figures_are_drawn(axis: str) -> None:
+    comparison = compared(
+        *constant("a", [0.7, 0.8, 0.9]), *constant("b", [0.2, 0.3]), run("c", 0, [(0.9, 100.0)], [False])
+    )
+    assert len(comparison_figure(comparison, axis).axes) == 3
+    words = [text.get_text() for text in ranks_figure(comparison).axes[0].texts]
+    assert sorted(word.strip("0123456789. ") for word in words) == ["a", "b", "c"]
+
+
+WHOLE = "trial,evaluations,seconds,overhead,ao,macs,feasible\n0,1,2.0,0.1,0.5,10,True\n1,2,4.0,0.1,0.6,20,False\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (WHOLE[:-30], "it has 1 rows, and the run 2 trials"),
+        (WHOLE[:-6], "it has 2 rows|feasible"),
+        (WHOLE.replace("0.6", "o.6"), "column 'ao', line 3: expected a number, got 'o.6'"),
+        (WHOLE.replace("0.6", ""), "column 'ao', line 3: expected a number, got 'nan'"),
+        (WHOLE.replace("False", "perhaps"), "column 'feasible': expected True or False"),
+        (WHOLE.replace("4.0", "1.0"), "seconds fall"),
+        (WHOLE.replace("macs", "params"), "column 'macs' is missing"),
+        ("", "it is no table"),
+        ("nonsense\n1\n", "column 'trial' is missing"),
+    ],
+)
+def test_a_damaged_run_is_told_and_counts_as_missing(text: str, words: str, tmp_path: Path) -> None:
+    path, said = tmp_path / "000.csv", []
+    path.write_text(WHOLE)
+    kept = kept_run(path, ("a", 0), 2, ["ao", "macs"], said.append)
+    assert kept is not None
+    assert len(kept) == 2
+    assert said == []
+    path.write_text(text)
+    assert kept_run(path, ("a", 0), 2, ["ao", "macs"], said.append) is None
+    assert len(said) == 1
+    assert re.search(f"'{path}' is damaged, and the run is done again: .*({words})", said[0])
+    assert kept_run(tmp_path / "001.csv", ("a", 1), 2, ["ao", "macs"], said.append) is None
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize(
@@ -159,7 +229,7 @@ def test_holm_lies_between_false_discovery_and_bonferroni(p: list[float]) -> Non
             {"table": "lighttrack-table", "strategies": {"r": "random"}, "reference": {"params": 1}},
             "objective in 'reference'",
         ),
-        ({"table": "lighttrack-table", "strategies": {"r": "random"}, "under": "Mobile"}, "expected one bound"),
+        ({"table": "lighttrack-table", "strategies": {"r": "random"}, "under": "Mobile"}, "expected one constraint"),
         ({"table": "lighttrack-table", "strategies": {"r": "random"}, "sedes": 3}, "did you mean 'seeds'"),
         ([1], "expected a mapping of keys"),
     ],

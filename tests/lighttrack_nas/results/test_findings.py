@@ -1,11 +1,16 @@
 """What networks have in common: known shares, known intervals, and the three claims."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
-from lighttrack_nas.results.findings import Findings, count_architectures
+from lighttrack_nas.counts.network_features import features_of
+from lighttrack_nas.reporting.intervals import share_test
+from lighttrack_nas.results.findings import Findings, count_architectures, draw_findings, save_findings
 from lighttrack_nas.search_spaces.loading.loading import load_space, parse_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
@@ -75,16 +80,82 @@ def test_claims_denied_and_undecided() -> None:
     assert [claim.answer for claim in count_architectures(mixed).claims] == ["undecided"] * 3
 
 
-def test_few_networks_decide_nothing() -> None:
+def test_few_networks_decide_by_unanimous_answers_alone() -> None:
+    """Shares of networks have a test for any number; means and shares of blocks have no interval that could deny it."""
     found = count_architectures([like_the_paper(index) for index in range(5)])
-    assert [claim.answer for claim in found.claims] == ["undecided"] * 3
-    assert "5 networks are too few to decide" in found.claims[0].reason
-    assert set(found.table["differs"]) == {""}
+    assert [claim.answer for claim in found.claims] == ["undecided", "yes", "undecided"]
+    assert "fewer than 6 networks, too few for an interval" in found.claims[0].reason
+    few = found.table[found.table["measure"] != "share of networks"]
+    assert set(few["differs"]) == {""}
+    assert few[["low", "high", "p", "p_corrected"]].isna().all(axis=None)
+    assert figures(found, "output", "stage4-block2")["differs"] == "more"
+    assert found.to_dict()["table"][0]["low"] is None
+    assert "kernel 7: share of blocks 0.77 [too few networks]" in found.text()
     with pytest.raises(InputError, match="the front is empty"):
         count_architectures([])
 
 
-def test_the_bootstrap_covers() -> None:
+@pytest.mark.parametrize("count", [1, 3, 8, 20])
+def test_no_verdict_contradicts_its_interval(count: int) -> None:
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        mixed = [like_the_paper(index) if rng.random() < 0.5 else FULL.sample(rng) for index in range(count)]
+        for row in count_architectures(mixed).table.to_dict("records"):
+            outside = "more" if row["space"] < row["low"] else "less" if row["space"] > row["high"] else ""
+            assert row["differs"] in (outside, f"perhaps {outside}" if outside else ""), row
+            assert (row["p"] < 0.05) == bool(outside), row
+            assert not row["p_corrected"] < row["p"], row
+            if outside:
+                assert row["differs"].startswith("perhaps") == (row["p_corrected"] >= 0.05), row
+
+
+def test_uniform_draws_are_seldom_called_otherwise() -> None:
+    rng = np.random.default_rng(0)
+    fronts = [count_architectures([FULL.sample(rng) for _ in range(12)]).table for _ in range(25)]
+    # In most fronts no figure at all; by the intervals alone one figure of twenty.
+    assert np.mean([table["differs"].isin(["more", "less"]).any() for table in fronts]) < 0.15
+    assert np.mean([table["differs"].ne("").mean() for table in fronts]) == pytest.approx(0.05, abs=0.03)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 6, 30])
+def test_the_shares_test_and_its_interval_agree(total: int) -> None:
+    for successes in range(total + 1):
+        for expected in (0.05, 1 / 8, 1 / 3, 0.5, 0.9):
+            test = share_test(successes, total, expected)
+            assert test.low <= successes / total <= test.high
+            assert (test.p < 0.05) == (not test.low <= expected <= test.high)
+    # Three of three against a third: half of 1 / 27, on both sides.
+    assert share_test(3, 3, 1 / 3).p == pytest.approx(1 / 27)
+
+
+def test_shares_by_stage_are_whole_and_known() -> None:
+    found = count_architectures([like_the_paper(index) for index in range(8)])
+    shares = found.shares.set_index(["property", "place", "value"])
+    assert shares.loc[("kernel", "stage2", "7"), "front"] == 1
+    assert shares.loc[("kernel", "stage4", "5"), "front"] == pytest.approx(0.5 / 3)
+    assert shares.loc[("kernel", "stage4", "3"), "space"] == pytest.approx(1 / 3)
+    assert shares.loc[("output", "", "stage4-block2"), "front"] == 1
+    assert shares.loc[("depth", "cls", "6"), "front"] == 1
+    sums = found.shares.groupby(["property", "place"])[["front", "space"]].sum()
+    assert np.allclose(sums, 1)
+
+
+def test_findings_are_written_and_drawn(tmp_path: Path) -> None:
+    found = count_architectures([like_the_paper(index) for index in range(3)])
+    files = save_findings(found, tmp_path / "findings")
+    assert [file.name for file in files] == [
+        "findings.csv", "shares.csv", "findings.json", "findings.png", "findings.svg",
+    ]  # fmt: skip
+    assert all(file.stat().st_size for file in files)
+    assert json.loads(files[2].read_text())["networks"] == 3
+    titles = [axes.get_title() for axes in draw_findings(found).axes]
+    assert titles == [
+        "kernels by stage", "expansions by stage", "output",
+        "layers of the classification tower", "layers of the regression tower",
+    ]  # fmt: skip
+
+
+def test_the_intervals_cover() -> None:
     """Uniform draws of the space: the intervals hold the space's figure, and their width shrinks."""
     rng = np.random.default_rng(3)
     few, many = (count_architectures([FULL.sample(rng) for _ in range(count)]) for count in (20, 500))
@@ -95,11 +166,14 @@ def test_the_bootstrap_covers() -> None:
         assert row["high"] - row["low"] < figures(few, "kernel", kernel)["high"] - figures(few, "kernel", kernel)["low"]
 
 
-def test_a_seed_gives_the_same_figures() -> None:
+def test_means_have_students_interval() -> None:
     rng = np.random.default_rng(0)
-    networks = [FULL.sample(rng) for _ in range(7)]
-    assert count_architectures(networks).to_dict() == count_architectures(networks).to_dict()
-    assert count_architectures(networks).to_dict() != count_architectures(networks, seed=1).to_dict()
+    networks = [FULL.sample(rng) for _ in range(9)]
+    row = figures(count_architectures(networks), "cls depth")
+    depths = [features_of(network).depths["cls"] for network in networks]
+    test = ttest_1samp(depths, row["space"])
+    assert row["p"] == pytest.approx(test.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(test.confidence_interval()))
 
 
 @pytest.mark.parametrize("preset", ["lighttrack-12", "lighttrack-tiny"])
@@ -144,3 +218,4 @@ def test_a_space_without_choices_in_the_backbone() -> None:
     found = count_architectures([architecture(space)] * 6)
     assert not set(found.table["property"]) & {"kernel", "expansion"}
     assert len(found.claims) == 1
+    assert {axes.get_title() for axes in draw_findings(found).axes} >= {"layers of the regression tower"}

@@ -691,3 +691,22 @@ def test_merge_keys_and_anchors(tmp_path: Path) -> None:
     )
     path = file(tmp_path, content + stages + "  - {<<: *first, channels: 16}\n")
     assert [stage.channels for stage in load_space(path).description.stages] == [8, 16]
+
+
+def test_mistakes_at_the_top_hide_none_below_and_stand_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: 5\nextends: lighttrack-table\nsumary: x\nsearch_sizes: [100, 90]\nstages:\n  stage9: {skip: true}\n"
+        "  stage2: {operations: {mbconv: {kernel: five}}}\ncolour: 3\n"
+    )
+    with pytest.raises(InputError) as caught:
+        load_space(path)
+    lines = [line.strip().removeprefix(f"{path}:") for line in str(caught.value).splitlines()[1:]]
+    assert [line.split(": ")[0] for line in lines] == ["1", "3", "6", "7", "7", "8"]
+    assert lines[2] == "6: stages: there is no stage 'stage9' to change; stages: stage0, stage1, stage2, stage3"
+    path.write_text("name: mine\nextends: lighttrack-table\nsumary: x\nsearch_sizes: [100, 90]\n")
+    with pytest.raises(InputError, match=r"(?s):3: unknown key 'sumary'.*:4: search_sizes: sizes must ascend"):
+        load_space(path)
+    path.write_text("extends: nothing\nsumary: x\nstages: {stage9: {skip: true}}\n")
+    with pytest.raises(InputError, match=r"(?s)has 2 mistakes:.*:1: extends: unknown space.*:2: unknown key 'sumary'"):
+        load_space(path)

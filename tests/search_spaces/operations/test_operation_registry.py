@@ -324,3 +324,22 @@ def test_other_packages_bring_operations_and_spaces(tmp_path: Path, monkeypatch:
     with pytest.raises(InputError, match="did you mean 'wide-space'"):
         load_space("wide-spaces")
     assert load_space("lighttrack-tiny").name == "lighttrack-tiny"
+
+
+def test_a_slip_in_a_plugin_is_said_once_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "slip.py").write_text(
+        "from torch import nn\nimport lighttrack_nas as ltn\n\n\n@ltn.operation('slip')\nclass Slip(nn.Module):\n"
+        "    def __init__(self, inputs: int, outputs: int, stride: int, *, kernel: int = 3) -> None:\n"
+        "        super().__init__()\n\n    def forward(self, features):\n        return self.nothing(features)\n"
+    )
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: mine\nextends: lighttrack-table\nplugins: [slip.py]\nstages:\n"
+        "  stage2: {operations: {slip: {kernel: [3, 5]}}}\n  stage3: {operations: {slip: {kernel: 3}}}\n"
+    )
+    with pytest.raises(InputError) as caught:
+        load_space(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}:3: plugins: operation 'slip' of plugin '{tmp_path / 'slip.py'}', line 11, fails: ")
+    assert said.count("AttributeError") == 1
+    assert "cannot turn" not in said

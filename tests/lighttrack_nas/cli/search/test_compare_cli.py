@@ -59,6 +59,9 @@ def test_compare_shows_and_writes_every_strategy_s_runs(folder: Path, call: Call
     done = call(folder, "compare", "compare.yaml")
     assert done.returncode == 0, done.stderr
     assert "as a share of the true front's" in done.stdout
+    # Two seeds show nothing, and nothing is said to differ, or not to.
+    assert "2 seeds are too few to tell any two strategies apart" in done.stderr
+    assert "too few seeds to tell; takes" in done.stdout
     run = folder / "run"
     raw = pd.read_csv(run / "raw.csv")
     assert len(raw) == 2 * 2 * 24
@@ -67,7 +70,16 @@ def test_compare_shows_and_writes_every_strategy_s_runs(folder: Path, call: Call
         raw.groupby(["strategy", "seed"])["seconds"].last()
         >= 2 * raw.groupby(["strategy", "seed"])["evaluations"].last()
     ).all()
-    for name in ("summary.csv", "significance.csv", "scale.json", "evaluations.png", "seconds.svg", "run.json"):
+    for name in (
+        "summary.csv",
+        "significance.csv",
+        "scale.json",
+        "power.json",
+        "ranks.svg",
+        "evaluations.png",
+        "seconds.svg",
+        "run.json",
+    ):
         assert (run / name).stat().st_size > 0
     assert json.loads((run / "run.json").read_text())["evaluator"]["evaluator"] == "table"
     before = raw.drop(columns=["seconds", "overhead"])
@@ -77,7 +89,10 @@ def test_compare_shows_and_writes_every_strategy_s_runs(folder: Path, call: Call
     kept = (run / "runs" / "random" / "000.csv").stat().st_mtime_ns
     again = call(folder, "compare", "compare.yaml", "--json")
     assert again.returncode == 0, again.stderr
-    assert {row["strategy"] for row in json.loads(again.stdout)["summary"]} == {"random", "evolution"}
+    told = json.loads(again.stdout)
+    assert {row["strategy"] for row in told["summary"]} == {"random", "evolution"}
+    assert told["power"]["least_seeds"] == 4
+    assert told["significance"][0]["verdict"] == "too few seeds to tell"
     assert (run / "runs" / "random" / "000.csv").stat().st_mtime_ns == kept
     pd.testing.assert_frame_equal(pd.read_csv(run / "raw.csv").drop(columns=["seconds", "overhead"]), before)
 
@@ -91,10 +106,13 @@ def test_compare_shows_and_writes_every_strategy_s_runs(folder: Path, call: Call
     assert changed.returncode == 1
     assert "holds results of another run: strategy.population_size was 8 and is now 6" in changed.stderr
 
-    (run / "runs" / "random" / "000.csv").write_text("nonsense\n1\n")
+    # Nor is a damaged file believed, nor the comparison lost with it.
+    whole = (run / "runs" / "random" / "000.csv").read_text().splitlines(keepends=True)
+    (run / "runs" / "random" / "000.csv").write_text("".join(whole[:9]))
     torn = call(folder, "compare", "compare.yaml")
-    assert torn.returncode == 1
-    assert "is no run of a comparison" in torn.stderr
+    assert torn.returncode == 0, torn.stderr
+    assert "is damaged, and the run is done again: it has 8 rows, and the run 24 trials" in torn.stderr
+    pd.testing.assert_frame_equal(pd.read_csv(run / "raw.csv").drop(columns=["seconds", "overhead"]), before)
 
 
 @pytest.mark.slow

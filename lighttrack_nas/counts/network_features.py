@@ -1,4 +1,4 @@
-"""What is counted of a network for `findings.py`, and how likely it is in uniform draws of its space."""
+"""What is counted of a network for findings, and how likely it is in uniform draws of its space."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ class Features(NamedTuple):
     """What is counted of one architecture.
 
     Attributes:
-        blocks: By figure, its value in each block that leaves a choice and is there; a kind of operation is text.
+        blocks: By figure, and by stage, its value in each block that leaves a choice and is there; a kind of operation
+            is text.
         output: Label of the exit.
         depths: By tower ("cls" and "reg", or "shared"), its layers that are no skip.
         layer_widths: By tower whose layers choose their widths, those of its layers that are no skip.
         choices: The choices that have a say.
     """
 
-    blocks: Mapping[str, list[float | str]]
+    blocks: Mapping[str, Mapping[str, list[float | str]]]
     output: str
     depths: Mapping[str, int]
     layer_widths: Mapping[str, list[str]]
@@ -40,7 +41,7 @@ def features_of(architecture: Architecture) -> Features:
     """Look at one architecture."""
     space = architecture.space
     chosen, dead = space.chosen(architecture), space.dead_labels(architecture)
-    blocks: dict[str, list[float | str]] = {name: [] for name in BLOCK_FIGURES}
+    blocks: dict[str, dict[str, list[float | str]]] = {name: {} for name in BLOCK_FIGURES}
     for stage, block in _blocks(space):
         if block.name in dead:
             continue
@@ -48,7 +49,7 @@ def features_of(architecture: Architecture) -> Features:
             if _is_counted(space, stage, block, name):
                 expansion = chosen.get(expansion_label(block.name))
                 value = _value(space, stage, chosen[block.name], name, expansion)
-                blocks[name] += [] if value is None else [value]
+                blocks[name].setdefault(stage.name, []).extend([] if value is None else [value])
     depths, layer_widths = {}, {}
     for name in (SHARED,) if chosen.get(TOWERS) == SHARED else BRANCHES:
         tower = tower_of(space, name)
@@ -71,7 +72,7 @@ def possible_towers(space: Space) -> list[ShownTower]:
     return [tower_of(space, name) for name in names]
 
 
-def block_shares(space: Space, name: str) -> dict[float | str, float]:
+def block_shares(space: Space, name: str, of_stage: str | None = None) -> dict[float | str, float]:
     """What the backbone's choices offer of a figure, ascending, with the share of each in uniform draws.
 
     The share is that of the expected numbers: of blocks with the value, and of blocks that the network has.
@@ -79,10 +80,11 @@ def block_shares(space: Space, name: str) -> dict[float | str, float]:
     Args:
         space: The space.
         name: One of `BLOCK_FIGURES`.
+        of_stage: Of this stage's blocks alone; None takes all.
     """
     expected: dict[float | str, float] = {}
     for stage, block in _blocks(space):
-        if not _is_counted(space, stage, block, name):
+        if of_stage not in (None, stage.name) or not _is_counted(space, stage, block, name):
             continue
         odds = _odds_of(space, block.name) / len(block.operations)
         choices = (
