@@ -63,7 +63,7 @@ def test_hypervolumes_have_one_reference_the_worst_of_all_runs(runs: list[Path])
 def test_limits_hold_for_each_run_and_what_breaks_them_is_said(runs: list[Path]) -> None:
     found = overlay(runs, where="ao >= 0.75")
     assert found.labels == {"first": "first (breaks limits)", "second": "second", "random": "random (breaks limits)"}
-    assert "run 'first': no network keeps ao >= 0.75" in found.notes[0]
+    assert "run 'first': no network found keeps ao >= 0.75; the nearest has ao 0.7000" in found.notes[0]
     table = volume_table(found).set_index("run")
     assert table["keeps_limits"].to_dict() == {"first": False, "second": True, "random": False}
     assert table["hypervolume"]["first"] == 0
