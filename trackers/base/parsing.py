@@ -67,14 +67,20 @@ def malformed_yaml(error: Exception, where: str, text: str) -> InputError:
     return InputError(f"{where} is no valid YAML{place}: {problem}")
 
 
-def parse_json(text: str, where: str) -> Any:
+def parse_json(text: str, where: str, any_text: bool = False) -> Any:
     """Read JSON.
 
+    Args:
+        text: What to read.
+        where: What to call it.
+        any_text: Also take texts that no file's name can hold, as where files that are not there are left out.
+
     Raises:
-        InputError: It is malformed; the message says where.
+        InputError: It is malformed, or holds such a text; the message says where.
     """
     try:
-        return checked_texts(json.loads(text), where) if _ODD_IN_JSON.search(text) else json.loads(text)
+        content = json.loads(text)
+        return content if any_text or not _ODD_IN_JSON.search(text) else checked_texts(content, where)
     except InputError:
         raise
     except json.JSONDecodeError as error:

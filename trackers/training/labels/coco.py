@@ -41,7 +41,7 @@ def read_stills(path: Path | str, images: Path | str | None = None) -> Stills:
     """
     path = _annotation_file(Path(path).expanduser())
     where = f"annotation file '{path}'"
-    content = parse_json(read_text(path, "annotation file"), where)
+    content = parse_json(read_text(path, "annotation file"), where, any_text=True)
     names = _image_names(content, where)
     left_out = LeftOut()
     boxes = _boxes(_entries(content, "annotations", where), names, left_out)

@@ -62,7 +62,7 @@ def read_crop511(
         raise InputError(f"there is no folder '{root}' of crops")
     file = _annotation_file(root) if annotations is None else Path(annotations).expanduser()
     where = f"annotation file '{file}'"
-    content = parse_json(read_text(file, "annotation file"), where)
+    content = parse_json(read_text(file, "annotation file"), where, any_text=True)
     if not isinstance(content, Mapping):
         raise InputError(f"{where}: expected pysot's format, a mapping VIDEO: TRACK: FRAME: BOX, got {short(content)}")
     chosen, left_out = Chosen(only, without), LeftOut()

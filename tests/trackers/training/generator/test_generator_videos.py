@@ -257,12 +257,12 @@ def test_an_interrupted_write_leaves_nothing(tiny: GeneratedSet, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_kill_leaves_is_ignored(tiny: GeneratedSet, tmp_path: Path) -> None:
+def test_what_a_kill_leaves_is_removed(tiny: GeneratedSet, tmp_path: Path) -> None:
     left = tmp_path / ".set.abc.part" / "tiny-v1_01"
     left.mkdir(parents=True)
     cv2.imwrite(str(left / "00000001.jpg"), np.zeros((48, 64, 3), np.uint8))
     assert len(generated_sequences(tiny.name, tmp_path / "set")) == 2
-    assert left.is_dir()
+    assert not left.parent.exists()
 
 
 def test_two_writers_agree(tiny: GeneratedSet, tmp_path: Path) -> None:

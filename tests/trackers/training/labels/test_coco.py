@@ -122,7 +122,7 @@ def test_kinds_are_counted_by_themselves(write_coco: WriteCoco) -> None:
     assert StillPairs(stills, PLAIN).unusable_boxes == 2
 
 
-@pytest.mark.parametrize("name", ["z.png", "x" * 5000 + ".jpg", "a\0b.png", "no/" * 2000])
+@pytest.mark.parametrize("name", ["z.png", "x" * 5000 + ".jpg", "a\0b.png", "a\ud800b.png", "no/" * 2000])
 def test_images_that_are_not_there_are_left_out(write_coco: WriteCoco, name: str) -> None:
     images = [{"id": 1, "file_name": "a.png"}, {"id": 3, "file_name": name}]
     stills = read_stills(write_coco(images=images))
