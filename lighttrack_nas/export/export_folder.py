@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, naming_output
-from lighttrack_nas.trackers.base.part_folders import held, part_folder
+from lighttrack_nas.trackers.base.part_folders import held, hidden_beside, part_folder
 from lighttrack_nas.trackers.runtimes.exported import is_export
 
 _OLD = ".old"
@@ -59,7 +58,7 @@ def folder_at_once(output: Path, check: Callable[[Path], None] = check_export_fo
 
 def _tidy_old(output: Path) -> None:
     """Put back an earlier export that a kill left between the two renames; where its successor is there, remove it."""
-    for old in output.parent.glob(f".{glob.escape(output.name)}.*{_OLD}"):
+    for old in hidden_beside(output, _OLD):
         with suppress(OSError), held(old):
             if output.exists():
                 shutil.rmtree(old, ignore_errors=True)

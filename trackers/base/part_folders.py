@@ -29,7 +29,7 @@ def part_folder(place: Path) -> Iterator[Path]:
     Raises:
         OSError: The folder cannot be made; or from within, with a name.
     """
-    for left in place.parent.glob(f".{glob.escape(place.name)}.*{PART}"):
+    for left in hidden_beside(place, PART):
         with suppress(OSError), held(left):
             shutil.rmtree(left, ignore_errors=True)
     part, descriptor = _made(place)
@@ -41,6 +41,12 @@ def part_folder(place: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         os.close(descriptor)
+
+
+def hidden_beside(place: Path, suffix: str) -> list[Path]:
+    """The hidden folders ``.NAME.…SUFFIX`` of a place, without those of another one whose name begins like it."""
+    hidden = place.parent.glob(f".{glob.escape(place.name)}.*{suffix}")
+    return [path for path in hidden if "." not in path.name[len(f".{place.name}.") : -len(suffix)]]
 
 
 @contextmanager

@@ -27,7 +27,6 @@ class Continuity:
     def __init__(self) -> None:
         self.frames = self.repeated = 0
         self._before: np.ndarray | None = None
-        self._sample: np.ndarray | None = None
         self._time: float | None = None
         # Tenths of milliseconds, counted: endless streams have no end of intervals, but few different ones.
         self._intervals: Counter[int] = Counter()
@@ -36,15 +35,18 @@ class Continuity:
         """Take the next frame.
 
         Args:
-            frame: BGR uint8 ``(height, width, 3)``; it is kept until the next, and not changed.
+            frame: BGR uint8 ``(height, width, 3)``; it is copied, for whoever is given it may draw on it.
             milliseconds: Its time stamp; None where nobody knows, as for images, and after a break that was said.
         """
         self.frames += 1
         step = max(1, min(frame.shape[:2]) // _SAMPLED)
-        sample = frame[::step, ::step].copy()  # whoever was given the frame may draw on it
-        if self._sample is not None and self._before is not None and np.array_equal(sample, self._sample):
-            self.repeated += cv2.norm(frame, self._before, cv2.NORM_INF) == 0
-        self._before, self._sample = frame, sample
+        before = self._before
+        if before is not None and before.shape == frame.shape:
+            if np.array_equal(frame[::step, ::step], before[::step, ::step]):
+                self.repeated += cv2.norm(frame, before, cv2.NORM_INF) == 0
+            np.copyto(before, frame)
+        else:
+            self._before = frame.copy()
         if milliseconds is not None and self._time is not None and milliseconds > self._time:
             self._intervals[round((milliseconds - self._time) * 10)] += 1
         self._time = milliseconds

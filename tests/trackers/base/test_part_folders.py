@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lighttrack_nas.trackers.base.part_folders import held, part_folder
+from lighttrack_nas.trackers.base.part_folders import held, hidden_beside, part_folder
 
 WRITER = """
 import sys, time
@@ -85,3 +85,10 @@ def test_held_under_another_name(tmp_path: Path) -> None:
             pass
     with held(tmp_path / "b"):
         pass
+
+
+def test_a_place_whose_name_begins_like_anothers_leaves_what_is_hidden_beside_it_alone(tmp_path: Path) -> None:
+    for name in (".model.abcd.old", ".model.v2.abcd.old", ".model.abcd.part", ".models.abcd.old", "model.abcd.old"):
+        (tmp_path / name).mkdir()
+    assert hidden_beside(tmp_path / "model", ".old") == [tmp_path / ".model.abcd.old"]
+    assert hidden_beside(tmp_path / "model.v2", ".old") == [tmp_path / ".model.v2.abcd.old"]

@@ -41,6 +41,14 @@ def test_one_pixel_makes_another_picture() -> None:
     assert continuity.repeated == 0
 
 
+def test_who_draws_beside_what_is_compared_first_hides_no_repetition() -> None:
+    continuity, frame = Continuity(), PICTURES[0].copy()
+    continuity.see(frame, None)
+    frame[7, 11] ^= 1
+    continuity.see(PICTURES[0], None)
+    assert continuity.repeated == 1
+
+
 def test_who_draws_on_a_frame_makes_no_repetition_and_hides_none_that_is_seen() -> None:
     continuity, frame = Continuity(), PICTURES[0].copy()
     continuity.see(frame, None)
