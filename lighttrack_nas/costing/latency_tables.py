@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 from lighttrack_nas.benchmarks.latency.latency_build import (
     NETWORKS,
@@ -20,7 +22,11 @@ from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.reporting.progress_bar import progress
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.locked_files import HeldFile, lock_file
 from lighttrack_nas.trackers.base.progress import Say
+
+_PAUSE = 0.5
+"""Seconds between two looks at whether another process is done."""
 
 
 def machines_table(space: Space, settings: LatencySettings, say: Say) -> LatencyTable:
@@ -35,14 +41,54 @@ def machines_table(space: Space, settings: LatencySettings, say: Say) -> Latency
         InputError: As `build_latency_table`.
     """
     path = table_file(space, settings.fingerprint())
-    if path is not None and path.is_file():
-        try:
-            table = LatencyTable.load(path, space, settings.fingerprint())
-            say(f"latencies come from this machine's table: {check_line(table.check)}")
-            return table
-        except InputError as error:
-            say(f"{error}; it is built again now")
-    return new_table(space, settings, path, say)
+    if path is None:
+        return _build(space, settings, None, say)
+    table = _kept_table(path, space, settings)
+    if not isinstance(table, LatencyTable):
+        with _building(path, _what(space, settings), say):
+            # Another process may have built it meanwhile, and a search goes on with its own table alone.
+            table = _kept_table(path, space, settings)
+            if not isinstance(table, LatencyTable):
+                if table is not None:
+                    say(f"{table}; it is built again now")
+                return _build(space, settings, path, say)
+    say(f"latencies come from this machine's table: {check_line(table.check)}")
+    return table
+
+
+def _kept_table(path: Path, space: Space, settings: LatencySettings) -> LatencyTable | InputError | None:
+    """The table in a file, or why it cannot be used; None where there is no file."""
+    if not path.is_file():
+        return None
+    try:
+        return LatencyTable.load(path, space, settings.fingerprint())
+    except InputError as error:
+        return error
+
+
+@contextmanager
+def _building(path: Path, what: str, say: Say) -> Iterator[None]:
+    """Build the table of a file alone: another process would disturb the timings, and make another table of them."""
+    held = _waited_for(path.with_name(f".{path.name}.lock"), what, say)
+    try:
+        yield
+    finally:
+        if held is not None:
+            held.release()
+
+
+def _waited_for(lock: Path, what: str, say: Say) -> HeldFile | None:
+    """A lock, once others have ended theirs; None where the file system has no locks, or the folder takes no files."""
+    waits = False
+    try:
+        while (held := lock_file(lock)) is None:
+            if not waits:
+                say(f"{what}: another process is building it, and this one waits until it is done")
+            waits = True
+            sleep(_PAUSE)
+    except OSError:
+        return None
+    return held
 
 
 def has_machines_table(space: Space, settings: LatencySettings) -> bool:
@@ -67,6 +113,8 @@ def new_table(
 ) -> LatencyTable:
     """Build a table, and write it; say beforehand how long it takes, and afterwards how far it is off.
 
+    A process that builds one for the same file is waited for.
+
     Args:
         space: The space.
         settings: What it shall be of.
@@ -78,8 +126,19 @@ def new_table(
     Raises:
         InputError: As `build_latency_table`.
     """
+    with nullcontext() if path is None else _building(path, _what(space, settings), say):
+        return _build(space, settings, path, say, networks, seed)
+
+
+def _what(space: Space, settings: LatencySettings) -> str:
+    return f"latency table of '{space.name}' on {settings.runtime}"
+
+
+def _build(
+    space: Space, settings: LatencySettings, path: Path | None, say: Say, networks: int = NETWORKS, seed: int = 0
+) -> LatencyTable:
     drafts = None if path is None else drafts_folder(path, space, settings, networks, seed)
-    what = f"latency table of '{space.name}' on {settings.runtime}"
+    what = _what(space, settings)
     begun = monotonic()
     with progress(f"latency table, {settings.runtime}", latency_steps(space, networks), "steps") as advance:
         table = build_latency_table(

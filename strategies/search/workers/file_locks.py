@@ -6,13 +6,13 @@ import fcntl
 import itertools
 import os
 import time
-import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.locked_files import HeldFile, lock_file
 
 _STARTING = "starting"
 _PATIENCE = 600.0
@@ -30,14 +30,14 @@ class FileLocks:
     def __init__(self, folder: Path, study_name: str) -> None:
         self._folder = folder
         self._prefix = quote(study_name, safe="") + "-"
-        self._held: _Held | None = None
+        self._held: HeldFile | None = None
         self.number = 0
 
     @contextmanager
     def starting(self) -> Iterator[None]:
         """See `WorkerLocks`."""
         end = time.monotonic() + _PATIENCE
-        while (held := _lock(self._folder / _STARTING)) is None:
+        while (held := lock_file(self._folder / _STARTING)) is None:
             if time.monotonic() > end:
                 raise InputError(f"another worker has been starting for {_PATIENCE:.0f} seconds, see '{self._folder}'")
             time.sleep(0.02)
@@ -55,7 +55,7 @@ class FileLocks:
         for number in itertools.count():
             # Somebody may be looking at it just now, which takes microseconds.
             for _ in range(3):
-                self._held = _lock(self._file(number))
+                self._held = lock_file(self._file(number))
                 if self._held is not None:
                     self.number = number
                     return number
@@ -83,7 +83,7 @@ class FileLocks:
         # What killed workers left.
         with suppress(FileNotFoundError):
             for path in list(self._folder.iterdir()):
-                if path.name != _STARTING and (held := _lock(path)) is not None:
+                if path.name != _STARTING and (held := lock_file(path)) is not None:
                     held.release()
         self._remove_folder()
 
@@ -93,54 +93,6 @@ class FileLocks:
     def _remove_folder(self) -> None:
         with suppress(OSError):  # others are at work
             self._folder.rmdir()
-
-
-class _Held:
-    """A lock that is held. A forked child, such as one that makes batches, lets go of it, or it would outlive us."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path, self._descriptor = path, descriptor
-        mine = weakref.ref(self)
-
-        def close() -> None:
-            held = mine()
-            if held is not None:
-                held.close()
-
-        os.register_at_fork(after_in_child=close)
-
-    def close(self) -> None:
-        """Close the file, which only ends the lock where no other process has it open."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def release(self) -> None:
-        """Remove the file while nobody else can have locked it, and end the lock."""
-        self._path.unlink(missing_ok=True)
-        if self._descriptor >= 0:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        self.close()
-
-
-def _lock(path: Path) -> _Held | None:
-    """Make and lock a file; None where another process holds it."""
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:
-            continue  # the last worker to leave removed the folder in between
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino == os.stat(path).st_ino:
-                return _Held(path, descriptor)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        except FileNotFoundError:
-            pass
-        os.close(descriptor)  # its holder removed it in between: lock the next one
 
 
 def _is_free(path: Path) -> bool:
