@@ -8,16 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lighttrack_nas.benchmarks.costs.cost_cache import cache_folder
 from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
 from lighttrack_nas.benchmarks.scoring.place_scores import PLACES_FILE
 from lighttrack_nas.benchmarks.scoring.supernet_evaluator import MEASUREMENTS
 from lighttrack_nas.chain.data import read_videos, require_chosen, require_labels
-from lighttrack_nas.chain.evaluators import supernet_folder, supernet_of
+from lighttrack_nas.chain.evaluators import supernet_folder, supernet_of, table_to_build
 from lighttrack_nas.chain.own_teacher import check_start, labelled_only, lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.chain.trainings.training import DISTRIBUTION_FILE
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_checks import Check, keyed, parse_point, wanted
+from lighttrack_nas.costing.latency_tables import NOWHERE
 from lighttrack_nas.costing.limits import require_near, require_reachable, space_ends
 from lighttrack_nas.models.architecture_files import find_architecture
 from lighttrack_nas.models.shipped_models import SHIPPED, is_shipped
@@ -109,6 +111,7 @@ def _space_checks(config: Config, space: Space) -> Iterator[Check]:
     if config.supernet.path is not None:
         yield keyed("supernet.path", lambda: _supernet_space(config, space))
     yield lambda: _limits(config, space)
+    yield lambda: _kept_table(config, space)
     yield lambda: _near_point(config, space)
     named = {f"search.enqueue.{number}": source for number, source in enumerate(config.search.enqueue)}
     if config.retrain.architecture and not comes_later(config.retrain.architecture, config.folder("search")):
@@ -117,6 +120,11 @@ def _space_checks(config: Config, space: Space) -> Iterator[Check]:
     for key, source in named.items():
         if source:
             yield _architecture_check(config, source, key)
+
+
+def _kept_table(config: Config, space: Space) -> None:
+    if cache_folder() is None and table_to_build(config, space) is not None:
+        raise InputError(NOWHERE)
 
 
 def _architecture_check(config: Config, source: str, key: str) -> Check:

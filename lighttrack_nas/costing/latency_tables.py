@@ -25,6 +25,12 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.locked_files import HeldFile, lock_file
 from lighttrack_nas.trackers.base.progress import Say
 
+NOWHERE = (
+    "search.latency: the cache is switched off or there is no home folder, so that this machine's latency table cannot "
+    "be kept and the search could not go on after a stop: set LIGHTTRACK_NAS_CACHE to a folder, name a file with "
+    "search.latency.table (`lighttrack-nas latency-table --output` makes it), or set search.latency.source to measured"
+)
+"""What is said where `table_file` has no place."""
 _PAUSE = 0.5
 """Seconds between two looks at whether another process is done."""
 
@@ -38,11 +44,11 @@ def machines_table(space: Space, settings: LatencySettings, say: Say) -> Latency
         say: Told of a file that cannot be used, how long a new table takes, and how far the table is off.
 
     Raises:
-        InputError: As `build_latency_table`.
+        InputError: There is no place to keep it, or as `build_latency_table`.
     """
     path = table_file(space, settings.fingerprint())
     if path is None:
-        return _build(space, settings, None, say)
+        raise InputError(NOWHERE)
     table = _kept_table(path, space, settings)
     if not isinstance(table, LatencyTable):
         with _building(path, _what(space, settings), say):

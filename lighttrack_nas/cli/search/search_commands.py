@@ -101,7 +101,8 @@ def search(
 ) -> None:
     """Search the supernet's space; a stopped search goes on.
 
-    The same command in another terminal, or on another machine, joins the search.
+    The same command in another terminal, or on another machine, joins the search; by latency another machine needs the
+    same search.latency.table.
     """
     from lighttrack_nas.cli.search.run_chain import search as run
 

@@ -15,6 +15,9 @@ from lighttrack_nas.benchmarks.latency.latency_correction import Correction
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, LatencyTable
+from lighttrack_nas.chain.evaluators import search_latency
+from lighttrack_nas.checks.chain_checks import chain_mistakes
+from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing import latency_tables
 from lighttrack_nas.costing.latency_tables import machines_table, new_table
 from lighttrack_nas.trackers.runtimes.program import Options
@@ -116,3 +119,19 @@ def test_without_locks_a_table_is_built_all_the_same(
     machines_table(TINY, SETTINGS, lambda _: None)
     assert builder.built == 1
     assert file.is_file()
+
+
+def test_a_table_that_cannot_be_kept_is_refused_before_anything_is_trained(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", "off")
+    wanted = [f"output={tmp_path / 'run'}", "search.objectives=[ao, latency_ms]"]
+    words = r"search.latency: the cache is switched off .* search.latency.table .* search.latency.source to measured"
+    with pytest.raises(ltn.InputError, match=words):
+        search_latency(load_config(None, wanted), TINY, lambda _: None)
+    assert [mistake for mistake in chain_mistakes(load_config(None, wanted)) if "latency" in mistake] == [
+        latency_tables.NOWHERE
+    ]
+    measured = load_config(None, [*wanted, "search.latency.source=measured"])
+    assert not [mistake for mistake in chain_mistakes(measured) if "latency" in mistake]
+    assert builder.built == 0
