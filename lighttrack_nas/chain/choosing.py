@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_checks import parse_point
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing.limits import require_near, space_ends
 from lighttrack_nas.results.results import Result
+from lighttrack_nas.results.runs import Run, read_run, run_of
 from lighttrack_nas.search_spaces.space import Architecture
+from lighttrack_nas.side_by_side.run_groups import run_names
 from lighttrack_nas.strategies.search.goals.objectives import short_number
+from lighttrack_nas.strategies.search.storage.trials import load_search
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
 
@@ -73,6 +77,15 @@ def chosen_network(config: Config, say: Say) -> tuple[Architecture, dict[str, fl
 
 
 def runs_result(runs: Sequence[Path], overrides: Sequence[str] = ()) -> Result:
+    """Read searches as one; for arguments and errors see `search_runs`.
+
+    Raises:
+        InputError: The searches do not belong together, besides.
+    """
+    return Result(search_runs(runs, overrides))
+
+
+def search_runs(runs: Sequence[Path], overrides: Sequence[str] = ()) -> list[Run]:
     """Read searches by their folders, or by the configurations of their chains.
 
     Args:
@@ -80,25 +93,20 @@ def runs_result(runs: Sequence[Path], overrides: Sequence[str] = ()) -> Result:
         overrides: Values to set otherwise in the configurations, such as "search.name=small".
 
     Raises:
-        InputError: There is no search, a configuration is malformed, overrides without one, or the searches do not
-            belong together.
+        InputError: There is no search, one is given twice, a configuration is malformed, or overrides without one.
     """
-    folders, configs = _search_folders(runs, overrides)
-    if len(runs) == 1 and configs:
-        return search_result(configs[runs[0]])
-    return Result.load(folders)
-
-
-def search_folders(runs: Sequence[Path], overrides: Sequence[str] = ()) -> list[Path]:
-    """The folders of searches; for arguments and errors see `runs_result`, which reads them as one."""
-    return _search_folders(runs, overrides)[0]
-
-
-def _search_folders(runs: Sequence[Path], overrides: Sequence[str]) -> tuple[list[Path], dict[Path, Config]]:
-    configs = {run: load_config(run, overrides) for run in runs if run.suffix in (".yaml", ".yml")}
-    if overrides and not configs:
+    configs = [load_config(run, overrides) if run.suffix in (".yaml", ".yml") else None for run in runs]
+    if overrides and not any(configs):
         raise InputError("--set goes with a chain's configuration, not with a search's folder: give CONFIG.yaml")
-    return [configs[run].folder("search") if run in configs else run for run in runs], configs
+    places = [
+        _Place(run, None) if config is None else _place(config) for run, config in zip(runs, configs, strict=True)
+    ]
+    if len({place.key for place in places}) < len(places):
+        raise InputError(f"a search was given twice in {', '.join(map(str, runs))}: its trials would count twice")
+    names = run_names([place.folder for place in places])
+    if len(set(names)) < len(names):  # one folder's, in several databases
+        names = [str(run) for run in runs]
+    return [place.read(name) for place, name in zip(places, names, strict=True)]
 
 
 def search_result(config: Config) -> Result:
@@ -107,8 +115,32 @@ def search_result(config: Config) -> Result:
     Raises:
         InputError: There is none.
     """
-    from lighttrack_nas.strategies.search.storage.trials import load_search
+    place = _place(config)
+    return Result([place.read(place.folder.name)])
 
-    if config.search.storage is not None:
-        return Result.from_study(load_search(config.search.storage, config.folder("search").name))
-    return Result.load(config.folder("search"))
+
+class _Place(NamedTuple):
+    """Where a search's trials are.
+
+    Attributes:
+        folder: Of the search; its last part is the study's name in a storage.
+        storage: As `search.storage`; None where they are in the folder.
+    """
+
+    folder: Path
+    storage: str | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The same for the same search."""
+        return ("", str(self.folder.resolve())) if self.storage is None else (self.storage, self.folder.name)
+
+    def read(self, name: str) -> Run:
+        """Read the search under a name of the reader's."""
+        if self.storage is None:
+            return read_run(self.folder, name)
+        return run_of(load_search(self.storage, self.folder.name), name)
+
+
+def _place(config: Config) -> _Place:
+    return _Place(config.folder("search"), config.search.storage)

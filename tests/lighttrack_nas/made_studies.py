@@ -43,18 +43,19 @@ def study(
     constraints: Sequence[str] = (),
     evaluator: Mapping[str, Any] | None = None,
     folder: Path | None = None,
+    storage: str | None = None,
     name: str = "search",
     strategy: Mapping[str, Any] | None = None,
     latency: Mapping[str, Any] | None = None,
 ) -> optuna.Study:
-    """A study as a search writes it."""
-    storage = None
+    """A study as a search writes it, in memory, in a folder or in a storage."""
+    kept: str | optuna.storages.JournalStorage | None = storage
     if folder is not None:
         folder.mkdir(parents=True)
         backend = optuna.storages.journal.JournalFileBackend(str(folder / "journal.log"))
-        storage = optuna.storages.JournalStorage(backend)
+        kept = optuna.storages.JournalStorage(backend)
     goals = parse_objectives(objectives)
-    made = optuna.create_study(study_name=name, storage=storage, directions=[goal.direction for goal in goals])
+    made = optuna.create_study(study_name=name, storage=kept, directions=[goal.direction for goal in goals])
     attributes = {
         "space": space.description.model_dump(mode="json"),
         "space_hash": space.hash,

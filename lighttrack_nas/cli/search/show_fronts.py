@@ -54,7 +54,7 @@ def front(
         output: Folder for the tables, plots and architectures; None writes nothing.
         as_json: Print JSON alone.
         objectives: Such as "minimize params", instead of the runs' own.
-        overrides: See `runs_result`.
+        overrides: See `search_runs`.
         reference: Such as "macs=60M", the worst values that count in the hypervolume; none takes the worst of all
             networks that keep the limits.
     """
@@ -83,7 +83,7 @@ def findings(run: Path, as_json: bool, overrides: Sequence[str] = (), output: Pa
     Args:
         run: Folder of a search, or the configuration of its chain.
         as_json: Print JSON alone.
-        overrides: See `runs_result`.
+        overrides: See `search_runs`.
         output: Folder for tables and figure; None writes nothing.
     """
     result = runs_result([run], overrides)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lighttrack_nas.chain.choosing import search_folders
+from lighttrack_nas.chain.choosing import search_runs
 from lighttrack_nas.cli.search.show_fronts import json_row, read_reference
 from lighttrack_nas.cli.shared.printing import print_json, print_table
 from lighttrack_nas.results.front_texts import front_cells
 from lighttrack_nas.results.networks import records, shown_number
 from lighttrack_nas.side_by_side.overlay_files import group_volumes, save_overlay, volume_table
-from lighttrack_nas.side_by_side.overlays import overlay
+from lighttrack_nas.side_by_side.overlays import overlay_of
 from lighttrack_nas.strategies.search.goals.objectives import short_number
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def show_overlay(
         attainment: Group runs by their strategy whatever else they differ in.
         output: Folder for tables and figures; None writes nothing.
         as_json: Print JSON alone.
-        overrides: See `search_folders`.
+        overrides: See `search_runs`.
     """
-    folders = search_folders(runs, overrides)
-    found = overlay(folders, where, list(objectives) or None, read_reference(reference), attainment)
+    searched = search_runs(runs, overrides)
+    found = overlay_of(searched, where, list(objectives) or None, read_reference(reference), attainment)
     x, _ = next(iter(found.fronts.values())).axes(x, None)
     files = save_overlay(found, output, x) if output else []
     if as_json:

@@ -1,5 +1,6 @@
 """One supernet, many searches: a finished supernet of another run, and searches with names beside each other."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,12 +9,15 @@ import pytest
 import yaml
 
 import lighttrack_nas as ltn
+from lighttrack_nas.chain.choosing import search_runs
 from lighttrack_nas.checks.chain_checks import chain_mistakes, require_checked
 from lighttrack_nas.cli.search import run_chain as commands
 from lighttrack_nas.cli.search.show_fronts import findings, front
+from lighttrack_nas.cli.search.show_overlay import show_overlay
 from lighttrack_nas.comparisons.comparing import compare
 from lighttrack_nas.config.comparison_config import load_comparison
 from lighttrack_nas.config.config_files import load_config
+from tests.lighttrack_nas.made_studies import by_hand, study
 
 SPACE = ltn.load_space("lighttrack-tiny")
 
@@ -89,6 +93,43 @@ def test_searches_with_names_share_a_storage(configuration: Path, tmp_path: Path
         front([configuration], [], None, [], None, as_json=True, overrides=[*overrides, f"search.name={name}"])
     with pytest.raises(ltn.InputError, match=r"no study 'search-three'; there is search-one, search-two"):
         front([configuration], [], None, [], None, as_json=False, overrides=[*overrides, "search.name=three"])
+
+
+def test_several_configurations_are_read_from_a_storage_as_one_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For a front of all and for fronts over each other; beside them a search in a folder."""
+    storage = f"sqlite:///{tmp_path / 'all.db'}"
+    configurations = [tmp_path / f"{name}.yaml" for name in ("one", "two")]
+    for path in configurations:
+        trials = by_hand()[:2] if path.stem == "one" else by_hand()[2:]
+        study(trials, name=f"search-{path.stem}", storage=storage)
+        search = {"storage": storage, "name": path.stem}
+        path.write_text(yaml.safe_dump({"output": str(tmp_path / "run"), "search": search}))
+    study(by_hand()[:1], folder=tmp_path / "run/search-three")
+    runs = [*configurations, tmp_path / "run/search-three"]
+    assert [(run.name, len(run.trials)) for run in search_runs(runs)] == [
+        ("search-one", 2),
+        ("search-two", 2),
+        ("search-three", 1),
+    ]
+    front(runs, [], None, [], None, as_json=True)
+    assert len(json.loads(capsys.readouterr().out)["front"]) == 3
+    for some in (runs, configurations[:1]):
+        show_overlay(some, [], None, [], [], False, None, as_json=True)
+        shown = json.loads(capsys.readouterr().out)["runs"]
+        assert list(shown) == ["search-one", "search-two", "search-three"][: len(some)]
+    with pytest.raises(ltn.InputError, match="a search was given twice"):
+        search_runs([configurations[0], configurations[0]])
+
+
+def test_searches_of_one_folder_in_two_storages_are_told_apart(tmp_path: Path) -> None:
+    configurations = [tmp_path / f"{name}.yaml" for name in ("one", "two")]
+    for path in configurations:
+        storage = f"sqlite:///{tmp_path / path.stem}.db"
+        study(by_hand(), storage=storage)
+        path.write_text(yaml.safe_dump({"output": str(tmp_path / "run"), "search": {"storage": storage}}))
+    assert [run.name for run in search_runs(configurations)] == list(map(str, configurations))
 
 
 def test_where_all_searches_have_names_they_are_listed(tmp_path: Path) -> None:
