@@ -52,8 +52,10 @@ class LatencyVerdict:
     reasons: tuple[str, ...]
 
     def __str__(self) -> str:
-        """A sentence: the verdict, and the figures behind it."""
-        return f"latencies are {'reliable' if self.reliable else 'NOT reliable'}: {self.figures}"
+        """A sentence: the verdict, the figures behind it, and what speaks against."""
+        if self.reliable:
+            return f"latencies are reliable: {self.figures}"
+        return f"latencies are NOT reliable: {self.figures}; against them: {'; '.join(self.reasons)}"
 
     @property
     def figures(self) -> str:
@@ -89,9 +91,12 @@ def judge_latencies(
     change = float(np.median(np.abs(again_ms / first_ms - 1)))
     tau, low, high = _order(first_ms, again_ms)
     spread = float(np.quantile(references, 0.9) / references.min()) if len(references) else float("nan")
+    order = f"their order may be another: tau {tau:.2f}, from {low:.2f}"
+    if not np.isfinite(tau):
+        order = "their order cannot be told: all of them took the same time in one of the two measurements"
     against = {
         f"measured again they differ by {change:.0%}": change > LARGEST_CHANGE,
-        f"their order may be another: tau {tau:.2f}, from {low:.2f}": count >= FEWEST and not low >= LEAST_TAU,
+        order: count >= FEWEST and not low >= LEAST_TAU,
         f"one network took up to {spread:.2f} times its least": spread > LARGEST_SPREAD,
     }
     reasons = tuple(words for words, speaks in against.items() if speaks)

@@ -32,6 +32,7 @@ def test_what_speaks_against_latencies_is_said(again: np.ndarray, references: tu
     assert len(verdict.reasons) == len(against)
     assert all(reason.startswith(words) for reason, words in zip(verdict.reasons, against, strict=True))
     assert ("NOT reliable" in str(verdict)) == bool(against)
+    assert all(reason in str(verdict) for reason in verdict.reasons)
     assert json.loads(json.dumps(verdict.to_dict(), allow_nan=False))["rule"] == RULE
 
 
@@ -42,6 +43,17 @@ def test_networks_of_nearly_one_time_in_another_order_are_not_reliable(order: sl
     assert verdict.change < LARGEST_CHANGE
     assert not verdict.reliable
     assert [reason.partition(":")[0] for reason in verdict.reasons] == ["their order may be another"]
+
+
+@pytest.mark.parametrize(
+    ("first", "again"), [(np.full(5, 2.0), FIRST[:5] * 0.01 + 2), (FIRST[:5], FIRST[2] * np.ones(5))]
+)
+def test_networks_of_one_time_have_no_order_to_tell(first: np.ndarray, again: np.ndarray) -> None:
+    verdict = judge_latencies(first, again)
+    assert math.isnan(verdict.tau)
+    assert not verdict.reliable
+    assert verdict.reasons[-1].startswith("their order cannot be told")
+    assert "nan" not in str(verdict)
 
 
 def test_few_networks_have_no_order_to_judge() -> None:
