@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,8 @@ from lighttrack_nas.chain.own_teacher import lacks_teacher, learns_from_teacher
 from lighttrack_nas.chain.pair_sources import expanded
 from lighttrack_nas.chain.presence_tuning import RULES
 from lighttrack_nas.chain.trainings.training import MODEL_FILE
-from lighttrack_nas.checks.chain_checks import comes_later
+from lighttrack_nas.checks.short_chains import STEPS, few_videos, shortened
 from lighttrack_nas.config.config import Config
-from lighttrack_nas.config.config_training import set_otherwise
 from lighttrack_nas.models.models import load_model
 from lighttrack_nas.processes.search_processes import threads_of_each
 from lighttrack_nas.search_spaces.loading.loading import load_space
@@ -39,11 +38,7 @@ if TYPE_CHECKING:
     from lighttrack_nas.config.config_training import Pretraining
     from lighttrack_nas.strategies.one_shot.training.callbacks import AfterStep
     from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
-    from lighttrack_nas.trackers.data.sequence import Sequence as Video
 
-_STEPS = 8  # of each training
-_CANDIDATES = 3  # of the search
-_SEQUENCES = 3  # that candidates track
 _PLENTY = 8 << 30  # bytes, for their frames
 
 
@@ -52,7 +47,7 @@ class StepCost:
     """What one step of a chain takes.
 
     Attributes:
-        name: The command.
+        name: The command, and after a colon a part of it that has a line of its own.
         work: What is done, in words: "2,000 steps".
         pairs: Training pairs (or images) that are drawn; 0 where none are.
         seconds: Estimated; NaN where nothing was measured.
@@ -99,8 +94,8 @@ def rehearse(config: Config, say: Say) -> ChainCost:
     with tempfile.TemporaryDirectory(prefix="lighttrack-nas-check-") as name:
         (Path(name) / "generated").symlink_to(generated.absolute(), target_is_directory=True)
         videos = read_videos(config.validation, generated)
-        few = _few(videos)
-        short = _shortened(config, name, tuple(video.name for video in few))
+        few = few_videos(videos)
+        short = shortened(config, name, tuple(video.name for video in few))
         costs = []
         if config.pretraining is not None:
             say("rehearsing pretrain-backbone")
@@ -131,8 +126,9 @@ def rehearse(config: Config, say: Say) -> ChainCost:
             costs.append(StepCost("predict", f"{count:,} networks, at most as below", 0, count * candidate, 0))
         latency = table_to_build(config, load_space(config.space))
         if latency is not None:
-            work = f"latency table on {latency.runtime}, once"
-            costs.append(StepCost("search", work, 0, estimate_build(load_space(config.space), latency), 0))
+            work = f"on {latency.runtime}, once for this machine"
+            seconds = estimate_build(load_space(config.space), latency)
+            costs.append(StepCost("search: latency table", work, 0, seconds, 0))
         trials = config.search.trials
         seconds = trials * candidate / min(config.search.workers, os.cpu_count() or 1)
         costs.append(StepCost("search", f"{trials:,} trials, {candidate:.3g} s each", 0, seconds, disk))
@@ -143,74 +139,12 @@ def rehearse(config: Config, say: Say) -> ChainCost:
             pairs = _pairs(settings)
             work = f"{settings.steps:,} steps of the teacher, as of retrain"
             seconds = pairs * retraining.seconds / retraining.pairs
-            costs.insert(0, StepCost("train-supernet", work, pairs, seconds, retraining.disk))
+            costs.insert(0, StepCost("train-supernet: teacher", work, pairs, seconds, retraining.disk))
         sets = config.tuning.trials
         if any(video.absent[1:].any() for video in videos):
             sets += 1 + len(RULES)  # which fits presence, and looks for a rule
         costs.append(StepCost("tune-tracker", f"{sets:,} sets", 0, sets * tracking.of(frames), 0))
     return ChainCost(tuple(costs), _peak_memory())
-
-
-def _few(videos: Sequence[Video]) -> list[Video]:
-    """The shortest sequences, one with frames without the target among them if there is one."""
-    shortest = sorted((video for video in videos if video.has_boxes_to_score), key=len)
-    few = shortest[:_SEQUENCES]
-    with_absence = [video for video in shortest if video.absent[1:].any()]
-    return few if not with_absence or with_absence[0] in few else [*few[: _SEQUENCES - 1], with_absence[0]]
-
-
-def _shortened(config: Config, output: str, sequences: tuple[str, ...]) -> Config:
-    """The configuration of the rehearsal: everything as it is, but for a moment, and on one device."""
-
-    def training(part: dict[str, Any]) -> dict[str, Any]:
-        return set_otherwise(
-            part, {"steps": _STEPS, "warmup_steps": 1, "schedule_steps": None, "devices": 1, "nodes": 1}
-        )
-
-    supernet = config.supernet.model_copy(
-        update={
-            "training": training(config.supernet.training),
-            "teacher_training": training(config.supernet.teacher_training),
-        }
-    )
-    latency = config.search.latency
-    if table_to_build(config, load_space(config.space)) is not None:
-        latency = latency.model_copy(update={"source": "measured"})
-    search = config.search.model_copy(
-        update={
-            "latency": latency,
-            "strategy": "random",
-            "trials": _CANDIDATES,
-            "workers": 1,
-            "constraints": (),
-            "enqueue": (),
-            "enqueue_predicted": 0,
-            "enqueue_from_distribution": 0,
-            "storage": None,
-        }
-    )
-    part = config.retrain
-    retrain = part.model_copy(update={"training": training(part.training), "choose": "best", "snapshots": 0})
-    if part.architecture is not None and comes_later(part.architecture, config.folder("search")):
-        retrain = retrain.model_copy(update={"architecture": None})
-    if part.pretraining is not None:
-        images = part.pretraining.model_copy(update={"training": training(part.pretraining.training), "held_out": None})
-        retrain = retrain.model_copy(update={"pretraining": images})
-    if part.teacher is not None and comes_later(part.teacher, config.folder("teacher")):
-        retrain = retrain.model_copy(update={"teacher": str(Path(output) / "teacher" / MODEL_FILE)})
-    pretraining = config.pretraining
-    if pretraining is not None:
-        pretraining = pretraining.model_copy(update={"training": training(pretraining.training)})
-    return config.model_copy(
-        update={
-            "output": output,
-            "validation": config.validation.model_copy(update={"only": sequences, "without": ()}),
-            "supernet": supernet,
-            "search": search,
-            "retrain": retrain,
-            "pretraining": pretraining,
-        }
-    )
 
 
 def _image_settings(config: Config, part: Pretraining, where: str) -> TrainingSettings:
@@ -233,7 +167,7 @@ def _training(
     times = [perf_counter()]
     run(short, _silent, lambda *_: times.append(perf_counter()))
     a_step = float(np.median(np.diff(times)[len(times) // 2 :]))
-    start = max(times[-1] - times[0] - a_step * _STEPS, 0.0)
+    start = max(times[-1] - times[0] - a_step * STEPS, 0.0)
     work = f"{settings.steps:,} steps, {a_step:.3g} s each"
     return StepCost(command, work, _pairs(settings), start + settings.steps * a_step, _size(short.folder(step)))
 

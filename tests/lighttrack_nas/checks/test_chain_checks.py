@@ -281,10 +281,10 @@ class Frames:
         return self._count
 
 
-def reckoned(
+def rehearsed(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: float = float("inf")
-) -> dict[str, float]:
-    """Seconds of each step where a training takes 10 a pair, a candidate 30 on 6 frames, and tracking 1 a frame of 60.
+) -> tuple[rehearsal.StepCost, ...]:
+    """The steps where a training takes 10 a pair, a candidate 30 on 6 frames, and tracking 1 a frame of 60.
 
     Frames that find no room in memory take 3.
     """
@@ -296,7 +296,12 @@ def reckoned(
     monkeypatch.setattr(rehearsal, "_tracking", lambda *_: rehearsal.Tracking(1.0, 3.0, room))
     monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: 4)
     config = Config.model_validate(settings | {"output": str(tmp_path / "run"), "tuning": {"trials": 2}})
-    return {step.work.split(",")[0]: step.seconds for step in rehearsal.rehearse(config, lambda _: None).steps}
+    return rehearsal.rehearse(config, lambda _: None).steps
+
+
+def reckoned(*given: Any) -> dict[str, float]:
+    """Seconds of each step of `rehearsed`."""
+    return {step.work.split(",")[0]: step.seconds for step in rehearsed(*given)}
 
 
 @pytest.mark.parametrize(
@@ -316,6 +321,16 @@ def test_only_tracking_takes_as_long_as_the_sequences_are(
 ) -> None:
     steps = reckoned({"search": search | {"trials": 100}}, tmp_path, monkeypatch)
     assert (steps["100 trials"], steps["2 sets"]) == (seconds, 2 * 60)
+
+
+def test_what_a_search_builds_first_has_a_line_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", str(tmp_path))
+    monkeypatch.setattr(rehearsal, "estimate_build", lambda *_: 77.0)
+    settings = {"search": {"objectives": ["overlap", "latency_ms"]}, "supernet": {"strategy": "blockwise"}}
+    steps = rehearsed(settings, tmp_path, monkeypatch)
+    assert len({step.name for step in steps}) == len(steps)
+    assert {"search", "train-supernet"} <= {step.name for step in steps}
+    assert [step.seconds for step in steps if step.name == "search: latency table"] == [77.0]
 
 
 @pytest.mark.parametrize(("room", "of_few", "of_all"), [(60, 6, 60), (40, 6, 100), (6, 6, 168), (0, 18, 180)])
