@@ -15,7 +15,7 @@ from lighttrack_nas.drawings.svg_texts import svg_text
 from lighttrack_nas.reporting.architecture_texts import official_codes
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.front_texts import architecture_lines
-from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
+from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN, shared_measurements
 from lighttrack_nas.results.networks import broken_text, records
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def network_count(networks: int) -> str:
 def measurement_columns(fronts: Sequence[Front]) -> list[dict[str, Any]]:
     """The measurements that the page may put on an axis: what all fronts have, how it is shown, which way is good."""
     first = fronts[0]
-    names = [name for name in first.measurements if all(name in front.measurements for front in fronts)]
+    names = shared_measurements(fronts)
     goals = {goal.name for goal in first.objectives}
     return [
         {

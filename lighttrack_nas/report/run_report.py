@@ -197,8 +197,7 @@ def _data(overlay: Overlay | None, folders: Sequence[RunFolder]) -> dict[str, An
     if overlay is None:
         return {"columns": [], "limits": [], "runs": [], "networks": [], "x": "", "y": ""}
     fronts = dict(overlay.fronts)
-    first = next(iter(fronts.values()))
-    x, y = first.axes(None, None)
+    x, y = overlay.axes(None, None)
     costs: dict[str, CostTable | None] = {}
     for front in fronts.values():
         if front.space.is_declared and len(front.table) and front.space.hash not in costs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -180,15 +180,9 @@ class Front:
 
     def axes(self, x: str | None, y: str | None) -> tuple[str, str]:
         """Choose the axes that were left open; see `front_plots.draw_front`."""
-        names = [*(objective.name for objective in self.objectives), *self.measurements]
-        if x is None:
-            others = [name for name in names[1:] if name != (y or names[0])]
-            x = "macs" if "macs" in self.measurements and y != "macs" else next(iter(others), names[0])
-        y = y or next((name for name in names if name != x), x)
+        x, y = choose_axes(self.objectives, self.measurements, x, y)
         for name in (x, y):
             self.require(name)
-        if x == y and len(self.measurements) > 1:
-            raise InputError(f"'{x}' is on both axes: choose another of {', '.join(self.measurements)}")
         return x, y
 
     def best_of(self, x: str, y: str) -> pd.DataFrame:
@@ -196,3 +190,34 @@ class Front:
         rows = self.table.dropna(subset=[x, y])
         values = rows[[x, y]].to_numpy(float) * [self.sign(x), self.sign(y)]
         return rows[non_dominated(values)].sort_values([x, y])
+
+
+def choose_axes(
+    objectives: Sequence[Objective], measurements: Sequence[str], x: str | None, y: str | None
+) -> tuple[str, str]:
+    """Choose the axes that were left open: MACs or else another objective across, and up the first that is left.
+
+    Args:
+        objectives: What a front is of.
+        measurements: What may be drawn.
+        x: Measurement on the horizontal axis; None chooses.
+        y: Measurement on the vertical axis; None chooses.
+
+    Raises:
+        InputError: Both are the same, where there is another.
+    """
+    names = [*(objective.name for objective in objectives), *measurements]
+    if x is None:
+        others = [name for name in names[1:] if name != (y or names[0])]
+        x = "macs" if "macs" in measurements and y != "macs" else next(iter(others), names[0])
+    y = y or next((name for name in names if name != x), x)
+    if x == y and x in measurements and len(measurements) > 1:
+        raise InputError(f"'{x}' is on both axes: choose another of {', '.join(measurements)}")
+    return x, y
+
+
+def shared_measurements(fronts: Iterable[Front]) -> tuple[str, ...]:
+    """What all fronts have measured; one that is empty, such as of a search that has only begun, has no say."""
+    known = list(fronts)
+    first, *others = [front for front in known if len(front.table)] or known
+    return tuple(name for name in first.measurements if all(name in other.measurements for other in others))

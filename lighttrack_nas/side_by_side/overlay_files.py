@@ -34,8 +34,7 @@ def save_overlay(
         InputError: A run has no such measurement.
     """
     folder = Path(folder)
-    first = next(iter(overlay.fronts.values()))
-    x, y = first.axes(x, None)
+    x, y = overlay.axes(x, None)
     content: dict[str, str | bytes] = {
         "overlay.csv": overlay.table.to_csv(index=False, lineterminator="\n"),
         "hypervolumes.csv": volume_table(overlay).to_csv(index=False, lineterminator="\n"),

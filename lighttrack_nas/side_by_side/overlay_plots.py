@@ -29,7 +29,7 @@ def draw_overlay(
 
     Args:
         overlay: What to draw.
-        x: Measurement on the horizontal axis; None chooses as `draw_front` does.
+        x: Measurement on the horizontal axis; None chooses as `draw_front` does, among what all runs measured.
         y: Measurement on the vertical axis.
         attainment: Whether to draw surfaces; None does where a group has several runs.
 
@@ -42,10 +42,7 @@ def draw_overlay(
     from matplotlib.figure import Figure
 
     first = next(iter(overlay.fronts.values()))
-    x, y = first.axes(x, y)
-    for front in overlay.fronts.values():
-        for name in (x, y):
-            front.require(name)
+    x, y = overlay.axes(x, y)
     surfaces = overlay.drawn_attainments(x, y) if attainment is not False else {}
     figure = Figure(figsize=(7.6, 5.4), layout="constrained")
     axes: Axes = figure.subplots()
@@ -78,6 +75,9 @@ def draw_overlay(
 
 
 def _draw_run(axes: Axes, front: Front, x: str, y: str, colour: str, label: str | None, behind: bool) -> None:
+    if front.table.empty:  # named in the legend, though it may lack the very columns
+        axes.plot([], [], "o", color=colour, markersize=5, label=label)
+        return
     across, up = axis_of(x).divisor, axis_of(y).divisor
     line = front.best_of(x, y)
     keeps = bool(len(front.table)) and bool(front.table["feasible"].all())

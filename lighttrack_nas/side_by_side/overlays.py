@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lighttrack_nas.results.fronts import choose_axes, shared_measurements
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import Run, different_keys, latency_problem, read_run
 from lighttrack_nas.side_by_side.attainment import Attainment, attainment
@@ -49,10 +50,15 @@ class Overlay:
         return next(iter(self.fronts.values())).objectives
 
     @property
+    def measured(self) -> dict[str, Front]:
+        """The fronts that have networks: not those of searches that have only begun."""
+        return {name: front for name, front in self.fronts.items() if len(front.table)}
+
+    @property
     def table(self) -> pd.DataFrame:
         """The fronts' tables below each other, `run` the first column."""
-        tables = [front.table.assign(run=name) for name, front in self.fronts.items()]
-        rows = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+        shown = self.measured or dict([next(iter(self.fronts.items()))])
+        rows = pd.concat([front.table.assign(run=name) for name, front in shown.items()], ignore_index=True)
         rows.insert(0, "run", rows.pop("run"))
         return rows
 
@@ -65,6 +71,18 @@ class Overlay:
         """The group that a run belongs to."""
         return next(group for group, names in self.groups.items() if run in names)
 
+    def axes(self, x: str | None, y: str | None) -> tuple[str, str]:
+        """Choose the axes that were left open, among what all runs measured that have measured anything.
+
+        Raises:
+            InputError: A run has no such measurement.
+        """
+        x, y = choose_axes(self.objectives, shared_measurements(self.fronts.values()), x, y)
+        for front in self.measured.values():
+            for name in (x, y):
+                front.require(name)
+        return x, y
+
     def attainments(self, x: str, y: str) -> dict[str, Attainment]:
         """What the runs of each group of two or more attain in two measurements.
 
@@ -76,7 +94,7 @@ class Overlay:
         for group, names in self.groups.items():
             if len(names) > 1:
                 fronts = [self.fronts[name] for name in names]
-                points = [_feasible(front).best_of(x, y)[[x, y]].to_numpy(float) for front in fronts]
+                points = [_feasible_points(front, x, y) for front in fronts]
                 signs = np.array([fronts[0].sign(x), fronts[0].sign(y)])
                 found[group] = attainment(points, signs)
         return found
@@ -84,7 +102,7 @@ class Overlay:
     def drawn_attainments(self, x: str, y: str) -> dict[str, Attainment]:
         """`attainments`, with every surface drawn out to the worst `x` of all fronts."""
         sign = next(iter(self.fronts.values())).sign(x)
-        ends = [sign * float(value) for front in self.fronts.values() for value in front.table[x].dropna()]
+        ends = [sign * float(value) for front in self.measured.values() for value in front.table[x].dropna()]
         far = sign * max(ends, default=0.0)
         return {group: found.reaching(far, sign) for group, found in self.attainments(x, y).items()}
 
@@ -157,9 +175,12 @@ def _common(runs: Sequence[Run]) -> tuple[Objective, ...]:
     return wanted
 
 
-def _feasible(front: Front) -> Front:
-    """A front without networks that break its limits."""
-    return replace(front, table=front.table[front.table["feasible"].astype(bool)])
+def _feasible_points(front: Front, x: str, y: str) -> np.ndarray:
+    """The best values in two measurements of a front's networks that keep its limits, ``(networks, 2)``."""
+    if front.table.empty:  # may lack the very columns
+        return np.empty((0, 2))
+    kept = replace(front, table=front.table[front.table["feasible"].astype(bool)])
+    return kept.best_of(x, y)[[x, y]].to_numpy(float)
 
 
 def _worst(fronts: Mapping[str, Front]) -> dict[str, float]:

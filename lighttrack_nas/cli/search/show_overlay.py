@@ -47,7 +47,7 @@ def show_overlay(
     """
     searched = search_runs(runs, overrides)
     found = overlay_of(searched, where, list(objectives) or None, read_reference(reference), attainment)
-    x, _ = next(iter(found.fronts.values())).axes(x, None)
+    x, _ = found.axes(x, None)
     files = save_overlay(found, output, x) if output else []
     if as_json:
         print_json(_record(found, files))

@@ -247,3 +247,14 @@ def test_searches_that_have_only_begun_are_shown(tmp_path: Path) -> None:
     page = report_page(run_folders([tmp_path / "begun", tmp_path / "begun too"]))
     assert page.data["networks"] == []
     assert "Run 'begun': no network has been measured yet." in page.warnings
+
+
+@pytest.mark.parametrize("names", [("done", "begun"), ("begun", "done")])
+def test_a_search_that_has_only_begun_has_no_say_in_the_axes(names: tuple[str, str], tmp_path: Path) -> None:
+    goals = ["maximize ao", "minimize latency_ms"]
+    trials = [(network, measured | {"latency_ms": 9.0 + i}) for i, (network, measured, *_) in enumerate(by_hand())]
+    study(trials, objectives=goals, folder=tmp_path / "done")
+    study([], objectives=goals, folder=tmp_path / "begun")
+    page = report_page(run_folders([tmp_path / name for name in names]))
+    assert (page.data["x"], page.data["y"]) == ("macs", "ao")
+    assert "macs" in {column["name"] for column in page.data["columns"]}

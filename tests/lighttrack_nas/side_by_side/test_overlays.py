@@ -175,3 +175,15 @@ def test_searches_that_have_only_begun_have_files_too(tmp_path: Path) -> None:
     found = overlay([tmp_path / "one", tmp_path / "another"])
     assert found.reference == {}
     assert all(file.is_file() for file in save_overlay(found, tmp_path / "out"))
+
+
+def test_a_search_that_has_only_begun_has_no_say_in_the_axes(tmp_path: Path) -> None:
+    goals = ["maximize ao", "minimize latency_ms"]
+    trials = [(network, measured | {"latency_ms": 9.0 + i}) for i, (network, measured, *_) in enumerate(by_hand())]
+    study(trials, objectives=goals, strategy=NSGA2 | {"seed": 0}, folder=tmp_path / "done")
+    study([], objectives=goals, strategy=NSGA2 | {"seed": 1}, folder=tmp_path / "begun")
+    for names in (("begun", "done"), ("done", "begun")):
+        found = overlay([tmp_path / name for name in names], by_strategy=True)
+        assert found.axes(None, None) == ("macs", "ao")
+        assert len(found.drawn_attainments("macs", "ao")["NSGA2"].surfaces[25])
+        assert all(file.is_file() for file in save_overlay(found, tmp_path / "-".join(names)))
