@@ -17,7 +17,7 @@ from lighttrack_nas.reporting.plot_style import run_colours
 from lighttrack_nas.results.findings import FEWEST_NETWORKS
 from lighttrack_nas.results.findings import findings as count_findings
 from lighttrack_nas.results.front_plots import axis_label, front_label, front_title
-from lighttrack_nas.results.front_texts import front_cells
+from lighttrack_nas.results.front_texts import joined_cells, number_columns
 from lighttrack_nas.results.networks import records
 from lighttrack_nas.results.published import CAUTION, HEADER, published_rows
 
@@ -110,7 +110,7 @@ def front_data(
                 "label": labels.get(name, name),
                 "legend": labels.get(name, name) if len(fronts) > 1 else front_label(front, x, y),
                 "colour": colours[name],
-                "keeps": bool(len(front.table)) and bool(front.table["feasible"].all()),
+                "keeps": front.keeps_limits,
             }
             for name, front in fronts.items()
         ],
@@ -138,28 +138,19 @@ def front_section(fronts: Mapping[str, Front]) -> Section:
 
 def _front_title(fronts: Mapping[str, Front]) -> str:
     """What the section is called: without a network within the limits there is no front."""
-    tables = [front.table for front in fronts.values() if len(front.table)]
-    broken = [table for table in tables if not table["feasible"].all()]
-    if tables and len(broken) == len(tables):
+    measured = [front for front in fronts.values() if len(front.table)]
+    if measured and not any(front.keeps_limits for front in measured):
         return "What breaks the limits least"
     return "The front" if len(fronts) == 1 else "The fronts"
 
 
 def _front_table(fronts: Mapping[str, Front]) -> Table:
-    """All fronts' networks below each other; columns that a run does not have stay empty."""
-    tables = {name: front_cells(front) for name, front in fronts.items()}
-    header = list(dict.fromkeys(title for titles, _ in tables.values() for title in titles))
-    rows, picks = [], []
-    for name, (titles, cells) in tables.items():
-        for row in cells:
-            of = dict(zip(titles, row, strict=True))
-            rows.append([of.get(title, "") for title in header])
-            picks.append((name, of["network"]))
-    if len(fronts) > 1:
-        header.insert(1, "run")
-        rows = [[row[0], pick[0], *row[1:]] for row, pick in zip(rows, picks, strict=True)]
-    right = frozenset(index for index, title in enumerate(header) if title not in ("network", "run", "code"))
-    return Table(header, rows, right, picks)
+    """All fronts' networks below each other; that of one alone says nothing of runs."""
+    header, rows = joined_cells(fronts)
+    picks = [(run, network) for network, run, *_ in rows]
+    if len(fronts) == 1:
+        header, *rows = ([cells[0], *cells[2:]] for cells in (header, *rows))
+    return Table(header, rows, frozenset(number_columns(header)), picks)
 
 
 def pair_sections(front: Front) -> list[Section]:

@@ -24,13 +24,19 @@ from lighttrack_nas.report.run_tables import run_section, version_section
 from lighttrack_nas.reporting.environment import versions
 from lighttrack_nas.reporting.plot_style import RUN_COLOURS, run_colours
 from lighttrack_nas.results.front_plots import front_title
-from lighttrack_nas.results.networks import records, shown_number
+from lighttrack_nas.results.networks import shown_number
 from lighttrack_nas.results.runs import read_run
-from lighttrack_nas.side_by_side.overlay_files import group_volumes, volume_table
 from lighttrack_nas.side_by_side.overlay_plots import band
+from lighttrack_nas.side_by_side.overlay_texts import (
+    GROUP_HEADER,
+    GROUP_NUMBERS,
+    VOLUME_HEADER,
+    VOLUME_NUMBERS,
+    group_cells,
+    volume_cells,
+)
 from lighttrack_nas.side_by_side.overlays import Overlay, overlay_of
 from lighttrack_nas.side_by_side.run_groups import run_names
-from lighttrack_nas.strategies.search.goals.objectives import short_number
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
@@ -148,36 +154,16 @@ def _side_by_side(overlay: Overlay) -> Section:
         if worst
         else "Hypervolumes have no reference in common."
     ]
-    table = volume_table(overlay)
-    rows = [
-        [
-            row["run"],
-            row["group"],
-            str(row["trials"]),
-            str(row["networks"]),
-            str(row["front"]),
-            "yes" if row["keeps_limits"] else "no",
-            "" if np.isnan(row["hypervolume"]) else short_number(row["hypervolume"]),
-        ]
-        for row in records(table)
-    ]
-    header = ("run", "group", "trials", "networks", "on the front", "keeps its limits", "hypervolume")
-    tables = [("", Table(header, rows, frozenset({2, 3, 4, 6})))]
-    groups = group_volumes(overlay)
-    if len(groups):
+    tables = [("", Table(VOLUME_HEADER, volume_cells(overlay), frozenset(VOLUME_NUMBERS)))]
+    several = any(len(names) > 1 for names in overlay.groups.values())
+    if several:
         sentences.append(
             "Lines are reached by half of a group's runs, bands from a quarter to three quarters of them (attainment "
             "surfaces, López-Ibáñez et al. 2010); a group are the runs that differ by their seed alone."
         )
-        cells = [[row["group"], str(row["runs"]), short_number(row["median"]), _span(row)] for row in records(groups)]
-        tables.append(
-            ("Over seeds", Table(("group", "runs", "median hypervolume", "quartiles"), cells, frozenset({1, 2, 3})))
-        )
-    return Section("beside", "Runs side by side", sentences, ["attainment"] if len(groups) else [], tables)
-
-
-def _span(row: Mapping[str, Any]) -> str:
-    return f"{short_number(row['low'])} to {short_number(row['high'])}"
+    if groups := group_cells(overlay):
+        tables.append(("Over seeds", Table(GROUP_HEADER, groups, frozenset(GROUP_NUMBERS))))
+    return Section("beside", "Runs side by side", sentences, ["attainment"] if several else [], tables)
 
 
 def _findings(overlay: Overlay) -> list[Section]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lighttrack_nas.report.network_data import network_count
 from lighttrack_nas.report.page import Section, Table
 from lighttrack_nas.report.run_folders import RunFolder, read_json, step_record
+from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.results.networks import shown_number
 from lighttrack_nas.side_by_side.overlays import device_text
 from lighttrack_nas.strategies.search.goals.objectives import short_number
@@ -78,7 +79,6 @@ def version_section(runs: Sequence[Run], folders: Sequence[RunFolder]) -> Sectio
 def _facts(run: Run, overlay: Overlay) -> dict[str, str]:
     front, result, record = overlay.fronts[run.name], overlay.results[run.name], run.record
     seconds = float(result.trials["seconds"].sum()) if len(result.trials) else 0.0
-    keeps = not len(front.table) or bool(front.table["feasible"].all())
     facts = {
         "space": f"{run.space.name} ({run.space.hash})",
         "strategy": _words(record.get("strategy")),
@@ -86,10 +86,11 @@ def _facts(run: Run, overlay: Overlay) -> dict[str, str]:
         "limits": ", ".join(map(str, front.constraints)) or "none",
         "trials": f"{len(run.trials)}, of {len(front.networks)} networks"
         + (f"; {len(run.failures)} failed" if run.failures else ""),
-        "evaluations took": _duration(seconds),
+        "evaluations took": duration(seconds),
         "scored by": _scored_by(record.get("evaluator")),
         "latencies of": device_text(run) if record.get("latency") else "",
-        "front": network_count(len(front.table)) + ("" if keeps else ", outside the limits: no network keeps them"),
+        "front": network_count(len(front.table))
+        + ("" if front.keeps_limits else ", outside the limits: no network keeps them"),
     }
     volume = overlay.hypervolumes.get(run.name)
     if volume is not None and front.networks["feasible"].any():
@@ -135,15 +136,3 @@ def _steps(folder: RunFolder) -> list[list[str]]:
             ]
         )
     return rows
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,28 @@ def front_cells(front: Front) -> tuple[list[str], list[list[str]]]:
         cells += [] if front.predicted else [str(row["paths"])]
         rows.append([row["network"], *cells, *([row["code"]] if coded else [])])
     return header, rows
+
+
+def joined_cells(fronts: Mapping[str, Front]) -> tuple[list[str], list[list[str]]]:
+    """The tables of several fronts below each other, the run the second column; what a run does not have is empty.
+
+    Args:
+        fronts: By the run's name.
+    """
+    tables = {name: front_cells(front) for name, front in fronts.items()}
+    header = list(dict.fromkeys(title for titles, _ in tables.values() for title in titles))
+    rows = []
+    for name, (titles, cells) in tables.items():
+        for row in cells:
+            known = dict(zip(titles, row, strict=True))
+            network, *rest = (known.get(title, "") for title in header)
+            rows.append([network, name, *rest])
+    return [header[0], "run", *header[1:]], rows
+
+
+def number_columns(header: Sequence[str]) -> list[int]:
+    """The columns of a front's table that are aligned at the right: all but names."""
+    return [place for place, title in enumerate(header) if title not in ("network", "run", "code")]
 
 
 def architecture_lines(architecture: Architecture) -> list[str]:

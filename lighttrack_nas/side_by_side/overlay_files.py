@@ -60,8 +60,11 @@ def save_overlay(
 
 
 def volume_table(overlay: Overlay) -> pd.DataFrame:
-    """A row a run: group, trials, networks, how many its front has, whether it keeps its limits, hypervolume."""
-    volumes = overlay.hypervolumes
+    """A row a run: group, trials, networks, how many its front has, whether it keeps its limits, hypervolume.
+
+    Of a run that has measured nothing the last two are not known: None and NaN. NaN too where no reference is common.
+    """
+    volumes = {name: volume.value for name, volume in overlay.hypervolumes.items() if name in overlay.measured}
     rows = [
         {
             "run": name,
@@ -69,8 +72,8 @@ def volume_table(overlay: Overlay) -> pd.DataFrame:
             "trials": len(overlay.results[name].trials),
             "networks": len(front.networks),
             "front": len(front.table),
-            "keeps_limits": bool(len(front.table)) and bool(front.table["feasible"].all()),
-            "hypervolume": volumes[name].value if name in volumes else float("nan"),
+            "keeps_limits": front.keeps_limits if name in overlay.measured else None,
+            "hypervolume": volumes.get(name, float("nan")),
         }
         for name, front in overlay.fronts.items()
     ]
@@ -78,8 +81,8 @@ def volume_table(overlay: Overlay) -> pd.DataFrame:
 
 
 def group_volumes(overlay: Overlay, quantiles: Sequence[float] = (0.25, 0.5, 0.75)) -> pd.DataFrame:
-    """A row a group of several runs: how many, and the quartiles of their hypervolumes."""
-    table = volume_table(overlay)
+    """A row a group of several runs that have a hypervolume: how many, and its quartiles."""
+    table = volume_table(overlay).dropna(subset="hypervolume")
     rows = []
     for group, runs in table.groupby("group", sort=False):
         if len(runs) > 1:

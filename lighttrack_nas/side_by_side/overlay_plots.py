@@ -80,7 +80,7 @@ def _draw_run(axes: Axes, front: Front, x: str, y: str, colour: str, label: str 
         return
     across, up = axis_of(x).divisor, axis_of(y).divisor
     line = front.best_of(x, y)
-    keeps = bool(len(front.table)) and bool(front.table["feasible"].all())
+    keeps = front.keeps_limits
     if not behind:
         steps = "steps-post" if front.sign(x) > 0 else "steps-pre"
         style = "-" if keeps else ":"

@@ -200,7 +200,7 @@ def _labels(runs: Sequence[Run], fronts: Mapping[str, Front], several_devices: b
     for run in runs:
         told = [run.space.name] if len(spaces) > 1 else []
         told += [device_text(run)] if several_devices else []
-        told += [] if not len(fronts[run.name].table) or fronts[run.name].table["feasible"].all() else ["breaks limits"]
+        told += [] if fronts[run.name].keeps_limits else ["breaks limits"]
         labels[run.name] = run.name + (f" ({', '.join(told)})" if any(told) else "")
     return labels
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lighttrack_nas.chain.choosing import search_runs
 from lighttrack_nas.cli.search.show_fronts import json_row, read_reference
-from lighttrack_nas.cli.shared.printing import print_json, print_table
-from lighttrack_nas.results.front_texts import front_cells
+from lighttrack_nas.cli.shared.printing import print_json, print_table, print_warning
+from lighttrack_nas.results.front_texts import joined_cells, number_columns
 from lighttrack_nas.results.networks import records, shown_number
 from lighttrack_nas.side_by_side.overlay_files import group_volumes, save_overlay, volume_table
+from lighttrack_nas.side_by_side.overlay_texts import (
+    GROUP_HEADER,
+    GROUP_NUMBERS,
+    VOLUME_HEADER,
+    VOLUME_NUMBERS,
+    group_cells,
+    volume_cells,
+)
 from lighttrack_nas.side_by_side.overlays import overlay_of
-from lighttrack_nas.strategies.search.goals.objectives import short_number
 
 if TYPE_CHECKING:
     from lighttrack_nas.side_by_side.overlays import Overlay
@@ -53,7 +58,7 @@ def show_overlay(
         print_json(_record(found, files))
         return
     for note in (*found.notes, *(note for result in found.results.values() for note in result.notes)):
-        print(f"warning: {note}", file=sys.stderr)
+        print_warning(note)
     _print(found)
     for path in files:
         print(path)
@@ -61,45 +66,17 @@ def show_overlay(
 
 def _print(found: Overlay) -> None:
     print("fronts of " + ", ".join(map(str, found.objectives)) + "\n")
-    tables = {name: front_cells(front) for name, front in found.fronts.items()}
-    header = list(dict.fromkeys(title for titles, _ in tables.values() for title in titles))
-    rows = [
-        [name, *(dict(zip(titles, row, strict=True)).get(title, "") for title in header)]
-        for name, (titles, cells) in tables.items()
-        for row in cells
-    ]
-    right = [place for place, title in enumerate(header, start=1) if title not in ("network", "code")]
-    print_table(("run", *header), rows, right=right)
-    volumes = [
-        (
-            found.labels[row["run"]],
-            row["group"],
-            str(row["trials"]),
-            str(row["networks"]),
-            str(row["front"]),
-            "yes" if row["keeps_limits"] else "no",
-            "" if math.isnan(row["hypervolume"]) else short_number(row["hypervolume"]),
-        )
-        for row in records(volume_table(found))
-    ]
+    header, rows = joined_cells(found.fronts)
+    print_table(header, rows, right=number_columns(header))
     print()
-    titles = ("run", "group", "trials", "networks", "on the front", "keeps its limits", "hypervolume")
-    print_table(titles, volumes, right=(2, 3, 4, 6))
+    print_table(VOLUME_HEADER, volume_cells(found), right=VOLUME_NUMBERS)
     if found.reference:
         worst = ", ".join(f"{name} {shown_number(name, value)}" for name, value in found.reference.items())
         print(f"\nhypervolumes ({' x '.join(found.reference)}) up to the reference point {worst}")
-    groups = records(group_volumes(found))
+    groups = group_cells(found)
     if groups:
-        print("\nruns that differ by their seed, hypervolume\n")
-        cells = [
-            (
-                row["group"],
-                str(row["runs"]),
-                *(short_number(row[key]) for key in ("median", "low", "high")),
-            )
-            for row in groups
-        ]
-        print_table(("group", "runs", "median", "lower quartile", "upper quartile"), cells, right=(1, 2, 3, 4))
+        print("\nruns that differ by their seed\n")
+        print_table(GROUP_HEADER, groups, right=GROUP_NUMBERS)
 
 
 def _record(found: Overlay, files: Sequence[Path]) -> dict[str, object]:

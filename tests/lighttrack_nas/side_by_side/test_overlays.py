@@ -1,6 +1,7 @@
 """Runs beside each other: no front is mixed, hypervolumes have one reference, groups differ by seed."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from lighttrack_nas.cli.search.show_overlay import show_overlay
 from lighttrack_nas.results.results import Result
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.side_by_side.overlay_files import save_overlay, volume_table
+from lighttrack_nas.side_by_side.overlay_texts import volume_cells
 from lighttrack_nas.side_by_side.overlays import Overlay, overlay
 from lighttrack_nas.side_by_side.run_groups import run_names
 from lighttrack_nas.trackers.base.errors import InputError
@@ -152,7 +154,7 @@ def test_the_command_says_the_same_for_people_and_machines(
 ) -> None:
     show_overlay(runs, [], None, [], [], False, tmp_path / "out", as_json=False)
     shown = capsys.readouterr().out
-    assert shown.startswith("fronts of maximize ao, minimize macs\n\nrun     network ")
+    assert re.match(r"fronts of maximize ao, minimize macs\n\nnetwork +run +ao +macs \(M\)", shown)
     assert "hypervolumes (ao x macs) up to the reference point ao 0.4000, macs 40M" in shown
     assert str(tmp_path / "out" / "attainment.png") in shown
     show_overlay(runs, [], None, [], ["ao=0.3", "macs=50M"], False, None, as_json=True)
@@ -187,3 +189,38 @@ def test_a_search_that_has_only_begun_has_no_say_in_the_axes(tmp_path: Path) -> 
         assert found.axes(None, None) == ("macs", "ao")
         assert len(found.drawn_attainments("macs", "ao")["NSGA2"].surfaces[25])
         assert all(file.is_file() for file in save_overlay(found, tmp_path / "-".join(names)))
+
+
+def test_seeds_on_two_devices_have_no_hypervolume_over_seeds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for seed in (0, 1):
+        for device in DEVICES:
+            folders.append(tmp_path / f"{seed} {device['processor']}")
+            strategy = NSGA2 | {"seed": seed}
+            study(timed(2.0), objectives=["ao", "latency_ms"], latency=device, strategy=strategy, folder=folders[-1])
+    show_overlay(folders, [], None, [], [], False, None, as_json=True)
+    machine = json.loads(capsys.readouterr().out)
+    assert [len(names) for names in machine["groups"].values()] == [2, 2]
+    assert machine["over_seeds"] == []
+    assert {run["hypervolume"] for run in machine["runs"].values()} == {None}
+    show_overlay(folders, [], None, [], [], False, None, as_json=False)
+    assert "nan" not in capsys.readouterr().out
+
+
+def test_of_a_search_that_has_only_begun_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study(by_hand(), folder=tmp_path / "done")
+    for seed in (0, 1):
+        study([], strategy=NSGA2 | {"seed": seed}, folder=tmp_path / f"begun {seed}")
+    folders = [tmp_path / name for name in ("done", "begun 0", "begun 1")]
+    found = overlay(folders)
+    assert found.labels["begun 0"] == "begun 0"
+    table = volume_table(found).set_index("run")
+    assert table["keeps_limits"].to_dict() == {"done": True, "begun 0": None, "begun 1": None}
+    assert table["hypervolume"].isna().to_dict() == {"done": False, "begun 0": True, "begun 1": True}
+    assert [row[5:] for row in volume_cells(found)][1:] == [["", ""]] * 2
+    show_overlay(folders, [], None, [], [], False, None, as_json=True)
+    machine = json.loads(capsys.readouterr().out)
+    assert machine["runs"]["begun 0"]["keeps_limits"] is None
+    assert machine["over_seeds"] == []
