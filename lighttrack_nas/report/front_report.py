@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from lighttrack_nas.report.network_data import (
     MOST_DRAWN,
     MOST_SHOWN,
+    NO_CHAIN,
+    ChainPlace,
     front_networks,
     measurement_columns,
     network_count,
@@ -79,7 +81,7 @@ def front_data(
     x: str,
     y: str,
     costs: Mapping[str, CostTable | None],
-    folders: Mapping[str, str] | None = None,
+    places: Mapping[str, ChainPlace] | None = None,
 ) -> dict[str, Any]:
     """What the script draws fronts from.
 
@@ -89,13 +91,14 @@ def front_data(
         x: Measurement on the horizontal axis at first.
         y: Measurement on the vertical axis at first.
         costs: By the space's hash.
-        folders: Chains' folders by the run's name, for commands.
+        places: What commands say of chains, by the run's name.
     """
     first = next(iter(fronts.values()))
     colours = run_colours(list(fronts))
     networks = []
     for name, front in fronts.items():
-        networks += front_networks(front, name, costs.get(front.space.hash), (folders or {}).get(name, ""))
+        place = (places or {}).get(name, NO_CHAIN)
+        networks += front_networks(front, name, costs.get(front.space.hash), place)
     return {
         "x": x,
         "y": y,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import moocore
 import numpy as np
@@ -29,14 +29,32 @@ MOST_SHOWN = 5000
 """Points behind a front; more would be one grey cloud, and slow."""
 
 
-def front_networks(front: Front, run: str, costs: CostTable | None, folder: str = "") -> list[dict[str, Any]]:
+class ChainPlace(NamedTuple):
+    """What commands on a network say of its chain.
+
+    Attributes:
+        folder: The chain's; "" where nobody knows it.
+        search: The search's name; "" where it has none.
+    """
+
+    folder: str = ""
+    search: str = ""
+
+
+NO_CHAIN = ChainPlace()
+"""Where nobody knows of a chain."""
+
+
+def front_networks(
+    front: Front, run: str, costs: CostTable | None, place: ChainPlace = NO_CHAIN
+) -> list[dict[str, Any]]:
     """Every network of a run, those of its front first, JSON-able.
 
     Args:
         front: The run's.
         run: Its name on the page.
         costs: For costs by part; None leaves them out.
-        folder: Of the chain, for commands; "" where nobody knows it.
+        place: What commands say of the chain.
 
     Returns:
         A dictionary a network: `id`, `run`, `front`, `feasible`, `values` by measurement, `low` and `high` where paths
@@ -56,13 +74,13 @@ def front_networks(front: Front, run: str, costs: CostTable | None, folder: str 
         shown = _values(front, row) | {"run": run, "front": number < len(rows)}
         digest = row["network"]
         if digest in drawn:
-            shown |= network_details(drawn[digest], digest, codes[digest], costs, folder)
+            shown |= network_details(drawn[digest], digest, codes[digest], costs, place)
         found.append(shown)
     return found
 
 
 def network_details(
-    architecture: Architecture, digest: str, code: str, costs: CostTable | None, folder: str = ""
+    architecture: Architecture, digest: str, code: str, costs: CostTable | None, place: ChainPlace = NO_CHAIN
 ) -> dict[str, Any]:
     """What is shown of a network that is chosen: drawing, lines, code, JSON, costs by part, commands."""
     measured = costs.measure(architecture) if costs is not None and architecture.space.is_declared else None
@@ -76,7 +94,7 @@ def network_details(
         "json": architecture.to_json(),
         "parts": [{"part": part, **values} for part, values in parts.items() if values["macs"] or values["params"]],
         "uncounted": {} if measured is None else dict(measured.uncounted),
-        "commands": _commands(code or f"{digest}.json", folder),
+        "commands": _commands(code or f"{digest}.json", place),
     }
 
 
@@ -140,12 +158,16 @@ def _cut(text: str, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[:most]} ..."
 
 
-def _commands(source: str, folder: str) -> dict[str, str]:
-    place = f"{folder}/" if folder else "OUTPUT/"
-    model = shlex.quote(f"{place}retrain/model.safetensors")
+def _commands(source: str, place: ChainPlace) -> dict[str, str]:
+    folder = place.folder or "OUTPUT"
+    step = f"retrain-{place.search}" if place.search else "retrain"
+    model = shlex.quote(f"{folder}/{step}/model.safetensors")
+    values = [f"search.name={place.search}"] if place.search else []
+    values.append(f"retrain.architecture={source}")
+    settings = " ".join(f"--set {shlex.quote(value)}" for value in values)
     return {
-        "retrain": f"lighttrack-nas retrain CHAIN.yaml --set {shlex.quote(f'retrain.architecture={source}')}",
-        "tune": f"lighttrack-nas tune-tracker CHAIN.yaml --set {shlex.quote(f'retrain.architecture={source}')}",
-        "track": f"lighttrack-nas track {model} VIDEO.mp4 --box X,Y,W,H --output {shlex.quote(f'{place}tracked')} "
+        "retrain": f"lighttrack-nas retrain CHAIN.yaml {settings}",
+        "tune": f"lighttrack-nas tune-tracker CHAIN.yaml {settings}",
+        "track": f"lighttrack-nas track {model} VIDEO.mp4 --box X,Y,W,H --output {shlex.quote(f'{folder}/tracked')} "
         "--save-video",
     }

@@ -26,15 +26,24 @@ _EXACT = ("table", "places", "surrogate")
 def curve_data(folders: Sequence[RunFolder]) -> list[dict[str, Any]]:
     """The losses of every training that left logs, thinned; JSON-able."""
     curves = []
-    for folder in folders:
-        for place in sorted({*folder.path.glob("tensorboard/"), *folder.path.glob("*/tensorboard/")}):
-            lines = _lines(place)
-            if lines:
-                values = [value for line in lines for value in line["values"]]
-                log = min(values) > 0 and max(values) > 30 * min(values)
-                step = "" if place.parent == folder.path else f", {place.parent.name}"
-                curves.append({"title": f"{folder.path.name}{step}", "unit": "loss", "log": log, "lines": lines})
+    for place, title in _trainings(folders).items():
+        lines = _lines(place)
+        if lines:
+            values = [value for line in lines for value in line["values"]]
+            log = min(values) > 0 and max(values) > 30 * min(values)
+            curves.append({"title": title, "unit": "loss", "log": log, "lines": lines})
     return curves
+
+
+def _trainings(folders: Sequence[RunFolder]) -> dict[Path, str]:
+    """The folders of trainings' logs, each once, with what they are called."""
+    found = {}
+    for folder in folders:
+        steps = [step / "tensorboard" for step in folder.steps.values() if (step / "tensorboard").is_dir()]
+        for place in sorted({*folder.path.glob("tensorboard/"), *folder.path.glob("*/tensorboard/"), *steps}):
+            chain = folder.chain or folder.path
+            found[place] = chain.name + ("" if place.parent == chain else f", {place.parent.name}")
+    return found
 
 
 def _lines(place: Path) -> list[dict[str, Any]]:
@@ -64,19 +73,19 @@ def trust_section(
         evaluators: What scored the searches' networks.
     """
     sentences, tables, pictures = [], [], []
-    for folder in folders:
-        place = folder.steps.get("ranking", folder.path)
+    for place in dict.fromkeys(folder.steps.get("ranking", folder.path) for folder in folders):
         found = read_json(place / "rank_correlation.json")
         if found.get("correlations"):
             tables.append(
                 (f"Rank correlation with networks trained alone, {place}", _correlations(found["correlations"]))
             )
             pictures += figures(place, "*.svg")
-        predictor = read_json(folder.path / "predictor" / "predictor.json")
+    for place in dict.fromkeys(folder.steps["predictor"] for folder in folders if "predictor" in folder.steps):
+        predictor = read_json(place / "predictor.json")
         if predictor.get("tau"):
             value, low, high = (float(part) for part in predictor["tau"])
             sentences.append(
-                f"{folder.path.name}: the predictor of {predictor.get('measurement')} ranks networks held out with "
+                f"{place.parent.name}: the predictor of {predictor.get('measurement')} ranks networks held out with "
                 f"Kendall's tau {value:.2f} ({low:.2f} to {high:.2f}), from {predictor.get('networks')} networks."
             )
     sentences += [f"{run}: {note}." if run else f"{note}." for run, note in notes.items() if note]
@@ -125,17 +134,19 @@ def tracker_section(folders: Sequence[RunFolder]) -> tuple[Section | None, str]:
             tables.append(
                 (f"On unseen sequences ({summary.get('test', '')})", Table(header, rows, frozenset({1, 2, 3})))
             )
-        tuned = read_json(folder.path / "tuning" / "hyper_parameters.json")
-        if tuned:
+        for name, place in folder.of_step("tuning").items():
+            tuned = read_json(place / "hyper_parameters.json")
             rows = [
                 [str(key), f"{value:.4g}" if isinstance(value, float) else str(value)] for key, value in tuned.items()
             ]
-            tables.append(("Tuned hyper-parameters", Table(("hyper-parameter", "value"), rows, frozenset({1}))))
+            title = "Tuned hyper-parameters" + ("" if name == "tuning" else f" ({name})")
+            if tuned:
+                tables.append((title, Table(("hyper-parameter", "value"), rows, frozenset({1}))))
         videos = sorted({*folder.path.glob("video.mp4"), *folder.path.glob("*/video.mp4")})
         frames = [frame for video in videos[:2] for frame in video_frames(video)] or _tracked(folder)
         pictures += frames
-        if not frames and "retrain" in folder.steps:
-            model = folder.steps["retrain"] / MODEL_FILE
+        if not frames and folder.of_step("retrain"):
+            model = next(iter(folder.of_step("retrain").values())) / MODEL_FILE
             missing = (
                 f"No frames of the found tracker: lighttrack-nas track {model} VIDEO.mp4 --box X,Y,W,H --output "
                 f"{folder.path / 'video'} --save-video makes a video, and the next report shows it."
@@ -147,9 +158,12 @@ def tracker_section(folders: Sequence[RunFolder]) -> tuple[Section | None, str]:
 
 def _tracked(folder: RunFolder) -> list[Picture]:
     """Frames on the generated sequences that the chain made, those of the test first."""
-    models = [place / MODEL_FILE for name in ("tuning", "retrain") if (place := folder.steps.get(name)) is not None]
+    models = [place / MODEL_FILE for step in ("tuning", "retrain") for place in folder.of_step(step).values()]
     model = next((file for file in models if file.is_file()), None)
-    sets = sorted((folder.path / "generated").glob("*/"), key=lambda place: ("test" not in place.name, place.name))
+    sets = sorted(
+        ((folder.chain or folder.path) / "generated").glob("*/"),
+        key=lambda place: ("test" not in place.name, place.name),
+    )
     return [] if model is None or not sets else tracked_frames(model, sets[0])
 
 

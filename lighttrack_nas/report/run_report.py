@@ -17,6 +17,7 @@ from lighttrack_nas.report.front_report import (
     pair_sections,
     published_section,
 )
+from lighttrack_nas.report.network_data import ChainPlace
 from lighttrack_nas.report.page import Page, Section, Table, render
 from lighttrack_nas.report.run_folders import RunFolder, run_folders
 from lighttrack_nas.report.run_parts import comparison_section, curve_data, tracker_section, trust_section
@@ -72,9 +73,10 @@ def write_report(runs: Sequence[Path | str], output: Path | str) -> Path:
 
 def report_page(folders: Sequence[RunFolder]) -> Page:
     """Gather everything that folders hold."""
-    searched = [folder for folder in folders if folder.search]
-    named = zip(searched, run_names([folder.path for folder in searched]), strict=True)
-    runs = [read_run(folder.path, name) for folder, name in named]
+    searched = [(folder, name) for folder in folders for name in folder.searches]
+    # A chain's search without a name goes by the chain's.
+    names = run_names([folder.searches[name] if name else folder.path for folder, name in searched])
+    runs = [read_run(folder.searches[name], shown) for (folder, name), shown in zip(searched, names, strict=True)]
     overlay = overlay_of(runs) if runs else None
     curves = curve_data(folders)
     evaluators = [str((run.record.get("evaluator") or {}).get("evaluator", "")) for run in runs]
@@ -88,10 +90,10 @@ def report_page(folders: Sequence[RunFolder]) -> Page:
     missing = [untold if runs else "", unseen]
     if not runs:
         missing.append("No journal of a search is here, and so no front.")
-    if any(folder.is_chain for folder in folders) and not curves:
+    if any(folder.chain for folder in folders) and not curves:
         missing.append("No training left its curves.")
     sections: list[Section | None] = (
-        [run_section(runs, overlay, folders)] if runs or any(f.is_chain for f in folders) else []
+        [run_section(runs, overlay, folders)] if runs or any(folder.chain for folder in folders) else []
     )
     if overlay is not None:
         sections += _front_sections(overlay)
@@ -179,7 +181,8 @@ def _findings(overlay: Overlay) -> list[Section]:
     return [Section("findings", "Findings", [sentence], tables=[("", Table(header, rows))], folded=folded)]
 
 
-def _data(overlay: Overlay | None, folders: Sequence[RunFolder]) -> dict[str, Any]:
+def _data(overlay: Overlay | None, searched: Sequence[tuple[RunFolder, str]]) -> dict[str, Any]:
+    """What the script draws, of fronts whose folders and names of searches are given."""
     if overlay is None:
         return {"columns": [], "limits": [], "runs": [], "networks": [], "x": "", "y": ""}
     fronts = dict(overlay.fronts)
@@ -188,8 +191,8 @@ def _data(overlay: Overlay | None, folders: Sequence[RunFolder]) -> dict[str, An
     for front in fronts.values():
         if front.space.is_declared and len(front.table) and front.space.hash not in costs:
             costs[front.space.hash] = load_cost_table(front.space)
-    chains = {name: str(f.path) if f.is_chain else "" for name, f in zip(fronts, folders, strict=True)}
-    data = front_data(fronts, overlay.labels, x, y, costs, chains)
+    places = [ChainPlace(str(folder.chain or ""), search) for folder, search in searched]
+    data = front_data(fronts, overlay.labels, x, y, costs, dict(zip(fronts, places, strict=True)))
     if len(fronts) == 1:
         return data
     return _coloured(data, overlay) | {"attainment": _attainment(overlay, x, y)}

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.report.network_data import network_count
 from lighttrack_nas.report.page import Section, Table
-from lighttrack_nas.report.run_folders import RunFolder, read_json, step_record
+from lighttrack_nas.report.run_folders import RunFolder, read_json, step_of, step_record
 from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.results.networks import shown_number
 from lighttrack_nas.side_by_side.overlays import device_text
 from lighttrack_nas.strategies.search.goals.objectives import short_number
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lighttrack_nas.results.runs import Run
     from lighttrack_nas.side_by_side.overlays import Overlay
 
@@ -42,15 +44,13 @@ def run_section(runs: Sequence[Run], overlay: Overlay | None, folders: Sequence[
         names = list(dict.fromkeys(key for column in columns for key in column))
         rows = [[name, *(column.get(name, "") for column in columns)] for name in names]
         tables.append(("", Table(("search", *(run.name for run in runs)), rows)))
+    chains: dict[Path, dict[str, Path]] = {}  # several searches may be of one
     for folder in folders:
-        if folder.is_chain:
-            title = f"Steps of the chain in {folder.path}"
-            tables.append(
-                (
-                    title,
-                    Table(("step", "", "training", "minutes", "seed", "machine"), _steps(folder), frozenset({3, 4})),
-                )
-            )
+        if folder.chain:
+            chains.setdefault(folder.chain, {}).update(folder.steps)
+    header = ("step", "", "training", "minutes", "seed", "machine")
+    for chain, steps in chains.items():
+        tables.append((f"Steps of the chain in {chain}", Table(header, _steps(steps), frozenset({3, 4}))))
     return Section("run", "What was run", tables=tables)
 
 
@@ -61,7 +61,7 @@ def version_section(runs: Sequence[Run], folders: Sequence[RunFolder]) -> Sectio
         found[f"search of {run.name}"] = run.record.get("versions") or {}
     for folder in folders:
         for name, path in folder.steps.items():
-            found[f"{name} of {folder.path.name}"] = read_json(path / "run.json").get("versions") or {}
+            found[f"{name} of {path.parent.name}"] = read_json(path / "run.json").get("versions") or {}
         for path in folder.comparisons:
             found[f"comparison {path.name}"] = read_json(path / "run.json").get("versions") or {}
     packages = list(dict.fromkeys(package for versions in found.values() for package in versions))
@@ -118,9 +118,9 @@ def _scored_by(record: Any) -> str:
     return _words({key: told[key] for key in ("evaluator", *_GROUND) if key in told})
 
 
-def _steps(folder: RunFolder) -> list[list[str]]:
+def _steps(places: Mapping[str, Path]) -> list[list[str]]:
     rows = []
-    for name, path in folder.steps.items():
+    for name, path in places.items():
         record = step_record(path)
         settings = record.get("settings") if isinstance(record.get("settings"), dict) else {}
         seconds, seed = record.get("seconds_of_last_call"), (settings or {}).get("seed", record.get("seed"))
@@ -128,7 +128,7 @@ def _steps(folder: RunFolder) -> list[list[str]]:
         rows.append(
             [
                 name,
-                _SENTENCES[name],
+                _SENTENCES[step_of(name)],
                 f"{steps} steps" if steps else "",
                 "" if seconds is None else f"{float(seconds) / 60:.1f}",
                 "" if seed is None else str(seed),

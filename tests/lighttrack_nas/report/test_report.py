@@ -258,3 +258,48 @@ def test_a_search_that_has_only_begun_has_no_say_in_the_axes(names: tuple[str, s
     page = report_page(run_folders([tmp_path / name for name in names]))
     assert (page.data["x"], page.data["y"]) == ("macs", "ao")
     assert "macs" in {column["name"] for column in page.data["columns"]}
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Path:
+    """A chain with two searches of one supernet, one of them with a name."""
+    folder = tmp_path / "chain"
+    for place in ("search", "search-small"):
+        study(by_hand(), evaluator={"evaluator": "supernet"}, folder=folder / place)
+    for place in ("supernet", "retrain", "retrain-small", "tuning-small"):
+        (folder / place).mkdir()
+        (folder / place / "run.json").write_text("{}")
+    (folder / "tuning-small" / "hyper_parameters.json").write_text('{"penalty_k": 0.1}')
+    return folder
+
+
+def steps(page: Page) -> list[str]:
+    """The names of all steps that a page shows."""
+    shown = next(section for section in page.sections if section.key == "run").tables
+    return [row[0] for title, table in shown if title.startswith("Steps of the chain") for row in table.rows]
+
+
+def test_a_chain_shows_all_its_searches(named: Path) -> None:
+    page = report_page(run_folders([named]))
+    assert [run["name"] for run in page.data["runs"]] == ["chain", "search-small"]
+    assert steps(page) == ["supernet", "search", "search-small", "retrain", "retrain-small", "tuning-small"]
+    commands = {network["run"]: network["commands"] for network in page.data["networks"]}
+    assert "search.name" not in commands["chain"]["retrain"]
+    assert f"track {named}/retrain/model.safetensors " in commands["chain"]["track"]
+    assert "CHAIN.yaml --set search.name=small --set retrain.architecture=" in commands["search-small"]["tune"]
+    assert f"track {named}/retrain-small/model.safetensors " in commands["search-small"]["track"]
+    (tables,) = [section.tables for section in page.sections if section.key == "tracker"]
+    assert [title for title, _ in tables] == ["Tuned hyper-parameters (tuning-small)"]
+    (named / "search" / "journal.log").unlink()
+    assert [run["name"] for run in report_page(run_folders([named])).data["runs"]] == ["search-small"]
+
+
+def test_a_search_of_a_chain_shows_what_it_builds_on_and_what_was_made_of_it(named: Path) -> None:
+    page = report_page(run_folders([named / "search-small"]))
+    assert steps(page) == ["supernet", "search-small", "retrain-small", "tuning-small"]
+    commands = page.data["networks"][0]["commands"]
+    assert "--set search.name=small" in commands["retrain"]
+    assert f"track {named}/retrain-small/model.safetensors " in commands["track"]
+    assert len(steps(report_page(run_folders([named / "search", named / "search-small"])))) == 6
+    with pytest.raises(InputError, match="a search was given twice"):
+        run_folders([named, named / "search"])
