@@ -132,7 +132,7 @@ def _lead(overlay: Overlay | None, folders: Sequence[RunFolder]) -> str:
 
 
 def _warnings(overlay: Overlay) -> list[str]:
-    notes = [*overlay.notes, *(note for result in overlay.results.values() for note in result.notes)]
+    notes = list(overlay.notes)
     if len(overlay.fronts) == 1:
         (name,) = overlay.fronts
         notes = [note.removeprefix(f"run '{name}': ") for note in notes]

@@ -93,8 +93,12 @@ class Front:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, a sentence each: broken limits, predictions, MACs left out, latencies' trust."""
-        verdict = "" if self.latency_verdict is None else str(self.latency_verdict)
-        return tuple(text for text in (self.note, self.predicted, uncounted_text(self.uncounted), verdict) if text)
+        return (*self.warnings, *([] if self.latency_verdict is None else [str(self.latency_verdict)]))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """`notes` but for the latencies' verdict, which has a place of its own where there is room for it."""
+        return tuple(text for text in (self.note, self.predicted, uncounted_text(self.uncounted)) if text)
 
     @property
     def keeps_limits(self) -> bool:

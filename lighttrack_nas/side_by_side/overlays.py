@@ -34,7 +34,7 @@ class Overlay:
         groups: Names of runs that differ by their seed alone, by group.
         reference: The worst values that count in every hypervolume, by objective: unless given, the worst of all
             networks of all runs that keep their limits. Empty where there are none to compare.
-        notes: What a reader must know, a sentence each.
+        notes: What a reader must know, a sentence each; the latencies' verdicts are the fronts'.
     """
 
     results: Mapping[str, Result]
@@ -162,7 +162,7 @@ def overlay_of(
         _labels(runs, fronts, bool(several)),
         seed_groups(runs, by_strategy),
         common,
-        tuple(_notes(runs, fronts, apart, several)),
+        (*_notes(runs, fronts, apart, several), *(note for result in results.values() for note in result.notes)),
     )
 
 
@@ -214,7 +214,7 @@ def device_text(run: Run) -> str:
 
 
 def _notes(runs: Sequence[Run], fronts: Mapping[str, Front], apart: bool, several: str) -> list[str]:
-    notes = [f"run '{name}': {front.note}" for name, front in fronts.items() if front.note]
+    notes = [f"run '{name}': {note}" for name, front in fronts.items() for note in front.warnings]
     for run in runs[1:]:
         keys = different_keys(runs[0].record.get("evaluator") or {}, run.record.get("evaluator") or {})
         keys = [key for key in keys if key != "seed"]

@@ -15,7 +15,6 @@ from lighttrack_nas.cli.shared.printing import print_json, print_table, print_wa
 from lighttrack_nas.costing.limits import require_reachable, space_ends
 from lighttrack_nas.counts.counter import LEGEND
 from lighttrack_nas.report.front_files import save_front
-from lighttrack_nas.reporting.phrases import uncounted_text
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
 from lighttrack_nas.results.findings import save_findings
@@ -153,7 +152,7 @@ def read_reference(texts: Sequence[str]) -> dict[str, float] | None:
 
 def _notes(result: Result, front: Front) -> list[str]:
     """What a reader must know; the latencies' verdict stands below the table."""
-    return [note for note in (*result.notes, front.note, uncounted_text(front.uncounted)) if note]
+    return [*result.notes, *front.warnings]
 
 
 def print_front(

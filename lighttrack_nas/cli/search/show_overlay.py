@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.chain.choosing import search_runs
 from lighttrack_nas.cli.search.show_fronts import json_row, read_reference
@@ -57,7 +57,7 @@ def show_overlay(
     if as_json:
         print_json(_record(found, files))
         return
-    for note in (*found.notes, *(note for result in found.results.values() for note in result.notes)):
+    for note in found.notes:
         print_warning(note)
     _print(found)
     for path in files:
@@ -68,6 +68,9 @@ def _print(found: Overlay) -> None:
     print("fronts of " + ", ".join(map(str, found.objectives)) + "\n")
     header, rows = joined_cells(found.fronts)
     print_table(header, rows, right=number_columns(header))
+    for name, front in found.fronts.items():
+        if front.latency_verdict is not None:
+            print(f"\n{name}: {front.latency_verdict}")
     print()
     print_table(VOLUME_HEADER, volume_cells(found), right=VOLUME_NUMBERS)
     if found.reference:
@@ -85,16 +88,20 @@ def _record(found: Overlay, files: Sequence[Path]) -> dict[str, object]:
         "objectives": [str(objective) for objective in found.objectives],
         "reference": dict(found.reference) or None,
         "notes": list(found.notes),
-        "runs": {
-            row["run"]: {key: None if value != value else value for key, value in row.items() if key != "run"}
-            | {
-                "label": found.labels[row["run"]],
-                "constraints": [str(limit) for limit in found.fronts[row["run"]].constraints],
-                "front": [json_row(one) for one in records(found.fronts[row["run"]].table)],
-            }
-            for row in records(volume_table(found))
-        },
+        "runs": {row["run"]: _run_record(found, row) for row in records(volume_table(found))},
         "groups": {name: list(names) for name, names in found.groups.items()},
         "over_seeds": records(group_volumes(found)),
         "files": [str(path) for path in files],
+    }
+
+
+def _run_record(found: Overlay, row: dict[str, Any]) -> dict[str, object]:
+    """A run by its row of hypervolumes, and its front."""
+    front = found.fronts[row["run"]]
+    return {key: None if value != value else value for key, value in row.items() if key != "run"} | {
+        "label": found.labels[row["run"]],
+        "constraints": [str(limit) for limit in front.constraints],
+        "uncounted": list(front.uncounted),
+        "latency_verdict": None if front.latency_verdict is None else front.latency_verdict.to_dict(),
+        "front": [json_row(one) for one in records(front.table)],
     }

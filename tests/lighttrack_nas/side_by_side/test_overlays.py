@@ -9,13 +9,15 @@ import pytest
 
 from lighttrack_nas.cli.search.show_overlay import show_overlay
 from lighttrack_nas.results.results import Result
+from lighttrack_nas.results.runs import LATENCY_AGAIN
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.side_by_side.overlay_files import save_overlay, volume_table
 from lighttrack_nas.side_by_side.overlay_texts import volume_cells
 from lighttrack_nas.side_by_side.overlays import Overlay, overlay
 from lighttrack_nas.side_by_side.run_groups import run_names
+from lighttrack_nas.strategies.search.storage.trials import UNCOUNTED
 from lighttrack_nas.trackers.base.errors import InputError
-from tests.lighttrack_nas.made_studies import Trial, by_hand, others, study
+from tests.lighttrack_nas.made_studies import Trial, by_hand, digests, others, study
 
 NSGA2 = {"name": "NSGA2", "population_size": 4}
 DEVICES = [{"processor": name, "runtime": "onnxruntime", "threads": 1} for name in ("one core", "another core")]
@@ -224,3 +226,21 @@ def test_of_a_search_that_has_only_begun_nothing_is_said(tmp_path: Path, capsys:
     machine = json.loads(capsys.readouterr().out)
     assert machine["runs"]["begun 0"]["keeps_limits"] is None
     assert machine["over_seeds"] == []
+
+
+def test_what_a_front_says_an_overlay_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = study(timed(2.0), objectives=["ao", "latency_ms"], folder=tmp_path / "a")
+    made.set_user_attr(UNCOUNTED, ["aten::fft"])
+    made.set_user_attr(LATENCY_AGAIN, {digest: 9.0 for digest in digests(timed(2.0), 0, 1, 2)})
+    study(timed(2.0), objectives=["ao", "latency_ms"], folder=tmp_path / "b")
+    folders = [tmp_path / "a", tmp_path / "b"]
+    show_overlay(folders, [], None, [], [], False, None, as_json=True)
+    machine = json.loads(capsys.readouterr().out)
+    assert machine["notes"] == ["run 'a': macs leave out what fvcore cannot count: aten::fft"]
+    assert [machine["runs"][name]["uncounted"] for name in "ab"] == [["aten::fft"], []]
+    assert machine["runs"]["a"]["latency_verdict"]["reliable"] is False
+    assert machine["runs"]["b"]["latency_verdict"] is None
+    show_overlay(folders, [], None, [], [], False, None, as_json=False)
+    shown = capsys.readouterr()
+    assert f"a: {overlay(folders).fronts['a'].latency_verdict}\n" in shown.out
+    assert "warning: run 'a': macs leave out" in shown.err
