@@ -19,6 +19,7 @@ MODEL_FILE = "model.safetensors"
 _MOST_STEPS = 400  # points of a curve
 _MOST_ROWS = 200  # of a foreign table
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+_UNTOLD = "Nothing here says how well the supernet ranks networks: rank-correlation measures it."
 _EXACT = ("table", "places", "surrogate")
 """Evaluators that no supernet's ranking stands behind."""
 
@@ -65,7 +66,7 @@ def _lines(place: Path) -> list[dict[str, Any]]:
 def trust_section(
     folders: Sequence[RunFolder], notes: Mapping[str, str], evaluators: Sequence[str]
 ) -> tuple[Section | None, str]:
-    """How far the scores that a search went by are to be trusted, and else a sentence that nothing says so.
+    """How far the scores that a search went by are to be trusted, and a sentence where nothing says so of the supernet.
 
     Args:
         folders: May hold rank correlations and a predictor.
@@ -88,14 +89,13 @@ def trust_section(
                 f"{place.parent.name}: the predictor of {predictor.get('measurement')} ranks networks held out with "
                 f"Kendall's tau {value:.2f} ({low:.2f} to {high:.2f}), from {predictor.get('networks')} networks."
             )
+    exact = all(any(word in name for word in _EXACT) for name in evaluators)
+    untold = "" if sentences or tables or exact else _UNTOLD
     sentences += [f"{run}: {note}." if run else f"{note}." for run, note in notes.items() if note]
-    if sentences or tables:
-        return Section(
-            "trust", "How far to trust the ranking", sentences, tables=tables, pictures=pictures, wide=True
-        ), ""
-    if all(any(word in name for word in _EXACT) for name in evaluators):
-        return None, ""
-    return None, "Nothing here says how well the supernet ranks networks: rank-correlation measures it."
+    if not (sentences or tables):
+        return None, untold
+    title = "How far to trust the ranking"
+    return Section("trust", title, sentences, tables=tables, pictures=pictures, wide=True), untold
 
 
 def comparison_section(folders: Sequence[RunFolder]) -> Section | None:

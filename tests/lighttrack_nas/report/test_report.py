@@ -16,8 +16,10 @@ from lighttrack_nas.report.frames import video_frames
 from lighttrack_nas.report.page import Page, Section, Table, render, unpacked
 from lighttrack_nas.report.run_folders import run_folders
 from lighttrack_nas.report.run_report import report_page, write_report
+from lighttrack_nas.results.runs import LATENCY_AGAIN
+from lighttrack_nas.strategies.search.storage.trials import UNCOUNTED
 from lighttrack_nas.trackers.base.errors import InputError
-from tests.lighttrack_nas.made_studies import TINY, by_hand, study
+from tests.lighttrack_nas.made_studies import TINY, by_hand, digests, study
 
 HOSTILE = "</script><b>\"'&"
 
@@ -303,3 +305,14 @@ def test_a_search_of_a_chain_shows_what_it_builds_on_and_what_was_made_of_it(nam
     assert len(steps(report_page(run_folders([named / "search", named / "search-small"])))) == 6
     with pytest.raises(InputError, match="a search was given twice"):
         run_folders([named, named / "search"])
+
+
+def test_latencies_that_were_judged_do_not_speak_for_the_supernet(tmp_path: Path) -> None:
+    trials = [(network, measured | {"latency_ms": 9.0 + i}) for i, (network, measured, *_) in enumerate(by_hand())]
+    made = study(trials, objectives=["ao", "latency_ms"], evaluator={"evaluator": "supernet"}, folder=tmp_path / "run")
+    made.set_user_attr(LATENCY_AGAIN, {digest: 9.0 for digest in digests(trials, 0, 1, 2, 3)})
+    made.set_user_attr(UNCOUNTED, ["aten::fft"])
+    page = report_page(run_folders([tmp_path / "run"]))
+    assert "trust" in keys(page)
+    assert "Nothing here says how well the supernet ranks networks: rank-correlation measures it." in page.missing
+    assert page.warnings == ["Macs leave out what fvcore cannot count: aten::fft."]
