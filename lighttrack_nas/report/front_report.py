@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from lighttrack_nas.counts.counter import LEGEND
 from lighttrack_nas.report.network_data import (
     MOST_DRAWN,
     MOST_SHOWN,
@@ -16,11 +17,11 @@ from lighttrack_nas.report.network_data import (
 )
 from lighttrack_nas.report.page import Page, Section, Table, render
 from lighttrack_nas.reporting.plot_style import run_colours
-from lighttrack_nas.results.findings import FEWEST_NETWORKS
 from lighttrack_nas.results.findings import findings as count_findings
+from lighttrack_nas.results.findings_texts import FINDINGS_HEADER, FINDINGS_NUMBERS, findings_cells
 from lighttrack_nas.results.front_plots import axis_label, front_label, front_title
 from lighttrack_nas.results.front_texts import joined_cells, number_columns
-from lighttrack_nas.results.networks import records
+from lighttrack_nas.results.fronts import shared_limits
 from lighttrack_nas.results.published import CAUTION, HEADER, published_rows
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from lighttrack_nas.results.fronts import Front
     from lighttrack_nas.search_spaces.space import Space
 
+FINDINGS_LEGEND = LEGEND.replace("\n  ", " ").splitlines()
+"""What the columns of all figures mean, a paragraph each."""
 _KEYS = (
     "Click a point, grey ones too, or use the arrow keys in the plot: left and right go along the front, up and down "
     "through all networks, Enter goes to the network's details."
@@ -106,7 +109,9 @@ def front_data(
             column | {"label": axis_label(first, column["name"])}
             for column in measurement_columns(list(fronts.values()))
         ],
-        "limits": [{"name": limit.name, "value": limit.limit, "text": str(limit)} for limit in first.constraints],
+        "limits": [
+            {"name": limit.name, "value": limit.limit, "text": str(limit)} for limit in shared_limits(fronts.values())
+        ],
         "runs": [
             {
                 "name": name,
@@ -181,26 +186,21 @@ def findings_sections(front: Front) -> list[Section]:
     if not front.architectures or not front.space.is_declared:
         return []
     counted = count_findings(front)
-    rows = [list(map(_cell, row.values())) for row in records(counted.table)]
-    header = [str(name) for name in counted.table.columns]
-    numbers = frozenset(i for i, name in enumerate(header) if name in ("front", "low", "high", "space"))
     claims = Table(
         ("LightTrack's findings, asked of this front", "answer", "because"), [list(c) for c in counted.claims]
     )
-    few = (
-        f" With fewer than {FEWEST_NETWORKS} networks nothing is decided." if counted.networks < FEWEST_NETWORKS else ""
-    )
     sentence = (
         f"What the {network_count(counted.networks)} of the front have in common, against uniform draws of the space; "
-        f"intervals of 95 %, taken one by one.{few}"
+        "intervals of 95 %, taken one by one."
     )
+    figures = Table(FINDINGS_HEADER, findings_cells(counted), frozenset(FINDINGS_NUMBERS))
     return [
         Section(
             "findings",
             "Findings",
-            [sentence],
+            [sentence, *FINDINGS_LEGEND],
             tables=[("", claims)],
-            folded=[("All figures", Table(header, rows, numbers))],
+            folded=[("All figures", figures)],
         )
     ]
 
@@ -211,7 +211,3 @@ def published_section() -> Section:
     return Section(
         "elsewhere", "Elsewhere", [CAUTION[0].upper() + CAUTION[1:] + "."], folded=[("Published trackers", table)]
     )
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)

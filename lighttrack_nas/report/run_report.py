@@ -11,6 +11,7 @@ import numpy as np
 
 from lighttrack_nas.costing.cost_analysis import load_cost_table
 from lighttrack_nas.report.front_report import (
+    FINDINGS_LEGEND,
     findings_sections,
     front_data,
     front_section,
@@ -178,7 +179,9 @@ def _findings(overlay: Overlay) -> list[Section]:
     header = ("run", *parts[0][1].tables[0][1].header)
     folded = [(f"{name}: {title.lower()}", table) for name, section in parts for title, table in section.folded]
     sentence = "What the networks of each front have in common, against uniform draws of the space; intervals of 95 %."
-    return [Section("findings", "Findings", [sentence], tables=[("", Table(header, rows))], folded=folded)]
+    return [
+        Section("findings", "Findings", [sentence, *FINDINGS_LEGEND], tables=[("", Table(header, rows))], folded=folded)
+    ]
 
 
 def _data(overlay: Overlay | None, searched: Sequence[tuple[RunFolder, str]]) -> dict[str, Any]:

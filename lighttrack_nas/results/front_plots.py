@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lighttrack_nas.results.fronts import Front
+    from lighttrack_nas.strategies.search.goals.objectives import Constraint
 
 _REST_COLOUR = "0.72"
 _MOST_NAMES = 8
@@ -85,7 +87,7 @@ def draw_front(front: Front, x: str | None = None, y: str | None = None) -> Figu
         markeredgewidth=0.7,
         zorder=3,
     )
-    draw_limits(axes, front, x, y)
+    draw_limits(axes, front.constraints, x, y)
     _name_points(axes, line, x, y, below=front.sign(y) > 0)
     axes.set(title=front_title(front), xlabel=axis_label(front, x), ylabel=axis_label(front, y))
     axes.margins(0.1)  # room for a name left of the first point
@@ -131,9 +133,9 @@ def spread(table: pd.DataFrame, name: str, axis: Axis) -> np.ndarray | None:
     return np.where(reach.sum(0) > 0, np.maximum(reach, 0), np.nan) if (reach > 0).any() else None
 
 
-def draw_limits(axes: Axes, front: Front, x: str, y: str) -> None:
-    """Draw the limits of a front that lie on one of its axes."""
-    for constraint in front.constraints:
+def draw_limits(axes: Axes, constraints: Sequence[Constraint], x: str, y: str) -> None:
+    """Draw the limits that lie on one of the axes."""
+    for constraint in constraints:
         limit = constraint.limit / axis_of(constraint.name).divisor
         if constraint.name == x:
             axes.axvline(limit, color=LIMIT_COLOUR, linestyle="--", linewidth=1.2)

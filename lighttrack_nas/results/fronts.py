@@ -225,3 +225,9 @@ def shared_measurements(fronts: Iterable[Front]) -> tuple[str, ...]:
     known = list(fronts)
     first, *others = [front for front in known if len(front.table)] or known
     return tuple(name for name in first.measurements if all(name in other.measurements for other in others))
+
+
+def shared_limits(fronts: Iterable[Front]) -> tuple[Constraint, ...]:
+    """The limits that hold for all fronts."""
+    first, *others = fronts
+    return tuple(limit for limit in first.constraints if all(limit in other.constraints for other in others))

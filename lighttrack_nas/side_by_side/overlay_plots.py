@@ -8,6 +8,7 @@ import numpy as np
 
 from lighttrack_nas.reporting.plot_style import axis_of, run_colours
 from lighttrack_nas.results.front_plots import draw_limits
+from lighttrack_nas.results.fronts import shared_limits
 from lighttrack_nas.side_by_side.attainment import Attainment
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def draw_overlay(
             colours[group],
             f"{group}, {found.runs} runs: median and quartiles",
         )
-    draw_limits(axes, first, x, y)
+    draw_limits(axes, shared_limits(overlay.fronts.values()), x, y)
     count = len(overlay.fronts)
     spaces = ", ".join(dict.fromkeys(front.space.name for front in overlay.fronts.values()))
     axes.set(title=f"{spaces}: {count} runs", xlabel=axis_of(x).label, ylabel=axis_of(y).label)

@@ -221,6 +221,9 @@ def _notes(runs: Sequence[Run], fronts: Mapping[str, Front], apart: bool, severa
         if keys:
             pair = f"runs '{runs[0].name}' and '{run.name}'"
             notes.append(f"{pair} measured differently ({', '.join(keys)}): their scores may not be of one scale")
+    if len({frozenset(front.constraints) for front in fronts.values()}) > 1:
+        told = "; ".join(f"{name}: {', '.join(map(str, one.constraints)) or 'none'}" for name, one in fronts.items())
+        notes.append(f"the runs have different limits ({told}): each keeps its own, drawn are those of all")
     if several:
         notes.append(
             "latencies were measured on different ground: each front stands for its own device, and none is compared"

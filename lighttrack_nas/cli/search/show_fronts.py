@@ -18,6 +18,7 @@ from lighttrack_nas.report.front_files import save_front
 from lighttrack_nas.reporting.plot_style import axis_of
 from lighttrack_nas.results.findings import findings as count_findings
 from lighttrack_nas.results.findings import save_findings
+from lighttrack_nas.results.findings_texts import FINDINGS_HEADER, FINDINGS_NUMBERS, findings_cells
 from lighttrack_nas.results.front_texts import architecture_lines, front_cells
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN
 from lighttrack_nas.results.networks import records, shown_number
@@ -96,21 +97,7 @@ def findings(run: Path, as_json: bool, overrides: Sequence[str] = (), output: Pa
     for note in _notes(result, front):
         print_warning(note)
     print(f"front of {result.space.name}: {counted.networks} networks\n")
-    rows = [
-        (
-            row["property"],
-            row["value"],
-            row["measure"],
-            f"{row['front']:.3f}",
-            "too few" if pd.isna(row["low"]) else f"{row['low']:.3f} to {row['high']:.3f}",
-            f"{row['space']:.3f}",
-            "" if pd.isna(row["p_corrected"]) else f"{row['p_corrected']:.2g}",
-            row["differs"],
-        )
-        for row in records(counted.table)
-    ]
-    header = ("property", "value", "measure", "front", "interval", "space", "p", "front has")
-    print_table(header, rows, right=(3, 4, 5, 6))
+    print_table(FINDINGS_HEADER, findings_cells(counted), right=FINDINGS_NUMBERS)
     print(f"\n{LEGEND}")
     print("\nLightTrack's findings, asked of this front:")
     for claim in counted.claims:

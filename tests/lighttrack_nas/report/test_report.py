@@ -16,6 +16,9 @@ from lighttrack_nas.report.frames import video_frames
 from lighttrack_nas.report.page import Page, Section, Table, render, unpacked
 from lighttrack_nas.report.run_folders import run_folders
 from lighttrack_nas.report.run_report import report_page, write_report
+from lighttrack_nas.results.findings import findings
+from lighttrack_nas.results.findings_texts import findings_cells
+from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import LATENCY_AGAIN
 from lighttrack_nas.strategies.search.storage.trials import UNCOUNTED
 from lighttrack_nas.trackers.base.errors import InputError
@@ -316,3 +319,27 @@ def test_latencies_that_were_judged_do_not_speak_for_the_supernet(tmp_path: Path
     assert "trust" in keys(page)
     assert "Nothing here says how well the supernet ranks networks: rank-correlation measures it." in page.missing
     assert page.warnings == ["Macs leave out what fvcore cannot count: aten::fft."]
+
+
+def test_limits_of_one_run_are_not_drawn_for_all(tmp_path: Path) -> None:
+    study(by_hand(), constraints=["macs <= 30M", "ao >= 0.1"], folder=tmp_path / "a")
+    study(by_hand(), constraints=["ao >= 0.1"], folder=tmp_path / "b")
+    page = report_page(run_folders([tmp_path / "a", tmp_path / "b"]))
+    assert [limit["text"] for limit in page.data["limits"]] == ["ao >= 0.1"]
+    (warning,) = page.warnings
+    assert warning.startswith("The runs have different limits (a: macs <= 30M, ao >= 0.1; b: ao >= 0.1)")
+
+
+def test_findings_stand_as_the_command_prints_them(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        study(by_hand(), folder=tmp_path / name)
+    for folders in ([tmp_path / "a"], [tmp_path / "a", tmp_path / "b"]):
+        page = report_page(run_folders(folders))
+        section = next(section for section in page.sections if section.key == "findings")
+        table = section.folded[0][1]
+        assert table.rows == findings_cells(findings(Result.load(tmp_path / "a").front()))
+        cells = [cell for row in table.rows for cell in row]
+        assert "too few" in cells
+        assert "nan" not in cells
+        assert any(sentence.startswith("p: how often uniform draws") for sentence in section.sentences)
+        assert not any("nothing is decided" in sentence for sentence in section.sentences)

@@ -12,6 +12,7 @@ from lighttrack_nas.results.results import Result
 from lighttrack_nas.results.runs import LATENCY_AGAIN
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.side_by_side.overlay_files import save_overlay, volume_table
+from lighttrack_nas.side_by_side.overlay_plots import draw_overlay
 from lighttrack_nas.side_by_side.overlay_texts import volume_cells
 from lighttrack_nas.side_by_side.overlays import Overlay, overlay
 from lighttrack_nas.side_by_side.run_groups import run_names
@@ -244,3 +245,14 @@ def test_what_a_front_says_an_overlay_says(tmp_path: Path, capsys: pytest.Captur
     shown = capsys.readouterr()
     assert f"a: {overlay(folders).fronts['a'].latency_verdict}\n" in shown.out
     assert "warning: run 'a': macs leave out" in shown.err
+
+
+def test_limits_of_one_run_are_not_drawn_for_all(tmp_path: Path) -> None:
+    limits = {"a": ["macs <= 30M", "ao >= 0.1"], "b": ["ao >= 0.1"]}
+    for name, constraints in limits.items():
+        study(by_hand(), constraints=constraints, folder=tmp_path / name)
+    found = overlay([tmp_path / name for name in limits])
+    (axes,) = draw_overlay(found).axes
+    assert [text.get_text() for text in axes.texts] == ["ao >= 0.1"]
+    told = "a: macs <= 30M, ao >= 0.1; b: ao >= 0.1"
+    assert found.notes == (f"the runs have different limits ({told}): each keeps its own, drawn are those of all",)
