@@ -79,7 +79,8 @@ def _run_folder(path: Path) -> RunFolder:
     if (path / JOURNAL).is_file() and step_of(path.name) == _SEARCH:
         name = _search_name(path)
         steps = {step: place for step, place in _steps(path.parent).items() if _belongs(step, name)}
-        return RunFolder(path, {name: path}, comparisons, path.parent, steps)
+        if name or len(steps) > 1:  # else it may as well stand alone
+            return RunFolder(path, {name: path}, comparisons, path.parent, steps)
     steps = _steps(path)
     below = [place for place in steps.values() if step_of(place.name) == _SEARCH and (place / JOURNAL).is_file()]
     searches = {"": path} if (path / JOURNAL).is_file() else {_search_name(place): place for place in below}

@@ -343,3 +343,10 @@ def test_findings_stand_as_the_command_prints_them(tmp_path: Path) -> None:
         assert "nan" not in cells
         assert any(sentence.startswith("p: how often uniform draws") for sentence in section.sentences)
         assert not any("nothing is decided" in sentence for sentence in section.sentences)
+
+
+def test_a_folder_called_search_may_stand_alone(tmp_path: Path) -> None:
+    study(by_hand(), folder=tmp_path / "search")
+    page = report_page(run_folders([tmp_path / "search"]))
+    assert steps(page) == []
+    assert page.data["networks"][0]["commands"]["track"].startswith("lighttrack-nas track OUTPUT/retrain/")
