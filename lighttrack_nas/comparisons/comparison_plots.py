@@ -50,7 +50,7 @@ def comparison_figure(comparison: Comparison, axis: str = "evaluations") -> Figu
     distance.set_ylabel(f"distance to the {front} (IGD+)")
     for axes in (growth, distance):
         axes.set_xlabel(_X[axis])
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, growth.get_xlim()[1])  # the distance may have no curve of its own
     final = comparison.final()
     values = [final[final["strategy"] == name]["hypervolume"].to_numpy(float) for name in names]
     boxes = ends.boxplot(values, orientation="horizontal", patch_artist=True, widths=0.5, showfliers=False)
@@ -130,6 +130,10 @@ def _cut_beginning(axes: Axes, comparison: Comparison, indicator: str, axis: str
         late = curve[curve["x"] >= curve["x"].max() / 20]
         seen += [late["low"].dropna(), late["high"].dropna()]
     values = np.concatenate(seen)
+    if not values.size:
+        axes.text(0.5, 0.5, "no median run kept the limits", ha="center", color="0.4", transform=axes.transAxes)
+        axes.set_yticks([])
+        return
     low, high = float(values.min()), float(values.max())
     if indicator == "hypervolume":
         # The share that runs are timed to is shown where they come near it.

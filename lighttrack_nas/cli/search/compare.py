@@ -59,7 +59,7 @@ def show(comparison: Comparison, trials: int) -> None:
             f"{row['hypervolume']:.4f}",
             f"{row['hypervolume_low']:.4f} to {row['hypervolume_high']:.4f}",
             f"{row['rank']:.2f}",
-            f"{row['distance']:.4f}",
+            _number(row["distance"], ".4f", "none"),
             _number(row["best"], ".4f", "none"),
             _number(row["evaluations_to_share"], ".0f", "never"),
             str(row["reached"]),
@@ -99,8 +99,11 @@ def _number(value: float | None, form: str, absent: str) -> str:
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON can say them: NaN becomes None."""
+    """Rows as JSON can say them: NaN and infinities, such as the distance of a run that found nothing, become None."""
     return [
-        {str(key): None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
+        {
+            str(key): None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
         for row in table.to_dict("records")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import product
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 import yaml
 from scipy.stats import mannwhitneyu, rankdata
 
+from lighttrack_nas.cli.search.compare import _records, show
+from lighttrack_nas.cli.shared.printing import print_json
+from lighttrack_nas.comparisons.comparing import save
 from lighttrack_nas.comparisons.comparison_plots import comparison_figure, ranks_figure
 from lighttrack_nas.comparisons.comparisons import Comparison, Scale
 from lighttrack_nas.comparisons.run_files import kept_run
@@ -176,6 +180,31 @@ def test_figures_are_drawn(axis: str) -> None:
     assert len(comparison_figure(comparison, axis).axes) == 3
     words = [text.get_text() for text in ranks_figure(comparison).axes[0].texts]
     assert sorted(word.strip("0123456789. ") for word in words) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("found_by", [0, 1], ids=["no run", "one of three"])
+def test_a_comparison_whose_median_runs_broke_the_limits_is_saved_and_shown(
+    found_by: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = [(0.9, 100.0), (0.6, 60.0)]
+    runs = [
+        run(name, seed, points, [False, seed < found_by]).assign(overhead=0.1) for name in "ab" for seed in range(3)
+    ]
+    comparison = compared(*runs)
+    save(comparison, tmp_path)
+    names = [
+        *(f"{name}.{kind}" for name in ("evaluations", "seconds", "ranks") for kind in ("png", "svg")),
+        "power.json",
+    ]
+    assert all((tmp_path / name).stat().st_size for name in names)
+    growth, distance, _ = comparison_figure(comparison).axes
+    assert [text.get_text() for text in distance.texts] == ["no median run kept the limits"]
+    assert distance.get_xlim() == growth.get_xlim()
+    show(comparison, 2)
+    shown = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("a "))
+    assert shown.split()[6:8] == ["1.50", "none"]
+    print_json(_records(comparison.summary()))
+    assert json.loads(capsys.readouterr().out)[0]["distance"] is None
 
 
 WHOLE = "trial,evaluations,seconds,overhead,ao,macs,feasible\n0,1,2.0,0.1,0.5,10,True\n1,2,4.0,0.1,0.6,20,False\n"
