@@ -31,6 +31,7 @@ from lighttrack_nas.costing.limits import known_ends, require_reachable
 from lighttrack_nas.processes.parallel_jobs import in_processes
 from lighttrack_nas.reporting.environment import cpu_name, versions
 from lighttrack_nas.search_spaces.loading.loading import load_space
+from lighttrack_nas.strategies.search.goals.evaluator import LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
@@ -42,6 +43,8 @@ from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.progress import Progress, Say
 
 if TYPE_CHECKING:
+    from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
+    from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
     from lighttrack_nas.benchmarks.scoring.supernet_evaluator import SupernetEvaluator
 
 OnTable = TableEvaluator | SurrogateEvaluator | PlacesEvaluator
@@ -67,24 +70,25 @@ def compare(config: ComparisonConfig, say: Say, progress: Progress | None = None
             or a strategy that does not fit the objectives or the budget.
     """
     output = Path(config.output)
-    evaluator = _evaluator(config, say)
+    latency = _latency(config, say)
+    evaluator = _evaluator(config, latency, say)
     for goal in config.goals:
         if goal.name not in evaluator.measurements:
             raise InputError(f"objective '{goal}': the evaluator measures {', '.join(evaluator.measurements)} only")
     _require_fit(config, evaluator)
     make_folder(output)
-    write_run_record(
-        output,
-        {
-            "command": "compare",
-            "evaluator": evaluator.record(),
-            "objectives": [str(goal) for goal in config.goals],
-            "constraints": [str(bound) for bound in config.bounds],
-            "trials": config.trials,
-            "versions": versions(),
-            "machine": cpu_name(),
-        },
-    )
+    record = {
+        "command": "compare",
+        "evaluator": evaluator.record(),
+        "objectives": [str(goal) for goal in config.goals],
+        "constraints": [str(bound) for bound in config.bounds],
+        "trials": config.trials,
+        "versions": versions(),
+        "machine": cpu_name(),
+    }
+    if _wants_latency(config) and isinstance(evaluator, LatencyEvaluator):
+        record["latency"] = evaluator.latency_record()
+    write_run_record(output, record)
     for name in config.strategies:
         # Apart from the above, so that strategies can join; one whose settings have changed needs another name.
         write_run_record(output / "runs" / name, {"strategy": strategy_record(config.strategy(name, 0))})
@@ -96,7 +100,7 @@ def compare(config: ComparisonConfig, say: Say, progress: Progress | None = None
     missing = [run for run in runs if kept[run] is None]
     if progress is not None and len(missing) < len(runs):
         progress(len(runs) - len(missing), "from an earlier call")
-    for run, table in in_processes(partial(_runner, config), missing, config.workers):
+    for run, table in in_processes(partial(_runner, config, latency), missing, config.workers):
         write_atomically(run_file(output, run), table)
         kept[run] = read_run(table, run, config.trials, columns)
         if progress is not None:
@@ -129,7 +133,20 @@ def save(comparison: Comparison, output: Path) -> None:
             write_atomically(output / f"{name}.{kind}", buffer.getvalue())
 
 
-def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
+def _wants_latency(config: ComparisonConfig) -> bool:
+    return "latency_ms" in [goal.name for goal in config.goals] + [bound.name for bound in config.bounds]
+
+
+def _latency(config: ComparisonConfig, say: Say) -> LatencySettings | LatencyTable | None:
+    """Where the latencies of all runs come from, found once; None where a table of networks has them, or none does."""
+    if config.chain is None or not _wants_latency(config):
+        return None
+    chain = _chain(config)
+    prepare_torch(chain)
+    return search_latency(chain, load_space(chain.space), say)
+
+
+def _evaluator(config: ComparisonConfig, latency: LatencySettings | LatencyTable | None, say: Say) -> Measuring:
     """What answers the comparison's trials: a complete table, a surrogate of one with gaps, or the chain's supernet."""
     if config.table is not None:
         table = find_table(config.table)
@@ -140,8 +157,6 @@ def _evaluator(config: ComparisonConfig, say: Say) -> Measuring:
         return surrogate
     chain = _chain(config)
     prepare_torch(chain)
-    names = [goal.name for goal in config.goals] + [bound.name for bound in config.bounds]
-    latency = search_latency(chain, load_space(chain.space), say) if "latency_ms" in names else None
     return supernet_evaluator(chain, say, latency, processes=config.workers + 1)
 
 
@@ -164,10 +179,10 @@ def _chain(config: ComparisonConfig) -> Config:
     return load_config(config.chain, config.chain_set)
 
 
-def _runner(config: ComparisonConfig) -> Callable[[Run], str]:
+def _runner(config: ComparisonConfig, latency: LatencySettings | LatencyTable | None) -> Callable[[Run], str]:
     """What does a run, in a process of its own; gives its table as CSV."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    evaluator = _evaluator(config, lambda sentence: None)
+    evaluator = _evaluator(config, latency, lambda sentence: None)
     if config.chain is not None:
         import torch
 

@@ -1,0 +1,93 @@
+"""Comparisons on a chain's supernet, in one process: what their runs share, and what they go on from."""
+
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import lighttrack_nas as ltn
+from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
+from lighttrack_nas.comparisons import comparing
+from lighttrack_nas.trackers.runtimes.program import Options
+
+SPACE = ltn.load_space("lighttrack-tiny")
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory, write_sequences: Callable[[Path], Path]) -> Path:
+    """A chain with a supernet, of whose networks the comparisons here ask costs alone."""
+    folder = tmp_path_factory.mktemp("chain")
+    ltn.save_supernet(ltn.Supernet(SPACE), folder / "supernet.safetensors")
+    content = {
+        "output": str(folder / "run"),
+        "threads": 1,
+        "validation": {"path": str(write_sequences(folder / "sequences"))},
+        "data": {"sources": [{"kind": "sequences", "path": str(folder / "sequences")}]},
+        "supernet": {"path": str(folder / "supernet.safetensors")},
+    }
+    path = folder / "chain.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture
+def compared(
+    chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Sequence[str]], tuple[ltn.Comparison, list[str]]]:
+    """Compares by some objectives, a worker after the other in this process; gives what was said too."""
+
+    def in_turn(start: Callable[[], Any], tasks: Sequence[Any], workers: int) -> Iterator[tuple[Any, Any]]:
+        for task in tasks:
+            yield task, pickle.loads(pickle.dumps(start))()(task)  # noqa: S301 - ours
+
+    monkeypatch.setattr(comparing, "in_processes", in_turn)
+
+    def compare(objectives: Sequence[str]) -> tuple[ltn.Comparison, list[str]]:
+        content = {
+            "chain": str(chain),
+            "strategies": {"random": "random"},
+            "seeds": 2,
+            "trials": 4,
+            "objectives": list(objectives),
+            "output": str(tmp_path / "out"),
+        }
+        (tmp_path / "compare.yaml").write_text(yaml.safe_dump(content))
+        said: list[str] = []
+        return ltn.compare(ltn.load_comparison(tmp_path / "compare.yaml"), said.append), said
+
+    return compare
+
+
+def latency_table(rest_ms: float) -> LatencyTable:
+    pieces = find_pieces(SPACE)
+    correction = Correction(rest_ms, dict.fromkeys(LATENCY_PARTS, 1.0), dict.fromkeys(LATENCY_PARTS, 0.01))
+    check = Check(10, 0.01, 0.02, 0.95, 0.01, 0.96, (1.0, 1.5))
+    here = take_fingerprint("torch", Options())
+    return LatencyTable(pieces, here, dict.fromkeys(pieces.pieces, 0.01), correction, check, {})
+
+
+def test_all_runs_of_a_comparison_have_the_latencies_of_one_table(
+    compared: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[LatencyTable] = []
+
+    def search_latency(*_: Any) -> LatencyTable:
+        """A table that is built anew whenever one is asked for."""
+        found.append(latency_table(1.0 + len(found)))
+        return found[-1]
+
+    monkeypatch.setattr(comparing, "search_latency", search_latency)
+    comparison, _ = compared(["latency_ms", "macs"])
+    assert len(found) == 1
+    # All choices at once are one network's, so that any row tells whose latencies they are.
+    for row in comparison.raw.itertuples():
+        architecture = SPACE.architecture(dict(zip(SPACE.labels, row.choices.split(" "), strict=True)))
+        assert row.latency_ms == found[0].latency_ms(architecture)
+    (tmp_path / "out/runs/random/001.csv").unlink()
+    with pytest.raises(ltn.InputError, match=r"holds results of another run: latency.table was .* and is now"):
+        compared(["latency_ms", "macs"])
