@@ -22,7 +22,7 @@ from lighttrack_nas.comparisons.comparison_plots import comparison_figure, ranks
 from lighttrack_nas.comparisons.comparisons import Comparison, Scale
 from lighttrack_nas.comparisons.power import power_of
 from lighttrack_nas.comparisons.problems import TabularProblem, table_evaluator
-from lighttrack_nas.comparisons.run_files import Run, kept_run, read_run, run_file
+from lighttrack_nas.comparisons.run_files import Run, journal_file, kept_run, mend_journal, read_run, run_file
 from lighttrack_nas.comparisons.surrogate_table import SurrogateEvaluator
 from lighttrack_nas.config.comparison_config import ComparisonConfig
 from lighttrack_nas.config.config import Config
@@ -56,9 +56,9 @@ def compare(config: ComparisonConfig, say: Say, progress: Progress | None = None
     """Run every strategy with every seed, or go on with a comparison that was stopped.
 
     Which differences so many seeds can show is said before. A run on a table is kept when it is whole, and done again
-    where its file is damaged; one on a supernet has a journal, and goes on in its middle. The folder gets ``runs/`` (a
-    folder a strategy, a CSV a run), ``raw.csv``, ``summary.csv``, ``significance.csv``, ``scale.json``, ``power.json``
-    and figures.
+    where its file is damaged; one on a supernet has a journal, and goes on in its middle, or from the lines before the
+    damage. The folder gets ``runs/`` (a folder a strategy, a CSV a run), ``raw.csv``, ``summary.csv``,
+    ``significance.csv``, ``scale.json``, ``power.json`` and figures.
 
     Args:
         config: What to compare.
@@ -98,6 +98,8 @@ def compare(config: ComparisonConfig, say: Say, progress: Progress | None = None
     columns = [*(goal.name for goal in config.goals), *(bound.name for bound in config.bounds)]
     kept = {run: kept_run(run_file(output, run), run, config.trials, columns, say) for run in runs}
     missing = [run for run in runs if kept[run] is None]
+    for run in missing:
+        mend_journal(journal_file(output, run), say)
     if progress is not None and len(missing) < len(runs):
         progress(len(runs) - len(missing), "from an earlier call")
     for run, table in in_processes(partial(_runner, config, latency), missing, config.workers):
@@ -192,7 +194,7 @@ def _runner(config: ComparisonConfig, latency: LatencySettings | LatencyTable | 
 
 def _one_run(config: ComparisonConfig, evaluator: Measuring, run: Run) -> str:
     name, seed = run
-    journal = run_file(Path(config.output), run).with_suffix(".log")
+    journal = journal_file(Path(config.output), run)
     on_table = isinstance(evaluator, OnTable)
     try:
         study = run_search(

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lighttrack_nas.strategies.search.storage.journal import DamagedJournalError, place_aside
+from lighttrack_nas.strategies.search.storage.storage import repair_journal
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import read_text
 from lighttrack_nas.trackers.base.progress import Say
@@ -39,6 +41,31 @@ def kept_run(path: Path, run: Run, trials: int, measurements: Sequence[str], say
     except InputError as error:
         say(f"'{path}' is damaged, and the run is done again: {error}")
         return None
+
+
+def journal_file(output: Path, run: Run) -> Path:
+    """Where a run on a supernet is kept while it goes on."""
+    return run_file(output, run).with_suffix(".log")
+
+
+def mend_journal(path: Path, say: Say) -> None:
+    """Bring the damaged journal of a stopped run to its whole lines, with a sentence; as it was, it is kept beside it.
+
+    Args:
+        path: Of the journal; one that is whole or missing is left as it is.
+        say: Told what was damaged, and where it is kept.
+
+    Raises:
+        InputError: Another process holds it.
+    """
+    if not path.is_file():
+        return
+    try:
+        kept, goes_on = repair_journal(path), "goes on from the lines before the damage"
+    except DamagedJournalError:  # no line is whole
+        kept, goes_on = path.rename(place_aside(path)), "begins anew"
+    if kept is not None:
+        say(f"journal '{path}' is damaged, and kept as '{kept}'; the run {goes_on}")
 
 
 def read_run(text: str, run: Run, trials: int, measurements: Sequence[str]) -> pd.DataFrame:

@@ -147,11 +147,11 @@ class JournalFile(BaseJournalBackend):
         """Remove what a killed process wrote of its last line, and no whole one. To be called with the lock.
 
         Raises:
-            InputError: The file is no journal; it is left as it is.
+            DamagedJournalError: The file does not begin as a journal; it is left as it is.
         """
         begin = os.pread(self._descriptor, len(_BEGIN), 0)
         if not _BEGIN.startswith(begin):
-            raise InputError(f"'{self._path}' is no journal of Optuna: it begins with {begin!r}")
+            raise DamagedJournalError(self._path, 1, 0, f"it begins with {begin!r}")
         _without_cut_line(self._descriptor)
 
     def repair(self) -> Path | None:
@@ -163,7 +163,7 @@ class JournalFile(BaseJournalBackend):
             A copy of the journal as it was; None where nothing was damaged.
 
         Raises:
-            InputError: Its first line cannot be read: it is no journal, and left as it is.
+            DamagedJournalError: Its first line cannot be read: it is no journal, and left as it is.
         """
         self.drop_cut_line()
         try:
@@ -173,9 +173,7 @@ class JournalFile(BaseJournalBackend):
             whole = damage.whole
             if not whole:
                 raise
-        number = 1
-        while (copy := self._path.with_name(f"{self._path.name}.damaged-{number}")).exists():
-            number += 1
+        copy = place_aside(self._path)
         shutil.copyfile(self._path, copy)
         os.ftruncate(self._descriptor, whole)
         os.fsync(self._descriptor)
@@ -214,6 +212,14 @@ class JournalFile(BaseJournalBackend):
         else:
             os.close(descriptor)
         return taken
+
+
+def place_aside(path: Path) -> Path:
+    """Where a damaged journal is kept: beside it, under a name that nothing has yet."""
+    number = 1
+    while (copy := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return copy
 
 
 def _is_value(value: object) -> bool:

@@ -91,3 +91,30 @@ def test_all_runs_of_a_comparison_have_the_latencies_of_one_table(
     (tmp_path / "out/runs/random/001.csv").unlink()
     with pytest.raises(ltn.InputError, match=r"holds results of another run: latency.table was .* and is now"):
         compared(["latency_ms", "macs"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "goes_on"),
+    [
+        (lambda lines: [*lines[:-3], b"{\n", *lines[-3:]], "goes on from the lines before the damage"),
+        (lambda lines: [b"{\n", *lines], "begins anew"),
+        (lambda lines: [b'{"op_code":nonsense}\n', *lines], "begins anew"),
+    ],
+    ids=["in the middle", "no journal", "first line"],
+)
+def test_a_damaged_journal_of_a_run_is_kept_and_the_run_done(
+    compared: Callable[..., Any], damage: Callable[[list[bytes]], list[bytes]], goes_on: str, tmp_path: Path
+) -> None:
+    before, _ = compared(["macs", "params"])
+    run = tmp_path / "out/runs/random"
+    (run / "001.csv").unlink()
+    journal = run / "001.log"
+    damaged = b"".join(damage(journal.read_bytes().splitlines(keepends=True)))
+    journal.write_bytes(damaged)
+    after, said = compared(["macs", "params"])
+    copy = run / "001.log.damaged-1"
+    assert f"journal '{journal}' is damaged, and kept as '{copy}'; the run {goes_on}" in said
+    assert copy.read_bytes() == damaged
+    assert after.raw["choices"].tolist() == before.raw["choices"].tolist()
+    (run / "001.csv").unlink()
+    assert not any("damaged" in sentence for sentence in compared(["macs", "params"])[1])

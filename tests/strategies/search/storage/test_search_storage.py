@@ -131,7 +131,10 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: path.write_text("name,ao\nfirst,0.5"), "is no journal of Optuna: it begins with b'name,ao"),
+        (
+            lambda path: path.write_text("name,ao\nfirst,0.5"),
+            "is no journal of Optuna, or a damaged one: its first line is no entry (it begins with b'name,ao",
+        ),
         (lambda path: path.write_text('{"op_code":0,"a":1}\n{"op_'), "is no journal of Optuna, or a damaged one"),
         (lambda path: path.write_text('{"op_code":nonsense}\n{}\n'), "is no journal of Optuna, or a damaged one"),
         (
