@@ -36,7 +36,7 @@ from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.search_registry import strategy_record
-from lighttrack_nas.strategies.search.storage.trials import completed_trials
+from lighttrack_nas.strategies.search.storage.trials import REFERENCE_SECONDS, completed_trials
 from lighttrack_nas.tables import find_table
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
@@ -214,10 +214,7 @@ def _one_run(config: ComparisonConfig, evaluator: Measuring, run: Run) -> str:
 def _trial_table(study: optuna.Study, evaluator: Measuring) -> pd.DataFrame:
     """The completed trials of a run with the time each took, as if a table's answers had been measured."""
     states = (optuna.trial.TrialState.COMPLETE,)
-    spent = {}
-    for trial in study.get_trials(deepcopy=False, states=states):
-        assert trial.duration is not None
-        spent[trial.number] = max(trial.duration.total_seconds() - trial.user_attrs.get("seconds", 0.0), 0.0)
+    spent = {trial.number: _overhead(trial) for trial in study.get_trials(deepcopy=False, states=states)}
     rows = []
     evaluations, seconds = 0, 0.0
     for record in completed_trials(study):
@@ -233,6 +230,13 @@ def _trial_table(study: optuna.Study, evaluator: Measuring) -> pd.DataFrame:
             | {"feasible": record.feasible, "choices": " ".join(record.architecture.values)}
         )
     return pd.DataFrame(rows)
+
+
+def _overhead(trial: optuna.trial.FrozenTrial) -> float:
+    """What a trial took besides its evaluation, and the network that is timed again for the noise of latencies."""
+    assert trial.duration is not None
+    measuring = trial.user_attrs.get("seconds", 0.0) + trial.user_attrs.get(REFERENCE_SECONDS, 0.0)
+    return max(trial.duration.total_seconds() - measuring, 0.0)
 
 
 def _scale(config: ComparisonConfig, trials: pd.DataFrame) -> Scale:

@@ -40,6 +40,7 @@ from lighttrack_nas.strategies.search.storage.storage import (
 from lighttrack_nas.strategies.search.storage.trials import (
     FAILURE,
     LATENCY_REFERENCE,
+    REFERENCE_SECONDS,
     UNCOUNTED,
     WITHOUT_SAY,
     Key,
@@ -239,12 +240,13 @@ class _Search:
         except InputError as error:
             self._tell(trial, {FAILURE: str(error)}, TrialState.FAIL)
             return str(error), ""
-        attributes = {"measurements": measurements, "seconds": time.perf_counter() - start}
+        measured = time.perf_counter()
+        attributes = {"measurements": measurements, "seconds": measured - start}
         attributes[WITHOUT_SAY] = labels_without_say(architecture)
         if source is not None:
             attributes["copied_from"] = source
         elif (reference := self.watch.after_measured()) is not None:
-            attributes[LATENCY_REFERENCE] = reference
+            attributes |= {LATENCY_REFERENCE: reference, REFERENCE_SECONDS: time.perf_counter() - measured}
         self._tell(trial, attributes, TrialState.COMPLETE, measurements)
         text = ", ".join(f"{name} {short_number(measurements[name])}" for name in self.names)
         for note in (self.watch.words, getattr(self.study.sampler, "note", "")):

@@ -42,6 +42,9 @@ UNCOUNTED = "uncounted"
 LATENCY_REFERENCE = "latency_reference_ms"
 """User attribute of a trial: the time of the evaluator's reference network, taken after it, milliseconds."""
 
+REFERENCE_SECONDS = "latency_reference_seconds"
+"""User attribute of a trial: what taking that time took; it is part of the trial's duration, and of no evaluation."""
+
 
 @dataclass(frozen=True)
 class TrialRecord:

@@ -2,9 +2,11 @@
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
 
@@ -13,6 +15,7 @@ from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
 from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.comparisons import comparing
+from lighttrack_nas.strategies.search.storage.trials import REFERENCE_SECONDS
 from lighttrack_nas.trackers.runtimes.program import Options
 
 SPACE = ltn.load_space("lighttrack-tiny")
@@ -91,6 +94,13 @@ def test_all_runs_of_a_comparison_have_the_latencies_of_one_table(
     (tmp_path / "out/runs/random/001.csv").unlink()
     with pytest.raises(ltn.InputError, match=r"holds results of another run: latency.table was .* and is now"):
         compared(["latency_ms", "macs"])
+
+
+def test_what_the_reference_network_takes_is_no_overhead_of_the_strategy() -> None:
+    begun = datetime(2026, 1, 1)
+    trial = optuna.trial.create_trial(value=0.0, user_attrs={"seconds": 6.0, REFERENCE_SECONDS: 3.0})
+    trial.datetime_start, trial.datetime_complete = begun, begun + timedelta(seconds=10)
+    assert comparing._overhead(trial) == 1.0
 
 
 @pytest.mark.parametrize(

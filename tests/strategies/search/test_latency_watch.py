@@ -8,7 +8,12 @@ import pytest
 
 import lighttrack_nas as ltn
 from lighttrack_nas.strategies.search.latency_watch import EVERY
-from lighttrack_nas.strategies.search.storage.trials import latency_references, load_search
+from lighttrack_nas.strategies.search.storage.trials import (
+    LATENCY_REFERENCE,
+    REFERENCE_SECONDS,
+    latency_references,
+    load_search,
+)
 
 TINY = ltn.load_space("lighttrack-tiny")
 
@@ -76,7 +81,10 @@ def test_the_trial_lines_and_the_verdict_say_how_noisy_latencies_are(
     assert "the same network" not in told[0]
     assert f"; the same network, timed {1 + 15 // EVERY} times" in told[-1]
     assert words in told[-1]
-    assert len(latency_references(load_search(tmp_path / "journal.log"))) == 1 + 15 // EVERY
+    study = load_search(tmp_path / "journal.log")
+    assert len(latency_references(study)) == 1 + 15 // EVERY
+    timed = [LATENCY_REFERENCE in trial.user_attrs for trial in study.trials]
+    assert [trial.user_attrs.get(REFERENCE_SECONDS, 0.0) > 0 for trial in study.trials] == timed
     verdict = result.front().latency_verdict
     assert verdict is not None
     assert (verdict.reliable, verdict.repeats) == (reliable, 4)
