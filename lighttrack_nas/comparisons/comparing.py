@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable
 from functools import partial
@@ -30,6 +29,7 @@ from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing.limits import known_ends, require_reachable
 from lighttrack_nas.processes.parallel_jobs import in_processes
 from lighttrack_nas.reporting.environment import cpu_name, versions
+from lighttrack_nas.reporting.figure_files import figure_bytes
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.goals.evaluator import LatencyEvaluator
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
@@ -130,9 +130,7 @@ def save(comparison: Comparison, output: Path) -> None:
         figures["ranks"] = ranks_figure(comparison)
     for name, figure in figures.items():
         for kind in ("png", "svg"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=150)
-            write_atomically(output / f"{name}.{kind}", buffer.getvalue())
+            write_atomically(output / f"{name}.{kind}", figure_bytes(figure, kind))
 
 
 def _wants_latency(config: ComparisonConfig) -> bool:

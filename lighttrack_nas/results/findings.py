@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +29,7 @@ from lighttrack_nas.counts.network_features import (
 )
 from lighttrack_nas.counts.share_figure import shares_figure
 from lighttrack_nas.places.shown_places import ShownTower
+from lighttrack_nas.reporting.figure_files import figure_bytes
 from lighttrack_nas.search_spaces.base.labels import (
     CORRELATION,
     OUTPUT,
@@ -134,10 +134,7 @@ def save_findings(found: Findings, folder: Path) -> list[Path]:
         "findings.json": to_json(found.to_dict()),
     }
     figure = draw_findings(found)
-    for kind in ("png", "svg"):
-        drawn = BytesIO()
-        figure.savefig(drawn, format=kind, dpi=150)
-        content[f"findings.{kind}"] = drawn.getvalue()
+    content |= {f"findings.{kind}": figure_bytes(figure, kind) for kind in ("png", "svg")}
     for name, text in content.items():
         write_atomically(folder / name, text)
     return [folder / name for name in content]

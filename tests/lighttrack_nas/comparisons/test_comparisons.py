@@ -207,6 +207,14 @@ def test_a_comparison_whose_median_runs_broke_the_limits_is_saved_and_shown(
     assert json.loads(capsys.readouterr().out)[0]["distance"] is None
 
 
+def test_the_same_comparison_gives_the_same_files(tmp_path: Path) -> None:
+    comparison = compared(*constant("a", [0.7, 0.8]), *constant("b", [0.2, 0.3]))
+    for name in ("once", "again"):
+        save(comparison, tmp_path / name)
+    contents = [{file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("once", "again")]
+    assert contents[0] == contents[1]
+
+
 WHOLE = "trial,evaluations,seconds,overhead,ao,macs,feasible\n0,1,2.0,0.1,0.5,10,True\n1,2,4.0,0.1,0.6,20,False\n"
 
 

@@ -147,6 +147,8 @@ def test_findings_are_written_and_drawn(tmp_path: Path) -> None:
         "findings.csv", "shares.csv", "findings.json", "findings.png", "findings.svg",
     ]  # fmt: skip
     assert all(file.stat().st_size for file in files)
+    again = save_findings(found, tmp_path / "again")
+    assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
     assert json.loads(files[2].read_text())["networks"] == 3
     titles = [axes.get_title() for axes in draw_findings(found).axes]
     assert titles == [
