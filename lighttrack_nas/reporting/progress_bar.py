@@ -65,8 +65,8 @@ def _plain_lines(title: str, total: int | None, unit: str, out: TextIO) -> Progr
         nonlocal done, last
         done += amount
         rate, now = clock.rate(amount), time.monotonic()
-        # Once: totals may be wrong.
-        finished = total is not None and done - amount < total <= done
+        # Each step beyond a total that is wrong says nothing new; who adds none has something to say of the whole.
+        finished = total is not None and done >= total and (amount == 0 or done - amount < total)
         if now - last < _SECONDS_BETWEEN_LINES and not finished:
             return
         last = now
