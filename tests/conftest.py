@@ -18,12 +18,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .warm_processes import WarmProcesses
 
 if TYPE_CHECKING:
     from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
     from lighttrack_nas.search_spaces.space import Space
+
+# A busy machine is no fault of what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 DATA_VARIABLE = "LIGHTTRACK_NAS_DATA"
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
