@@ -241,7 +241,7 @@ def run_tuning(config: Config, say: Say) -> Tuning:
     validation = choose_videos(config.validation, config.folder("generated"), say)
     frames = tracked_frames(config, space, validation.sequences, 1, say)
     with progress("tuning", config.tuning.trials, "sets") as advance:
-        found = tune_tracker(
+        tuning = tune_tracker(
             model.network,
             validation.sequences,
             n_trials=config.tuning.trials,
@@ -252,17 +252,17 @@ def run_tuning(config: Config, say: Say) -> Tuning:
             progress=advance,
             **frames,
         )
-    tuned_on = {"tuned_on": config.validation.model_dump(mode="json"), "tuned_ao": found.ao}
+    tuned_on = {"tuned_on": config.validation.model_dump(mode="json"), "tuned_ao": tuning.ao}
     if validation.left_out:
         tuned_on["tuned_without"] = validation.left_out
     save_model(
         model.network.cpu(),
         model.architecture,
         file,
-        hyper_parameters=found.hyper_parameters,
+        hyper_parameters=tuning.hyper_parameters,
         provenance=dict(model.provenance) | tuned_on,
     )
-    return found
+    return tuning
 
 
 def _validation_ao(config: Config, space: Space, say: Say) -> Callable[[SiameseNetwork], float]:

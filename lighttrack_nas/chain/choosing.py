@@ -50,9 +50,9 @@ def choose(config: Config, point: str, say: Say) -> tuple[Architecture, dict[str
         except InputError as error:
             raise InputError(f"retrain.choose: {error}") from None
         chosen = front.nearest(**{wanted.name: wanted.limit})
-        found = chosen.measurements[wanted.name]
-        if abs(found / wanted.limit - 1) > _NEAR:
-            say(f"the front's nearest to {point} has {wanted.name} {short_number(found)}")
+        measured = chosen.measurements[wanted.name]
+        if abs(measured / wanted.limit - 1) > _NEAR:
+            say(f"the front's nearest to {point} has {wanted.name} {short_number(measured)}")
     trials = result.trials[result.trials["network"] == chosen.network]
     best = trials.iloc[int((trials[goal.name] * goal.sign).to_numpy(float).argmin())]
     return result.architecture(int(best["trial"])), dict(chosen.measurements)

@@ -125,7 +125,7 @@ def tracked_frames(config: Config, space: Space, sequences: list[Sequence], proc
             readers=max(1, readers),
         )
         frames = with_copies(sequences, settings, say)
-        count = sum(isinstance(each, ReducedVideo) for each in frames)
+        count = sum(isinstance(video, ReducedVideo) for video in frames)
         say(
             f"{count} of {len(sequences)} validation sequences are tracked on reduced copies of their frames "
             f"(validation.copies {part.copies:g}): their AO is near to that of the frames themselves, not the same"
@@ -138,7 +138,7 @@ def with_chosen(config: Config, sequences: Sequence_[Sequence]) -> Config:
 
     With `on_bad: leave out` the choice decodes every frame.
     """
-    names = tuple(each.name for each in sequences)
+    names = tuple(sequence.name for sequence in sequences)
     chosen = config.validation.model_copy(update={"only": names, "without": (), "on_bad": "refuse"})
     return config.model_copy(update={"validation": chosen})
 

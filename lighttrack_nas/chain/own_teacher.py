@@ -95,9 +95,9 @@ def dearest_architecture(table: CostTable, constraints: Sequence[Constraint]) ->
     sums = {name: table.factors(name) for name in EXACT}
     wanted = criteria(sums, [Objective("macs", "maximize")], constraints)
     for output in reversed(space.candidates[OUTPUT]):
-        found = exact_front(space, [*wanted, *_leaving_at(space, output)]).architectures
-        if found:
-            return found[0].path()
+        architectures = exact_front(space, [*wanted, *_leaving_at(space, output)]).architectures
+        if architectures:
+            return architectures[0].path()
     limits = " and ".join(map(str, constraints))
     raise InputError(
         f"no network of space '{space.name}' keeps {limits}, so that none can be its teacher: ease search.constraints, "
@@ -109,7 +109,7 @@ def _leaving_at(space: Space, output: str) -> list[Criterion]:
     """Nothing for other networks than those of one output."""
     if OUTPUT not in space.labels:
         return []
-    others = np.array([int(each != output) for each in space.labels[OUTPUT]])
+    others = np.array([int(candidate != output) for candidate in space.labels[OUTPUT]])
     return [Criterion([Factor((OUTPUT,), others)], 0, False)]
 
 

@@ -142,10 +142,10 @@ def expanded(path: str) -> str:
     Raises:
         InputError: A variable is not set.
     """
-    found = os.path.expanduser(os.path.expandvars(path))
-    if "$" in found:
+    full_path = os.path.expanduser(os.path.expandvars(path))
+    if "$" in full_path:
         raise InputError(f"path '{path}': set the environment variable that it names, or write the path out")
-    return found
+    return full_path
 
 
 def _expanded(path: str | None) -> Path | None:

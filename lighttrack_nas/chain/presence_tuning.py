@@ -86,12 +86,12 @@ def tune_presence(
     seen, unseen = [], []
     if others := foreign_videos(sequences):
         unseen += [scores[1:] for scores in track(others, off).scores.values()]
-    for each in own_frames:
-        seen.append(each.confidence[~each.absent & (each.overlaps > HIT)])
-        unseen.append(each.confidence[each.absent])
+    for sequence_frames in own_frames:
+        seen.append(sequence_frames.confidence[~sequence_frames.absent & (sequence_frames.overlaps > HIT)])
+        unseen.append(sequence_frames.confidence[sequence_frames.absent])
     slope, offset = fitted_presence(np.concatenate(seen), np.concatenate(unseen))
     calibrated = replace(off, presence_slope=slope, presence_offset=offset)
-    before = presence_metrics([_stated(each, calibrated) for each in own_frames])
+    before = presence_metrics([_stated(sequence_frames, calibrated) for sequence_frames in own_frames])
     best = PresenceTuning(calibrated, before, before)
     for lost_after, (below, above) in RULES:
         tried = replace(calibrated, lost_after=lost_after, lost_below=below, found_above=above)
@@ -152,7 +152,7 @@ def foreign_videos(sequences: Sequence[Video]) -> list[Video]:
     folders = [{path.parent for path in sequence.frame_paths} for sequence in sequences]
     for number, own in enumerate(sequences):
         after = [*range(number + 1, len(sequences)), *range(number)]
-        elsewhere = (each for each in after if folders[each].isdisjoint(folders[number]))
+        elsewhere = (place for place in after if folders[place].isdisjoint(folders[number]))
         if (place := next(elsewhere, None)) is None:
             continue
         other = sequences[place]
@@ -168,7 +168,7 @@ def presence_frames(
     tracks: Tracks, sequences: Sequence[Video], hyper_parameters: HyperParameters
 ) -> list[PresenceFrames]:
     """What a tracker said of sequences' frames after the first, beside what is true."""
-    found = []
+    all_frames = []
     for sequence in sequences:
         scores = score_frames(tracks.boxes[sequence.name], sequence.boxes, sequence.absent)
         confidence = tracks.scores[sequence.name][1:]
@@ -179,13 +179,13 @@ def presence_frames(
             lost=tracks.lost[sequence.name][1:],
             presence=np.full(len(confidence), np.nan),
         )
-        found.append(_stated(frames, hyper_parameters))
-    return found
+        all_frames.append(_stated(frames, hyper_parameters))
+    return all_frames
 
 
 def _stated(frames: PresenceFrames, hyper_parameters: HyperParameters) -> PresenceFrames:
     stated = [presence_of(float(score), hyper_parameters) for score in frames.confidence]
-    return replace(frames, presence=np.array([np.nan if each is None else each for each in stated]))
+    return replace(frames, presence=np.array([np.nan if presence is None else presence for presence in stated]))
 
 
 def _tracked(

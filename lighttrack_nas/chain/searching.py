@@ -212,11 +212,11 @@ def _measured_again(study: Study, evaluator: LatencyEvaluator, quiet: bool) -> R
     if front.table.empty or (known is not None and known.notna().all()):
         return result
     if quiet:
-        found = evaluator.latencies_again(front.architectures)
+        latencies = evaluator.latencies_again(front.architectures)
     else:
         with shown_progress("front's latencies", None, "steps") as advance:
-            found = evaluator.latencies_again(front.architectures, advance)
-    study.set_user_attr(LATENCY_AGAIN, dict(zip(front.table["network"], found, strict=True)))
+            latencies = evaluator.latencies_again(front.architectures, advance)
+    study.set_user_attr(LATENCY_AGAIN, dict(zip(front.table["network"], latencies, strict=True)))
     return Result.from_study(study)
 
 

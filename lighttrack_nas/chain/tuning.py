@@ -141,7 +141,7 @@ def tune_tracker(
         chosen = presence.hyper_parameters
     except InputError as error:
         reason = str(error)
-    found = Tuning(
+    tuning = Tuning(
         hyper_parameters=chosen,
         ao=float(study.best_value),
         ao_before=float(complete[0].value or 0.0),
@@ -149,5 +149,5 @@ def tune_tracker(
         presence=presence,
         without_presence=reason,
     )
-    write_atomically(output / "hyper_parameters.json", json.dumps(found.hyper_parameters.to_dict(), indent=2) + "\n")
-    return found
+    write_atomically(output / "hyper_parameters.json", json.dumps(tuning.hyper_parameters.to_dict(), indent=2) + "\n")
+    return tuning

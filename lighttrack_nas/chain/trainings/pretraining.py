@@ -175,8 +175,8 @@ def take_backbone(backbone: Backbone, file: Path, architecture: Architecture) ->
     """
     from lighttrack_nas.trackers.weights.weights import load_weights, read_header
 
-    found = shared_weights_space(file, NETWORK_KIND)
-    if found != architecture.space or read_header(file).get("architecture") != dict(architecture.choices):
+    space = shared_weights_space(file, NETWORK_KIND)
+    if space != architecture.space or read_header(file).get("architecture") != dict(architecture.choices):
         raise InputError(
             f"backbone '{file}' is of another network than the one to train: pre-train that one, in another folder"
         )

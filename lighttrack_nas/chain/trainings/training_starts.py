@@ -63,10 +63,11 @@ def start_backbone(backbone: Backbone, file: Path, space: Space) -> None:
     if is_foreign(file):
         take_package_weights(backbone, space, file)
         return
-    found = shared_weights_space(file, BACKBONE_KIND)
-    if found != space:
+    file_space = shared_weights_space(file, BACKBONE_KIND)
+    if file_space != space:
         raise InputError(
-            f"backbone '{file}' is of space '{found.name}' ({found.hash}), not of '{space.name}' ({space.hash})"
+            f"backbone '{file}' is of space '{file_space.name}' ({file_space.hash}), "
+            f"not of '{space.name}' ({space.hash})"
         )
     load_weights(backbone, file)
 
