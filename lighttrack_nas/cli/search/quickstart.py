@@ -60,15 +60,15 @@ def _quickstart(output: Path, seed: int, without_teacher: bool) -> None:
         _step("search: which of them are worth their multiply-adds")
         result = chain.run_search(config, say)
         _step("retraining: the chosen one alone")
-        found = show_retrained(config)
+        retrained = show_retrained(config)
         _step("tuning: how it is tracked with")
         chain.run_tuning(config, say)
         _step(f"test: {TEST_SET}, unseen so far")
-        ao = {"found tracker": average_overlap(str(found.file), test, output / "test" / "found")}
+        ao = {"found tracker": average_overlap(str(retrained.file), test, output / "test" / "found")}
         ao |= {trackers[name]: future.result() for name, future in others.items()}
-    costs = _costs({"found tracker": str(found.file)} | ({} if teacher is None else {"teacher": teacher}))
+    costs = _costs({"found tracker": str(retrained.file)} | ({} if teacher is None else {"teacher": teacher}))
     track(
-        str(found.file),
+        str(retrained.file),
         str(test / _first_sequence(test)),
         output / "video",
         box=_first_box(test),
@@ -92,7 +92,7 @@ def _quickstart(output: Path, seed: int, without_teacher: bool) -> None:
     ]
     print_table(("tracker", "AO", "MACs (M)", "ms a frame"), rows, right=(1, 2, 3))
     print(f"\nfront: {config.folder('search') / 'front.png'}")
-    print(f"model: {found.file}")
+    print(f"model: {retrained.file}")
     print(f"video: {output / 'video' / 'video.mp4'}")
     seconds = perf_counter() - start
     print(f"{seconds:.0f} s in all")

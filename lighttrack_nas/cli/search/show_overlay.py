@@ -51,55 +51,55 @@ def show_overlay(
         overrides: See `search_runs`.
     """
     searched = search_runs(runs, overrides)
-    found = overlay_of(searched, where, list(objectives) or None, read_reference(reference), attainment)
-    x, _ = found.axes(x, None)
-    files = save_overlay(found, output, x) if output else []
+    overlay = overlay_of(searched, where, list(objectives) or None, read_reference(reference), attainment)
+    x, _ = overlay.axes(x, None)
+    files = save_overlay(overlay, output, x) if output else []
     if as_json:
-        print_json(_record(found, files))
+        print_json(_record(overlay, files))
         return
-    for note in found.notes:
+    for note in overlay.notes:
         print_warning(note)
-    _print(found)
+    _print(overlay)
     for path in files:
         print(path)
 
 
-def _print(found: Overlay) -> None:
-    print("fronts of " + ", ".join(map(str, found.objectives)) + "\n")
-    header, rows = joined_cells(found.fronts)
+def _print(overlay: Overlay) -> None:
+    print("fronts of " + ", ".join(map(str, overlay.objectives)) + "\n")
+    header, rows = joined_cells(overlay.fronts)
     print_table(header, rows, right=number_columns(header))
-    for name, front in found.fronts.items():
+    for name, front in overlay.fronts.items():
         if front.latency_verdict is not None:
             print(f"\n{name}: {front.latency_verdict}")
     print()
-    print_table(VOLUME_HEADER, volume_cells(found), right=VOLUME_NUMBERS)
-    if found.reference:
-        worst = ", ".join(f"{name} {shown_number(name, value)}" for name, value in found.reference.items())
-        print(f"\nhypervolumes ({' x '.join(found.reference)}) up to the reference point {worst}")
-    groups = group_cells(found)
+    print_table(VOLUME_HEADER, volume_cells(overlay), right=VOLUME_NUMBERS)
+    if overlay.reference:
+        worst = ", ".join(f"{name} {shown_number(name, value)}" for name, value in overlay.reference.items())
+        print(f"\nhypervolumes ({' x '.join(overlay.reference)}) up to the reference point {worst}")
+    groups = group_cells(overlay)
     if groups:
         print("\nruns that differ by their seed\n")
         print_table(GROUP_HEADER, groups, right=GROUP_NUMBERS)
 
 
-def _record(found: Overlay, files: Sequence[Path]) -> dict[str, object]:
+def _record(overlay: Overlay, files: Sequence[Path]) -> dict[str, object]:
     """Everything that is printed, JSON-able; None for what was not measured."""
     return {
-        "objectives": [str(objective) for objective in found.objectives],
-        "reference": dict(found.reference) or None,
-        "notes": list(found.notes),
-        "runs": {row["run"]: _run_record(found, row) for row in records(volume_table(found))},
-        "groups": {name: list(names) for name, names in found.groups.items()},
-        "over_seeds": records(group_volumes(found)),
+        "objectives": [str(objective) for objective in overlay.objectives],
+        "reference": dict(overlay.reference) or None,
+        "notes": list(overlay.notes),
+        "runs": {row["run"]: _run_record(overlay, row) for row in records(volume_table(overlay))},
+        "groups": {name: list(names) for name, names in overlay.groups.items()},
+        "over_seeds": records(group_volumes(overlay)),
         "files": [str(path) for path in files],
     }
 
 
-def _run_record(found: Overlay, row: dict[str, Any]) -> dict[str, object]:
+def _run_record(overlay: Overlay, row: dict[str, Any]) -> dict[str, object]:
     """A run by its row of hypervolumes, and its front."""
-    front = found.fronts[row["run"]]
+    front = overlay.fronts[row["run"]]
     return {key: None if value != value else value for key, value in row.items() if key != "run"} | {
-        "label": found.labels[row["run"]],
+        "label": overlay.labels[row["run"]],
         "constraints": [str(limit) for limit in front.constraints],
         "uncounted": list(front.uncounted),
         "latency_verdict": None if front.latency_verdict is None else front.latency_verdict.to_dict(),

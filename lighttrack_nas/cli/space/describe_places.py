@@ -40,8 +40,8 @@ def print_places(table: CostTable | None, scores: PlaceScores | None) -> None:
     known = _rows(place_costs(table) if table else [], place_losses(scores) if scores else [])
     for (part, cells), members in groupby(known, key=lambda row: (row.part, _cells(row, table, scores))):
         names = [row.name for row in members]
-        each = f"{part}, each of {len(names)}" if len(names) > 1 else part
-        rows.append((names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}", each, *cells))
+        shown_part = f"{part}, each of {len(names)}" if len(names) > 1 else part
+        rows.append((names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}", shown_part, *cells))
     whole: list[str] = []
     if table is not None:
         costs = whole_costs(table)
@@ -136,8 +136,8 @@ def _loss_record(loss: Loss) -> dict[str, Any]:
 
 def _rows(costs: Sequence[PlaceCosts], losses: Sequence[PlaceLosses]) -> list[_Row]:
     """The places of both, in the order of the costs; one without costs stands where it does among the losses."""
-    found = {place.label: place for place in losses}
-    rows = [_Row(place.name, place.part, place, found.get(place.label)) for place in costs]
+    losses_by_label = {place.label: place for place in losses}
+    rows = [_Row(place.name, place.part, place, losses_by_label.get(place.label)) for place in costs]
     position = 0
     for place in losses:
         names = [row.name for row in rows]

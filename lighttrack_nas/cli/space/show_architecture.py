@@ -66,9 +66,9 @@ def random(space: str, number: int, seed: int, macs_uniform: bool, constraints: 
     from lighttrack_nas.costing.samples import random_networks
     from lighttrack_nas.search_spaces.loading.loading import load_space
 
-    found = load_space(space)
+    loaded_space = load_space(space)
     cost_constraints(constraints, with_latency=False)  # before the work
-    table = load_costing(found)
+    table = load_costing(loaded_space)
     drawn = random_networks(table, number, seed=seed, macs_uniform=macs_uniform, constraints=constraints)
     _list([(architecture, table.costs(architecture), {}) for architecture in drawn], as_json)
 

@@ -44,7 +44,7 @@ def show_differences(
         one = find_architecture(first)
     if isinstance(other, Space) and isinstance(one, Architecture) and is_shipped(second):
         other = find_architecture(second)
-    kinds = ["a space" if isinstance(each, Space) else "an architecture" for each in (one, other)]
+    kinds = ["a space" if isinstance(compared, Space) else "an architecture" for compared in (one, other)]
     if kinds[0] != kinds[1]:
         raise InputError(f"'{first}' is {kinds[0]}, '{second}' {kinds[1]}: give two spaces, or two architectures")
     rows = differences(one, other, costs=costs or isinstance(one, Architecture), everything=everything)

@@ -201,14 +201,15 @@ def _folders(results: Sequence[str], models: Mapping[str, str], sequences: Seque
     folders: dict[str, Path] = {}
     for text in results:
         name, folder = split_name(text)
-        found = find_results(folder, sequences)
-        if name and len(found) > 1:
-            own, path = next(iter(found.items()))
+        tracker_folders = find_results(folder, sequences)
+        if name and len(tracker_folders) > 1:
+            own, path = next(iter(tracker_folders.items()))
             raise InputError(
-                f"'{text}': the folder holds results of {len(found)} trackers ({', '.join(found)}): name one tracker's "
-                f"folder, such as {name}={path}, or give the folder without a name"
+                f"'{text}': the folder holds results of {len(tracker_folders)} trackers "
+                f"({', '.join(tracker_folders)}): name one tracker's folder, such as {name}={path}, "
+                "or give the folder without a name"
             )
-        for own, path in found.items():
+        for own, path in tracker_folders.items():
             called = name or own
             if called in folders or called in models:
                 refuse_twice(called, folders.get(called) or models[called], path)

@@ -83,12 +83,12 @@ def _print(done: Export) -> None:
     print("largest differences from the original, as such and as a share of its largest answer")
     header = ["search size", "crops", "logits", "share", "distances (px)", "share"]
     print_table(header, _rows(done.agreement), right=range(len(header)))
-    for runtime, found in done.also.items():
-        if isinstance(found, str):
-            print(f"\nnot on {runtime}: {found}")
+    for runtime, outcome in done.also.items():
+        if isinstance(outcome, str):
+            print(f"\nnot on {runtime}: {outcome}")
         else:
             print(f"\nthe same on {runtime} (--runtime {runtime})")
-            print_table(header, _rows(found), right=range(len(header)))
+            print_table(header, _rows(outcome), right=range(len(header)))
     if done.ao:
         print(f"\nAO {done.ao['exported']:.3f}, the original's {done.ao['original']:.3f}, on {done.ao['on']}")
     versions = ", ".join(f"{name} {version}" for name, version in done.versions.items())

@@ -91,12 +91,12 @@ def track(
                     frame = next(frames, None)
                     if frame is None:
                         break
-                    found, seconds = _timed(lambda image=frame: tracker.update(image))
-                    written.add(found, seconds)
-                    going = view.show(frame, found)
-                    what = "score" if found[0].presence is None else "presence"
-                    sure = min(_sureness(each) for each in found)
-                    advance(1, "lost" if all(each.lost for each in found) else f"{what} {sure:.2f}")
+                    tracked, seconds = _timed(lambda image=frame: tracker.update(image))
+                    written.add(tracked, seconds)
+                    going = view.show(frame, tracked)
+                    what = "score" if tracked[0].presence is None else "presence"
+                    sure = min(_sureness(target) for target in tracked)
+                    advance(1, "lost" if all(target.lost for target in tracked) else f"{what} {sure:.2f}")
             if going:
                 ended = "finished"
         except KeyboardInterrupt:
@@ -122,12 +122,14 @@ class _View:
     def __init__(self, video: VideoWriter | None, window: LiveWindow | None, names: Sequence[str]) -> None:
         self._video, self._window, self._names = video, window, names
 
-    def show(self, frame: np.ndarray, found: Sequence[Tracked]) -> bool:
+    def show(self, frame: np.ndarray, tracked: Sequence[Tracked]) -> bool:
         """Show a frame; whether to go on."""
         if not (self._video or self._window):
             return True
-        scores = [None if math.isnan(each.score) else _sureness(each) for each in found]
-        drawn = draw_boxes(frame, [each.box for each in found], scores, self._names, [each.lost for each in found])
+        scores = [None if math.isnan(target.score) else _sureness(target) for target in tracked]
+        drawn = draw_boxes(
+            frame, [target.box for target in tracked], scores, self._names, [target.lost for target in tracked]
+        )
         if self._video:
             self._video.write(drawn)
         return self._window is None or self._window.show(drawn)
@@ -139,9 +141,9 @@ class _View:
             self._window.close()
 
 
-def _sureness(found: Tracked) -> float:
+def _sureness(target: Tracked) -> float:
     """The presence, or where none is stated, the score."""
-    return found.score if found.presence is None else found.presence
+    return target.score if target.presence is None else target.presence
 
 
 class _OneTarget:
@@ -154,9 +156,9 @@ class _OneTarget:
         self._tracker.init(frame, boxes[0])
 
     def update(self, frame: np.ndarray) -> list[Tracked]:
-        found = self._tracker.update(frame)
+        answer = self._tracker.update(frame)
         # Other people's trackers say box and score alone.
-        return [found if isinstance(found, Tracked) else Tracked(*found)]
+        return [answer if isinstance(answer, Tracked) else Tracked(*answer)]
 
 
 def _several(tracker: Tracker, name: str) -> MultiTracker:

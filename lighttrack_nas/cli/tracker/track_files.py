@@ -40,7 +40,8 @@ def set_aside(output: Path, names: Sequence[str], kept: Path | None) -> Path | N
     older = [place for place in places if (path := output / place).exists() and path.resolve() != stays]
     if not older:
         return None
-    folder = next(each for n in itertools.count(1) if not (each := output / f"earlier-{n}").exists())
+    numbered = (output / f"earlier-{n}" for n in itertools.count(1))
+    folder = next(path for path in numbered if not path.exists())
     for place in older:
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (output / place).rename(folder / place)
@@ -72,17 +73,17 @@ class TrackFiles:
         self._times = _Lines(output / "times.txt")
         self._written = -math.inf
 
-    def add(self, found: Sequence[Tracked], seconds: float) -> None:
+    def add(self, tracked: Sequence[Tracked], seconds: float) -> None:
         """Add a frame: each target's box, and the seconds that all took together."""
         self.frames += 1
         self.seconds += seconds if self.frames > 1 else 0.0
         self._times.add(f"{seconds:.6f}")
         # The first frame's boxes were given; from the second on it shows whether the tracker states presence.
-        if self.frames == 2 and all(each.presence is None for each in found):
+        if self.frames == 2 and all(target.presence is None for target in tracked):
             del self._lines["presence"]
         for kind, files in self._lines.items():
-            for file, each in zip(files, found, strict=True):
-                file.add(_LINE[kind](each))
+            for file, target in zip(files, tracked, strict=True):
+                file.add(_LINE[kind](target))
         if self.frames > 1 and monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
             self.write("running")
 
@@ -102,13 +103,13 @@ class TrackFiles:
         self._written = monotonic()
 
 
-def _presence_line(found: Tracked) -> str:
-    return f"{math.nan if found.presence is None else found.presence:.6f},{found.lost:d}"
+def _presence_line(target: Tracked) -> str:
+    return f"{math.nan if target.presence is None else target.presence:.6f},{target.lost:d}"
 
 
 _LINE = {
-    "boxes": lambda found: ",".join(f"{value:.4f}" for value in found.box),
-    "scores": lambda found: f"{found.score:.6f}",
+    "boxes": lambda target: ",".join(f"{value:.4f}" for value in target.box),
+    "scores": lambda target: f"{target.score:.6f}",
     "presence": _presence_line,
 }
 
