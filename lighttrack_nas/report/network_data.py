@@ -69,14 +69,14 @@ def front_networks(
         row["network"]: front.known[row["network"]] for row in behind[:MOST_DRAWN] if row["network"] in front.known
     }
     codes = dict(zip(drawn, official_codes(list(drawn.values())), strict=True))
-    found = []
+    networks = []
     for number, row in enumerate([*rows, *behind]):
         shown = _values(front, row) | {"run": run, "front": number < len(rows)}
         digest = row["network"]
         if digest in drawn:
             shown |= network_details(drawn[digest], digest, codes[digest], costs, place)
-        found.append(shown)
-    return found
+        networks.append(shown)
+    return networks
 
 
 def network_details(

@@ -94,11 +94,11 @@ def _run_folder(path: Path) -> RunFolder:
 
 def _steps(chain: Path) -> dict[str, Path]:
     """The folders of a chain's steps that hold something, by their names, in the steps' order."""
-    found: dict[str, Path] = {}
+    steps: dict[str, Path] = {}
     for step in _STEPS:
         named = sorted(chain.glob(f"{step}-*/")) if step in _OF_A_SEARCH else []
-        found |= {place.name: place for place in (chain / step, *named) if place.is_dir() and any(place.iterdir())}
-    return found
+        steps |= {place.name: place for place in (chain / step, *named) if place.is_dir() and any(place.iterdir())}
+    return steps
 
 
 def _search_name(folder: Path) -> str:
@@ -138,7 +138,7 @@ def _outcome(folder: Path) -> dict[str, Any]:
                 about = json.loads((weights.metadata() or {}).get("lighttrack_nas", "{}"))
         except (SafetensorError, OSError, ValueError):
             continue
-        found = about.get("provenance") if isinstance(about, dict) else None
-        if isinstance(found, dict):
-            return {key: found[key] for key in ("steps", "seconds_of_last_call", "machine") if key in found}
+        provenance = about.get("provenance") if isinstance(about, dict) else None
+        if isinstance(provenance, dict):
+            return {key: provenance[key] for key in ("steps", "seconds_of_last_call", "machine") if key in provenance}
     return {}

@@ -38,13 +38,13 @@ def curve_data(folders: Sequence[RunFolder]) -> list[dict[str, Any]]:
 
 def _trainings(folders: Sequence[RunFolder]) -> dict[Path, str]:
     """The folders of trainings' logs, each once, with what they are called."""
-    found = {}
+    names = {}
     for folder in folders:
         steps = [step / "tensorboard" for step in folder.steps.values() if (step / "tensorboard").is_dir()]
         for place in sorted({*folder.path.glob("tensorboard/"), *folder.path.glob("*/tensorboard/"), *steps}):
             chain = folder.chain or folder.path
-            found[place] = chain.name + ("" if place.parent == chain else f", {place.parent.name}")
-    return found
+            names[place] = chain.name + ("" if place.parent == chain else f", {place.parent.name}")
+    return names
 
 
 def _lines(place: Path) -> list[dict[str, Any]]:
@@ -54,11 +54,13 @@ def _lines(place: Path) -> list[dict[str, Any]]:
     events.Reload()
     lines = []
     for tag in events.Tags()["scalars"]:
-        found = [event for event in events.Scalars(tag) if np.isfinite(event.value)]
-        if tag == "learning_rate" or len(found) < 2:
+        finite_events = [event for event in events.Scalars(tag) if np.isfinite(event.value)]
+        if tag == "learning_rate" or len(finite_events) < 2:
             continue
-        kept = np.unique(np.linspace(0, len(found) - 1, min(_MOST_STEPS, len(found))).round().astype(int))
-        thin = [found[index] for index in kept]
+        kept = np.unique(
+            np.linspace(0, len(finite_events) - 1, min(_MOST_STEPS, len(finite_events))).round().astype(int)
+        )
+        thin = [finite_events[index] for index in kept]
         lines.append({"name": tag, "steps": [e.step for e in thin], "values": [float(e.value) for e in thin]})
     return lines
 
@@ -75,10 +77,10 @@ def trust_section(
     """
     sentences, tables, pictures = [], [], []
     for place in dict.fromkeys(folder.steps.get("ranking", folder.path) for folder in folders):
-        found = read_json(place / "rank_correlation.json")
-        if found.get("correlations"):
+        ranking = read_json(place / "rank_correlation.json")
+        if ranking.get("correlations"):
             tables.append(
-                (f"Rank correlation with networks trained alone, {place}", _correlations(found["correlations"]))
+                (f"Rank correlation with networks trained alone, {place}", _correlations(ranking["correlations"]))
             )
             pictures += figures(place, "*.svg")
     for place in dict.fromkeys(folder.steps["predictor"] for folder in folders if "predictor" in folder.steps):

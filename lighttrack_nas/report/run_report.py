@@ -171,8 +171,8 @@ def _side_by_side(overlay: Overlay) -> Section:
 
 def _findings(overlay: Overlay) -> list[Section]:
     """Each run's findings, under one heading."""
-    found = {name: findings_sections(front) for name, front in overlay.fronts.items()}
-    parts = [(name, section) for name, sections in found.items() for section in sections]
+    by_run = {name: findings_sections(front) for name, front in overlay.fronts.items()}
+    parts = [(name, section) for name, sections in by_run.items() for section in sections]
     if len(parts) < 2:
         return [section for _, section in parts]
     rows = [[name, *row] for name, section in parts for _, table in section.tables for row in table.rows]
@@ -220,13 +220,13 @@ def _attainment(overlay: Overlay, x: str, y: str) -> Mapping[str, Any] | None:
     sign = first.sign(x)
     colours = run_colours(list(overlay.groups))
     groups = []
-    for name, found in overlay.drawn_attainments(x, y).items():
-        surfaces = found.surfaces
+    for name, attained in overlay.drawn_attainments(x, y).items():
+        surfaces = attained.surfaces
         edges = band(surfaces[75], surfaces[25], sign) if len(surfaces[75]) else [np.empty(0)] * 3
         groups.append(
             {
                 "name": name,
-                "runs": found.runs,
+                "runs": attained.runs,
                 "colour": colours[name],
                 "median": surfaces[50].tolist(),
                 "band": [edge.tolist() for edge in edges],

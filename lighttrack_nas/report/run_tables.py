@@ -56,20 +56,20 @@ def run_section(runs: Sequence[Run], overlay: Overlay | None, folders: Sequence[
 
 def version_section(runs: Sequence[Run], folders: Sequence[RunFolder]) -> Section | None:
     """The versions that results were made with, a column where they differ."""
-    found: dict[str, Mapping[str, Any]] = {}
+    versions_by_result: dict[str, Mapping[str, Any]] = {}
     for run in runs:
-        found[f"search of {run.name}"] = run.record.get("versions") or {}
+        versions_by_result[f"search of {run.name}"] = run.record.get("versions") or {}
     for folder in folders:
         for name, path in folder.steps.items():
-            found[f"{name} of {path.parent.name}"] = read_json(path / "run.json").get("versions") or {}
+            versions_by_result[f"{name} of {path.parent.name}"] = read_json(path / "run.json").get("versions") or {}
         for path in folder.comparisons:
-            found[f"comparison {path.name}"] = read_json(path / "run.json").get("versions") or {}
-    packages = list(dict.fromkeys(package for versions in found.values() for package in versions))
+            versions_by_result[f"comparison {path.name}"] = read_json(path / "run.json").get("versions") or {}
+    packages = list(dict.fromkeys(package for versions in versions_by_result.values() for package in versions))
     if not packages:
         return None
     rows = []
     for package in packages:
-        of = {place: str(versions[package]) for place, versions in found.items() if package in versions}
+        of = {place: str(versions[package]) for place, versions in versions_by_result.items() if package in versions}
         kinds = list(dict.fromkeys(of.values()))
         told = kinds[0] if len(kinds) == 1 else "; ".join(f"{value} ({place})" for place, value in of.items())
         rows.append([package, told])

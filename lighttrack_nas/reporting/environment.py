@@ -27,11 +27,11 @@ RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide results, without importing them."""
-    found = {"python": platform.python_version()}
+    by_package = {"python": platform.python_version()}
     for package in PACKAGES:
         # OpenCV comes under four names, any of which serves.
-        found[package] = _version(_OPENCV if package == "opencv" else (package,))
-    return found
+        by_package[package] = _version(_OPENCV if package == "opencv" else (package,))
+    return by_package
 
 
 def _version(names: tuple[str, ...]) -> str:

@@ -110,16 +110,16 @@ class Findings:
         }
 
 
-def draw_findings(found: Findings) -> Figure:
+def draw_findings(findings: Findings) -> Figure:
     """Draw kernels and expansions by stage, outputs, and depths of towers, beside uniform draws of the space."""
-    return shares_figure(found.shares, found.networks, found.space)
+    return shares_figure(findings.shares, findings.networks, findings.space)
 
 
-def save_findings(found: Findings, folder: Path) -> list[Path]:
+def save_findings(findings: Findings, folder: Path) -> list[Path]:
     """Write ``findings.csv``, ``shares.csv``, ``findings.json`` (everything), ``findings.png`` and ``findings.svg``.
 
     Args:
-        found: What to write.
+        findings: What to write.
         folder: Made if missing.
 
     Returns:
@@ -129,11 +129,11 @@ def save_findings(found: Findings, folder: Path) -> list[Path]:
         OSError: The folder cannot be written.
     """
     content: dict[str, str | bytes] = {
-        "findings.csv": found.table.to_csv(index=False, lineterminator="\n"),
-        "shares.csv": found.shares.to_csv(index=False, lineterminator="\n"),
-        "findings.json": to_json(found.to_dict()),
+        "findings.csv": findings.table.to_csv(index=False, lineterminator="\n"),
+        "shares.csv": findings.shares.to_csv(index=False, lineterminator="\n"),
+        "findings.json": to_json(findings.to_dict()),
     }
-    figure = draw_findings(found)
+    figure = draw_findings(findings)
     content |= {f"findings.{kind}": figure_bytes(figure, kind) for kind in ("png", "svg")}
     for name, text in content.items():
         write_atomically(folder / name, text)
@@ -200,25 +200,25 @@ def _shares(front: Sequence[Features], space: Space) -> pd.DataFrame:
     """Shares of values by stage, of outputs, and of the towers' depths; see `Findings.shares`."""
     rows: list[tuple[str, str, str, float, float]] = []
 
-    def add(name: str, place: str, found: Sequence[Any], expected: Mapping[Any, float]) -> None:
+    def add(name: str, place: str, values: Sequence[Any], expected: Mapping[Any, float]) -> None:
         for value, prior in expected.items():
             shown = value if isinstance(value, str) else f"{value:g}"
-            rows.append((name, place, shown, found.count(value) / len(found) if found else 0.0, float(prior)))
+            rows.append((name, place, shown, values.count(value) / len(values) if values else 0.0, float(prior)))
 
     for name in BLOCK_FIGURES:
         for stage in space.description.stages:
             if expected := block_shares(space, name, stage.name):
-                found = [value for one in front for value in one.blocks[name].get(stage.name, [])]
-                add(name, stage.name, found, expected)
+                values = [value for one in front for value in one.blocks[name].get(stage.name, [])]
+                add(name, stage.name, values, expected)
     exits = space.candidates[OUTPUT]
     if len(exits) > 1:
         # By the names that are shown.
-        found = [_exit_name(space, one.output) for one in front]
-        add("output", "", found, {_exit_name(space, name): 1 / len(exits) for name in exits})
+        values = [_exit_name(space, one.output) for one in front]
+        add("output", "", values, {_exit_name(space, name): 1 / len(exits) for name in exits})
     for tower in possible_towers(space):
-        found = [one.depths[tower.name] for one in front if tower.name in one.depths]
+        values = [one.depths[tower.name] for one in front if tower.name in one.depths]
         odds = enumerate(depth_odds(space, tower.branch))
-        add("depth", tower.name, found, {depth: share for depth, share in odds if share > 0})
+        add("depth", tower.name, values, {depth: share for depth, share in odds if share > 0})
     return pd.DataFrame(rows, columns=["property", "place", "value", "front", "space"])
 
 

@@ -16,7 +16,7 @@ FINDINGS_NUMBERS = (3, 4, 5, 6)
 """Columns of `findings_cells` that are aligned at the right."""
 
 
-def findings_cells(found: Findings) -> list[list[str]]:
+def findings_cells(findings: Findings) -> list[list[str]]:
     """A row a figure, under `FINDINGS_HEADER`; `counts.counter.LEGEND` says what they mean."""
     return [
         [
@@ -29,5 +29,5 @@ def findings_cells(found: Findings) -> list[list[str]]:
             "" if pd.isna(row["p_corrected"]) else f"{row['p_corrected']:.2g}",
             row["differs"],
         ]
-        for row in records(found.table)
+        for row in records(findings.table)
     ]

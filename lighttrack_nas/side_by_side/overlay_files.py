@@ -44,9 +44,9 @@ def save_overlay(
     surfaces = {} if attainment is False else overlay.attainments(x, y)
     if surfaces:
         rows = [
-            (group, found.runs, share, *corner)
-            for group, found in surfaces.items()
-            for share, surface in found.surfaces.items()
+            (group, attained.runs, share, *corner)
+            for group, attained in surfaces.items()
+            for share, surface in attained.surfaces.items()
             for corner in surface.tolist()
         ]
         table = pd.DataFrame(rows, columns=["group", "runs", "percent", x, y])

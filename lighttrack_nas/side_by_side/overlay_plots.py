@@ -53,15 +53,15 @@ def draw_overlay(
         behind = group in surfaces
         colour = colours[group if surfaces else name]
         _draw_run(axes, front, x, y, colour, None if behind else overlay.labels[name], behind)
-    for group, found in surfaces.items():
+    for group, attained in surfaces.items():
         _draw_surfaces(
             axes,
-            found,
+            attained,
             first,
             x,
             y,
             colours[group],
-            f"{group}, {found.runs} runs: median and quartiles",
+            f"{group}, {attained.runs} runs: median and quartiles",
         )
     draw_limits(axes, shared_limits(overlay.fronts.values()), x, y)
     count = len(overlay.fronts)
@@ -100,12 +100,12 @@ def _draw_run(axes: Axes, front: Front, x: str, y: str, colour: str, label: str 
     )
 
 
-def _draw_surfaces(axes: Axes, found: Attainment, front: Front, x: str, y: str, colour: str, label: str) -> None:
+def _draw_surfaces(axes: Axes, attained: Attainment, front: Front, x: str, y: str, colour: str, label: str) -> None:
     across, up = axis_of(x).divisor, axis_of(y).divisor
-    median = found.surfaces[50]
+    median = attained.surfaces[50]
     steps = "steps-post" if front.sign(x) > 0 else "steps-pre"
     axes.plot(median[:, 0] / across, median[:, 1] / up, color=colour, linewidth=2, drawstyle=steps, label=label)
-    low, high = found.surfaces[75], found.surfaces[25]
+    low, high = attained.surfaces[75], attained.surfaces[25]
     if len(low) and len(high):
         grid, worse, better = band(low, high, front.sign(x))
         axes.fill_between(

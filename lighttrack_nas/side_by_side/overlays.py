@@ -90,21 +90,21 @@ class Overlay:
             x: A measurement.
             y: Another.
         """
-        found = {}
+        attainments = {}
         for group, names in self.groups.items():
             if len(names) > 1:
                 fronts = [self.fronts[name] for name in names]
                 points = [_feasible_points(front, x, y) for front in fronts]
                 signs = np.array([fronts[0].sign(x), fronts[0].sign(y)])
-                found[group] = attainment(points, signs)
-        return found
+                attainments[group] = attainment(points, signs)
+        return attainments
 
     def drawn_attainments(self, x: str, y: str) -> dict[str, Attainment]:
         """`attainments`, with every surface drawn out to the worst `x` of all fronts."""
         sign = next(iter(self.fronts.values())).sign(x)
         ends = [sign * float(value) for front in self.measured.values() for value in front.table[x].dropna()]
         far = sign * max(ends, default=0.0)
-        return {group: found.reaching(far, sign) for group, found in self.attainments(x, y).items()}
+        return {group: attained.reaching(far, sign) for group, attained in self.attainments(x, y).items()}
 
 
 def overlay(
