@@ -61,8 +61,8 @@ def require_reachable(constraints: Sequence[Constraint], ends: Ends, space: str)
                 f"no network of '{space}' keeps {limit}: they have {short_number(least)} to {short_number(most)} "
                 f"{limit.name}{_meant(limit, least, most)}"
             )
-    for lower in (each for each in constraints if each.sense == ">="):
-        for upper in (each for each in constraints if each.sense == "<=" and each.name == lower.name):
+    for lower in (limit for limit in constraints if limit.sense == ">="):
+        for upper in (limit for limit in constraints if limit.sense == "<=" and limit.name == lower.name):
             if lower.limit > upper.limit:
                 said.append(f"no network keeps both {lower} and {upper}")
     if said:

@@ -62,9 +62,9 @@ class Counter:
 
     def mean(self, name: str, value: str, number: Callable[[Features], float | None], prior: float) -> None:
         """Mean of a number over the networks that have it."""
-        found = [each for each in map(number, self._front) if each is not None]
-        if found:
-            self._of_sums(name, value, "mean layers", np.array(found, float), np.ones(len(found)), prior)
+        amounts = [amount for amount in map(number, self._front) if amount is not None]
+        if amounts:
+            self._of_sums(name, value, "mean layers", np.array(amounts, float), np.ones(len(amounts)), prior)
 
     def _of_listed(
         self, name: str, shown: str, measure: str, listed: list[Any], value: float | str, prior: float

@@ -138,6 +138,6 @@ def _value(
     if name == "operation":
         return made.kind if made.kind != "skip" else None
     if name == "expansion" and stage.expansions and hasattr(made, "expansion"):
-        return next((each for each in stage.expansions if expansion in (None, number_text(each))), None)
+        return next((candidate for candidate in stage.expansions if expansion in (None, number_text(candidate))), None)
     value: float | None = getattr(made, name, None)
     return value

@@ -103,22 +103,22 @@ def shown_network(architecture: Architecture) -> ShownNetwork:
     description, chosen = space.description, space.chosen(architecture)
     dead = space.dead_labels(architecture)
 
-    def found(place: ShownPlace, width: str) -> ChosenPlace | None:
+    def chosen_place(place: ShownPlace, width: str) -> ChosenPlace | None:
         operation = chosen.get(place.label, place.candidates[0])
         if place.label in dead or is_skip(space, operation):
             return None
         value = chosen.get(expansion_label(place.label))
-        expansion = next((each for each in place.expansions if value in (None, number_text(each))), None)
+        expansion = next((candidate for candidate in place.expansions if value in (None, number_text(candidate))), None)
         channels = int(chosen.get(width, place.widths[0]))
         return ChosenPlace(place, operation, names_at(space, place, expansion)[operation], channels, expansion)
 
-    blocks = [found(place, stage_width_label(place.group)) for place in backbone_places(space)]
+    blocks = [chosen_place(place, stage_width_label(place.group)) for place in backbone_places(space)]
     template_size = int(chosen.get(TEMPLATE_SIZE, description.template_size))
     towers = []
     for name in BRANCHES if chosen.get(TOWERS) != SHARED else (SHARED,):
         tower = tower_of(space, name)
         layers = [
-            found(place, width_label(tower.branch) if tower.is_tied else layer_width_label(tower.branch, index))
+            chosen_place(place, width_label(tower.branch) if tower.is_tied else layer_width_label(tower.branch, index))
             for index, place in enumerate(tower.places)
         ]
         width = int(chosen.get(width_label(tower.branch), tower.widths[0])) if tower.is_tied else None

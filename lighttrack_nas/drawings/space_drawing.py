@@ -152,7 +152,7 @@ class _Columns:
         )
         number = place.label.rpartition("-")[2].removeprefix("block").removeprefix("layer")
         open_ones = place.expansions if len(place.expansions) > 1 else ()
-        expansion = alternatives(tuple(f"{each:g}" for each in open_ones))
+        expansion = alternatives(tuple(f"{value:g}" for value in open_ones))
         return Column(place.group, number, cells, self._rows(place.label, channels, expansion), place.is_exit)
 
     def _fixed(self, group: str, text: str, name: str, channels: str) -> Column:

@@ -25,11 +25,13 @@ def criteria(
         sign = 1 if limit.sense == "<=" else -1
         key = limit.name, sign
         largest[key] = min(largest.get(key, math.inf), sign * limit.limit)
-    found = []
+    objective_criteria = []
     for goal in objectives:
         sign = int(goal.sign)
-        found.append(Criterion(times(sign, sums[goal.name]), largest.pop((goal.name, sign), math.inf)))
-    return found + [Criterion(times(sign, sums[name]), most, False) for (name, sign), most in largest.items()]
+        objective_criteria.append(Criterion(times(sign, sums[goal.name]), largest.pop((goal.name, sign), math.inf)))
+    return objective_criteria + [
+        Criterion(times(sign, sums[name]), most, False) for (name, sign), most in largest.items()
+    ]
 
 
 def times(sign: int, factors: Sequence[Factor]) -> list[Factor]:

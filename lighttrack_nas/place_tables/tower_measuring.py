@@ -28,8 +28,8 @@ def ridge(design: np.ndarray, values: np.ndarray, strength: float = 0.1) -> np.n
 
     count = design.shape[1]
     augmented = np.vstack([design, np.sqrt(strength) * np.eye(count)])
-    found, _ = nnls(augmented, np.concatenate([values, np.zeros(count)]))
-    return np.asarray(found)
+    weights, _ = nnls(augmented, np.concatenate([values, np.zeros(count)]))
+    return np.asarray(weights)
 
 
 def by_task(

@@ -111,7 +111,7 @@ def _losses(space: Space, place: ScoredPlace) -> tuple[Loss, ...]:
         if label != place.label and (nsr == nsr.take([0], axis)).all():
             nsr, allowed = nsr.take([0], axis), allowed[:1]
         values.append([space.labels[label][index] for index in allowed])
-    found = []
+    losses = []
     for indices in product(*map(range, nsr.shape)):
         chosen = {
             label: values[axis][index] for axis, (label, index) in enumerate(zip(place.labels, indices, strict=True))
@@ -122,5 +122,5 @@ def _losses(space: Space, place: ScoredPlace) -> tuple[Loss, ...]:
             for axis, (label, value) in enumerate(chosen.items())
             if label != place.label and nsr.shape[axis] > 1
         ]
-        found.append(Loss(candidate, tuple(beside), float(nsr[indices])))
-    return tuple(sorted(found, key=lambda loss: space.candidates[place.label].index(loss.candidate)))
+        losses.append(Loss(candidate, tuple(beside), float(nsr[indices])))
+    return tuple(sorted(losses, key=lambda loss: space.candidates[place.label].index(loss.candidate)))

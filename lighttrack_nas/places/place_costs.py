@@ -51,7 +51,7 @@ def place_costs(table: CostTable) -> list[PlaceCosts]:
     Args:
         table: Of the space.
     """
-    found = []
+    costs_of_places = []
     is_shared = table.space.description.towers.sharing == (SHARED,)
     for place in table.places:
         costs = _where_present(table.space, place)
@@ -59,8 +59,8 @@ def place_costs(table: CostTable) -> list[PlaceCosts]:
             low, high = costs.min(axis=0), costs.max(axis=0)
             spans = (Span(int(a), int(b)) for a, b in np.stack([low, high], axis=1))
             part = f"{SHARED}_head" if is_shared and place.part == "reg_head" else place.part
-            found.append(PlaceCosts(part, place.label, *spans))
-    return found
+            costs_of_places.append(PlaceCosts(part, place.label, *spans))
+    return costs_of_places
 
 
 def _where_present(space: Space, place: CostedPlace) -> np.ndarray:
