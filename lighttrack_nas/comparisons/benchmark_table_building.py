@@ -67,8 +67,8 @@ def build_table(config: Config, say: Say, progress: Progress | None = None) -> B
         if wants_latency:
             latency = search_latency(config, space, say)
             costs = supernet_evaluator(config, say, latency, processes=part.workers + 1)
-        found = [costs.costs(architecture) for architecture in wanted]
-        columns |= {name: [row[name] for row in found] for name in part.measurements if name in COSTS}
+        network_costs = [costs.costs(architecture) for architecture in wanted]
+        columns |= {name: [row[name] for row in network_costs] for name in part.measurements if name in COSTS}
         if wants_latency:
             record |= {"latency": costs.latency_record()}
     columns[SECONDS] = [rows.known[i][SECONDS] for i in range(len(wanted))]

@@ -230,18 +230,18 @@ class Comparison:
         p_values = np.array([rank_test(final[first], final[second]) for first, second in pairs])
         rows = []
         for (first, second), p, p_holm in zip(pairs, p_values, holm(p_values), strict=True):
-            found = effect(final[first], final[second])
+            effect_size = effect(final[first], final[second])
             differs = bool(p_holm < ALPHA)
-            needed = None if differs else seeds_needed(found.a12, len(pairs))
+            needed = None if differs else seeds_needed(effect_size.a12, len(pairs))
             rows.append(
                 {
                     "first": first,
                     "second": second,
                     "p": float(p),
                     "p_holm": float(p_holm),
-                    "a12": found.a12,
-                    "a12_low": found.low,
-                    "a12_high": found.high,
+                    "a12": effect_size.a12,
+                    "a12_low": effect_size.low,
+                    "a12_high": effect_size.high,
                     "verdict": DIFFER if differs else NOT_TOLD_APART if self.power.can_tell else TOO_FEW_SEEDS,
                     "seeds_needed": float("nan") if needed is None else needed,
                 }
@@ -300,5 +300,5 @@ class Comparison:
 
 
 def _late_median(values: Sequence[float] | pd.Series) -> float:
-    found = float(np.median(np.where(np.isnan(values), np.inf, values)))
-    return found if np.isfinite(found) else float("nan")
+    median = float(np.median(np.where(np.isnan(values), np.inf, values)))
+    return median if np.isfinite(median) else float("nan")

@@ -131,8 +131,8 @@ def seeds_needed(a12: float, pairs: int) -> int | None:
     wanted = max(a12, 1 - a12)
 
     def finds(seeds: int) -> bool:
-        found = found_a12(seeds, pairs)
-        return found is not None and found <= wanted
+        smallest_a12 = found_a12(seeds, pairs)
+        return smallest_a12 is not None and smallest_a12 <= wanted
 
     if not finds(MOST_SEEDS):
         return None

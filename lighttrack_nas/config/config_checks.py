@@ -50,7 +50,7 @@ def config_checks(config: Config) -> Iterator[Check]:
         yield keyed("search.calibrate_on", partial(_known_kind, config, kind))
     yield lambda: _latency(config)
     yield lambda: _retraining(config)
-    for videos in (config.validation, *(each for each in config.data.sources if isinstance(each, Videos))):
+    for videos in (config.validation, *(source for source in config.data.sources if isinstance(source, Videos))):
         if videos.path.startswith("generated-"):
             yield _generated(videos.path)
 

@@ -29,7 +29,8 @@ Schema = dict[str, Any]
 
 _REFERENCE = "#/definitions/{model}"
 _SETTINGS: Mapping[str, type] = {
-    each.__name__: each for each in (TrainingSettings, PairSettings, TargetSettings, LossSettings, SceneSettings)
+    settings.__name__: settings
+    for settings in (TrainingSettings, PairSettings, TargetSettings, LossSettings, SceneSettings)
 }
 """What a key whose meaning begins with "Fields of `NAME`" is checked against when it is used."""
 _NAMED: Mapping[tuple[type[BaseModel], str], Iterable[str]] = {
@@ -126,12 +127,12 @@ def _models_of(annotation: Any) -> set[type[BaseModel]]:
 def _references(schema: Any, definitions: Mapping[str, Schema]) -> set[str]:
     """The names of the definitions that a schema needs, and those that these need."""
     if isinstance(schema, list):
-        return set().union(*(_references(each, definitions) for each in schema))
+        return set().union(*(_references(member, definitions) for member in schema))
     if not isinstance(schema, dict):
         return set()
-    found = set().union(*(_references(each, definitions) for each in schema.values()))
+    names = set().union(*(_references(value, definitions) for value in schema.values()))
     reference = schema.get("$ref")
     if isinstance(reference, str):
         name = reference.rpartition("/")[2]
-        found |= {name} | _references(definitions[name], definitions)
-    return found
+        names |= {name} | _references(definitions[name], definitions)
+    return names

@@ -37,16 +37,16 @@ def check_calibration_folder(folder: Path, export: Path) -> None:
         )
 
 
-def check_enough(found: int, wanted: int) -> None:
+def check_enough(available: int, wanted: int) -> None:
     """Check that there are as many frames as were asked for.
 
     Raises:
         InputError: There are fewer.
     """
-    if found < wanted:
+    if available < wanted:
         raise InputError(
-            f"calibration data: {wanted} frames are wanted, the sequences have {found} after their first ones: give "
-            f"more sequences, or --calibration-frames {found}"
+            f"calibration data: {wanted} frames are wanted, the sequences have {available} after their first ones: "
+            f"give more sequences, or --calibration-frames {available}"
         )
 
 

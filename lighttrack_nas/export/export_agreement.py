@@ -61,11 +61,11 @@ def agreement_record(agreement: Mapping[int, AnswerDifferences]) -> dict[str, An
     return {str(size): asdict(differences) for size, differences in agreement.items()}
 
 
-def elsewhere_record(runtime: str, found: Mapping[int, AnswerDifferences] | str) -> dict[str, Any]:
+def elsewhere_record(runtime: str, outcome: Mapping[int, AnswerDifferences] | str) -> dict[str, Any]:
     """JSON-able result of `compare_elsewhere`; `chosen_runtime` reads it."""
-    if isinstance(found, str):
-        return {"refused": found}
-    return {"refused": None, "agreement": agreement_record(found), "versions": runtime_versions(runtime)}
+    if isinstance(outcome, str):
+        return {"refused": outcome}
+    return {"refused": None, "agreement": agreement_record(outcome), "versions": runtime_versions(runtime)}
 
 
 def _compared(

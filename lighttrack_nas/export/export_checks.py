@@ -128,8 +128,10 @@ def compare_answers(
         features = exported.template(prepare(example.template))
         answers = exported.track(features, prepare(example.search))
         wanted = (example.logits, example.distances)
-        found = [np.abs(answer - original).max() for answer, original in zip(answers, wanted, strict=True)]
-        differences = np.maximum(differences, found)  # NaN stays
+        example_differences = [
+            np.abs(answer - original).max() for answer, original in zip(answers, wanted, strict=True)
+        ]
+        differences = np.maximum(differences, example_differences)  # NaN stays
         largest = np.maximum(largest, [np.abs(original).max() for original in wanted])
     shares = differences / np.maximum(largest, np.finfo(float).tiny)
     return AnswerDifferences(

@@ -200,7 +200,7 @@ def export_model(
         checks = {
             "crops_of": "generated videos" if sequences is None else "given sequences",
             "agreement": agreement_record(agreement),
-            "also": {other: elsewhere_record(other, found) for other, found in also.items()},
+            "also": {other: elsewhere_record(other, outcome) for other, outcome in also.items()},
             "ao": ao,
             "processor": cpu_name(),
         }

@@ -50,7 +50,7 @@ def as_optunahub(problem: TabularProblem) -> optunahub.benchmarks.BaseProblem:
 
         def evaluate_constraints(self, params: Mapping[str, Any]) -> dict[str, float]:
             violations = problem.evaluate_constraints(params)
-            return {str(each): value for each, value in zip(problem.constraints, violations, strict=True)}
+            return {str(constraint): value for constraint, value in zip(problem.constraints, violations, strict=True)}
 
         def __call__(self, trial: optuna.Trial) -> list[float]:
             # Releases of OptunaHub before 0.5 set no constraints.

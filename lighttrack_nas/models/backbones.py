@@ -41,8 +41,8 @@ def _said_backbone(network: SiameseNetwork) -> nn.Module | None:
     from lighttrack_nas.trackers.network.wrapped_network import WrappedNetwork
 
     own = network.own if isinstance(network, WrappedNetwork) else network
-    found = getattr(own, "backbone", None)
-    return found if isinstance(found, nn.Module) else None
+    backbone = getattr(own, "backbone", None)
+    return backbone if isinstance(backbone, nn.Module) else None
 
 
 def _first_network(space: Space) -> SiameseNetwork:

@@ -83,12 +83,12 @@ def _original(folder: Path) -> Path:
     source = read_manifest(folder).content["source"]
     path = model_file(source["model"])
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         raise InputError(
             f"teacher '{folder}': it is an exported folder, and its original, '{path}', cannot be read: name the model "
             "file itself"
         ) from None
-    if found != source["sha256"]:
+    if digest != source["sha256"]:
         raise InputError(f"teacher '{folder}': its original, '{path}', is another by now: name the model file itself")
     return path

@@ -20,12 +20,12 @@ def visible_gpus(environment: Mapping[str, str], count: Callable[[], int]) -> tu
     """
     if VISIBLE not in environment:
         return tuple(str(index) for index in range(count()))
-    found: list[str] = []
+    gpus: list[str] = []
     for name in environment[VISIBLE].split(","):
         if not name.strip() or name.strip().startswith("-"):
             break
-        found.append(name.strip())
-    return tuple(found)
+        gpus.append(name.strip())
+    return tuple(gpus)
 
 
 def worker_environment(worker: int, gpus: Sequence[str]) -> dict[str, str]:

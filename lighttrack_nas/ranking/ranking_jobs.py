@@ -103,9 +103,9 @@ class SupernetJob:
 
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        names, found = self.config.ranking.measurements, self.scores()
+        names, scores = self.config.ranking.measurements, self.scores()
         count = len(self.architectures)
-        return all(len(of) == count and all(name in one for one in of for name in names) for of in found.values())
+        return all(len(of) == count and all(name in one for one in of for name in names) for of in scores.values())
 
     def __call__(self, told: Progress) -> None:
         """Do it."""
