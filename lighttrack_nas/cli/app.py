@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lighttrack_nas.cli.search import search_commands
+from lighttrack_nas.cli.search import front_commands, search_commands
 from lighttrack_nas.cli.shared.options import Json
 from lighttrack_nas.cli.shared.panels import START, GroupedCommands
 from lighttrack_nas.cli.space import space_commands
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (space_commands, tracker_commands, search_commands):
+for part in (space_commands, tracker_commands, search_commands, front_commands):
     app.add_typer(part.commands)
 
 
