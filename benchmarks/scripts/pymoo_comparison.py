@@ -20,8 +20,8 @@ import optuna
 
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import TableEvaluator
 from lighttrack_nas.cli.shared.printing import print_table
-from lighttrack_nas.comparisons.comparisons import Scale
 from lighttrack_nas.comparisons.problems import TabularProblem
+from lighttrack_nas.comparisons.scales import Scale
 from lighttrack_nas.processes.parallel_jobs import in_processes
 from lighttrack_nas.results.front_growth import growth
 from lighttrack_nas.strategies.search.run import run_search

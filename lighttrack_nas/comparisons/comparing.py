@@ -18,10 +18,11 @@ from lighttrack_nas.benchmarks.scoring.places_evaluator import PlacesEvaluator
 from lighttrack_nas.benchmarks.scoring.tabular_benchmark import TableEvaluator
 from lighttrack_nas.chain.evaluators import prepare_torch, search_latency, supernet_evaluator
 from lighttrack_nas.comparisons.comparison_plots import comparison_figure, ranks_figure
-from lighttrack_nas.comparisons.comparisons import Comparison, Scale
+from lighttrack_nas.comparisons.comparisons import Comparison
 from lighttrack_nas.comparisons.power import power_of
 from lighttrack_nas.comparisons.problems import TabularProblem, table_evaluator
 from lighttrack_nas.comparisons.run_files import Run, journal_file, kept_run, mend_journal, read_run, run_file
+from lighttrack_nas.comparisons.scales import Scale
 from lighttrack_nas.comparisons.surrogate_table import SurrogateEvaluator
 from lighttrack_nas.config.comparison_config import ComparisonConfig
 from lighttrack_nas.config.config import Config

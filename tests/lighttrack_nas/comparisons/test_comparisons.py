@@ -17,8 +17,9 @@ from lighttrack_nas.cli.search.compare import _records, show
 from lighttrack_nas.cli.shared.printing import print_json
 from lighttrack_nas.comparisons.comparing import save
 from lighttrack_nas.comparisons.comparison_plots import comparison_figure, ranks_figure
-from lighttrack_nas.comparisons.comparisons import Comparison, Scale
+from lighttrack_nas.comparisons.comparisons import Comparison
 from lighttrack_nas.comparisons.run_files import kept_run
+from lighttrack_nas.comparisons.scales import Scale
 from lighttrack_nas.config.comparison_config import load_comparison
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, parse_objectives
