@@ -189,7 +189,7 @@ def test_help_names_every_command_once_and_cuts_no_summary() -> None:
     assert max(map(len, shown.splitlines())) <= 80
     group = typer.main.get_command(app)
     assert [line[:-1] for line in shown.splitlines() if line[:-1] in PANELS] == list(PANELS)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in group.commands.items():
         line = next(line for line in shown.splitlines() if line.startswith(f"  {name} "))
         assert line.split(maxsplit=1)[1] == summary(command)
     assert "..." not in shown.partition("Start:")[2]

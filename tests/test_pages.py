@@ -141,7 +141,7 @@ def test_every_guide_s_commands_and_python_run(guide: str, folder: Path, warm: W
 
 def test_pages_show_every_command() -> None:
     text = "\n".join(page.read_text() for page in [README, *GUIDES.values()])
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(app).commands
     assert not [name for name in commands if f"`{name}" not in text and f"lighttrack-nas {name}" not in text]
 
 

@@ -240,7 +240,7 @@ def _end_after(content: dict[str, Any]) -> NoReturn:
     except BaseException as error:
         traceback.print_exception(error)
         code = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -72,7 +72,7 @@ def test_foreign_tables_and_measurements_are_refused(evaluator: PlacesEvaluator,
     with pytest.raises(InputError, match="unknown measurement of this table of places 'loss'"):
         evaluator.factors("loss")
     with pytest.raises(InputError, match=r"expected a table of places, such as load_places\('FILE'\) gives, got 3"):
-        PlacesEvaluator(3)  # type: ignore[arg-type]
+        PlacesEvaluator(3)
     with pytest.raises(InputError, match="the costs are of space 'few', the table of places of 'lighttrack-table'"):
         PlacesEvaluator(evaluator.scores, CostTable(few))
     for ask in (evaluator.costs, evaluator.seconds, lambda each: evaluator.measure(each, ["nsr"])):

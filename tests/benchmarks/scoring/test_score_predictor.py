@@ -152,7 +152,7 @@ def test_impossible_fits_are_refused(scores: PlaceScores) -> None:
     ]
     for architectures, values, costs, measurement, said in cases:
         with pytest.raises(InputError, match=said):
-            fit_predictor(scores, architectures, values, costs, measurement)  # type: ignore[arg-type]
+            fit_predictor(scores, architectures, values, costs, measurement)
     foreign = load_space("lighttrack-table")
     with pytest.raises(InputError, match="of space 'lighttrack-table'"):
         fit_predictor(scores, [foreign.sample(np.random.default_rng(0))] * 12, reached, [1.0] * 12)

@@ -56,7 +56,7 @@ def test_a_sampler_of_optunas_is_a_strategy(tmp_path: Path) -> None:
     result = ltn.search(TINY, strategy=RandomSampler(seed=0), **settings)
     assert len(result.trials) == 3
     with pytest.raises(ltn.InputError, match="expected a search strategy, its name, or a sampler of Optuna's, got 3"):
-        ltn.search(TINY, strategy=3, **settings)  # type: ignore[arg-type]
+        ltn.search(TINY, strategy=3, **settings)
 
 
 def test_an_evaluator_of_another_space_is_refused(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_an_evaluator_of_another_space_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ltn.InputError, match=words):
         ltn.search(TINY, evaluator=ltn.TableEvaluator(table), **settings)
     with pytest.raises(ltn.InputError, match=r"table: expected a table, such as load_table"):
-        ltn.TableEvaluator("lighttrack-table")  # type: ignore[arg-type]
+        ltn.TableEvaluator("lighttrack-table")
 
 
 def test_what_macs_leave_out_is_kept_and_said(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class _Seen:
 
 
 class _Start(_Seen):
-    def __call__(self) -> Callable[[int], str]:  # type: ignore[override]
+    def __call__(self) -> Callable[[int], str]:
         return lambda task: self.gpu
 
 
@@ -75,10 +75,10 @@ class _Noted(_Seen):
         super().__init__()
         self.file = file
 
-    def __setstate__(self, state: dict[str, Path]) -> None:  # type: ignore[override]
+    def __setstate__(self, state: dict[str, Path]) -> None:
         self.file = state["file"]
 
-    def __call__(self, told: Progress) -> None:  # type: ignore[override]
+    def __call__(self, told: Progress) -> None:
         self.file.write_text(os.environ.get(VISIBLE, "none"))
 
 

@@ -197,7 +197,7 @@ def test_foreign_names_stay_text(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_run_is_refused(make: object, said: str, tmp_path: Path) -> None:
-    make(tmp_path / "run")  # type: ignore[operator]
+    make(tmp_path / "run")
     with pytest.raises(InputError, match=said):
         write_report([tmp_path / "run"], tmp_path / "out")
     assert not (tmp_path / "out").exists()

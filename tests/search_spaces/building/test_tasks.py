@@ -244,7 +244,7 @@ def test_a_supernet_with_tasks_is_not_migrated(tmp_path: Path) -> None:
     with pytest.raises(ltn.InputError, match=message):
         ltn.train_supernet(
             space,
-            None,  # type: ignore[arg-type]  # it comes to no pair
+            None,  # it comes to no pair
             settings=ltn.TrainingSettings(steps=1),
             output=tmp_path / "run",
             start_from=tmp_path / "supernet.safetensors",

@@ -47,7 +47,7 @@ ANY = [Choice("mbconv", kernel=[3, 5])]
 
 
 def changed(**changes: Any) -> Space:
-    return ltn.define_space(**TINY | changes)  # type: ignore[typeddict-item]  # also what is wrong
+    return ltn.define_space(**TINY | changes)  # also what is wrong
 
 
 def executed(text: str) -> Any:
@@ -241,7 +241,7 @@ def test_a_module_class_is_a_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     loaded = load_space(by_file)
     made = loaded.description.operations[loaded.candidates["stage3-block0"][0]]
-    module = made.MODULE_CLASS  # type: ignore[attr-defined]  # of a registered one
+    module = made.MODULE_CLASS  # of a registered one
     choice = Choice(module, kernel=[3, 5], operation=True)
     assert repr(choice) == 'Choice("twin-plain", kernel=[3, 5], operation=True)'
     space = ltn.define_space(extends="lighttrack-tiny", name="mine", stages={3: Stage(operations=[choice])})

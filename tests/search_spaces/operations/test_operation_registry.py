@@ -129,7 +129,7 @@ def test_a_class_without_a_file_is_refused() -> None:
 
 def test_signatures_that_cannot_be_read() -> None:
     class Untyped(nn.Module):
-        def __init__(self, inputs: int, outputs: int, kernel=3) -> None:  # type: ignore[no-untyped-def]  # the case
+        def __init__(self, inputs: int, outputs: int, kernel=3) -> None:  # the case
             super().__init__()
 
     class Turned(nn.Module):

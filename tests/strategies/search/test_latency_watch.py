@@ -102,7 +102,7 @@ def test_a_search_that_goes_on_keeps_what_was_seen(tmp_path: Path) -> None:
 
 def test_predicted_latencies_are_not_watched(tmp_path: Path) -> None:
     class Predicted(Timed):
-        def reference_latency(self) -> None:  # type: ignore[override]
+        def reference_latency(self) -> None:
             return None
 
     result, told = searched(Predicted((1.0,)), tmp_path)

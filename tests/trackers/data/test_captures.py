@@ -113,7 +113,7 @@ def test_who_leaves_a_stream_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch
 def served(tmp_path: Path) -> Iterator[str]:
     """The folder on this machine's own network."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
-    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    handler.log_message = lambda *_: None
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -44,7 +44,7 @@ def test_gates_by_name() -> None:
     assert isinstance(channel_gate("eca", 16, 0.25), EfficientChannelAttention)
     assert isinstance(channel_gate("none", 16, 0.25), nn.Identity)
     with pytest.raises(InputError, match=r"unknown attention 'cbam'.*known: se, eca, none"):
-        channel_gate("cbam", 16, 0.25)  # type: ignore[arg-type]
+        channel_gate("cbam", 16, 0.25)
 
 
 def test_a_fresh_attention_changes_nothing() -> None:

@@ -236,7 +236,7 @@ def test_a_graph_that_refuses_what_its_manifest_says(
         def run(*arrays: np.ndarray, answer: Any = answer) -> tuple[np.ndarray, ...]:
             if isinstance(answer, Exception):
                 raise answer
-            return answer  # type: ignore[no-any-return]
+            return answer
 
         monkeypatch.setattr(opened["template"], "run", run)
         with pytest.raises(InputError, match=said):

@@ -154,7 +154,7 @@ def test_lightning_is_told_of_slurm_and_asks_others_itself(monkeypatch: pytest.M
         monkeypatch.setenv(name, value)
     found = cluster_environment(given)
     assert type(found).__name__ == "SLURMEnvironment"
-    assert not found.auto_requeue  # type: ignore[union-attr]
+    assert not found.auto_requeue
 
 
 def test_after_a_training_the_first_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:

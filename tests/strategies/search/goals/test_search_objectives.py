@@ -184,4 +184,4 @@ def test_numbers_are_written_short(value: float, text: str) -> None:
 def test_what_is_no_text_is_refused(given: object) -> None:
     for parse in (parse_objectives, parse_constraints):
         with pytest.raises(InputError, match="expected texts, or values of"):
-            parse(given)  # type: ignore[operator]
+            parse(given)

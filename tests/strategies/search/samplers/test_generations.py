@@ -61,7 +61,7 @@ def test_generations_are_optunas_own(space: Space, seed: int, monkeypatch: pytes
         trial = study.ask(DISTRIBUTIONS)
         frozen = study._storage.get_trial(trial._trial_id)
         sampler = ours[int(rng.integers(2))]
-        expected = theirs.get_trial_generation(Unwritten(study), frozen)  # type: ignore[arg-type]
+        expected = theirs.get_trial_generation(Unwritten(study), frozen)
         generation = sampler.get_trial_generation(study, frozen)
         assert generation == expected
         found, stock = (each.get_parent_population(study, generation) for each in (sampler, theirs))

@@ -294,8 +294,8 @@ def test_surrogates_rank_what_they_were_not_fitted_to(tiny: Space, evaluator: An
     assert (features.sum(axis=1) == len(tiny.labels)).all()
     values = np.array([evaluator.measure(architecture, ["ao"])["ao"] for architecture in architectures])
     for kind in ("random-forest", "gradient-boosting", "ridge"):
-        fitted = fit_surrogate(features[:120], values[:120], kind, seed=0)  # type: ignore[arg-type]
-        again = fit_surrogate(features[:120], values[:120], kind, seed=0)  # type: ignore[arg-type]
+        fitted = fit_surrogate(features[:120], values[:120], kind, seed=0)
+        again = fit_surrogate(features[:120], values[:120], kind, seed=0)
         held_out = fitted.predict(features[120:])
         assert (held_out == again.predict(features[120:])).all()
         assert fitted.tau == again.tau > 0.2

@@ -114,7 +114,7 @@ def test_a_forked_child_holds_no_lock(storage: str) -> None:
     assert other.take() == 1
     assert other.dead([0]) == set()
     # As a kill does: the file is closed without a word.
-    locks._held.close()  # type: ignore[attr-defined]  # of locks on files
+    locks._held.close()  # of locks on files
     assert other.dead([0]) == {0}
     os.write(wait[1], b"w")
     os.waitpid(child, 0)

@@ -277,7 +277,7 @@ def test_uav123_takes_the_set_that_is_there(tree: Tree, layout: str) -> None:
     root = tree(layout)
     found = read_sequences(root, "uav123", say=said.append)
     assert [len(sequence) for sequence in found] == [2, 4, 3]
-    assert said == [f"'{root}': {found[0].source.parent.name} is taken"]  # type: ignore[union-attr]
+    assert said == [f"'{root}': {found[0].source.parent.name} is taken"]
     with pytest.raises(
         InputError, match=r"holds no \w+ sequences: expected anno/\w+/SEQUENCE\.txt, found anno, configSeqs"
     ):

@@ -221,7 +221,7 @@ def test_impossible_choices_of_sequences_are_refused(tmp_path: Path, choice: dic
         sequence(tmp_path / name)
     (tmp_path / "list.txt").write_text("run\nwalk\nstand\n")
     with pytest.raises(InputError, match=message):
-        read_sequences(tmp_path, **choice)  # type: ignore[arg-type]
+        read_sequences(tmp_path, **choice)
 
 
 def test_messages_do_not_list_a_thousand_names(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_mbconv_is_torchvision_s_mobilenet_v3_block(
         4,
         0.25,
         attention=attention,
-        activation=activation,  # type: ignore[arg-type]
+        activation=activation,
     )
     assert_equal(ours, mobilenetv3.InvertedResidual(config, nn.BatchNorm2d), inputs)
 
@@ -198,16 +198,16 @@ def test_ghost_by_its_equations(outputs: int, stride: int, unsettled: Unsettled)
     features = torch.randn(2, 16, 9, 9)
 
     def ghost(layer: nn.Module, given: torch.Tensor, channels: int, relu: bool) -> torch.Tensor:
-        half = layer.primary(given)  # type: ignore[operator]
-        cheap = layer.cheap.norm(  # type: ignore[union-attr]
-            nn.functional.conv2d(half, layer.cheap.convolution.weight, padding=2, groups=half.shape[1])  # type: ignore[union-attr]
+        half = layer.primary(given)
+        cheap = layer.cheap.norm(
+            nn.functional.conv2d(half, layer.cheap.convolution.weight, padding=2, groups=half.shape[1])
         )
         return torch.cat([half, cheap.relu() if relu else cheap], 1)[:, :channels]
 
     inner = ghost(block.expand, features, 32, True)
     if stride == 2:
-        inner = block.depthwise.norm(  # type: ignore[operator,union-attr]
-            nn.functional.conv2d(inner, block.depthwise.convolution.weight, None, 2, 2, groups=32)  # type: ignore[union-attr]
+        inner = block.depthwise.norm(
+            nn.functional.conv2d(inner, block.depthwise.convolution.weight, None, 2, 2, groups=32)
         )
     expected = ghost(block.project, inner, outputs, False) + block.shortcut(features)
     torch.testing.assert_close(block(features), expected)
@@ -235,7 +235,7 @@ def test_defaults_are_as_they_were() -> None:
 def test_activations_are_torchs(activation: str, unsettled: Unsettled) -> None:
     theirs = {"silu": nn.SiLU, "relu": nn.ReLU, "relu6": nn.ReLU6, "hardswish": nn.Hardswish, "gelu": nn.GELU}
     torch.manual_seed(0)
-    tower, features = TowerConvolution(8, 8, 3, activation=activation), torch.randn(2, 8, 5, 5) * 4  # type: ignore[arg-type]
+    tower, features = TowerConvolution(8, 8, 3, activation=activation), torch.randn(2, 8, 5, 5) * 4
     unsettled(tower)
     expected = theirs[activation]()(tower.norm(tower.pointwise(tower.depthwise(features))))
     torch.testing.assert_close(tower(features), expected)
