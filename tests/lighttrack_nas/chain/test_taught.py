@@ -120,7 +120,7 @@ def test_workers_get_the_pairs_alone(teacher: Path, pupil: ltn.Architecture) -> 
     task = task_of(pupil, teacher)
     packed = pickle.dumps(task)
     assert len(packed) < 2000
-    assert np.array_equal(pickle.loads(packed).batch(3).searches, task.batch(3).searches)  # noqa: S301
+    assert np.array_equal(pickle.loads(packed).batch(3).searches, task.batch(3).searches)  # noqa: S301 - made here
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ ARCHITECTURE = TINY.sample(np.random.default_rng(0))
 
 def test_a_loaded_cost_table_pickles() -> None:
     table = ltn.load_cost_table(TINY)
-    again = pickle.loads(pickle.dumps(table))  # noqa: S301
+    again = pickle.loads(pickle.dumps(table))  # noqa: S301 - made here
     assert again.costs(ARCHITECTURE) == table.costs(ARCHITECTURE)
 
 

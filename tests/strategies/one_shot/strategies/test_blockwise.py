@@ -273,7 +273,9 @@ def test_impossible_settings_are_said(changes: dict[str, Any], message: str) -> 
 
 def test_what_no_teacher_can_teach_is_refused() -> None:
     def planned(space: ltn.Space, how: ltn.TrainingSettings, teacher: str | None = "plain") -> None:
-        load = lambda source, code: teacher_of(middle(SMALL))  # noqa: E731
+        def load(source: object, code: object) -> object:
+            return teacher_of(middle(SMALL))
+
         ltn.Blockwise(teacher=teacher).plan(OneShotProblem(space=space, settings=how, load_teacher=load))
 
     with pytest.raises(ltn.InputError, match="learns from a teacher, and was given none: name a model, such as"):

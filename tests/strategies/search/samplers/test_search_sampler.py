@@ -208,4 +208,4 @@ def test_settings_are_checked(tiny: Space, lighttrack: Space) -> None:
 def test_the_global_generators_are_left_alone(tiny: Space, values: Callable[[Architecture], list[float]]) -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002 - that it stays is the test
     ask_and_tell(make_study(NSGA2(population_size=3).sampler(SearchProblem(space=tiny))), tiny, 9, values)
-    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002 - the global state is what is compared

@@ -61,9 +61,9 @@ def test_pairs_are_functions_of_seed_and_number() -> None:
 
 
 def test_pairs_leave_the_global_generators_alone() -> None:
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 - the global state is what is compared
     pairs_of(3)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002 - the global state is what is compared
 
 
 def test_without_augmentation_the_target_is_in_the_middle_at_the_templates_size() -> None:

@@ -140,7 +140,8 @@ def test_negatives_come_from_another_video(write_crops: WriteCrops) -> None:
     root = write_crops({"a": {"00": {"000001": BOX}, "01": {"000002": BOX}}, "b": {"00": {"000005": BOX}}})
     settings = replace(LIGHTTRACK, colour_jitter=0.0, negatives=1.0)
     batch = draw_batch(TrackPairs(read_crop511(root), settings, decode=read_crop), 0, 0, 60)
-    pairs = {(round(t / 20), round(s / 20)) for t, s in zip(batch.templates[:, 64, 64, 0], batch.searches[:, 128, 128, 0], strict=True)}  # fmt: skip  # noqa: E501
+    middles = zip(batch.templates[:, 64, 64, 0], batch.searches[:, 128, 128, 0], strict=True)
+    pairs = {(round(template / 20), round(search / 20)) for template, search in middles}
     assert pairs == {(1, 5), (2, 5), (5, 1), (5, 2)}
 
 
