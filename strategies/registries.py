@@ -32,8 +32,8 @@ class Registry:
             InputError: No such strategy.
         """
         module, _, cls = self.places[checked_name(name, self.places, self.kind)].rpartition(".")
-        found: type[Any] = getattr(import_module(f"{self.package}.{module}"), cls)
-        return found
+        strategy: type[Any] = getattr(import_module(f"{self.package}.{module}"), cls)
+        return strategy
 
     def setting_names(self, name: str) -> tuple[str, ...]:
         """The settings of a strategy.

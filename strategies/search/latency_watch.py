@@ -30,10 +30,10 @@ class LatencyWatch:
         self._trials += 1
         if self._evaluator is None or self._trials % EVERY != 1:
             return None
-        found = self._evaluator.reference_latency()
-        if found is not None:
-            self._times.append(found)
-        return found
+        latency = self._evaluator.reference_latency()
+        if latency is not None:
+            self._times.append(latency)
+        return latency
 
     @property
     def words(self) -> str:

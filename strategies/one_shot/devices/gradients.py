@@ -44,7 +44,9 @@ class SharedGradients(DDPStrategy):
         """Bring gradients together after the last pass; called by Lightning, before it unscales and clips them."""
         assert self.lightning_module is not None
         if not self._summing:
-            average_gradients([each for each in self.lightning_module.parameters() if each.requires_grad])
+            average_gradients(
+                [parameter for parameter in self.lightning_module.parameters() if parameter.requires_grad]
+            )
 
 
 def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
@@ -57,9 +59,11 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
     """
     if not parameters:
         return
-    ran = torch.tensor([each.grad is not None for each in parameters], dtype=torch.int32, device=parameters[0].device)
+    ran = torch.tensor(
+        [parameter.grad is not None for parameter in parameters], dtype=torch.int32, device=parameters[0].device
+    )
     dist.all_reduce(ran)
-    shared = [(each, count) for each, count in zip(parameters, ran.tolist(), strict=True) if count]
+    shared = [(parameter, count) for parameter, count in zip(parameters, ran.tolist(), strict=True) if count]
     for parameter, _ in shared:
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
@@ -75,14 +79,14 @@ def share_from_first(tensors: Iterable[Tensor]) -> None:
     Args:
         tensors: Of the same shapes in all processes, in the same order.
     """
-    _in_one_piece([each.detach() for each in tensors], lambda flat: dist.broadcast(flat, 0))
+    _in_one_piece([tensor.detach() for tensor in tensors], lambda flat: dist.broadcast(flat, 0))
 
 
 def _in_one_piece(tensors: Sequence[Tensor], exchange: Callable[[Tensor], Any]) -> None:
     """Let processes exchange many tensors at once, whatever the order of their numbers in memory is."""
-    for dtype in dict.fromkeys(each.dtype for each in tensors):
-        those = [each for each in tensors if each.dtype == dtype]
-        flat = torch.cat([each.reshape(-1) for each in those])
+    for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
+        those = [tensor for tensor in tensors if tensor.dtype == dtype]
+        flat = torch.cat([tensor.reshape(-1) for tensor in those])
         exchange(flat)
-        for tensor, part in zip(those, flat.split([each.numel() for each in those]), strict=True):
+        for tensor, part in zip(those, flat.split([tensor.numel() for tensor in those]), strict=True):
             tensor.copy_(part.view(tensor.shape))

@@ -69,8 +69,8 @@ def require_launch(devices: int, nodes: int, environment: Mapping[str, str] = os
     Raises:
         InputError: It is not; says what was found, and what would be right.
     """
-    found, asked = launch(environment), f"devices={devices} and nodes={nodes} ask for {_processes(devices * nodes)}"
-    if found is None:
+    launched, asked = launch(environment), f"devices={devices} and nodes={nodes} ask for {_processes(devices * nodes)}"
+    if launched is None:
         if nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= environment.keys():
             raise InputError(
                 f"training settings (devices, nodes): {asked}, and no launcher started this command, or its other "
@@ -78,25 +78,25 @@ def require_launch(devices: int, nodes: int, environment: Mapping[str, str] = os
                 f"SLURM {_srun(devices, nodes)}: what is finished is passed over"
             )
         return
-    if found.processes == devices * nodes == 1:
+    if launched.processes == devices * nodes == 1:
         return
-    if found.launcher == TORCHRUN:
-        if found.processes != devices * nodes or found.per_node not in (None, devices):
-            here = "" if found.per_node is None else f", {found.per_node} of them on this node"
+    if launched.launcher == TORCHRUN:
+        if launched.processes != devices * nodes or launched.per_node not in (None, devices):
+            here = "" if launched.per_node is None else f", {launched.per_node} of them on this node"
             raise InputError(
                 f"training settings (devices, nodes): {asked}, {devices} on each node, and torchrun started "
-                f"{_processes(found.processes)}{here}; {_torchrun(devices, nodes)}, or {_fitting(found)}"
+                f"{_processes(launched.processes)}{here}; {_torchrun(devices, nodes)}, or {_fitting(launched)}"
             )
         return
-    if found.processes != devices * nodes or found.per_node != devices or found.nodes not in (None, nodes):
-        if found.processes == 1:
+    if launched.processes != devices * nodes or launched.per_node != devices or launched.nodes not in (None, nodes):
+        if launched.processes == 1:
             started = "this command runs once in a SLURM job"
         else:
-            per_node = "without --ntasks-per-node" if found.per_node is None else f"{found.per_node} a node"
-            started = f"SLURM started {_processes(found.processes)}, {per_node}"
+            per_node = "without --ntasks-per-node" if launched.per_node is None else f"{launched.per_node} a node"
+            started = f"SLURM started {_processes(launched.processes)}, {per_node}"
         raise InputError(
             f"training settings (devices, nodes): {asked}, {devices} on each node, and {started}; "
-            f"{_srun(devices, nodes)}, or {_fitting(found)}"
+            f"{_srun(devices, nodes)}, or {_fitting(launched)}"
         )
 
 
@@ -111,11 +111,11 @@ def cluster_environment(environment: Mapping[str, str] = os.environ) -> ClusterE
     """
     from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment
 
-    found = launch(environment)
-    if found is None or found.launcher != SLURM:
+    launched = launch(environment)
+    if launched is None or launched.launcher != SLURM:
         return None
     # Lightning's own way to requeue a job saves and loads checkpoints of its own, beside ours.
-    return LightningEnvironment() if found.processes == 1 else SLURMEnvironment(auto_requeue=False)
+    return LightningEnvironment() if launched.processes == 1 else SLURMEnvironment(auto_requeue=False)
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:
@@ -135,9 +135,9 @@ def _srun(devices: int, nodes: int) -> str:
     return f"start it with `srun --nodes={nodes} --ntasks-per-node={devices} lighttrack-nas ...`"
 
 
-def _fitting(found: Launch) -> str:
+def _fitting(launched: Launch) -> str:
     """What settings would fit what was started."""
-    devices = found.per_node or found.processes
-    if found.processes % devices:
+    devices = launched.per_node or launched.processes
+    if launched.processes % devices:
         return "give every node as many processes"
-    return f"set devices={devices} nodes={found.processes // devices}"
+    return f"set devices={devices} nodes={launched.processes // devices}"

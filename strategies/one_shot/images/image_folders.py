@@ -60,8 +60,8 @@ def read_image_folder(folder: Path | str) -> ImageFolder:
     folder, classes = Path(folder), read_classes(folder)
     images: list[tuple[Path, int]] = []
     for number, name in enumerate(classes):
-        found = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-        if not found:
+        paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+        if not paths:
             raise InputError(f"class folder '{folder / name}' holds no image ({', '.join(IMAGE_SUFFIXES)})")
-        images += [(path, number) for path in found]
+        images += [(path, number) for path in paths]
     return ImageFolder(tuple(classes), tuple(images))

@@ -112,8 +112,8 @@ def to_coarsest(items: Sequence[Tensor]) -> list[Tensor]:
     Position i of a map of twice the stride stands where position 2i of the finer one does: means are taken around it.
     """
     maps = [items[index] for index in range(len(items))]
-    cells = min(each.shape[-1] for each in maps)
-    return [each if each.shape[-1] == cells else _pooled(each, round(each.shape[-1] / cells)) for each in maps]
+    cells = min(map_.shape[-1] for map_ in maps)
+    return [map_ if map_.shape[-1] == cells else _pooled(map_, round(map_.shape[-1] / cells)) for map_ in maps]
 
 
 def _pooled(features: Tensor, factor: int) -> Tensor:
@@ -279,14 +279,14 @@ def learnt_distribution(space: Space, model: nn.Module) -> Distribution | None:
     Returns:
         None where the supernet has none, because it was trained by sampled paths.
     """
-    found = {}
+    probabilities = {}
     for module in model.modules():
         alpha = getattr(module, ALPHA, None)
         if alpha is not None and str(module.label) in space.labels:
             shares = torch.softmax(alpha.detach().double().cpu(), dim=-1).tolist()
             label = str(module.label)
-            found[label] = dict(zip(space.labels[label], shares, strict=True))
-    return Distribution.of(space, found) if found else None
+            probabilities[label] = dict(zip(space.labels[label], shares, strict=True))
+    return Distribution.of(space, probabilities) if probabilities else None
 
 
 def without_alphas(model: TrackerModelSpace) -> TrackerModelSpace:

@@ -102,5 +102,5 @@ class _Turns:
         return whole * len(candidates) + sum(index in candidates for index in self._permutation(whole)[:rest])
 
     def _permutation(self, turn: int) -> list[int]:
-        found: list[int] = np.random.default_rng([*self._seed, turn]).permutation(self._size).tolist()
-        return found
+        permutation: list[int] = np.random.default_rng([*self._seed, turn]).permutation(self._size).tolist()
+        return permutation

@@ -66,13 +66,13 @@ def segments(space: Space, teacher: Architecture) -> tuple[Segment, ...]:
             f"the teacher, of space '{teacher.space.name}', has nothing in common with space '{space.name}': its maps "
             f"have the strides {_strides(theirs)}, the space's {_strides(ours)}"
         )
-    found, first, source = [], 0, None
+    backbone_segments, first, source = [], 0, None
     names = [map_.name for map_ in ours]
     for pair in pairs:
         last = names.index(pair[0])
-        found.append(Segment(tuple(names[first : last + 1]), source, pair))
+        backbone_segments.append(Segment(tuple(names[first : last + 1]), source, pair))
         first, source = last + 1, pair
-    return tuple(found)
+    return tuple(backbone_segments)
 
 
 def live_blocks(architecture: Architecture) -> tuple[str, ...]:

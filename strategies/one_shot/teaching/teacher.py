@@ -78,11 +78,11 @@ class Teacher:
         """The features behind the stem (`STEM`) and behind each block, of images ``(B, 3, side, side)``."""
         backbone = self.network.backbone
         features = backbone.stem(image)
-        found = {STEM: features} if self.architecture.space.description.stem else {}
+        maps = {STEM: features} if self.architecture.space.description.stem else {}
         for name in live_blocks(self.architecture):
             # A block may write over what it is given where its activation does; none of them begins with one.
-            features = found[name] = backbone.blocks[name](features)
-        return found
+            features = maps[name] = backbone.blocks[name](features)
+        return maps
 
     @torch.no_grad()
     def answers(self, template: Tensor, search: Tensor) -> Answers:

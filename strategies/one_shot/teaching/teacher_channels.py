@@ -30,7 +30,7 @@ def stage_channels(teacher: Teacher, name: str, width: int) -> Channels:
     modules = {map_.name: backbone.stem if map_.name == STEM else backbone.blocks[map_.name] for map_ in maps}
     names = list(modules)
     # A block without a convolution, such as a skip, passes on what it gets; in front of all of them are images.
-    given = [_outputs(modules[each]) for each in names[: names.index(here[-1]) + 1]]
+    given = [_outputs(modules[block]) for block in names[: names.index(here[-1]) + 1]]
     count = next((outputs for outputs in reversed(given) if outputs), _COLOURS)
     if count == width:
         return Channels.all(width)
@@ -70,11 +70,11 @@ def tower_channels(teacher: Teacher, branch: str, width: int, inputs: int) -> li
     """
     layers = tower_layers(teacher, branch)
     head = getattr(teacher.network, f"{branch}_head")
-    found = [fused_channels(teacher, inputs)]
+    channels = [fused_channels(teacher, inputs)]
     for layer, following in zip(layers, [*layers[1:], head.prediction], strict=True):
         count = _outputs(layer)
-        found.append(Channels.best(_made(layer, count) * _read(following, count), width))
-    return found
+        channels.append(Channels.best(_made(layer, count) * _read(following, count), width))
+    return channels
 
 
 def _outputs(module: nn.Module) -> int:

@@ -184,7 +184,7 @@ def parse_constraints(constraints: str | Constraint | Iterable[str | Constraint]
 def _listed(given: str | T | Iterable[str | T], kind: type[T], what: str) -> list[str | T]:
     """One or several texts or values as a list."""
     listed = [given] if isinstance(given, (str, kind)) else list(given) if isinstance(given, Iterable) else None
-    if listed is None or not all(isinstance(each, (str, kind)) for each in listed):
+    if listed is None or not all(isinstance(value, (str, kind)) for value in listed):
         raise InputError(f"{what}: expected texts, or values of {kind.__name__}, got {short(given)}")
     return listed
 

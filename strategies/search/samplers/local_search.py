@@ -71,7 +71,7 @@ class Neighbours:
     def _neighbours(self, member: Architecture) -> list[tuple[Architecture, str]]:
         """The different networks around one, each with the key by which it is known."""
         if member.values not in self._around:
-            found = {key_of(neighbour, self._problem.known_by): neighbour for neighbour in one_choice_away(member)}
-            found.pop(key_of(member, self._problem.known_by), None)
-            self._around[member.values] = [(neighbour, key) for key, neighbour in found.items()]
+            by_key = {key_of(neighbour, self._problem.known_by): neighbour for neighbour in one_choice_away(member)}
+            by_key.pop(key_of(member, self._problem.known_by), None)
+            self._around[member.values] = [(neighbour, key) for key, neighbour in by_key.items()]
         return self._around[member.values]

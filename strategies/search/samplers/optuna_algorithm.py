@@ -93,15 +93,15 @@ class OptunaAlgorithm:
         return ArchitectureSampler(self.proposer(problem), problem, self.seed)
 
     def _named(self, name: str, seed: int) -> BaseSampler:
-        found = getattr(optuna.samplers, checked_name(name, _names(), "sampler of Optuna"))
-        taken = inspect.signature(found).parameters
+        sampler_class = getattr(optuna.samplers, checked_name(name, _names(), "sampler of Optuna"))
+        taken = inspect.signature(sampler_class).parameters
         if "seed" in self.options:
             raise InputError(f"options of '{name}': the seed is the strategy's own setting")
         for option in self.options:
             checked_name(option, [key for key in taken if key != "seed"], f"option of Optuna's '{name}',")
         seeded = {"seed": seed} if "seed" in taken else {}
         try:
-            return cast(BaseSampler, found(**self.options, **seeded))
+            return cast(BaseSampler, sampler_class(**self.options, **seeded))
         except (TypeError, ValueError) as error:
             raise InputError(f"Optuna's '{name}' does not take these options: {str(error).splitlines()[0]}") from None
         except ImportError as error:
@@ -173,8 +173,8 @@ def _names() -> list[str]:
     abstract = {"BaseSampler", "BaseGASampler", "PartialFixedSampler"}
     return [
         name
-        for name, found in listed
-        if name not in abstract and isinstance(found, type) and issubclass(found, BaseSampler)
+        for name, exported in listed
+        if name not in abstract and isinstance(exported, type) and issubclass(exported, BaseSampler)
     ]
 
 

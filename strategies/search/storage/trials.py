@@ -156,12 +156,12 @@ def measurements_of(trial: FrozenTrial, study_name: str = "search") -> dict[str,
     Raises:
         InputError: It holds none, or one that is no finite number.
     """
-    found = trial.user_attrs.get("measurements")
-    if not isinstance(found, dict):
+    measurements = trial.user_attrs.get("measurements")
+    if not isinstance(measurements, dict):
         raise InputError(f"study '{study_name}', trial {trial.number}: holds no measurements")
-    for name, value in found.items():
+    for name, value in measurements.items():
         _number(value, study_name, trial, f"measurement '{name}'")
-    return dict(found)
+    return dict(measurements)
 
 
 def _number(value: Any, study_name: str, trial: FrozenTrial, what: str) -> float:
