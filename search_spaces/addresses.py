@@ -74,28 +74,30 @@ def spelt_out(space: Space, key: str) -> Address:
         space: Whose shared weights.
         key: Of the state dict of its model space.
     """
-    found = address(space, key)
-    if found.part == "backbone":
-        block = _block(space, found.label)
+    tensor_address = address(space, key)
+    if tensor_address.part == "backbone":
+        block = _block(space, tensor_address.label)
         width = _between(str(block.inputs), str(block.outputs), block.before == block.stage)
-        return replace(found, width=found.width or width)
+        return replace(tensor_address, width=tensor_address.width or width)
     sized = _SIZED.fullmatch(key)
-    if sized and found.part == "neck":
+    if sized and tensor_address.part == "neck":
         return _spelt_neck(space.description, sized)
     fusion = _FUSION.fullmatch(sized[3]) if sized else None
-    return _spelt_fusion(space.description, sized, fusion) if sized and fusion else found
+    return _spelt_fusion(space.description, sized, fusion) if sized and fusion else tensor_address
 
 
-def meaning(space: Space, found: Address) -> str:
+def meaning(space: Space, tensor_address: Address) -> str:
     """What the operation of an address is, whatever it is called; its name where it is none."""
-    operation = space.description.operations.get(found.operation)
+    operation = space.description.operations.get(tensor_address.operation)
     if operation is None:
-        return found.operation
+        return tensor_address.operation
     expansions: tuple[float, ...] = ()
-    if found.part == "backbone":
-        expansions = space.description.stage(_block(space, found.label).stage).expansions
-    expansion = next((each for each in expansions if found.expansion in ("", number_text(each))), None)
-    return operation_text(space.description, found.operation, expansion)
+    if tensor_address.part == "backbone":
+        expansions = space.description.stage(_block(space, tensor_address.label).stage).expansions
+    expansion = next(
+        (expansion for expansion in expansions if tensor_address.expansion in ("", number_text(expansion))), None
+    )
+    return operation_text(space.description, tensor_address.operation, expansion)
 
 
 def operation_text(description: SpaceDescription, name: str, expansion: float | None = None) -> str:
@@ -131,7 +133,7 @@ def _block_address(space: Space, start: str, label: str, rest: str) -> Address:
         # It stands right behind the operation.
         ahead = names.split(".").index(operation) if len(block.operations) > 1 else 0
         parts = rest.split(".")
-        if parts[ahead] in {number_text(each) for each in stage.expansions}:
+        if parts[ahead] in {number_text(value) for value in stage.expansions}:
             expansion = parts.pop(ahead)
             rest = ".".join(parts)
     width = _between(before, own, block.before == block.stage) if is_open else ""
@@ -179,10 +181,10 @@ def _sizes_in(description: SpaceDescription, part: str, name: str, rest: str) ->
     size = width = ""
     fusion = _FUSION.fullmatch(name) if part == "fusion" else None
     if fusion and fusion[1]:
-        size, rest = taken_out(rest, [str(each) for each in description.all_template_sizes], deep=False)
+        size, rest = taken_out(rest, [str(pixels) for pixels in description.all_template_sizes], deep=False)
     stage = fusion[3] if fusion else name if part == "neck" else None
-    if stage in {each.name for each in description.stages if len(each.all_widths) > 1}:
-        width, rest = taken_out(rest, [str(each) for each in description.widths(stage)], deep=False)
+    if stage in {described.name for described in description.stages if len(described.all_widths) > 1}:
+        width, rest = taken_out(rest, [str(channels) for channels in description.widths(stage)], deep=False)
     return (size, width), rest
 
 

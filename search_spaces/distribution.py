@@ -75,12 +75,12 @@ class Distribution:
             count: How many at most: a distribution that has all but decided gives fewer.
             rng: The only source of chance.
         """
-        found = dict.fromkeys([self.mode().path()] if count > 0 else [])
+        paths = dict.fromkeys([self.mode().path()] if count > 0 else [])
         for _ in range(50 * count):
-            if len(found) >= count:
+            if len(paths) >= count:
                 break
-            found.setdefault(self.sample(rng).path())
-        return list(found)
+            paths.setdefault(self.sample(rng).path())
+        return list(paths)
 
     def to_json(self) -> str:
         """Write as JSON: the space's name and hash, and the probabilities by label and candidate."""

@@ -79,9 +79,9 @@ def _with_expansion(
 ) -> list[tuple[str, ...]]:
     """Values of a block and of its expansion, of which some operations have none."""
     expansion = expansion_label(label)
-    found: list[tuple[str, ...]] = []
+    combinations: list[tuple[str, ...]] = []
     for operation in operations:
         dead = expansion in space.labels_without_say(chosen | {label: operation})
         values = space.labels[expansion]
-        found += [(operation, value) for value in (values[:1] if dead else values)]
-    return found
+        combinations += [(operation, value) for value in (values[:1] if dead else values)]
+    return combinations

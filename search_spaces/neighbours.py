@@ -36,12 +36,12 @@ def neighbours(architecture: Architecture) -> list[Neighbour]:
     A network that several changes lead to stands once, and the architecture's own network not at all: moving a skip
     within a tower changes an architecture, but not its network.
     """
-    found = {architecture.canonical()}
+    networks = {architecture.canonical()}
     listed = []
     for neighbour in _changes(architecture):
         network = neighbour.architecture.canonical()
-        if network not in found:
-            found.add(network)
+        if network not in networks:
+            networks.add(network)
             listed.append(neighbour._replace(architecture=neighbour.architecture.path()))
     return listed
 

@@ -43,14 +43,14 @@ def plan(source: Space, source_keys: Iterable[str], target: Space, target_keys: 
     for of in (address, spelt_out):
         here = {_place(source, of, key): key for key in left}
         for key in wanted:
-            found = None if key in planned else here.pop(_place(target, of, key), None)
-            if found is not None:
-                planned[key] = found
+            source_key = None if key in planned else here.pop(_place(target, of, key), None)
+            if source_key is not None:
+                planned[key] = source_key
         left = list(here.values())
     return {key: planned[key] for key in wanted if key in planned}
 
 
 def _place(space: Space, of: Callable[[Space, str], Address], key: str) -> tuple[str, str, str, str]:
-    found = of(space, key)
-    label = found.label if found.part in ("neck", "fusion") else ""
-    return found.key, label, found.width, meaning(space, found)
+    tensor_address = of(space, key)
+    label = tensor_address.label if tensor_address.part in ("neck", "fusion") else ""
+    return tensor_address.key, label, tensor_address.width, meaning(space, tensor_address)

@@ -38,8 +38,8 @@ class CarefulModel(BaseModel):
 def _plain_values(value: Any, place: _Place) -> Iterator[tuple[_Place, Any]]:
     """The numbers, texts and so on in nested lists and mappings, each with its place."""
     if isinstance(value, dict | list | tuple):
-        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _plain_values(each, (*place, key))
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _plain_values(inner, (*place, key))
     else:
         yield place, value
 

@@ -47,7 +47,7 @@ class Mistake(NamedTuple):
 
     def written_at(self, place: KeyPath) -> Mistake:
         """The same at the place where it was written."""
-        old, new = (f"'{written_place(each)}'" for each in (self.place, place))
+        old, new = (f"'{written_place(path)}'" for path in (self.place, place))
         return self._replace(place=place, text=self.text.replace(old, new, 1) if self.named else self.text)
 
     def __str__(self) -> str:
@@ -59,12 +59,12 @@ class MistakesError(ValueError):
     """Several mistakes at once.
 
     Args:
-        found: One or more.
+        mistakes: One or more.
     """
 
-    def __init__(self, found: Iterable[Mistake]) -> None:
-        self.found = tuple(found)
-        super().__init__("; ".join(map(str, self.found)))
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("; ".join(map(str, self.mistakes)))
 
 
 def written_place(place: Sequence[str | int]) -> str:
@@ -75,15 +75,15 @@ def written_place(place: Sequence[str | int]) -> str:
     return text
 
 
-def at_their_causes(found: Iterable[Mistake]) -> list[Mistake]:
+def at_their_causes(mistakes: Iterable[Mistake]) -> list[Mistake]:
     """The mistakes at the places that are to be changed: what is wrong in many operations is said once."""
     said: dict[tuple[KeyPath, str], Mistake] = {}
-    for each in found:
-        if each.follows:
+    for mistake in mistakes:
+        if mistake.follows:
             continue
-        inside = f" (first in {written_place(each.place)})" if each.cause else ""
-        moved = each._replace(place=each.cause or each.place, text=each.text + inside, cause=())
-        said.setdefault((moved.place, each.text), moved)
+        inside = f" (first in {written_place(mistake.place)})" if mistake.cause else ""
+        moved = mistake._replace(place=mistake.cause or mistake.place, text=mistake.text + inside, cause=())
+        said.setdefault((moved.place, mistake.text), moved)
     return list(said.values())
 
 
@@ -94,18 +94,21 @@ def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[Mistake]
         error: Of checking something against `model`.
         model: Knows the keys that would have been right.
     """
-    found: list[Mistake] = []
+    mistakes: list[Mistake] = []
     errors = error.errors()
     misspelt = {
-        (*each["loc"][:-1], key) for each in errors if each["type"] == "extra_forbidden" for key in _close(each, model)
+        (*detail["loc"][:-1], key)
+        for detail in errors
+        if detail["type"] == "extra_forbidden"
+        for key in _close(detail, model)
     }
-    for each in errors:
-        inner = each.get("ctx", {}).get("error")
+    for detail in errors:
+        inner = detail.get("ctx", {}).get("error")
         if isinstance(inner, MistakesError):
-            found += inner.found
-        elif not _follows_from_items(each) and not (each["type"] == "missing" and each["loc"] in misspelt):
-            found.append(_mistake(each, model))
-    return found
+            mistakes += inner.mistakes
+        elif not _follows_from_items(detail) and not (detail["type"] == "missing" and detail["loc"] in misspelt):
+            mistakes.append(_mistake(detail, model))
+    return mistakes
 
 
 def describe_mistakes(error: ValidationError, model: type[BaseModel]) -> str:
@@ -115,9 +118,9 @@ def describe_mistakes(error: ValidationError, model: type[BaseModel]) -> str:
         error: Of checking something against `model`.
         model: Knows the keys that would have been right.
     """
-    found = [str(mistake) for mistake in mistakes_of(error, model)]
-    more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
-    return "; ".join(found[:3]) + more
+    texts = [str(mistake) for mistake in mistakes_of(error, model)]
+    more = f"; and {len(texts) - 3} more" if len(texts) > 3 else ""
+    return "; ".join(texts[:3]) + more
 
 
 def listed_mistakes(located: Sequence[tuple[str, Mistake]], where: str) -> InputError:
@@ -165,27 +168,29 @@ def _close(error: Any, model: type[BaseModel]) -> list[str]:
 def _description_at(model: type[BaseModel], place: Sequence[str | int]) -> str:
     """What the key at a place is for; "" where that is not known."""
     *path, key = place
-    fields = [each.model_fields.get(str(key)) for each in _models_at(model, path)]
+    fields = [inner_model.model_fields.get(str(key)) for inner_model in _models_at(model, path)]
     return next((field.description for field in fields if field is not None and field.description), "")
 
 
 def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """The keys that a mapping may have which stands at a place of a model's content."""
-    return [key for each in _models_at(model, path) for key in each.model_fields]
+    return [key for inner_model in _models_at(model, path) for key in inner_model.model_fields]
 
 
 def _models_at(model: type[BaseModel], path: Sequence[str | int]) -> list[type[BaseModel]]:
     """The models that check what stands at a place of a model's content."""
-    found = _models_in(model)
+    models = _models_in(model)
     for part in path:
-        inner = [each.model_fields[part].annotation for each in found if part in each.model_fields]
+        inner = [
+            inner_model.model_fields[part].annotation for inner_model in models if part in inner_model.model_fields
+        ]
         # Numbers of list items and tags of unions lead to no other model.
-        found = [each for annotation in inner for each in _models_in(annotation)] or found
-    return found
+        models = [inner_model for annotation in inner for inner_model in _models_in(annotation)] or models
+    return models
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     """The models that an annotation speaks of, such as M in ``tuple[M, ...] | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [each for part in get_args(annotation) for each in _models_in(part)]
+    return [model for part in get_args(annotation) for model in _models_in(part)]

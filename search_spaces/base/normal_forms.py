@@ -78,7 +78,9 @@ def block_letters(operations: Sequence[str], expansions: Sequence[float], skips:
     return tuple(
         letter
         for name in operations
-        for letter in ((name,) if name in skips else (letter_of(name, number_text(each)) for each in expansions))
+        for letter in (
+            (name,) if name in skips else (letter_of(name, number_text(expansion)) for expansion in expansions)
+        )
     )
 
 

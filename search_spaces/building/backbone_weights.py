@@ -56,9 +56,9 @@ def _take(part: nn.Module, state: Mapping[str, Tensor], network: str, file: Path
             f"'{file}' holds weights of another network than {network}: {len(missing)} keys missing, such as "
             f"{', '.join(missing[:3])}"
         )
-    found = {key: state.get(name, own[key]) for key, name in names.items()}
-    check_state(part, found, str(file))
-    part.load_state_dict({key: tensor.to(own[key].dtype) for key, tensor in found.items()})
+    weights = {key: state.get(name, own[key]) for key, name in names.items()}
+    check_state(part, weights, str(file))
+    part.load_state_dict({key: tensor.to(own[key].dtype) for key, tensor in weights.items()})
 
 
 def _package_name(key: str) -> str:

@@ -211,8 +211,8 @@ def _block(description: SpaceDescription, stage: StageDescription, block: Backbo
         if not stage.expansions or name in description.skips:
             return operation.build(inputs, outputs, block.stride)
         factories = {
-            number_text(each): partial(operation.with_expansion(each).build, inputs, outputs, block.stride)
-            for each in stage.expansions
+            number_text(expansion): partial(operation.with_expansion(expansion).build, inputs, outputs, block.stride)
+            for expansion in stage.expansions
         }
         return _choose(chooser, expansion_label(block.name), factories)
 
@@ -262,7 +262,7 @@ def _head(
 
     def tied(width: int) -> nn.Module:
         inputs = [description.fused_channels, *([width] * (len(tower.candidates) - 1))]
-        return Tower([layer(index, each, width) for index, each in enumerate(inputs)], prediction(width))
+        return Tower([layer(index, channels, width) for index, channels in enumerate(inputs)], prediction(width))
 
     # Whole towers, one a width, whose inner choices share their labels across the widths: this trains under every
     # one-shot strategy of NNI, which channel counts as choices do not.

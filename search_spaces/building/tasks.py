@@ -88,8 +88,8 @@ class TaskBlock(nn.Module):
         """Run the block for its task."""
         (network,) = self._network
         is_last = network.output(range(len(network.exits))) == self.exit_index
-        found: Tensor = self.last(features) if is_last else self.inner(features)
-        return found
+        features = self.last(features) if is_last else self.inner(features)
+        return features
 
     def is_last_of(self, sample: Mapping[str, Any]) -> bool:
         """Whether the features leave behind it in NNI's sample."""
@@ -172,8 +172,8 @@ class TaskTower(nn.Module):
         """Map the fused ``(batch, channels, h, w)`` to ``(batch, outputs, h, w)``."""
         for layer in self.modules_of(self.word()):
             features = layer(features)
-        found: Tensor = self.prediction(features)
-        return found
+        prediction: Tensor = self.prediction(features)
+        return prediction
 
     def weights(self, sample: Mapping[str, Any]) -> Iterator[tuple[str, nn.Module]]:
         """What an architecture takes: modules by their names in the plain tower.
@@ -200,8 +200,8 @@ def _layer(tower: Tower, operations: Sequence[Sequence[str]], name: str, task: s
     places = [index for index, names in enumerate(operations) if name in names]
     # Behind another layer a first one that is the same operation would read other channels.
     place = places[0] if begins else places[-1]
-    found = tower.layers[place]
-    return found[name] if isinstance(found, LayerChoice) else found
+    layer = tower.layers[place]
+    return layer[name] if isinstance(layer, LayerChoice) else layer
 
 
 def give_tasks(network: SiameseNetwork, space: Space, tasks: Tasks) -> None:

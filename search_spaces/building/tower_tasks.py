@@ -27,8 +27,8 @@ def tower_tasks(most: int, layers: int) -> tuple[str, ...]:
         most: How many layers a path may have.
         layers: How many the teacher's tower has.
     """
-    found = {tower_task(layer, depth, layers) for depth in range(1, most + 1) for layer in range(depth)}
-    return tuple(sorted(found, key=task_ends))
+    tasks = {tower_task(layer, depth, layers) for depth in range(1, most + 1) for layer in range(depth)}
+    return tuple(sorted(tasks, key=task_ends))
 
 
 def _state(layer: int, depth: int, layers: int) -> int:

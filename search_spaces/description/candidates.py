@@ -27,33 +27,35 @@ def candidates_of(description: SpaceDescription) -> Candidates:
     Blocks, output, correlation, tied widths and layers are places also where they leave no choice; others only where
     they do.
     """
-    found: Candidates = {}
+    candidates: Candidates = {}
     for index, stage in enumerate(description.stages):
         open_ones = {
             stage_width_label(stage.name): tuple(str(width) for width in stage.widths),
             depth_label(stage.name): tuple(str(depth) for depth in stage.depths),
         }
-        found |= {label: values for label, values in open_ones.items() if len(values) > 1}
+        candidates |= {label: values for label, values in open_ones.items() if len(values) > 1}
         for block in description.stage_blocks(index):
-            found[block.name] = block.operations
+            candidates[block.name] = block.operations
             if len(stage.expansions) > 1:
-                found[expansion_label(block.name)] = tuple(number_text(each) for each in stage.expansions)
-    found[OUTPUT] = tuple(block.name for block in description.exits)
-    found[CORRELATION] = description.correlation
+                candidates[expansion_label(block.name)] = tuple(
+                    number_text(expansion) for expansion in stage.expansions
+                )
+    candidates[OUTPUT] = tuple(block.name for block in description.exits)
+    candidates[CORRELATION] = description.correlation
     if len(description.template_sizes) > 1:
-        found[TEMPLATE_SIZE] = tuple(str(size) for size in description.template_sizes)
+        candidates[TEMPLATE_SIZE] = tuple(str(size) for size in description.template_sizes)
     if description.towers.sharing != ("separate",):
-        found[TOWERS] = description.towers.sharing
+        candidates[TOWERS] = description.towers.sharing
     for branch in description.towers.branches:
-        found |= _of_tower(branch, getattr(description.towers, branch))
-    return found
+        candidates |= _of_tower(branch, getattr(description.towers, branch))
+    return candidates
 
 
 def _of_tower(branch: str, tower: TowerDescription) -> Candidates:
     widths = tuple(str(width) for width in tower.widths)
-    found: Candidates = {width_label(branch): widths} if tower.tied else {}
+    candidates: Candidates = {width_label(branch): widths} if tower.tied else {}
     for index, names in enumerate(tower.candidates):
         if not tower.tied:
-            found[layer_width_label(branch, index)] = widths
-        found[layer_label(branch, index)] = names
-    return found
+            candidates[layer_width_label(branch, index)] = widths
+        candidates[layer_label(branch, index)] = names
+    return candidates

@@ -27,7 +27,7 @@ def conditions_of(description: SpaceDescription, candidates: Mapping[str, tuple[
         description: The space's.
         candidates: Its values by label; conditions that always hold are left out.
     """
-    found: dict[str, dict[str, frozenset[str]]] = {}
+    conditions: dict[str, dict[str, frozenset[str]]] = {}
     order = {block.name: index for index, block in enumerate(description.blocks)}
     for index, stage in enumerate(description.stages):
         blocks = description.stage_blocks(index)
@@ -36,16 +36,18 @@ def conditions_of(description: SpaceDescription, candidates: Mapping[str, tuple[
             given = {OUTPUT: running}
             if stage.depths:
                 given[depth_label(stage.name)] = frozenset(str(depth) for depth in stage.depths if depth > number)
-            found[block.name] = given
-            found[expansion_label(block.name)] = given | {block.name: frozenset(block.operations) - description.skips}
+            conditions[block.name] = given
+            conditions[expansion_label(block.name)] = given | {
+                block.name: frozenset(block.operations) - description.skips
+            }
         for label in (stage_width_label(stage.name), depth_label(stage.name)):
-            found[label] = {OUTPUT: found[blocks[0].name][OUTPUT]}
+            conditions[label] = {OUTPUT: conditions[blocks[0].name][OUTPUT]}
     for index in range(len(description.towers.cls.candidates)):
         for label in (width_label("cls"), layer_label("cls", index), layer_width_label("cls", index)):
-            found[label] = {TOWERS: frozenset({"separate"})}
+            conditions[label] = {TOWERS: frozenset({"separate"})}
     needed = {
-        label: {given: values for given, values in each.items() if not values >= set(candidates.get(given, ()))}
-        for label, each in found.items()
+        label: {given: values for given, values in of_label.items() if not values >= set(candidates.get(given, ()))}
+        for label, of_label in conditions.items()
         if label in candidates
     }
-    return {label: each for label, each in needed.items() if each}
+    return {label: of_label for label, of_label in needed.items() if of_label}

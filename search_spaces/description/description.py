@@ -18,7 +18,7 @@ class SpaceDescription(SpaceParts):
 
     @model_validator(mode="after")
     def _consistent(self) -> SpaceDescription:
-        found = mistakes_in(self)
-        if found:
-            raise MistakesError(found)
+        mistakes = mistakes_in(self)
+        if mistakes:
+            raise MistakesError(mistakes)
         return self

@@ -86,14 +86,14 @@ def _smaller_templates(space: SpaceParts) -> Iterator[Mistake]:
         wrong = ""
         for size in space.search_sizes:
             pixels = size * template / space.template_size
-            stride = next((each for each in strides if not _fits(pixels, each)), 0)
+            stride = next((stride for stride in strides if not _fits(pixels, stride)), 0)
             said = f"beside a template of {template} pixels the search crop of {size} becomes {pixels:g}"
             if not pixels.is_integer():
                 wrong = f"{said}, which is no whole number"
             elif stride:
                 wrong = f"{said}, which does not fit the stride {stride} of output '{strides[stride]}'"
         if wrong and template < space.template_size:
-            following = next(each for each in range(template + 1, space.template_size + 1) if _suits(space, each))
+            following = next(larger for larger in range(template + 1, space.template_size + 1) if _suits(space, larger))
             yield Mistake(("template_sizes", index), f"{wrong}; the next template that does is {following}")
 
 
@@ -101,7 +101,7 @@ def _suits(space: SpaceParts, template: int) -> bool:
     strides = {exit_.total_stride for exit_ in space.exits}
     pixels = [size * template / space.template_size for size in space.search_sizes]
     return template == space.template_size or all(
-        each.is_integer() and all(_fits(each, stride) for stride in strides) for each in pixels
+        side.is_integer() and all(_fits(side, stride) for stride in strides) for side in pixels
     )
 
 

@@ -205,8 +205,8 @@ def _made(space: SpaceParts, name: str, expansions: Iterable[float]) -> list[Ope
         return []
     if "expansion" not in operation.parameters():
         return [operation]
-    taken = [each for each in expansions if not _refused_expansion(operation, each)]
-    return [operation.with_expansion(each) for each in taken] or [operation]
+    taken = [expansion for expansion in expansions if not _refused_expansion(operation, expansion)]
+    return [operation.with_expansion(expansion) for expansion in taken] or [operation]
 
 
 def _outputs(space: SpaceParts) -> Iterator[Mistake]:

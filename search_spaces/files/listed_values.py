@@ -76,7 +76,7 @@ def written_key(key: str | int, content: Mapping[Any, Any]) -> str | int:
     """The key under which a mapping says what the description has under `key`."""
     if key in content:
         return key
-    return next((each for each in _WRITTEN.get(str(key), ()) if isinstance(content.get(each), list)), key)
+    return next((written for written in _WRITTEN.get(str(key), ()) if isinstance(content.get(written), list)), key)
 
 
 def _is_multiplier(value: Any) -> bool:

@@ -234,15 +234,15 @@ class _Resolver:
         if set(given) == {"stages"} and isinstance(given["stages"], list):
             if not stages:
                 return ["stage0"]
-            found = []
+            outputs = []
             for index, stage in enumerate(given["stages"]):
                 if isinstance(stage, int) and not isinstance(stage, bool) and 0 <= stage < len(names):
-                    found.append(names[stage])
+                    outputs.append(names[stage])
                 elif stage in names:
-                    found.append(stage)
+                    outputs.append(stage)
                 else:
                     self._wrong(("outputs", "stages", index), unknown_name(stage, names, "stage"))
-            return found or None
+            return outputs or None
         self._wrong(
             ("outputs",), f"expected names of blocks or stages, {{last: N}} or {{stages: [...]}}, got {short(given)}"
         )
@@ -251,12 +251,12 @@ class _Resolver:
 
 def _last(blocks: list[tuple[str, str]], number: int) -> list[str]:
     """The last of some pairs of stage and block as outputs: a stage by its name where all of it is among them."""
-    found: list[str] = []
+    outputs: list[str] = []
     for stage in dict.fromkeys(stage for stage, _ in blocks):
         of_stage = [block for name, block in blocks[-number:] if name == stage]
         whole = len(of_stage) == sum(name == stage for name, _ in blocks)
-        found += [stage] if whole else of_stage
-    return found
+        outputs += [stage] if whole else of_stage
+    return outputs
 
 
 def _style(content: Mapping[str, Any], place: KeyPath) -> dict[str, StyleValue]:
@@ -270,8 +270,8 @@ def largest_expansion(stages: Any) -> float:
         stages: As written, right or wrong.
     """
     lists = [stage.get("expansions") for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
-    found = [each for given in lists if isinstance(given, list) and len(given) > 1 for each in given]
-    largest = max((each for each in found if _is_expansion(each)), default=1)
+    expansions = [expansion for given in lists if isinstance(given, list) and len(given) > 1 for expansion in given]
+    largest = max((expansion for expansion in expansions if _is_expansion(expansion)), default=1)
     return int(largest) if largest == int(largest) else largest  # other people's operations may take whole numbers
 
 

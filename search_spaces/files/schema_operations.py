@@ -99,15 +99,15 @@ def _table_entry(kinds: Mapping[str, Schema]) -> Schema:
 
 def _style(key: str, operations: Iterable[type[Operation]]) -> Schema:
     """A parameter that a stage, a tower or the whole space says for all operations that have it."""
-    found: list[Schema] = []
+    schemas: list[Schema] = []
     said = ""
     for cls in operations:
         if key in cls.model_fields:
             schema = properties(cls)[key]
             said = said or schema.get("description", "")
             plain = {name: value for name, value in schema.items() if name not in ("default", "description")}
-            found += [plain] if plain not in found else []
-    one = found[0] if len(found) == 1 else {"anyOf": found}
+            schemas += [plain] if plain not in schemas else []
+    one = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
     whole = f"{said} Of each operation that has such a parameter and was not told otherwise."
     return _one_or_several(one | {"description": whole})
 
@@ -119,7 +119,7 @@ def properties(model: type[BaseModel]) -> dict[str, Schema]:
 
 def _untitled(fields: Mapping[str, Schema]) -> dict[str, Schema]:
     """Without titles, which only repeat the keys."""
-    return {key: {name: each for name, each in value.items() if name != "title"} for key, value in fields.items()}
+    return {key: {name: setting for name, setting in value.items() if name != "title"} for key, value in fields.items()}
 
 
 def _one_or_several(schema: Schema) -> Schema:

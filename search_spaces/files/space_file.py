@@ -163,7 +163,7 @@ def _with_backbone(base: Source, changes: Source) -> Source:
         return base
     written, mistakes = backbone_content(base.content["backbone"])
     if mistakes:
-        raise listed_mistakes([(base.at(each.place), each) for each in mistakes], base.where)
+        raise listed_mistakes([(base.at(mistake.place), mistake) for mistake in mistakes], base.where)
     lines = dict(base.lines)
     if ("backbone",) in lines:
         lines |= {(key,): lines["backbone",] for key in written}
@@ -215,10 +215,10 @@ def _merged(
                 continue
             index = names.index(name) if name in names else int(name)
             here: KeyPath = (*place, index)
-            changes = {here + each[2:]: at for each, at in news.items() if each[:2] == ("stages", name)}
+            changes = {here + path[2:]: at for path, at in news.items() if path[:2] == ("stages", name)}
             stages[index] = _merged(old[index], value, here, lines, changes, wrong)
         return stages
-    for replaced in [each for each in lines if each[: len(place)] == place]:
+    for replaced in [path for path in lines if path[: len(place)] == place]:
         del lines[replaced]
     _adopt(place, place, lines, news)
     return new
@@ -226,17 +226,19 @@ def _merged(
 
 def _stale(new: Mapping[Any, Any]) -> set[str]:
     """Keys that say the same as those of a change in another way: what they said before goes."""
-    found: set[str] = set()
+    stale_keys: set[str] = set()
     if isinstance(new.get("layers"), list):  # in place of a number of layers and of what they share
-        found |= {"operations", "skip"}
+        stale_keys |= {"operations", "skip"}
     for key, others in _SAME.items():
         # Multipliers go with another number of channels, but not with a list of them.
-        found |= {each for each in others if key in new and (each != MULTIPLIERS or not isinstance(new[key], int))}
-    return found - new.keys()
+        stale_keys |= {
+            other for other in others if key in new and (other != MULTIPLIERS or not isinstance(new[key], int))
+        }
+    return stale_keys - new.keys()
 
 
 def _adopt(place: KeyPath, source: KeyPath, lines: dict[KeyPath, tuple[str, int]], news: Mapping[KeyPath, Any]) -> None:
-    lines.update({place + each[len(source) :]: at for each, at in news.items() if each[: len(source)] == source})
+    lines.update({place + path[len(source) :]: at for path, at in news.items() if path[: len(source)] == source})
 
 
 def _stage_name(stage: Any, index: int) -> str:

@@ -34,7 +34,7 @@ def space_text(description: SpaceDescription) -> str:
         if key == "stages":
             lines += ["stages:", *(f"  - {{{_flow(stage)}}}" for stage in value)]
         elif key in ("towers", "operations"):
-            lines += [f"{key}:", *(f"  {_flow({name: each})}" for name, each in value.items())]
+            lines += [f"{key}:", *(f"  {_flow({name: entry})}" for name, entry in value.items())]
         else:
             lines.append(_flow({key: value}))
     return "\n".join(lines) + "\n"
@@ -83,7 +83,7 @@ class _Shortened:
         written["blocks"] = written.pop("depths", written["blocks"])
         expansions = written.pop("expansions", ())
         written["operations"] = self.candidates(stage["operations"], free_expansion=bool(expansions))
-        return written | ({"expansions": [_number(each) for each in expansions]} if expansions else {})
+        return written | ({"expansions": [_number(expansion) for expansion in expansions]} if expansions else {})
 
     def candidates(self, names: Sequence[str], *, free_expansion: bool = False) -> Any:
         """Names of candidates as a mapping of operations if it can be, or else as a list."""
@@ -139,19 +139,19 @@ class _Shortened:
 def _values(made: Sequence[Operation]) -> dict[str, list[Any]]:
     """The values of every parameter in the order in which operations have them."""
     names = [name for name in type(made[0]).model_fields if name != "kind"]
-    found: dict[str, list[Any]] = {name: [] for name in names}
-    for each in made:
+    values: dict[str, list[Any]] = {name: [] for name in names}
+    for operation in made:
         for name in names:
-            if getattr(each, name) not in found[name]:
-                found[name].append(getattr(each, name))
-    return found
+            if getattr(operation, name) not in values[name]:
+                values[name].append(getattr(operation, name))
+    return values
 
 
 def _is_product(made: Sequence[Operation]) -> bool:
     values = _values(made)
     if prod(map(len, values.values())) != len(made):
         return False
-    return [tuple(each.parameters().values()) for each in made] == list(product(*values.values()))
+    return [tuple(operation.parameters().values()) for operation in made] == list(product(*values.values()))
 
 
 def _settings(made: Sequence[Operation]) -> dict[str, Any]:

@@ -44,18 +44,18 @@ def fit_architecture(architecture: Architecture, space: Space) -> Architecture:
     source = architecture.space
     if space.contains(architecture):
         return architecture
-    for each in (source, space):
-        if not each.is_declared:
-            each.refuse("is NNI's, whose places nobody can compare with another space's")
+    for compared_space in (source, space):
+        if not compared_space.is_declared:
+            compared_space.refuse("is NNI's, whose places nobody can compare with another space's")
     chosen, dead = source.chosen(architecture), source.dead_labels(architecture)
     meant = _meant(source, chosen, dead, space)
-    found = {label: _fitting(source, space, label, meant) for label in space.candidates}
-    fitted = {label: value or space.candidates[label][0] for label, value in found.items()}
+    values = {label: _fitting(source, space, label, meant) for label in space.candidates}
+    fitted = {label: value or space.candidates[label][0] for label, value in values.items()}
     # Without the output nothing is known to lie behind it.
-    behind = space.labels_without_say(fitted) if found[OUTPUT] is not None else set()
+    behind = space.labels_without_say(fitted) if values[OUTPUT] is not None else set()
     without_say = behind | (dead & meant.keys())
     problems, missing = [], []
-    for label, value in found.items():
+    for label, value in values.items():
         if value is None and label not in without_say:
             if label in meant:
                 problems.append(_problem(source, space, label, meant[label]))
@@ -82,17 +82,19 @@ def other_sizes(source: Space, target: Space) -> tuple[str, ...]:
     chosen = {"operations", "stages", "outputs", "towers", "template_sizes"}
     if any(len(space.description.all_template_sizes) > 1 for space in (source, target)):
         chosen |= {"template_size", "search_sizes"}
-    found = [key for key in one.keys() | other.keys() if key not in chosen and one.get(key) != other.get(key)]
+    differences = [key for key in one.keys() | other.keys() if key not in chosen and one.get(key) != other.get(key)]
     if "template_size" in chosen and not _same_proportions(source, target):
-        found.append("search_sizes")
+        differences.append("search_sizes")
     stages = [{stage.name: stage for stage in s.description.stages} for s in (source, target)]
     for name in stages[0].keys() & stages[1].keys():
-        pair = [each[name] for each in stages]
+        pair = [by_name[name] for by_name in stages]
         are_open = any(len(stage.all_widths) > 1 for stage in pair)
         sizes = [(None if are_open else stage.channels, stage.stride) for stage in pair]
         if sizes[0] != sizes[1]:
-            found.append(f"stages.{name}")
-    return tuple(sorted(key for key in found if "." not in key) + sorted(key for key in found if "." in key))
+            differences.append(f"stages.{name}")
+    return tuple(
+        sorted(key for key in differences if "." not in key) + sorted(key for key in differences if "." in key)
+    )
 
 
 def _same_proportions(source: Space, target: Space) -> bool:
@@ -115,13 +117,13 @@ def _meant(source: Space, chosen: Mapping[str, str], dead: set[str], space: Spac
         meant.setdefault(stage_width_label(stage.name), str(stage.all_widths[0]))
     for branch in description.towers.branches:
         tower = source.tower(branch)
-        each = [layer_width_label(branch, index) for index in range(len(tower.candidates))]
+        labels = [layer_width_label(branch, index) for index in range(len(tower.candidates))]
         if tower.tied:
-            meant |= dict.fromkeys(each, chosen[width_label(branch)])
-        elif len({chosen[label] for label in each}) == 1:
-            meant[width_label(branch)] = chosen[each[0]]
+            meant |= dict.fromkeys(labels, chosen[width_label(branch)])
+        elif len({chosen[label] for label in labels}) == 1:
+            meant[width_label(branch)] = chosen[labels[0]]
         else:
-            meant[width_label(branch)] = ", ".join(chosen[label] for label in each)
+            meant[width_label(branch)] = ", ".join(chosen[label] for label in labels)
     others = {stage.name: stage for stage in space.description.stages}
     output = next(exit_ for exit_ in description.exits if exit_.name == chosen[OUTPUT])
     exits = space.candidates[OUTPUT]

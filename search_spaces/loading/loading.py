@@ -95,13 +95,13 @@ def _with_base(source: Source, seen: tuple[str, ...]) -> Source:
     except InputError as error:
         # What hangs on the unknown space cannot be judged; keys that no space has, and a wrong name, can.
         besides = [
-            each
-            for each in _checked({key: source.content[key] for key in source.content if key != "extends"})[1]
-            if len(each.place) == 1 and each.place[0] in source.content and each.place[0] not in _OF_BASE
+            mistake
+            for mistake in _checked({key: source.content[key] for key in source.content if key != "extends"})[1]
+            if len(mistake.place) == 1 and mistake.place[0] in source.content and mistake.place[0] not in _OF_BASE
         ]
-        found = [Mistake(("extends",), str(error)), *besides]
-        found.sort(key=lambda each: source.line(each.place) or ("", 0))
-        raise listed_mistakes([(source.at(each.place), each) for each in found], source.where) from None
+        mistakes = [Mistake(("extends",), str(error)), *besides]
+        mistakes.sort(key=lambda mistake: source.line(mistake.place) or ("", 0))
+        raise listed_mistakes([(source.at(mistake.place), mistake) for mistake in mistakes], source.where) from None
     return _on(_with_base(read, (*seen, source.where)), source.without("extends"))
 
 
@@ -124,7 +124,7 @@ def _require_search_sizes(read: Source, source: Source) -> None:
     if not isinstance(sizes, list) or not sizes or sizes[-1] == base or "search_sizes" in source.content:
         return
     numbers = [sizes[-1], base, *(read.content.get("search_sizes") or ["none"])]
-    if all(isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in numbers):
+    if all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers):
         beside = [size * sizes[-1] // base for size in numbers[2:]]
         raise InputError(
             f"{source.at(('template_size',))}: template_size: the search sizes {numbers[2:]} of what is extended "
@@ -152,25 +152,25 @@ def parse_space(content: object, where: str) -> Space:
 
 def _made(source: Source) -> Space:
     content, mistakes = resolved(source.content, source.names)
-    mistakes = [each for each in mistakes if not each.idle or source.may_leave_out(each.place)]
-    found, refused = _checked(content)
+    mistakes = [mistake for mistake in mistakes if not mistake.idle or source.may_leave_out(mistake.place)]
+    description, refused = _checked(content)
     known = {mistake.place for mistake in mistakes}
     if refused and "stages" not in content and "backbone" in source.content:
         known |= {(key,) for key in ("stem", "stages", "outputs")}  # which follow from it
-    for each in refused:
-        written = each.written_at(_written(each.place, source))
+    for mistake in refused:
+        written = mistake.written_at(_written(mistake.place, source))
         if not _follows(written.place, known):
             mistakes.append(written)
     mistakes = [*source.mistakes, *mistakes]
     if "operations" not in source.content and len(mistakes) > 1:
         # Candidates make the table: what they lack is said of them.
-        mistakes = [each for each in mistakes if each.place != ("operations",)]
-    if found is None or mistakes:
+        mistakes = [mistake for mistake in mistakes if mistake.place != ("operations",)]
+    if description is None or mistakes:
         turned = [m._replace(place=m.beside) if m.beside and not source.is_own(m.place) else m for m in mistakes]
         mistakes = at_their_causes(turned)
-        mistakes.sort(key=lambda each: source.line(each.place) or ("", 0))
-        raise listed_mistakes([_located(each, source) for each in mistakes], source.where)
-    return DeclaredSpace(found)
+        mistakes.sort(key=lambda mistake: source.line(mistake.place) or ("", 0))
+        raise listed_mistakes([_located(mistake, source) for mistake in mistakes], source.where)
+    return DeclaredSpace(description)
 
 
 def _checked(content: dict[str, Any]) -> tuple[SpaceDescription | None, list[Mistake]]:
@@ -178,12 +178,14 @@ def _checked(content: dict[str, Any]) -> tuple[SpaceDescription | None, list[Mis
     try:
         return SpaceDescription.model_validate(content), []
     except ValidationError as error:
-        found, errors = mistakes_of(error, SpaceDescription), error.errors()
-    needless = [each["loc"] for each in errors if each["type"] == "extra_forbidden" or each["loc"][:1] == ("summary",)]
-    misnamed = any(each["loc"] == ("name",) for each in errors)
+        mistakes, errors = mistakes_of(error, SpaceDescription), error.errors()
+    needless = [
+        detail["loc"] for detail in errors if detail["type"] == "extra_forbidden" or detail["loc"][:1] == ("summary",)
+    ]
+    misnamed = any(detail["loc"] == ("name",) for detail in errors)
     # What is missing may be what an unknown key was meant to be.
-    if not (needless or misnamed) or any(each["type"] == "missing" for each in errors):
-        return None, found
+    if not (needless or misnamed) or any(detail["type"] == "missing" for detail in errors):
+        return None, mistakes
     rest = deepcopy(content)
     for *path, key in needless:
         _item_at(rest, path).pop(key, None)
@@ -192,8 +194,8 @@ def _checked(content: dict[str, Any]) -> tuple[SpaceDescription | None, list[Mis
     try:
         SpaceDescription.model_validate(rest)
     except ValidationError as error:
-        found += [each for each in mistakes_of(error, SpaceDescription) if each not in found]
-    return None, found
+        mistakes += [mistake for mistake in mistakes_of(error, SpaceDescription) if mistake not in mistakes]
+    return None, mistakes
 
 
 def _item_at(content: Any, path: Sequence[str | int]) -> dict[Any, Any]:

@@ -38,14 +38,14 @@ def space_python(space: Space) -> str:
             for name, made in content["operations"].items()
         }
     stages = [_with_choices(Stage, stage) for stage in content["stages"]]
-    towers = {key: _tower(each) if isinstance(each, dict) else each for key, each in content["towers"].items()}
+    towers = {key: _tower(tower) if isinstance(tower, dict) else tower for key, tower in content["towers"].items()}
     content |= {"stages": stages, "towers": towers["both"] if list(towers) == ["both"] else towers}
     lines = []
     for key, value in content.items():
         if key == "stages":
             lines += ["    stages=[", *(f"        {stage!r}," for stage in value), "    ],"]
         elif isinstance(value, dict) and key in ("operations", "towers"):
-            inner = (f"        {expression(name)}: {expression(each)}," for name, each in value.items())
+            inner = (f"        {expression(name)}: {expression(entry)}," for name, entry in value.items())
             lines += [f"    {key}={{", *inner, "    },"]
         else:
             lines.append(f"    {key}={expression(value)},")

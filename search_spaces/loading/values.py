@@ -204,7 +204,7 @@ def expression(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{expression(key)}: {expression(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{expression(key)}: {expression(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(expression, value)) + "]"
     return repr(value)
@@ -223,7 +223,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, type):
         return registered_kind(value)
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_plain(inner) for inner in value]
     return value

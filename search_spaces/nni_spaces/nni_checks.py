@@ -97,14 +97,14 @@ def _check_answers(space: ClassSpace, which: str, network: Any, shared: Any) -> 
             _compare(space, which, path, whole, answers)
     if len(set(strides.values())) > 1:
         space.refuse(f"{which}: its stride differs with the search size: {strides}; expected one for all")
-    found = strides[space.search_sizes[0]]
-    if space.stride not in (None, found):
-        space.refuse(f"{which}: has stride {found}, and says {space.stride}")
+    stride = strides[space.search_sizes[0]]
+    if space.stride not in (None, stride):
+        space.refuse(f"{which}: has stride {stride}, and says {space.stride}")
 
 
 def _checked_stride(space: ClassSpace, which: str, side: int, answers: Any) -> int:
     """The stride of a network's answers to a search crop, whose shapes must be right."""
-    shapes = [each.shape for each in answers] if _tensors(answers) else []
+    shapes = [answer.shape for answer in answers] if _tensors(answers) else []
     cells = shapes[0][-1] if shapes and len(shapes[0]) == 4 else 0
     if not cells or [*map(tuple, shapes)] != [(_BATCH, 1, cells, cells), (_BATCH, 4, cells, cells)]:
         space.refuse(
@@ -114,24 +114,24 @@ def _checked_stride(space: ClassSpace, which: str, side: int, answers: Any) -> i
     stride = stride_of(side, cells)
     if not stride:
         space.refuse(f"{which}: track gives {cells} x {cells} positions for {side} pixels, which no whole stride does")
-    if not all(torch.isfinite(each).all() for each in answers):
+    if not all(torch.isfinite(answer).all() for answer in answers):
         space.refuse(f"{which}: track gives values that are not finite, with fresh weights")
     if (answers[1] < 0).any():
         space.refuse(f"{which}: track gives distances below 0: end the regression in exp, relu or softplus")
     return stride
 
 
-def _compare(space: ClassSpace, which: str, what: str, found: Any, answers: tuple[Tensor, Tensor]) -> None:
-    same = _tensors(found) and all(
+def _compare(space: ClassSpace, which: str, what: str, other_answers: Any, answers: tuple[Tensor, Tensor]) -> None:
+    same = _tensors(other_answers) and all(
         one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-3 * float(other.abs().max()) + 1e-6)
-        for one, other in zip(found, answers, strict=True)
+        for one, other in zip(other_answers, answers, strict=True)
     )
     if not same:
         space.refuse(f"{which}: {what} answers otherwise than template and track of the network alone")
 
 
 def _called(space: ClassSpace, which: str, what: str, method: Callable[..., Any], *inputs: Tensor) -> Any:
-    shapes = " and ".join(str(tuple(each.shape)) for each in inputs)
+    shapes = " and ".join(str(tuple(tensor.shape)) for tensor in inputs)
     with failures(space.refuse, f"{which}: {what} fails on {shapes}"):
         return method(*inputs)
 

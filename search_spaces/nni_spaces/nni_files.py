@@ -33,11 +33,11 @@ def load_nni_space(source: str) -> NniSpace:
             f"space '{source}': say which class, such as {file}:{classes[0] if classes else 'MyModelSpace'}; "
             + (f"model spaces there: {', '.join(classes)}" if classes else "no class there is a ModelSpace of NNI's")
         )
-    found = vars(module).get(name)
-    if not isinstance(found, type):
+    cls = vars(module).get(name)
+    if not isinstance(cls, type):
         there = ", ".join(_model_spaces(module)) or "none"
         raise InputError(f"space '{source}': '{file}' has no class '{name}'; model spaces there: {there}")
-    return NniSpace(found)
+    return NniSpace(cls)
 
 
 def known_space(record: Mapping[str, Any], where: str) -> NniSpace:
@@ -57,9 +57,9 @@ def known_space(record: Mapping[str, Any], where: str) -> NniSpace:
     changed = ""
     sizes: dict[str, Any] = {key: record.get(key) for key in ("template_size", "search_sizes", "stride")}
     for file in named_plugins():
-        found = vars(run_file(file, VARIABLE)).get(name)
-        if isinstance(found, type) and found.__name__ == name:
-            made = NniSpace(found, **sizes)
+        cls = vars(run_file(file, VARIABLE)).get(name)
+        if isinstance(cls, type) and cls.__name__ == name:
+            made = NniSpace(cls, **sizes)
             if made.hash == wanted:
                 return made
             changed = f"; that of '{file}' is another ({made.hash}): the file has changed since"

@@ -65,7 +65,7 @@ def value_choices(model: nn.Module) -> list[str]:
     """Labels of a model space's choices that are no LayerChoice and no InputChoice."""
     modules = [module for module in model.modules() if isinstance(module, MutableModule)]
     valued = [module for module in modules if not isinstance(module, LayerChoice | InputChoice)]
-    return sorted({str(label) for module in valued for each in module.mutables for label in each.simplify()})
+    return sorted({str(label) for module in valued for mutable in module.mutables for label in mutable.simplify()})
 
 
 def plain_network(space: ClassSpace, architecture: Architecture, *, initialised: bool = True) -> SiameseNetwork:

@@ -94,7 +94,7 @@ def operation(kind: str) -> Callable[[M], M]:
 
 def operation_classes() -> dict[str, type[Operation]]:
     """The operations that ship and those registered so far, by kind; entry points come when they are asked for."""
-    return {str(each.model_fields["kind"].default): each for each in (*BUILT_IN, *PACKAGE_PARTS)} | _REGISTERED
+    return {str(cls.model_fields["kind"].default): cls for cls in (*BUILT_IN, *PACKAGE_PARTS)} | _REGISTERED
 
 
 def operation_class(kind: str, besides: Iterable[str] = ()) -> type[Operation]:
@@ -157,9 +157,9 @@ def read_operation(value: object) -> Operation:
 
 def plugin_files(operations: Iterable[Operation]) -> tuple[str, ...]:
     """The files that registered some operations, those of entry points apart."""
-    made = [each for each in operations if isinstance(each, ModuleOperation)]
+    made = [candidate for candidate in operations if isinstance(candidate, ModuleOperation)]
     packaged = _entry_points() if made else {}
-    return tuple(sorted({each.FILE for each in made if each.kind not in packaged}))
+    return tuple(sorted({candidate.FILE for candidate in made if candidate.kind not in packaged}))
 
 
 def registered_kind(module: type) -> str:

@@ -150,10 +150,10 @@ class OperationTable:
                 made = cls.model_validate({"kind": kind, **dict(zip(lists, combination, strict=True))})
             except ValidationError as error:
                 self._mistakes += [
-                    each._replace(place=place, cause=causes[str(each.place[0])])
-                    if each.place and each.place[0] in causes
-                    else each._replace(place=place + each.place)
-                    for each in mistakes_of(error, cls)
+                    mistake._replace(place=place, cause=causes[str(mistake.place[0])])
+                    if mistake.place and mistake.place[0] in causes
+                    else mistake._replace(place=place + mistake.place)
+                    for mistake in mistakes_of(error, cls)
                 ]
                 break
             before = len(self._mistakes)

@@ -35,12 +35,12 @@ class PackagePart(Operation):
         from lighttrack_nas.trackers.package_backbones.cut_backbones import find_part
 
         try:
-            found = find_part(self.kind, self.model, self.part)
+            part = find_part(self.kind, self.model, self.part)
         except InputError as error:
             return str(error)
-        if (inputs, outputs, stride) == (found.inputs, found.outputs, 2):
+        if (inputs, outputs, stride) == (part.inputs, part.outputs, 2):
             return ""
-        return f"part {self.part} of {self.model} turns {found.inputs} into {found.outputs} with stride 2"
+        return f"part {self.part} of {self.model} turns {part.inputs} into {part.outputs} with stride 2"
 
     def build(self, inputs: int, outputs: int, stride: int) -> nn.Module:
         """Build the part with fresh weights."""
@@ -67,7 +67,7 @@ class TimmPart(PackagePart):
 
 PACKAGE_PARTS: tuple[type[Operation], ...] = (TorchvisionPart, TimmPart)
 """The operations that are parts of other packages' networks."""
-PACKAGES = tuple(str(each.model_fields["kind"].default) for each in PACKAGE_PARTS)
+PACKAGES = tuple(str(cls.model_fields["kind"].default) for cls in PACKAGE_PARTS)
 
 
 def backbone_content(given: object) -> tuple[dict[str, Any], list[Mistake]]:
@@ -103,11 +103,11 @@ def _stages(package: str, model: Any, parts: int) -> tuple[dict[str, Any], list[
     if not isinstance(model, str):
         return {}, [Mistake(("backbone", package), f"expected a network's name, got {short(model)}")]
     try:
-        found = cut_network(package, model)
+        network = cut_network(package, model)
     except InputError as error:
         return {}, [Mistake(("backbone", package), str(error))]
-    if parts > len(found.parts):
-        text = f"'{model}' has {len(found.parts)} parts, got {parts}: {found.end}"
+    if parts > len(network.parts):
+        text = f"'{model}' has {len(network.parts)} parts, got {parts}: {network.end}"
         return {}, [Mistake(("backbone", "parts"), text)]
     stages = [
         {
@@ -116,7 +116,7 @@ def _stages(package: str, model: Any, parts: int) -> tuple[dict[str, Any], list[
             "stride": 2,
             "operations": {package: {"model": model, "part": number}},
         }
-        for number, part in enumerate(found.parts[:parts])
+        for number, part in enumerate(network.parts[:parts])
     ]
     return {"stem": "none", "stages": stages}, []
 
