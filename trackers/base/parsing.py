@@ -118,11 +118,11 @@ def checked_texts(content: Any, where: str) -> Any:
 
 def depth(content: object) -> int:
     """How many lists and mappings lie inside each other, however many that are."""
-    level, found = [content], 0
-    while level := [each for each in level if isinstance(each, dict | list)]:
-        found += 1
-        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
-    return found
+    level, count = [content], 0
+    while level := [value for value in level if isinstance(value, dict | list)]:
+        count += 1
+        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
+    return count
 
 
 def parse_number(text: str) -> float:

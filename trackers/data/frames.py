@@ -48,7 +48,7 @@ def eight_bits(picture: np.ndarray) -> np.ndarray:
     if picture.dtype != np.uint16:
         return picture
     used = int(picture.max()).bit_length()
-    bits = next(each for each in _BITS if used <= each)
+    bits = next(bits for bits in _BITS if used <= bits)
     return np.right_shift(picture, bits - 8).astype(np.uint8)
 
 

@@ -163,10 +163,10 @@ def _open_pattern(pattern: Path) -> FrameSource:
     name = re.compile(rf"{re.escape(before)}(\d{{{digits},}}){re.escape(after)}")
     folder = pattern.parent
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    numbered = [(int(found[1]), found[0]) for found in map(name.fullmatch, names) if found]
+    numbered = [(int(match[1]), match[0]) for match in map(name.fullmatch, names) if match]
     if not numbered:
         raise InputError(f"'{pattern}': no image of such a name is in folder '{folder}'")
-    return _images(pattern.name, [folder / each for _, each in sorted(numbered)])
+    return _images(pattern.name, [folder / file for _, file in sorted(numbered)])
 
 
 def _images(name: str, images: Sequence[Path]) -> FrameSource:

@@ -41,5 +41,5 @@ class SharedTower(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map the fused ``(batch, channels, h, w)`` to ``(batch, 5, h, w)``: the score, then the four distances."""
-        found: Tensor = self.tower(features)
-        return found
+        answers: Tensor = self.tower(features)
+        return answers

@@ -97,9 +97,9 @@ def read_manifest(folder: Path) -> Manifest:
         )
     content = parse_json(read_text(path, "manifest"), f"'{path}'")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = short(content.get("format")) if isinstance(content, dict) else "no object"
+        written = short(content.get("format")) if isinstance(content, dict) else "no object"
         raise InputError(
-            f"'{path}': format {found}, expected '{FORMAT}': it is no exported tracker, or one of another version; "
+            f"'{path}': format {written}, expected '{FORMAT}': it is no exported tracker, or one of another version; "
             "export the model again"
         )
     seal = content.pop(_SEAL, None)
@@ -144,11 +144,11 @@ def chosen_runtime(folder: Path, manifest: Manifest, runtime: str | None) -> str
         raise InputError(
             f"'{folder}' is exported for {manifest.runtime} alone: leave out --runtime, or export it again"
         )
-    found = manifest.content.get("checks", {}).get("also", {}).get(runtime)
-    if found is None:
+    check = manifest.content.get("checks", {}).get("also", {}).get(runtime)
+    if check is None:
         raise InputError(f"'{folder}' was not checked on {runtime} when it was exported: export the model again")
-    if found["refused"] is not None:
-        raise InputError(f"'{folder}' does not run on {runtime}, as its export found: {found['refused']}")
+    if check["refused"] is not None:
+        raise InputError(f"'{folder}' does not run on {runtime}, as its export found: {check['refused']}")
     return runtime
 
 

@@ -64,7 +64,9 @@ def _sides(value: object) -> bool:
 
 
 def _hashes(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(each, str) and _HASH.fullmatch(each) for each in value.values())
+    return isinstance(value, dict) and all(
+        isinstance(digest, str) and _HASH.fullmatch(digest) for digest in value.values()
+    )
 
 
 def _finite(value: object) -> bool:

@@ -106,10 +106,10 @@ def _check(graph: Graph, path: Path, largest: float) -> None:
     """Compare with the module: pnnx ends well also where an operator stays behind or is translated wrongly."""
     import torch
 
-    found = NcnnProgram(path, Options()).run(*(tensor.numpy() for tensor in graph.inputs))
+    answers = NcnnProgram(path, Options()).run(*(tensor.numpy() for tensor in graph.inputs))
     with torch.inference_mode():
         wanted = graph.module(*graph.inputs)
-    for mine, tensor in zip(found, (wanted,) if isinstance(wanted, torch.Tensor) else wanted, strict=True):
+    for mine, tensor in zip(answers, (wanted,) if isinstance(wanted, torch.Tensor) else wanted, strict=True):
         theirs = tensor.numpy()
         same = mine.shape == theirs.shape
         if not same or not abs(mine - theirs).max() <= largest * abs(theirs).max():

@@ -126,13 +126,13 @@ def _weights(node: Any) -> bool:
 
 def _predictions(model: Any) -> list[str]:
     """The last convolution before each output."""
-    found = []
+    names = []
     for result in model.get_results():
         node = result
         while node.get_type_name() != "Convolution" and node.inputs():
             node = node.input_value(0).get_node()
-        found.append(node.get_friendly_name())
-    return found
+        names.append(node.get_friendly_name())
+    return names
 
 
 def _save(model: Any, path: Path, half: bool) -> None:

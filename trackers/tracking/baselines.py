@@ -149,14 +149,14 @@ class OpenCVTracker:
         if frame.shape != self._frame_shape:
             frame = cv2.resize(frame, (width, height))
         try:
-            found, box = self._tracker.update(frame)
+            is_found, box = self._tracker.update(frame)
             # Trackers without a score have no such method, or answer -1.
             score = float(self._tracker.getTrackingScore()) if hasattr(self._tracker, "getTrackingScore") else -1.0
         except cv2.error as error:
             raise InputError(
                 f"OpenCV cannot follow the target on from {self._box.tolist()}: {_reason(error)}"
             ) from None
-        if not found:
+        if not is_found:
             return self._box * scale, 0.0
         self._box = np.array(box, float)
         return self._box * scale, score if score >= 0 else 1.0

@@ -126,24 +126,24 @@ def with_copies(sequences: Sequence[FrameFiles], settings: CopySettings, say: Sa
     Returns:
         A video for each sequence; the sequence itself where it is too small to be reduced.
     """
-    scales = [copy_scale(each.boxes, settings) for each in sequences]
+    scales = [copy_scale(sequence.boxes, settings) for sequence in sequences]
     made: list[Video] = [
-        each if scale == 1.0 else ReducedVideo(each, scale, settings.folder / _file_name(each, scale))
-        for each, scale in zip(sequences, scales, strict=True)
+        sequence if scale == 1.0 else ReducedVideo(sequence, scale, settings.folder / _file_name(sequence, scale))
+        for sequence, scale in zip(sequences, scales, strict=True)
     ]
     wanted = {video.file.name for video in made if isinstance(video, ReducedVideo)}
-    found = [_opened(video) if isinstance(video, ReducedVideo) else video for video in made]
-    missing = [place for place, video in enumerate(found) if isinstance(video, ReducedVideo) and not video.places]
+    videos = [_opened(video) if isinstance(video, ReducedVideo) else video for video in made]
+    missing = [place for place, video in enumerate(videos) if isinstance(video, ReducedVideo) and not video.places]
     if missing:
-        frames = sum(len(found[place]) for place in missing)
+        frames = sum(len(videos[place]) for place in missing)
         say(f"making reduced copies of {frames:,} frames of {len(missing)} sequences in '{settings.folder}'")
         try:
             make_folder(settings.folder)
         except InputError as error:
             say(f"copies of frames cannot be kept, and are made anew for each network: {error}")
-            return found
+            return videos
     for place in missing:
-        video = found[place]
+        video = videos[place]
         assert isinstance(video, ReducedVideo)
         try:
             content = _packed(video, settings.readers)
@@ -156,8 +156,8 @@ def with_copies(sequences: Sequence[FrameFiles], settings: CopySettings, say: Sa
         except OSError as error:
             say(f"no more copies of frames can be kept in '{settings.folder}' ({error.strerror}): they are made anew")
             break
-        found[place] = _opened(video)
-    return found
+        videos[place] = _opened(video)
+    return videos
 
 
 def copy_scale(boxes: np.ndarray, settings: CopySettings) -> float:

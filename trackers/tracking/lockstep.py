@@ -199,8 +199,8 @@ class _Run:
         self.frame = video.frame
 
     def move(self, index: int, logits: np.ndarray, distances: np.ndarray) -> None:
-        found = self.target.move(logits, distances)
-        self.boxes[index], self.scores[index], self.lost[index] = found.box / self._scale, found.score, found.lost
+        tracked = self.target.move(logits, distances)
+        self.boxes[index], self.scores[index], self.lost[index] = tracked.box / self._scale, tracked.score, tracked.lost
 
 
 def _batches(runs: Iterable[_Run], batch_size: int | None) -> Iterator[list[_Run]]:

@@ -80,10 +80,10 @@ class MultiTracker:
         by_shape: dict[tuple[int, ...], list[int]] = {}
         for row, image in enumerate(images):
             by_shape.setdefault(image.shape, []).append(row)
-        found: dict[int, Tracked] = {}
+        tracked: dict[int, Tracked] = {}
         for rows in by_shape.values():
             features = self._features if len(rows) == len(images) else self._features[np.array(rows)]
             logits, distances = self.network.track(features, np.concatenate([images[row] for row in rows]))
             for place, row in enumerate(rows):
-                found[row] = self._targets[row].move(logits[place, 0], distances[place])
-        return [found[row] for row in range(len(images))]
+                tracked[row] = self._targets[row].move(logits[place, 0], distances[place])
+        return [tracked[row] for row in range(len(images))]

@@ -123,8 +123,8 @@ def _ellipse(boxes: Tensor, positions: Tensor, stride: int, settings: TargetSett
     nearest = offsets.abs().argmin(dim=2)
     steps = torch.arange(len(positions), device=boxes.device)
     closest = (steps == nearest[:, 0, None])[:, None, :] & (steps == nearest[:, 1, None])[:, :, None]
-    found = inner | (closest & ~inner.flatten(1).any(dim=1)[:, None, None])
-    return found.float() - ((squared <= 1) & ~found).float()
+    positive = inner | (closest & ~inner.flatten(1).any(dim=1)[:, None, None])
+    return positive.float() - ((squared <= 1) & ~positive).float()
 
 
 RULES: Mapping[str, Callable[[Tensor, Tensor, int, TargetSettings], Tensor]] = {"ellipse": _ellipse, "cross": _cross}

@@ -70,12 +70,12 @@ def read_attributes(root: Path | str, layout: str, sequences: list[Sequence]) ->
     """
     root = Path(root).expanduser()
     lists = list(_json_lists(root))
-    found: Attributes = {}
+    attributes: Attributes = {}
     for sequence in sequences:
         for name, frames in _of_sequence(root, layout, sequence, lists):
             if frames.any():
-                found.setdefault(name, {})[sequence.name] = frames
-    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+                attributes.setdefault(name, {})[sequence.name] = frames
+    return dict(sorted(attributes.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
 def _of_sequence(

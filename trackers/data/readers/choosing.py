@@ -63,14 +63,14 @@ def read_chosen(
     chosen = choose(listed, where, only, without)
     sequences: list[Video] = []
     left_out: dict[str, str] = {}
-    for each in chosen:
+    for sequence in chosen:
         try:
-            sequences.append(each.read())
+            sequences.append(sequence.read())
         except InputError as error:
             if on_bad == "refuse":
-                hint = f"; without '{each.name}' leaves it out, on_bad 'leave out' all that cannot be read"
+                hint = f"; without '{sequence.name}' leaves it out, on_bad 'leave out' all that cannot be read"
                 raise InputError(f"{error}{hint if len(chosen) > 1 else ''}") from None
-            left_out[each.name] = " ".join(str(error).split()).removeprefix(f"sequence '{each.name}': ")
+            left_out[sequence.name] = " ".join(str(error).split()).removeprefix(f"sequence '{sequence.name}': ")
     if not sequences:
         name, reason = next(iter(left_out.items()))
         raise InputError(f"'{where}': none of {len(chosen)} sequences can be read; the first, '{name}': {reason}")
@@ -116,17 +116,17 @@ def choose(listed: Sequence[Listed], where: object, only: Collection[str], witho
     Raises:
         InputError: An unknown name, two sequences of one name, or none left.
     """
-    names = Counter(each.name for each in listed)
+    names = Counter(sequence.name for sequence in listed)
     for name in (*only, *without):
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ";"
             raise InputError(f"unknown sequence of '{where}', '{name}'{hint} known: {shown_names(names)}")
     wanted, unwanted = frozenset(only or names), frozenset(without)
-    chosen = [each for each in listed if each.name in wanted and each.name not in unwanted]
+    chosen = [sequence for sequence in listed if sequence.name in wanted and sequence.name not in unwanted]
     if not chosen:
         raise InputError(f"'{where}': no sequence is left of {len(listed)}")
-    name, count = Counter(each.name for each in chosen).most_common(1)[0]
+    name, count = Counter(sequence.name for sequence in chosen).most_common(1)[0]
     if count > 1:
         # Results are kept by name: the second would overwrite the first.
         raise InputError(f"'{where}' holds {count} sequences named '{name}'")

@@ -43,8 +43,8 @@ def _split_folder(root: Path, split: str) -> Path:
         return root / split
     if split in (root.name, root.resolve().name):
         return root
-    found = ", ".join(own_splits(root)) or "no folder of a split"
-    raise InputError(f"split '{split}': '{root}' holds no folder '{split}', as GOT-10k's has; it holds {found}")
+    splits = ", ".join(own_splits(root)) or "no folder of a split"
+    raise InputError(f"split '{split}': '{root}' holds no folder '{split}', as GOT-10k's has; it holds {splits}")
 
 
 def _read_sequence(folder: Path) -> Sequence:

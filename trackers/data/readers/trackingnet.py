@@ -31,10 +31,10 @@ def list_sequences(root: Path, split: str = "all") -> list[Listed]:
     Raises:
         InputError: There is no subset of the split.
     """
-    found = [root] if (root / "anno").is_dir() else [s for s in subfolders(root) if (s / "anno").is_dir()]
-    subsets = [subset for subset in found if split in ("all", _split(subset))]
-    if found and not subsets:
-        names = ", ".join(subset.name for subset in found)
+    folders = [root] if (root / "anno").is_dir() else [s for s in subfolders(root) if (s / "anno").is_dir()]
+    subsets = [subset for subset in folders if split in ("all", _split(subset))]
+    if folders and not subsets:
+        names = ", ".join(subset.name for subset in folders)
         raise InputError(f"split '{split}': '{root}' holds nothing of it: its subsets are {names}")
     return [sequence for subset in subsets for sequence in _list_subset(subset)]
 

@@ -125,6 +125,8 @@ def _opset_of(model: Any) -> int:
 
 def _drop_late_defaults(node: Any) -> None:
     # An attribute that says what holds anyway, and that older operator sets have no name for.
-    for attribute in [found for found in node.attribute if found.name in ("noop_with_empty_axes", "allowzero")]:
+    for attribute in [
+        attribute for attribute in node.attribute if attribute.name in ("noop_with_empty_axes", "allowzero")
+    ]:
         if attribute.i == 0:
             node.attribute.remove(attribute)

@@ -176,14 +176,14 @@ def _write_video(video: GeneratedVideo, folder: Path) -> None:
 def _check_stamp(generated: GeneratedSet, folder: Path) -> None:
     stamp = folder / _STAMP
     try:
-        found = json.loads(stamp.read_text(encoding="utf-8"))
+        content = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(
             f"'{folder}' is not the generated set '{generated.name}': it has no readable {_STAMP}; give a folder that "
             "is missing or empty to have the set written"
         ) from None
-    if found != generated.stamp():
-        other = found.get("set") if isinstance(found, dict) else None
+    if content != generated.stamp():
+        other = content.get("set") if isinstance(content, dict) else None
         raise InputError(
             f"'{folder}' holds the set {other!r} or another state of it, not '{generated.name}': give another folder"
         )

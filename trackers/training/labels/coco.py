@@ -50,15 +50,15 @@ def read_stills(path: Path | str, images: Path | str | None = None) -> Stills:
         counts = f": {left_out}" if str(left_out) else ""
         raise InputError(f"{where} holds no usable box, so that there is nothing to make pairs of{counts}")
     folders = _places(path) if images is None else [Path(images).expanduser()]
-    found = [Still(place, np.array(boxes[key])) for key, place in _found(names, boxes, folders, left_out)]
-    if not found:
+    stills = [Still(place, np.array(boxes[key])) for key, place in _existing(names, boxes, folders, left_out)]
+    if not stills:
         places = " or ".join(f"'{folder}'" for folder in folders)
         first = short(next(name for key, name in names.items() if key in boxes))
         raise InputError(
             f"{where}: none of its {len(boxes)} images is in {places}, the first is {first}; key 'images' "
             "names another folder"
         )
-    return Stills(tuple(found), path, left_out)
+    return Stills(tuple(stills), path, left_out)
 
 
 def _annotation_file(path: Path) -> Path:
@@ -126,7 +126,7 @@ def _is_box(box: object) -> bool:
     return isinstance(box, list) and len(box) == 4 and all(map(is_place, box))
 
 
-def _found(
+def _existing(
     names: Mapping[Any, str], wanted: Iterable[Any], folders: list[Path], left_out: LeftOut
 ) -> Iterable[tuple[Any, Path]]:
     """The images that exist, each with its id, in the file's order; the others are counted."""

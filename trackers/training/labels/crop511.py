@@ -108,10 +108,10 @@ def boxes_in_crops(sizes: np.ndarray, pixels: bool = True) -> np.ndarray:
 
 def _annotation_file(root: Path) -> Path:
     places = [root / "train.json", root.parent / "train.json"]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
         raise InputError(f"there is neither '{places[0]}' nor '{places[1]}': name the annotation file")
-    return found
+    return file
 
 
 def _tracks(
@@ -158,7 +158,7 @@ def _size(box: Any) -> tuple[float, float] | None:
 
 def _why(content: Mapping[str, Any], aspect: float | None, left_out: LeftOut) -> str:
     # What was not asked for may be anything, and is not said to be wrong.
-    tracks = [frames for each in content.values() if isinstance(each, Mapping) for frames in each.values()]
+    tracks = [frames for video in content.values() if isinstance(video, Mapping) for frames in video.values()]
     boxes = (box for frames in tracks if isinstance(frames, Mapping) for box in frames.values() if _size(box))
     values = [value for box in boxes for value in box]
     if aspect is None and values and max(values) <= 1.5:

@@ -69,7 +69,7 @@ def read_det(path: Path | str, only: Collection[str] = (), without: Collection[s
     """
     labels, images = _folders(path, "DET")
     chosen, left_out = Chosen(only, without), LeftOut()
-    found: list[Still] = []
+    stills: list[Still] = []
     names = []
     for folder, files in _annotation_folders(labels):
         there = _images_in(images / folder)
@@ -80,17 +80,17 @@ def read_det(path: Path | str, only: Collection[str] = (), without: Collection[s
             if not chosen(name):
                 continue
             names[-1] = name
-            boxes = [each.box for each in _usable(labels / folder / file, left_out)]
+            boxes = [labelled.box for labelled in _usable(labels / folder / file, left_out)]
             if not boxes:
                 left_out.add(NO_BOX)
             elif stem not in there:
                 left_out.add(MISSING, f"'{images / folder / stem}.JPEG'")
             else:
-                found.append(Still(images / folder / there[stem], np.array(boxes, float)))
+                stills.append(Still(images / folder / there[stem], np.array(boxes, float)))
     chosen.check(f"folder '{labels}'", names)
-    if not found:
+    if not stills:
         raise InputError(_nothing(labels, images, "images with boxes", left_out))
-    return Stills(tuple(found), labels, left_out)
+    return Stills(tuple(stills), labels, left_out)
 
 
 def _folders(path: Path | str, task: str) -> tuple[Path, Path]:
@@ -127,13 +127,13 @@ def _tracks(labels: Path, images: Path, files: list[str], left_out: LeftOut) -> 
         if usable and image is None:
             left_out.add(MISSING, f"'{images / file.removesuffix('.xml')}.JPEG'")
             continue
-        for each in usable:
-            names, boxes = tracks.setdefault(each.track, ([], []))
+        for labelled in usable:
+            names, boxes = tracks.setdefault(labelled.track, ([], []))
             if names and names[-1] == image:
                 left_out.add(SAME_TRACK, f"in '{labels / file}'")
-            elif image is not None and each.box is not None:
+            elif image is not None and labelled.box is not None:
                 names.append(image)
-                boxes.append(each.box)
+                boxes.append(labelled.box)
     for names, boxes in tracks.values():
         if len(names) > 1:
             yield Track(FramesOf(images, tuple(names)), np.array(boxes, float))
@@ -147,15 +147,15 @@ def _usable(path: Path, left_out: LeftOut, tracked: bool = False) -> Iterator[La
     except InputError as error:
         left_out.add(BAD_FILE, str(error))
         return
-    for each in objects:
-        if each.box is None:
+    for labelled in objects:
+        if labelled.box is None:
             left_out.add(NO_NUMBERS, f"in '{path}'")
-        elif tracked and not each.track:
+        elif tracked and not labelled.track:
             left_out.add(NO_TRACK, f"in '{path}'")
-        elif min(each.box[2:]) < SMALLEST_SIDE:
+        elif min(labelled.box[2:]) < SMALLEST_SIDE:
             left_out.add(NO_AREA)
         else:
-            yield each
+            yield labelled
 
 
 def _images_in(folder: Path) -> dict[str, str]:

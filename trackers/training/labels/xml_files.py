@@ -54,7 +54,9 @@ def read_objects(path: Path) -> list[LabelledObject]:
         raise InputError(f"'{path}' cannot be used: {error}") from None
     except (ElementTree.ParseError, ValueError, LookupError, RecursionError) as error:
         raise InputError(f"'{path}' is no valid XML: {str(error)[:100]}") from None
-    return [LabelledObject((each.findtext("trackid") or "").strip(), _box(each)) for each in root.iter("object")]
+    return [
+        LabelledObject((element.findtext("trackid") or "").strip(), _box(element)) for element in root.iter("object")
+    ]
 
 
 def _box(element: ElementTree.Element) -> tuple[float, float, float, float] | None:

@@ -45,7 +45,7 @@ def read_youtubebb(
     folder = table.with_suffix("") if frames is None else Path(frames).expanduser()
     chosen, left_out = Chosen(only, without), LeftOut()
     wanted: dict[str, bool] = {}
-    found: dict[str, dict[tuple[str, str], _Track]] = {}
+    by_video: dict[str, dict[tuple[str, str], _Track]] = {}
     for number, row in _rows(table):
         box = _box(row)
         if box is None:
@@ -64,11 +64,15 @@ def read_youtubebb(
         if not os.path.isfile(folder / class_id / name):
             left_out.add(MISSING, f"'{folder / class_id / name}'")
             continue
-        times, boxes = found.setdefault(video, {}).setdefault((class_id, target), ([], []))
+        times, boxes = by_video.setdefault(video, {}).setdefault((class_id, target), ([], []))
         times.append((int(time), name))
         boxes.append((x1, y1, x2 - x1, y2 - y1))
     chosen.check(f"table '{table}'", wanted)
-    videos = {video: tracks for video, each in found.items() if (tracks := tuple(_tracks(folder, each, left_out)))}
+    videos = {
+        video: tracks
+        for video, by_target in by_video.items()
+        if (tracks := tuple(_tracks(folder, by_target, left_out)))
+    }
     if not videos:
         counts = f": {left_out}" if str(left_out) else ""
         raise InputError(f"table '{table}', with frames in '{folder}', holds no tracks to make pairs of{counts}")

@@ -103,13 +103,13 @@ def read_clips(folder: Path | str, frame_range: int, memory: int = 1 << 29) -> C
         InputError: There is no such folder, or no video of two frames or more in it.
     """
     root = _checked_folder(folder, "videos")
-    found = list(_folders(root))
-    videos = sum(_is(path, VIDEO_SUFFIXES) for files in found for path in files)
+    folders = list(_folders(root))
+    videos = sum(_is(path, VIDEO_SUFFIXES) for files in folders for path in files)
     clips: list[Clip] = []
     kept: dict[Path, bytes] = {}
     left_out: dict[Path, str] = {}
     remarks: list[str] = []
-    for files in found:
+    for files in folders:
         inside = [path for path in files if _is(path, VIDEO_SUFFIXES)]
         frames = [] if inside else [path for path in files if _is(path, IMAGE_SUFFIXES)]
         if len(frames) == 1:

@@ -48,11 +48,13 @@ class LeftOut:
 
     def sentences(self) -> list[str]:
         """Say what was left out, a sentence for each kind; empty if nothing."""
-        found = []
+        sentences = []
         for kind, count in self._counts.items():
             example = self._examples[kind]
-            found.append(f"{counted(count, kind.noun)} {kind.what} left out" + (f", as {example}" if example else ""))
-        return found
+            sentences.append(
+                f"{counted(count, kind.noun)} {kind.what} left out" + (f", as {example}" if example else "")
+            )
+        return sentences
 
     def __str__(self) -> str:
         return "; ".join(self.sentences())

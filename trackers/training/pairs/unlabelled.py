@@ -80,11 +80,11 @@ class UnlabelledPairs:
         Returns:
             BGR uint8 ``(height, width, 3)`` each, not to be written to.
         """
-        found = []
+        pictures = []
         for place in rng.permutation(len(self._clips.clips))[:count]:
             clip = self._clips.clips[place]
-            found.append(self._reader.cache.read(clip.paths[int(rng.integers(len(clip)))]))
-        return [picture for picture in found if picture is not None]
+            pictures.append(self._reader.cache.read(clip.paths[int(rng.integers(len(clip)))]))
+        return [picture for picture in pictures if picture is not None]
 
     def _draw(self, rng: np.random.Generator) -> Draw:
         negative = rng.random() < self._reader.settings.negatives
