@@ -82,8 +82,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7, help="rounds")
     parser.add_argument("--count", type=int, default=20_000, help="architectures a round")
     arguments = parser.parse_args()
-    found = versions()
-    print(f"{cpu_name()}; torch {found['torch']}, fvcore {found['fvcore']}")
+    installed = versions()
+    print(f"{cpu_name()}; torch {installed['torch']}, fvcore {installed['fvcore']}")
     with tempfile.TemporaryDirectory() as folder:
         os.environ[CACHE_VARIABLE] = folder
         for name in arguments.spaces:

@@ -41,13 +41,13 @@ def simulate(kind: str, level: float, count: int, calm: bool, rng: np.random.Gen
     true = 2 * 3**u
     quality = 0.45 + 0.2 * u + rng.normal(0, 0.02, count)
     searched = true * noise(kind, level, count, rng)
-    found = np.flatnonzero(non_dominated(np.stack([-quality, searched], 1)))
+    front = np.flatnonzero(non_dominated(np.stack([-quality, searched], 1)))
     again = true * (np.exp(np.abs(rng.normal(0, 0.02, count))) if calm else noise(kind, 0.7 * level, count, rng))
     references = 3 * noise(kind, level, count // 5, rng)
     points = np.stack([-quality, true], 1)
     worst = points.max(0)
-    share = hypervolume(points[found], worst) / hypervolume(points[non_dominated(points)], worst)
-    return judge_latencies(searched[found], again[found], references), share
+    share = hypervolume(points[front], worst) / hypervolume(points[non_dominated(points)], worst)
+    return judge_latencies(searched[front], again[front], references), share
 
 
 def rows(repeats: int, seed: int) -> Iterator[str]:
@@ -57,8 +57,8 @@ def rows(repeats: int, seed: int) -> Iterator[str]:
         for level in levels:
             for count in NETWORKS:
                 for calm in (True, False):
-                    found = [simulate(kind, level, count, calm, rng) for _ in range(repeats)]
-                    verdicts, shares = [v for v, _ in found], np.array([share for _, share in found])
+                    searches = [simulate(kind, level, count, calm, rng) for _ in range(repeats)]
+                    verdicts, shares = [v for v, _ in searches], np.array([share for _, share in searches])
                     tau, low, change = (
                         float(np.nanmedian([getattr(v, name) for v in verdicts]))
                         for name in ("tau", "tau_low", "change")

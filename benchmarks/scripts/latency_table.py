@@ -66,7 +66,7 @@ def _row(runtime: str, table: LatencyTable, seconds: float) -> tuple[str, ...]:
     architectures = [table.space.sample(rng) for _ in range(_ASKED)]
     start = perf_counter()
     table.predict(architectures)
-    each = (perf_counter() - start) / _ASKED
+    per_network = (perf_counter() - start) / _ASKED
     return (
         runtime,
         f"{check.median_error:.1%}",
@@ -75,7 +75,7 @@ def _row(runtime: str, table: LatencyTable, seconds: float) -> tuple[str, ...]:
         f"{check.repeat_tau:.3f}",
         f"{min(check.slowdown):.2f} to {max(check.slowdown):.2f}",
         f"{seconds:.0f}",
-        f"{each * 1e6:.1f}",
+        f"{per_network * 1e6:.1f}",
     )
 
 

@@ -83,8 +83,8 @@ def one_by_one(network: TorchNetwork, videos: list[Noise]) -> dict[str, np.ndarr
     for video in videos:
         tracker = SiameseTracker(network)
         tracker.init(video.frame(0), video.boxes[0])
-        found = [tracker.update(video.frame(index))[0] for index in range(1, len(video))]
-        tracks[video.name] = np.array([video.boxes[0], *found])
+        boxes = [tracker.update(video.frame(index))[0] for index in range(1, len(video))]
+        tracks[video.name] = np.array([video.boxes[0], *boxes])
     return tracks
 
 

@@ -143,15 +143,15 @@ def main() -> None:
     names = ["random", "nsga2", "local-search", *OTHERS]
     start = partial(runner, options.table, options.constraint, options.population, options.budget, options.share)
     tasks = [(name, seed) for name in names for seed in range(options.seeds)]
-    found: dict[str, list[float]] = {name: [] for name in names}
+    counts: dict[str, list[float]] = {name: [] for name in names}
     for (name, _), evaluations in in_processes(start, tasks, options.workers):
-        found[name].append(evaluations)
+        counts[name].append(evaluations)
 
     def shown(value: float) -> str:
         return f"{value:.0f}" if np.isfinite(value) else f"> {options.budget}"
 
     rows = []
-    for name, values in found.items():
+    for name, values in counts.items():
         # Of numbers that were seen: between two of them infinity would spread.
         low, median, high = np.quantile(values, [0.25, 0.5, 0.75], method="higher")
         rows.append((name, shown(median), f"{shown(low)} to {shown(high)}", str(int(np.isfinite(values).sum()))))

@@ -166,8 +166,8 @@ def child(job: Job) -> dict[str, Any] | None:
     if done.returncode:
         print(f"{job.name}: failed: {done.stderr.strip().splitlines()[-1:]}", flush=True)
         return None
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def main() -> None:
@@ -209,12 +209,14 @@ def main() -> None:
         for turn in range(arguments.rounds):
             for job in todo:
                 print(f"round {turn + 1}: {job.name}", file=sys.stderr, flush=True)
-                found = child(job)
-                if found and (job.name not in best or np.median(found["whole"]) < np.median(best[job.name]["whole"])):
-                    best[job.name] = found
+                figures = child(job)
+                if figures and (
+                    job.name not in best or np.median(figures["whole"]) < np.median(best[job.name]["whole"])
+                ):
+                    best[job.name] = figures
             loads.append(os.getloadavg()[0])
     shown = {runtime: runtime_versions(runtime) for runtime in {job.runtime for job in todo} - {"baseline"}}
-    versions = {package: version for found in shown.values() for package, version in found.items()}
+    versions = {package: version for of_runtime in shown.values() for package, version in of_runtime.items()}
     print(
         f"{cpu_name()}; {arguments.threads} threads; frames {next(iter(best.values()))['shape'] if best else ''}; ",
         end="",

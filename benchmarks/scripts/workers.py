@@ -90,10 +90,10 @@ def main() -> None:
     alone = None
     for workers in (1, arguments.workers):
         trials = arguments.trials * workers
-        found, networks = rate(arguments.storage, workers, arguments.seconds, trials, arguments.strategy)
-        alone = alone or found
+        per_second, networks = rate(arguments.storage, workers, arguments.seconds, trials, arguments.strategy)
+        alone = alone or per_second
         print(
-            f"{workers} workers: {found:.3f} trials a second, {found / alone:.2f} times one worker's; "
+            f"{workers} workers: {per_second:.3f} trials a second, {per_second / alone:.2f} times one worker's; "
             f"{trials} trials, {networks} networks"
         )
 

@@ -53,7 +53,7 @@ def measure(crop: Callable[..., np.ndarray], shape: tuple[int, int], target: flo
 
 def resident(what: str) -> float:
     """This process's memory in megabytes: VmRSS now, VmHWM at the most."""
-    line = next(each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith(what))
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
     return int(line.split()[1]) / 1024
 
 

@@ -58,20 +58,22 @@ NAMES = ("presence", "calibration_error", "f_score", "lost_precision", "lost_rec
 
 
 def _sequences(names: list[str], made: Path) -> list[Sequence]:
-    found: list[Sequence] = []
+    sequences: list[Sequence] = []
     for name in names:
-        found += generated_sequences(name, made / name) if name in GENERATED_SETS else read_sequences(name, "got10k")
-    return found
+        sequences += (
+            generated_sequences(name, made / name) if name in GENERATED_SETS else read_sequences(name, "got10k")
+        )
+    return sequences
 
 
 def _figures(tracker: SiameseTracker, sequences: list[Sequence], settings: HyperParameters) -> list[str]:
     tracks = track_in_step(tracker.network, sequences, settings)
     frames = presence_frames(tracks, sequences, settings)
     if not settings.presence_slope:
-        frames = [_score_as_presence(each) for each in frames]
-    found = presence_metrics(frames)
-    scores = [score_frames(tracks.boxes[each.name], each.boxes, each.absent) for each in sequences]
-    return [f"{overall_metrics(scores)['ao']:.3f}", *(f"{found[name]:.3f}" for name in NAMES)]
+        frames = [_score_as_presence(sequence_frames) for sequence_frames in frames]
+    figures = presence_metrics(frames)
+    scores = [score_frames(tracks.boxes[sequence.name], sequence.boxes, sequence.absent) for sequence in sequences]
+    return [f"{overall_metrics(scores)['ao']:.3f}", *(f"{figures[name]:.3f}" for name in NAMES)]
 
 
 def _score_as_presence(frames: PresenceFrames) -> PresenceFrames:

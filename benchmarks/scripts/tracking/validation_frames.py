@@ -51,7 +51,7 @@ WAYS = (
 )
 
 
-class Found(NamedTuple):
+class Measured(NamedTuple):
     """What a way took."""
 
     seconds: float
@@ -98,7 +98,7 @@ def make_sequence(folder: Path, side: float, frames: int, seed: int) -> None:
     (folder / "groundtruth.txt").write_text("".join(lines))
 
 
-def measure(way: Way, folder: Path, copies: Path, model: Path, threads: int) -> Found:
+def measure(way: Way, folder: Path, copies: Path, model: Path, threads: int) -> Measured:
     """Score a network once."""
     keep_freed_memory()
     torch.set_num_threads(threads)
@@ -119,12 +119,12 @@ def measure(way: Way, folder: Path, copies: Path, model: Path, threads: int) -> 
     making = perf_counter() - start
     track_ao(network, sequences[:1], hyper_parameters, frames=frames[:1])  # warm-up
     start, used = perf_counter(), process_time()
-    found = track_ao(network, sequences, hyper_parameters, frames=frames, readers=way.readers)
+    scores = track_ao(network, sequences, hyper_parameters, frames=frames, readers=way.readers)
     seconds, processor = perf_counter() - start, process_time() - used
-    ao = {name: figures["ao"] for name, figures in found["per_sequence"].items()}
-    reduced = sum(len(each) for each in frames if isinstance(each, ReducedVideo))
+    ao = {name: figures["ao"] for name, figures in scores["per_sequence"].items()}
+    reduced = sum(len(video) for video in frames if isinstance(video, ReducedVideo))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Found(seconds, processor, making, reduced, ao, memory)
+    return Measured(seconds, processor, making, reduced, ao, memory)
 
 
 def main() -> None:
@@ -152,19 +152,19 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     for way in (WAYS[number] for number in arguments.ways):
         with context.Pool(1) as pool:
-            found = pool.apply(measure, (way, data, copies, arguments.model, arguments.threads))
-        ao = np.array(list(found.ao.values()))
+            measured = pool.apply(measure, (way, data, copies, arguments.model, arguments.threads))
+        ao = np.array(list(measured.ao.values()))
         exact = ao if exact is None else exact
         change, stored = np.abs(ao - exact), sum(p.stat().st_size for p in copies.rglob("*.frames"))
-        reckoned = found.seconds / total * FRAMES_OF_GOT / 60
+        reckoned = measured.seconds / total * FRAMES_OF_GOT / 60
         print(
-            f"{way.name:<30} {found.seconds / total * 1e3:6.2f} ms/frame "
-            f"({found.processor / total * 1e3:.2f} of processors), {reckoned:5.1f} min",
+            f"{way.name:<30} {measured.seconds / total * 1e3:6.2f} ms/frame "
+            f"({measured.processor / total * 1e3:.2f} of processors), {reckoned:5.1f} min",
             end="; ",
         )
         print(f"AO {ao.mean():.4f} ({ao.mean() - exact.mean():+.4f}; a sequence {change.mean():.4f}, ", end="")
-        print(f"at most {change.max():.3f}); {found.memory / 2**20:5.0f} MiB", end="; ")
-        print(f"{found.reduced} reduced, {found.making:.0f} s; {stored / 2**20:.0f} MiB of copies", flush=True)
+        print(f"at most {change.max():.3f}); {measured.memory / 2**20:5.0f} MiB", end="; ")
+        print(f"{measured.reduced} reduced, {measured.making:.0f} s; {stored / 2**20:.0f} MiB of copies", flush=True)
 
 
 if __name__ == "__main__":

@@ -100,10 +100,10 @@ def main() -> None:
     )
     print(f"{arguments.space}: {settings.template_size} and {settings.search_size} pixels")
     print(f"a frame {bytes_of[0] / 1e3:.0f} kB, a crop {bytes_of[1] / 1e3:.0f} kB")
-    rates = {kind: arguments.pairs / np.array(each) for kind, each in taken.items()}
-    for kind, each in rates.items():
-        low, median, high = np.percentile(each[:, 0], [25, 50, 75])
-        by_work = np.median(each[:, 1])
+    rates = {kind: arguments.pairs / np.array(repeats) for kind, repeats in taken.items()}
+    for kind, rate in rates.items():
+        low, median, high = np.percentile(rate[:, 0], [25, 50, 75])
+        by_work = np.median(rate[:, 1])
         print(f"  {kind:<8}{median:8.1f} pairs a second ({low:.1f} .. {high:.1f}); by processor time {by_work:.1f}")
     for column, what in enumerate(("wall", "processor time")):
         low, median, high = np.percentile(rates["crops"][:, column] / rates["frames"][:, column], [25, 50, 75])

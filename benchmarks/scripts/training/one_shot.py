@@ -89,8 +89,8 @@ class Watch:
 
     def seconds(self) -> np.ndarray:
         """Median seconds an update ``(wall, CPU)``."""
-        found: np.ndarray = np.median(np.diff(np.array(self.times)[WARM_UP - 1 :], axis=0), axis=0)
-        return found
+        medians: np.ndarray = np.median(np.diff(np.array(self.times)[WARM_UP - 1 :], axis=0), axis=0)
+        return medians
 
 
 class Scale:
@@ -140,10 +140,10 @@ def train(space: Space, macs: MacsPaths, title: str, batch: int, steps: int, *, 
 def cases() -> dict[str, tuple[str, dict[str, Any]]]:
     """What is measured, by its title: every strategy, and the joint form of those that have one."""
     from_labels = [name for name in ONE_SHOT_STRATEGIES if name != "blockwise"]
-    found: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in from_labels}
+    by_title: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in from_labels}
     for title, share in (("places", 1.0), ("paths", 0.0)):
-        found[f"blockwise, {title}"] = ("blockwise", {"teacher": TEACHER, "blocks": share})
-    return found | {f"{name}, joint": (name, {"joint": True}) for name in JOINT}
+        by_title[f"blockwise, {title}"] = ("blockwise", {"teacher": TEACHER, "blocks": share})
+    return by_title | {f"{name}, joint": (name, {"joint": True}) for name in JOINT}
 
 
 def main() -> None:

@@ -107,8 +107,8 @@ def show_waiting(space: Space, name: str, source: PairSource, settings: Training
     for workers, runs in taken.items():
         shares = [run[:, 0].sum() / run.sum() for run in runs]
         waited, worked = np.median(np.concatenate(runs), axis=0) * 1e3
-        each = ", ".join(f"{share:.1%}" for share in shares)
-        print(f"  {name:<10}{workers} workers: waiting {np.median(shares):6.1%} of the time  ({each}); ", end="")
+        shares_text = ", ".join(f"{share:.1%}" for share in shares)
+        print(f"  {name:<10}{workers} workers: waiting {np.median(shares):6.1%} of the time  ({shares_text}); ", end="")
         print(f"medians of a step: waited {waited:.1f} ms, worked {worked:.1f} ms")
 
 
@@ -128,18 +128,18 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(0)
     space = load_space(arguments.space)
-    found = sources(space)
+    pair_sources = sources(space)
     description = space.description
     print(f"{cpu_name()}; torch {versions()['torch']}, OpenCV {cv2.__version__}, {arguments.threads} threads; ", end="")
     print("freed memory kept" if kept else "default allocator")
     print(f"{arguments.space}: crops {description.template_size} and {description.search_sizes[0]}; ", end="")
     print(f"{arguments.repeats} x {arguments.pairs} pairs; steps of {arguments.batch}")
     if arguments.only != "waiting":
-        show_speed(found, arguments.pairs, arguments.repeats)
+        show_speed(pair_sources, arguments.pairs, arguments.repeats)
     if arguments.only != "speed":
         settings = TrainingSettings(steps=arguments.steps, batch_size=arguments.batch)
-        for name in [name for name in ("generated", "mixture") if name in found]:
-            show_waiting(space, name, found[name], settings, arguments.trainings)
+        for name in [name for name in ("generated", "mixture") if name in pair_sources]:
+            show_waiting(space, name, pair_sources[name], settings, arguments.trainings)
 
 
 if __name__ == "__main__":

@@ -78,9 +78,9 @@ def main() -> None:
         )
         if not note.exists():
             write_atomically(note, json.dumps({"seconds": perf_counter() - start, "steps": steps}))
-        found = json.loads(note.read_text())
-        seconds = found["seconds"]
-        print(f"{name}: {found['steps']} steps, {seconds:.0f} s", flush=True)
+        training = json.loads(note.read_text())
+        seconds = training["seconds"]
+        print(f"{name}: {training['steps']} steps, {seconds:.0f} s", flush=True)
         supernets[name] = SupernetEvaluator(supernet, quick_pairs=held_out, calibration_pairs=pairs)
 
     alone = np.full((options.seeds, len(networks)), np.nan)
@@ -98,24 +98,34 @@ def main() -> None:
             print(f"alone, seed {seed}, network {number}: {alone[seed, number]:.3f}", flush=True)
 
     def shared(name: str, architectures: list[Architecture]) -> np.ndarray:
-        return np.array([supernets[name].measure(each, ["overlap"])["overlap"] for each in architectures])
+        return np.array(
+            [supernets[name].measure(architecture, ["overlap"])["overlap"] for architecture in architectures]
+        )
 
     places = PlaceScores.load(output / "blockwise", space)
-    others = [each for each in networks_to_measure(table, FITTED + len(networks), 2) if each not in networks][:FITTED]
+    others = [
+        architecture
+        for architecture in networks_to_measure(table, FITTED + len(networks), 2)
+        if architecture not in networks
+    ][:FITTED]
     predictor = fit_predictor(places, others, shared("blockwise", others), table.bulk(others)["macs"], "overlap", 0)
-    unseen = [each for each in networks_to_measure(table, ASSEMBLED + FITTED, 3) if each not in others][:ASSEMBLED]
+    unseen = [
+        architecture for architecture in networks_to_measure(table, ASSEMBLED + FITTED, 3) if architecture not in others
+    ][:ASSEMBLED]
     scores = {
-        "predictor": np.array([predictor.predict(each) for each in networks]),
-        "sum over places": -np.array([places.score(each) for each in networks]),
+        "predictor": np.array([predictor.predict(architecture) for architecture in networks]),
+        "sum over places": -np.array([places.score(architecture) for architecture in networks]),
         "blockwise": shared("blockwise", networks),
         "spos": shared("spos", networks),
         "MACs": table.bulk(networks)["macs"].astype(float),
     }
     resamples = Resamples(len(networks), 2000, 0)
-    taus = {name: agreement("kendall", [(of, each) for each in alone], resamples) for name, of in scores.items()}
+    taus = {
+        name: agreement("kendall", [(of, overlaps) for overlaps in alone], resamples) for name, of in scores.items()
+    }
     if options.seeds > 1:
         taus["ceiling"] = agreement("kendall", [(alone[0], alone[1])], resamples)
-    foretold = np.array([predictor.predict(each) for each in unseen])
+    foretold = np.array([predictor.predict(architecture) for architecture in unseen])
     taus["predictor of assembled networks"] = agreement(
         "kendall", [(foretold, shared("blockwise", unseen))], Resamples(len(unseen), 2000, 0)
     )

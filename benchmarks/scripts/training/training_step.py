@@ -247,12 +247,12 @@ def show_memory(memory: dict[str, dict[str, Any]]) -> None:
     """Print both, and their ratios."""
     one, other = memory["supernet"], memory["plain"]
     rows = {
-        "weights and statistics": [max(each["weights"]) for each in (one, other)],
-        "moments and average": [max(each["moments"]) for each in (one, other)],
-        "tensors at their peak": [max(each["peaks"]) for each in (one, other)],
-        "process, imported": [each["before"] for each in (one, other)],
-        "process, growth": [each["resident"] - each["before"] for each in (one, other)],
-        "process, peak": [each["resident"] for each in (one, other)],
+        "weights and statistics": [max(figures["weights"]) for figures in (one, other)],
+        "moments and average": [max(figures["moments"]) for figures in (one, other)],
+        "tensors at their peak": [max(figures["peaks"]) for figures in (one, other)],
+        "process, imported": [figures["before"] for figures in (one, other)],
+        "process, growth": [figures["resident"] - figures["before"] for figures in (one, other)],
+        "process, peak": [figures["resident"] for figures in (one, other)],
     }
     print(f"  {'memory, MiB':<24}{'supernet':>10}{'plain':>10}   ratio")
     for name, (mine, theirs) in rows.items():
@@ -295,11 +295,11 @@ def main() -> None:
     if arguments.only != "memory":
         show_time(measure_time(space, settings, arguments.paths, arguments.repeats))
     if arguments.only != "time":
-        found = {}
+        memory = {}
         for which in ("supernet", "plain"):
             command = [sys.executable, __file__, *sys.argv[1:], "--memory-of", which]
-            found[which] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        show_memory(found)
+            memory[which] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        show_memory(memory)
 
 
 if __name__ == "__main__":
