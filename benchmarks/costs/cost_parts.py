@@ -164,8 +164,8 @@ def _left_over(space: Space, rows: Sequence[_Row], search_size: int | None) -> _
 
 def _parts(space: Space, rows: Sequence[_Row], left: _Cost) -> CostedPlaces:
     """Turn costs by variant into arrays."""
-    found = {name for _, costs in rows for cost in costs for name in cost} | set(left)
-    columns = (*COLUMNS, *sorted(found - set(COLUMNS)))
+    names = {name for _, costs in rows for cost in costs for name in cost} | set(left)
+    columns = (*COLUMNS, *sorted(names - set(COLUMNS)))
 
     def vector(cost: _Cost) -> list[int]:
         return [cost.get(name, 0) for name in columns]

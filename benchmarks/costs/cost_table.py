@@ -68,7 +68,7 @@ class CostTable:
         # None where each template size has a search size of its own.
         self._counted_size = search_size if space.description.template_sizes else self.search_size
         self._warn = warn
-        self._found: CostedPlaces | None = None
+        self._counted_parts: CostedPlaces | None = None
         self._positions = {label: index for index, label in enumerate(space.labels)}
         self._numbers = [{value: i for i, value in enumerate(values)} for values in space.labels.values()]
 
@@ -91,11 +91,11 @@ class CostTable:
         Returns:
             Whether the table has its parts; `build` counts them otherwise.
         """
-        if self._found is None:
-            self._found, complaint = read_parts(self.space, self._counted_size)
+        if self._counted_parts is None:
+            self._counted_parts, complaint = read_parts(self.space, self._counted_size)
             if complaint and self._warn is not None:
                 self._warn(complaint)
-        return self._found is not None
+        return self._counted_parts is not None
 
     def build(self, progress: Progress | None = None) -> None:
         """Count the parts and leave them in the cache.
@@ -104,8 +104,8 @@ class CostTable:
             progress: Told of the steps done and of what they were.
         """
         self.__dict__.pop("_sums", None)
-        self._found = count_parts(self.space, self._counted_size, progress)
-        write_parts(self.space, self._counted_size, self._found)
+        self._counted_parts = count_parts(self.space, self._counted_size, progress)
+        write_parts(self.space, self._counted_size, self._counted_parts)
 
     @property
     def places(self) -> tuple[CostedPlace, ...]:
@@ -221,10 +221,10 @@ class CostTable:
         for architecture in listed:
             self.space.require(architecture)
         columns = zip(*(architecture.values for architecture in listed), strict=True)
-        found = np.zeros((len(listed), len(self._numbers)), np.int64)
+        indices = np.zeros((len(listed), len(self._numbers)), np.int64)
         for index, (numbers, values) in enumerate(zip(self._numbers, columns, strict=False)):
-            found[:, index] = [numbers[value] for value in values]
-        return found
+            indices[:, index] = [numbers[value] for value in values]
+        return indices
 
     def extremes(self, name: str) -> Extremes:
         """The cheapest and the dearest architecture in one cost, exactly.
@@ -274,5 +274,5 @@ class CostTable:
     def _parts(self) -> CostedPlaces:
         if not self.load():
             self.build()
-        assert self._found is not None
-        return self._found
+        assert self._counted_parts is not None
+        return self._counted_parts

@@ -41,7 +41,7 @@ class MeasuredCosts:
         self.space = space
         self.search_size = checked_search_size(search_size, space.search_sizes)
         self.searched = (self.search_size,)
-        self._found: dict[tuple[str, ...], tuple[int, ...]] | None = None
+        self._counted: dict[tuple[str, ...], tuple[int, ...]] | None = None
 
     def costs(self, architecture: Architecture) -> dict[str, int]:
         """See `CostTable.costs`.
@@ -50,15 +50,15 @@ class MeasuredCosts:
             InputError: The architecture is of another space.
         """
         self.space.require(architecture)
-        if self._found is None:
-            self._found = self._read()
-        if architecture.values not in self._found:
+        if self._counted is None:
+            self._counted = self._read()
+        if architecture.values not in self._counted:
             measured = self.measure(architecture)
             # With what other processes have left there meanwhile.
-            self._found = self._read() | self._found
-            self._found[architecture.values] = tuple(getattr(measured, name) for name in COLUMNS)
-            self._write(self._found)
-        return dict(zip(COLUMNS, self._found[architecture.values], strict=True))
+            self._counted = self._read() | self._counted
+            self._counted[architecture.values] = tuple(getattr(measured, name) for name in COLUMNS)
+            self._write(self._counted)
+        return dict(zip(COLUMNS, self._counted[architecture.values], strict=True))
 
     def measure(self, architecture: Architecture) -> Costs:
         """See `CostTable.measure`.
@@ -86,8 +86,8 @@ class MeasuredCosts:
         Raises:
             InputError: One is of another space.
         """
-        found = [self.costs(architecture) for architecture in architectures]
-        return {name: np.array([costs[name] for costs in found], np.int64) for name in COLUMNS}
+        rows = [self.costs(architecture) for architecture in architectures]
+        return {name: np.array([costs[name] for costs in rows], np.int64) for name in COLUMNS}
 
     @property
     def _path(self) -> Path | None:
@@ -106,11 +106,11 @@ class MeasuredCosts:
         except (OSError, ValueError, TypeError, RecursionError):
             return {}
 
-    def _write(self, found: dict[tuple[str, ...], tuple[int, ...]]) -> None:
+    def _write(self, counted: dict[tuple[str, ...], tuple[int, ...]]) -> None:
         if self._path is None:
             return
         try:
-            write_atomically(self._path, json.dumps([[values, costs] for values, costs in found.items()]))
+            write_atomically(self._path, json.dumps([[values, costs] for values, costs in counted.items()]))
         except (OSError, InputError):
             return  # the next process counts again
 

@@ -122,19 +122,19 @@ def place_modules(space: Space, search_size: int | None = None) -> list[BuiltPla
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # weights of ordinary size, the same every time
         network = reparameterise(build(space, AllCandidates()).eval())
-    found: dict[tuple[str, str], list[Variant]] = {}
+    by_place: dict[tuple[str, str], list[Variant]] = {}
     for part, label, variant in _variants(space.description, network, search_size):
-        found.setdefault((part, label), []).append(variant)
+        by_place.setdefault((part, label), []).append(variant)
     return [
         BuiltPlace(part, label, _deciding(space, label or part, variants), tuple(variants))
-        for (part, label), variants in found.items()
+        for (part, label), variants in by_place.items()
     ]
 
 
 def _deciding(space: Space, label: str, variants: Sequence[Variant]) -> tuple[str, ...]:
     needed = set(space.conditions.get(label, ())).union(*(variant.given for variant in variants))
-    deciding = tuple(each for each in space.labels if each in needed)
-    combinations = math.prod(len(space.labels[each]) for each in deciding)
+    deciding = tuple(choice for choice in space.labels if choice in needed)
+    combinations = math.prod(len(space.labels[choice]) for choice in deciding)
     if combinations > _MOST_COMBINATIONS:
         raise InputError(
             f"space '{space.name}', '{label}': what stands there depends on {len(deciding)} choices with "
@@ -183,11 +183,13 @@ def _sizes(description: SpaceDescription, search_size: int | None) -> list[_Size
     ]
 
 
-_Found = tuple[str, str, Variant]
+_PlacedVariant = tuple[str, str, Variant]
 """Part, label, and what stands there."""
 
 
-def _variants(description: SpaceDescription, network: SiameseNetwork, search_size: int | None) -> Iterator[_Found]:
+def _variants(
+    description: SpaceDescription, network: SiameseNetwork, search_size: int | None
+) -> Iterator[_PlacedVariant]:
     for sizes in _sizes(description, search_size):
         yield from _in_backbone(description, network, sizes)
         yield from _in_fusions(description, network, sizes)
@@ -200,7 +202,7 @@ def _map(channels: int, size: int, stride: int) -> Shape:
     return channels, side, side
 
 
-def _in_backbone(description: SpaceDescription, network: SiameseNetwork, sizes: _Sizes) -> Iterator[_Found]:
+def _in_backbone(description: SpaceDescription, network: SiameseNetwork, sizes: _Sizes) -> Iterator[_PlacedVariant]:
     """The stem and every block that the network has, each with the channels and map sizes that reach it."""
     image, template = _map(3, sizes.search, 1), _map(3, sizes.template, 1)
     yield "backbone", "", Variant(sizes.given, network.backbone.stem, (image,), template)
@@ -214,7 +216,7 @@ def _in_backbone(description: SpaceDescription, network: SiameseNetwork, sizes: 
             yield "backbone", block.name, Variant(given, module, (search,), target)
 
 
-def _in_fusions(description: SpaceDescription, network: SiameseNetwork, sizes: _Sizes) -> Iterator[_Found]:
+def _in_fusions(description: SpaceDescription, network: SiameseNetwork, sizes: _Sizes) -> Iterator[_PlacedVariant]:
     """Necks and fusions of every exit, once for each width that the exit's stage may have."""
     for exit_, block in zip(network.exits, description.exits, strict=True):
         label = stage_width_label(block.stage)
@@ -255,7 +257,7 @@ def _towers(
 
 def _in_tower(
     description: SpaceDescription, branch: str, tower: TowerDescription, given: Given, module: Tower, sizes: _Sizes
-) -> Iterator[_Found]:
+) -> Iterator[_PlacedVariant]:
     """A tower's layers and its prediction, once for each exit, whose stride sets the size of the map."""
     part = f"{branch}_head"
     labels = [*(layer_label(branch, index) for index in range(len(tower.candidates))), ""]

@@ -124,17 +124,17 @@ def summarise(
         failures: Name of a sequence that could not be evaluated -> why, one line.
         record: What was run, JSON-able.
     """
-    scores = [each.scores for each in sequences.values()]
-    of_presence = presence_metrics([each.said for each in sequences.values() if each.said is not None])
+    scores = [sequence.scores for sequence in sequences.values()]
+    of_presence = presence_metrics([sequence.said for sequence in sequences.values() if sequence.said is not None])
     return EvaluationResult(
         overall={
             **metrics.overall_metrics(scores),
-            "fps": metrics.frames_per_second(each.times for each in sequences.values()),
+            "fps": metrics.frames_per_second(sequence.times for sequence in sequences.values()),
             "scored_sequences": sum(map(metrics.is_scored, scores)),
             # Only where absent frames are labelled.
             **{name: value for name, value in of_presence.items() if not np.isnan(value)},
         },
-        sequences={name: each.figures for name, each in sequences.items()},
+        sequences={name: sequence.figures for name, sequence in sequences.items()},
         failures=dict(failures or {}),
         curves=metrics.mean_curves(scores),
         record=dict(record or {}),

@@ -196,7 +196,9 @@ def frames_per_second(times: Iterable[np.ndarray]) -> float:
     Returns:
         Frames per second; NaN without a tracked frame or a measurable time.
     """
-    seconds = np.concatenate([np.empty(0), *(_scored(np.asarray(each, float)[1:]) for each in times)])
+    seconds = np.concatenate(
+        [np.empty(0), *(_scored(np.asarray(sequence_times, float)[1:]) for sequence_times in times)]
+    )
     return float(len(seconds) / seconds.sum()) if seconds.sum() > 0 else float("nan")
 
 

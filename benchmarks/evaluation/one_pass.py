@@ -142,10 +142,10 @@ def evaluate(
             write_sizes(output, sequence.name, track.sizes)
             write_presence(output, sequence.name, np.stack([track.scores, track.presence, track.lost], axis=1))
             write_result(output, sequence.name, track.boxes, track.times)
-        found = read_result(output, sequence.name, len(sequence))
-        assert found is not None
+        boxes_and_times = read_result(output, sequence.name, len(sequence))
+        assert boxes_and_times is not None
         said = read_presence(output, sequence.name, len(sequence))
-        return score_sequence(sequence, *found, said, read_sizes(output, sequence) if clip else None)
+        return score_sequence(sequence, *boxes_and_times, said, read_sizes(output, sequence) if clip else None)
 
     results, failures = run_each(sequences, one, lambda done: done.figures, progress)
     return summarise(results, failures, record)

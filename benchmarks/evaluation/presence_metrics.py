@@ -119,7 +119,7 @@ def _pooled(sequences: Sequence[PresenceFrames]) -> tuple[np.ndarray, ...] | Non
     None where no frame is labelled absent, or none is left with the target.
     """
     overlaps, absent, confidence, lost, presence = (
-        np.concatenate([np.empty(0), *(getattr(each, name) for each in sequences)])
+        np.concatenate([np.empty(0), *(getattr(sequence, name) for sequence in sequences)])
         for name in ("overlaps", "absent", "confidence", "lost", "presence")
     )
     absent, lost = absent.astype(bool), lost.astype(bool)
@@ -148,19 +148,19 @@ def _precision_recall(
         return np.empty(0), np.empty(0)
     thresholds = np.unique(np.quantile(with_box, np.linspace(0, 1, _THRESHOLDS), method="nearest"))
     boxes = [confidence >= threshold for threshold in thresholds]
-    recall = np.array([overlaps[each].sum() / present.sum() for each in boxes])
-    return recall, np.array([overlaps[each].mean() for each in boxes])
+    recall = np.array([overlaps[mask].sum() / present.sum() for mask in boxes])
+    return recall, np.array([overlaps[mask].mean() for mask in boxes])
 
 
 def _found_after(sequences: Sequence[PresenceFrames]) -> float:
     """Mean over all returns of the frames until the target is found."""
     waits: list[int] = []
-    for each in sequences:
-        absent = each.absent.astype(bool)
+    for sequence in sequences:
+        absent = sequence.absent.astype(bool)
         returns = np.flatnonzero(absent[:-1] & ~absent[1:]) + 1
         for start in returns:
             ends = np.flatnonzero(absent[start:])
             end = start + int(ends[0]) if len(ends) else len(absent)
-            found = np.flatnonzero((each.overlaps[start:end] > _FOUND) & ~each.lost[start:end].astype(bool))
-            waits.append(int(found[0]) if len(found) else int(end - start))
+            hits = np.flatnonzero((sequence.overlaps[start:end] > _FOUND) & ~sequence.lost[start:end].astype(bool))
+            waits.append(int(hits[0]) if len(hits) else int(end - start))
     return float(np.mean(waits)) if waits else float("nan")

@@ -206,8 +206,10 @@ def _probe(makes: Makes, rounds: int) -> tuple[dict[str | int, Step], float]:
             steps[key]()
             called.append(perf_counter() - begun)
         start = max(0.0, made[0] - min(made))
-        each = float(np.mean(made[1:] or made)) + start / _WRITTEN_BY_A_PROCESS
-        seconds += start + len(keys) * (each + rounds * float(np.mean([turn_seconds(call) for call in called])))
+        making_seconds = float(np.mean(made[1:] or made)) + start / _WRITTEN_BY_A_PROCESS
+        seconds += start + len(keys) * (
+            making_seconds + rounds * float(np.mean([turn_seconds(call) for call in called]))
+        )
     return steps, seconds
 
 
@@ -296,11 +298,11 @@ def _network_graph(architecture: Architecture, runtime: str) -> Graph:
 def _draw(space: Space, count: int, seed: int) -> list[Architecture]:
     """Architectures uniform over MACs, a network each, none twice."""
     sampler, rng = MacsSampler(CostTable(space)), np.random.default_rng(seed)
-    found: dict[Architecture, None] = {}
+    architectures: dict[Architecture, None] = {}
     for _ in range(20 * count):
-        found.setdefault(sampler.sample(rng).canonical())
-        if len(found) == count:
-            return list(found)
+        architectures.setdefault(sampler.sample(rng).canonical())
+        if len(architectures) == count:
+            return list(architectures)
     raise InputError(
         f"space '{space.name}' has {space.size.networks:,} networks, and {count} different ones are needed, half of "
         "them to fit and half to check: measure each network instead"

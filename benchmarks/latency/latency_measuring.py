@@ -213,11 +213,11 @@ def measure_in_turns(
             steps[number], size = branch_step(subject, "track", runtime, options)
             sizes.append(size)
             tell(1, "networks are made")
-        found = time_in_turns(steps, rounds, progress=tell)
+        times = time_in_turns(steps, rounds, progress=tell)
     fingerprint = take_fingerprint(runtime, options)
     return [
         Latency(
-            **summary(found[number])._asdict(),
+            **summary(times[number])._asdict(),
             repeats=rounds,
             attempts=1,
             branch="track",

@@ -88,7 +88,7 @@ def find_pieces(space: Space) -> Pieces:
     Returns:
         The pieces, in the order in which a frame meets them.
     """
-    found: dict[str, Piece] = {}
+    pieces_by_name: dict[str, Piece] = {}
     names: dict[tuple[nn.Module, tuple[Shape, ...]], str] = {}
     places = []
     for place in _with_fused(place_modules(space)):
@@ -99,13 +99,13 @@ def find_pieces(space: Space) -> Pieces:
             known = variant.module, variant.search
             if known not in names:  # behind several outputs of one stride it is the same
                 names[known], piece = _piece(_called(space, place, variant), *known)
-                found.setdefault(names[known], piece)
+                pieces_by_name.setdefault(names[known], piece)
             cells = zip(place.labels, place.cells(space, variant), strict=True)
             values = [[space.labels[label][index] for index in indices] for label, indices in cells]
             pieces |= dict.fromkeys(product(*values), names[known])
         part = place.part if place.part in LATENCY_PARTS else "towers"
         places.append(TimedPlace(part, place.labels, pieces))
-    return Pieces(space, found, places)
+    return Pieces(space, pieces_by_name, places)
 
 
 class Fused(nn.Module):
@@ -130,7 +130,7 @@ def _with_fused(places: Sequence[BuiltPlace]) -> Iterator[BuiltPlace]:
         if place.part == "fusion":
             variants = []
             for variant in place.variants:
-                neck = next(each for each in necks.variants if each.given.items() <= variant.given.items())
+                neck = next(neck for neck in necks.variants if neck.given.items() <= variant.given.items())
                 pair = neck.module, variant.module
                 variants.append(variant._replace(module=joined.setdefault(pair, Fused(*pair))))
             yield place._replace(variants=tuple(variants))

@@ -142,7 +142,7 @@ class LatencyTable:
     @property
     def ends(self) -> tuple[float, float]:
         """The least and the greatest latency of all networks of the space, milliseconds."""
-        signed = [[Factor(each.labels, sign * each.values) for each in self.factors] for sign in (1, -1)]
+        signed = [[Factor(factor.labels, sign * factor.values) for factor in self.factors] for sign in (1, -1)]
         ends = [self._latency_at(minimum(factors)) for factors in signed]
         return ends[0], ends[1]
 
@@ -188,9 +188,11 @@ class LatencyTable:
                 f"{where} is of space '{content['space']}' ({content['space_hash']}), not of '{space.name}' "
                 f"({space.hash}): build one with `lighttrack-nas latency-table --space`"
             )
-        found = read_fingerprint(content["fingerprint"], where)
-        here = wanted or take_fingerprint(found.runtime, Options(found.threads, found.device, found.precision))
-        different = fingerprint_differences(found.to_dict(), here.to_dict())
+        fingerprint = read_fingerprint(content["fingerprint"], where)
+        here = wanted or take_fingerprint(
+            fingerprint.runtime, Options(fingerprint.threads, fingerprint.device, fingerprint.precision)
+        )
+        different = fingerprint_differences(fingerprint.to_dict(), here.to_dict())
         if different:
             raise InputError(
                 f"{where} was not measured on what is asked for ({different}): build one here with "
@@ -201,7 +203,7 @@ class LatencyTable:
         if set(pieces.pieces) != set(content["pieces_ms"]):
             raise InputError(f"{where} has other pieces than the space has now: build it again")
         correction = Correction(**content["correction"])
-        return cls(pieces, found, content["pieces_ms"], correction, Check(**check), content["made"])
+        return cls(pieces, fingerprint, content["pieces_ms"], correction, Check(**check), content["made"])
 
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes, JSON-able, with the digest."""
@@ -223,9 +225,9 @@ class LatencyTable:
     def _factor(self, place: TimedPlace) -> Factor:
         """What a place adds to a network, milliseconds, by the choices on which it depends; nothing is 0."""
         labels = [self.space.labels[label] for label in place.labels]
-        values = np.zeros([len(each) for each in labels])
+        values = np.zeros([len(candidates) for candidates in labels])
         for chosen, name in place.pieces.items():
-            indices = tuple(each.index(value) for each, value in zip(labels, chosen, strict=True))
+            indices = tuple(candidates.index(value) for candidates, value in zip(labels, chosen, strict=True))
             values[indices] = (
                 self.correction.factors[place.part] * self._times[name] + self.correction.extra_ms[place.part]
             )

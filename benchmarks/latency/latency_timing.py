@@ -104,7 +104,7 @@ def time_in_turns(
         shared by five busy processes, the least of all turns put networks in the same order twice (Kendall's tau .94),
         their medians did not (.6).
     """
-    found: dict[K, list[float]] = {name: [] for name in steps}
+    milliseconds: dict[K, list[float]] = {name: [] for name in steps}
     for _ in range(rounds):
         for name, step in steps.items():
             for _ in range(warmup):
@@ -112,10 +112,10 @@ def time_in_turns(
             times: list[float] = []
             while len(times) < TURN_CALLS or sum(times) < seconds:
                 times.append(_seconds(step))
-            found[name].append(min(times) * 1e3)
+            milliseconds[name].append(min(times) * 1e3)
         if progress is not None:
             progress(1, "timed in turns")
-    return {name: np.array(times) for name, times in found.items()}
+    return {name: np.array(times) for name, times in milliseconds.items()}
 
 
 def _attempt(step: Step, warmup: int, repeats: int, waits: bool) -> Timing:

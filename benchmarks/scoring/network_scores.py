@@ -62,8 +62,8 @@ def fixed_pairs_loss(
         for name, part in zip(sums, (lost.total, lost.classification, lost.regression), strict=True):
             sums[name] += float(part) * labelled
         pairs += labelled
-        found = best_box_overlap(logits, distances, batch.boxes, batch.search.shape[-1])
-        overlaps.append(found[batch.positive & batch.labelled].cpu())
+        overlap = best_box_overlap(logits, distances, batch.boxes, batch.search.shape[-1])
+        overlaps.append(overlap[batch.positive & batch.labelled].cpu())
     if pairs == 0:
         raise InputError("there are no pairs with labels to score a network on: expected one or more")
     return {name: value / pairs for name, value in sums.items()} | {"overlap": float(torch.cat(overlaps).mean())}
@@ -111,7 +111,7 @@ def track_ao(
         for sequence in sequences
     }
     overall = metrics.overall_metrics(list(scores.values()))
-    each = {name: metrics.sequence_metrics(frame_scores) for name, frame_scores in scores.items()}
+    by_sequence = {name: metrics.sequence_metrics(frame_scores) for name, frame_scores in scores.items()}
     absent = np.concatenate([np.asarray(sequence.absent[1:], bool) for sequence in sequences])
     if absent.any():
         present = np.concatenate([np.isfinite(scores[sequence.name].overlaps[1:]) for sequence in sequences])
@@ -119,5 +119,5 @@ def track_ao(
         overall["presence"] = area_under_curve(confidence[present], confidence[absent])
     return {
         **overall,
-        "per_sequence": {name: {"ao": figures["ao"], "sr50": figures["sr50"]} for name, figures in each.items()},
+        "per_sequence": {name: {"ao": figures["ao"], "sr50": figures["sr50"]} for name, figures in by_sequence.items()},
     }

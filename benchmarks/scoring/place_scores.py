@@ -72,15 +72,15 @@ class TowerScores(NamedTuple):
         layers = [layer_label(self.branch, index) for index in range(len(candidates))]
         values = [space.candidates[label], *candidates]
         skips = space.description.skips
-        scores = np.zeros([len(each) for each in values])
+        scores = np.zeros([len(axis_values) for axis_values in values])
         for index, (width, *names) in zip(np.ndindex(scores.shape), product(*values), strict=True):
             word = [name for name in names if name not in skips]
             scores[index] = sum(
                 self.widths[width][name][tower_task(number, len(word), self.teacher_layers)]
                 for number, name in enumerate(word)
             )
-        labels = tuple(each for each in (label, *layers) if each in space.labels)
-        shape = tuple(len(space.labels[each]) for each in labels)
+        labels = tuple(choice for choice in (label, *layers) if choice in space.labels)
+        shape = tuple(len(space.labels[choice]) for choice in labels)
         order = sorted(range(len(labels)), key=lambda axis: list(space.labels).index(labels[axis]))
         ordered = scores.reshape(shape).transpose(order)
         return ScoredPlace(f"{self.branch}_head", label, tuple(labels[axis] for axis in order), ordered)

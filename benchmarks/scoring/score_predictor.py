@@ -144,7 +144,7 @@ class ScorePredictor:
             )
         try:
             weights = {str(group): float(weight) for group, weight in content["weights"].items()}
-            if set(weights) != set(groups_of(scores)) or not all(0 <= each < math.inf for each in weights.values()):
+            if set(weights) != set(groups_of(scores)) or not all(0 <= weight < math.inf for weight in weights.values()):
                 raise ValueError
             return cls(
                 scores,

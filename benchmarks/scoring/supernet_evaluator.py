@@ -213,8 +213,8 @@ class SupernetEvaluator:
             The least time of a tracked frame of each, milliseconds: what it takes on a device that does nothing else.
         """
         settings = asdict(self._latency)
-        found = measure_in_turns(architectures, **settings, rounds=AGAIN_ROUNDS, progress=progress)
-        return [latency.least_ms for latency in found]
+        latencies = measure_in_turns(architectures, **settings, rounds=AGAIN_ROUNDS, progress=progress)
+        return [latency.least_ms for latency in latencies]
 
     def reference_latency(self) -> float | None:
         """Time one network of the space, always the same, as "latency_ms" is measured; None with a latency table.

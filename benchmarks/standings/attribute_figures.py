@@ -44,5 +44,8 @@ def attribute_table(
 
 def _only(scores: FrameScores, frames: np.ndarray) -> FrameScores:
     return FrameScores(
-        *(np.where(frames, each, np.nan) for each in (scores.overlaps, scores.centre_errors, scores.normalised_errors))
+        *(
+            np.where(frames, values, np.nan)
+            for values in (scores.overlaps, scores.centre_errors, scores.normalised_errors)
+        )
     )

@@ -59,14 +59,14 @@ def find_partings(
         The sequences, the most different first; none where all trackers agree, or there is only one.
     """
     spreads = {video.name: _spread(trackers, video.name) for video in videos}
-    means = {name: float(np.nanmean(each)) for name, each in spreads.items() if not np.isnan(each).all()}
+    means = {name: float(np.nanmean(spread)) for name, spread in spreads.items() if not np.isnan(spread).all()}
     chosen = sorted((v for v in videos if means.get(v.name, 0) > 0), key=lambda v: means[v.name], reverse=True)
     return [
         Parting(
             video,
             _peaks(spreads[video.name], frames),
-            {name: each[video.name].scores.overlaps for name, each in trackers.items()},
-            {name: each[video.name].boxes for name, each in trackers.items()},
+            {name: scored[video.name].scores.overlaps for name, scored in trackers.items()},
+            {name: scored[video.name].boxes for name, scored in trackers.items()},
         )
         for video in chosen[:sequences]
     ]
@@ -110,7 +110,7 @@ def draw_partings(partings: Sequence[Parting], places: Mapping[str, int]) -> Fig
 
 def _spread(trackers: Mapping[str, Mapping[str, ScoredSequence]], name: str) -> np.ndarray:
     """``(frames,)`` largest less smallest overlap; NaN where not scored, and in the first frame."""
-    overlaps = np.array([each[name].scores.overlaps for each in trackers.values()])
+    overlaps = np.array([scored[name].scores.overlaps for scored in trackers.values()])
     spread = overlaps.max(axis=0) - overlaps.min(axis=0)
     spread[:1] = np.nan
     return np.asarray(spread)
@@ -134,7 +134,7 @@ def _draw_frame(axes: Axes, parting: Parting, index: int, places: Mapping[str, i
     frame = parting.video.frame(index)
     axes.imshow(frame[:, :, ::-1], zorder=0)
     truth = parting.video.boxes[index]
-    boxes = {name: each[index] for name, each in parting.boxes.items()}
+    boxes = {name: track[index] for name, track in parting.boxes.items()}
     # Few boxes lie on the truth, so that one that hits it shows; many would hide it, and with wide lines each other.
     few = len(boxes) <= _FEW
     width = 2.0 if few else 1.2

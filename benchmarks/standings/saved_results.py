@@ -65,15 +65,15 @@ def find_results(folder: Path | str, sequences: Iterable[str]) -> dict[str, Path
     if _holds_results(folder, names):
         return {folder.resolve().name: folder}
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    found = {path.name: path for path in inside if _holds_results(path, names)}
-    if not found:
+    trackers = {path.name: path for path in inside if _holds_results(path, names)}
+    if not trackers:
         held = sorted(path.name for path in folder.iterdir())
         shown = ", ".join(held[:5]) + (", ..." if len(held) > 5 else "") if held else "nothing"
         raise InputError(
             f"'{folder}' holds no results of these sequences ({shown_names(names[:3])}{', ...' if names[3:] else ''}): "
             f"expected {EXPECTED}, or folders of trackers that hold such files; found {shown}"
         )
-    return found
+    return trackers
 
 
 def read_saved(
@@ -121,11 +121,11 @@ def read_saved(
                 f"({shown_names(strange[:3])}): are these results of other sequences?"
             )
     scored: dict[str, ScoredSequence] = {}
-    for each, found in boxes.items():
-        video = videos[each]
+    for sequence_name, track in boxes.items():
+        video = videos[sequence_name]
         sizes = read_sizes(folder, video) if clip else None
-        said = read_presence(folder, each, len(video))
-        scored[each] = score_sequence(video, found - [shift, shift, 0, 0], _times(folder, video), said, sizes)
+        said = read_presence(folder, sequence_name, len(video))
+        scored[sequence_name] = score_sequence(video, track - [shift, shift, 0, 0], _times(folder, video), said, sizes)
     return SavedTracker(name, folder, scored, problems)
 
 

@@ -81,19 +81,19 @@ def differences(results: Mapping[str, EvaluationResult], by: str = "ao", seed: i
     values = values[~np.isnan(values).any(axis=1)] if len(names) else np.empty((0, 0))
     count = len(values)
     means, tail = _resampled_means(values, seed), _tail(count)
-    found = []
+    all_differences = []
     for first, second in combinations(range(len(names)), 2):
-        each = values[:, first] - values[:, second]
+        gains = values[:, first] - values[:, second]
         low, high = np.nan, np.nan
         if count:
             low, high = np.quantile(means[:, first] - means[:, second], [tail, 1 - tail])
-        found.append(
+        all_differences.append(
             Difference(
-                *(names[first], names[second], float(each.mean()) if count else float("nan"), float(low), float(high)),
-                *(int((each > 0).sum()), int((each < 0).sum()), count),
+                *(names[first], names[second], float(gains.mean()) if count else float("nan"), float(low), float(high)),
+                *(int((gains > 0).sum()), int((gains < 0).sum()), count),
             )
         )
-    return found
+    return all_differences
 
 
 def _resampled_means(values: np.ndarray, seed: int) -> np.ndarray:

@@ -114,7 +114,7 @@ class TrackerComparison:
         places = {name: place for place, name in enumerate(self.results)}
         curves = {name: result.curves for name, result in self.results.items()}
         presence = {
-            name: precision_recall([each.said for each in sequences.values() if each.said is not None])
+            name: precision_recall([sequence.said for sequence in sequences.values() if sequence.said is not None])
             for name, sequences in self.scored.items()
         }
         pictures = {"curves": curves_plot(curves, presence)}

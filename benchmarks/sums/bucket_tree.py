@@ -73,18 +73,18 @@ def least_elsewhere(tree: BucketTree, factors: Sequence[Factor]) -> list[np.ndar
     for bucket in tree.buckets:
         least.append(_inside(tree, bucket, factors, least).min(axis=-1))
     whole = sum(factors[number].values for number in tree.constants) + sum(least[number] for number in tree.roots)
-    found: dict[int, np.ndarray] = {number: np.asarray(whole - least[number]) for number in tree.roots}
+    elsewhere: dict[int, np.ndarray] = {number: np.asarray(whole - least[number]) for number in tree.roots}
     for number in reversed(range(len(tree.buckets))):
         bucket = tree.buckets[number]
         labels = (*bucket.beside, bucket.label)
-        around = _inside(tree, bucket, factors, least) + found[number][..., None]
+        around = _inside(tree, bucket, factors, least) + elsewhere[number][..., None]
         for below in bucket.below:
             beside = tree.buckets[below].beside
             rest = around - aligned(Factor(beside, least[below]), labels)
             axes = tuple(axis for axis, label in enumerate(labels) if label not in beside)
             kept = [label for label in labels if label in beside]
-            found[below] = aligned(Factor(tuple(kept), rest.min(axis=axes)), beside)
-    return [found[number] for number in range(len(tree.buckets))]
+            elsewhere[below] = aligned(Factor(tuple(kept), rest.min(axis=axes)), beside)
+    return [elsewhere[number] for number in range(len(tree.buckets))]
 
 
 def _inside(tree: BucketTree, bucket: Bucket, factors: Sequence[Factor], least: Sequence[np.ndarray]) -> np.ndarray:

@@ -94,8 +94,10 @@ class _TakenOut:
     def _row(self, values: tuple[int, ...]) -> _Row:
         """What is added where the choices beside it, and it, have certain values."""
         chosen = dict(zip((*self.beside, self.label), values, strict=True))
-        offset = sum(int(table.values[tuple(chosen[each] for each in table.labels)]) for table in self._tables)
-        return _Row(offset, _prefixes([each.odds[tuple(chosen[name] for name in each.beside)] for each in self._below]))
+        offset = sum(int(table.values[tuple(chosen[label] for label in table.labels)]) for table in self._tables)
+        return _Row(
+            offset, _prefixes([below.odds[tuple(chosen[name] for name in below.beside)] for below in self._below])
+        )
 
     def draw(self, chosen: dict[str, int], total: int, rng: np.random.Generator) -> None:
         """Draw it and the choices below it, given their sum and those beside it; they go into `chosen`."""
