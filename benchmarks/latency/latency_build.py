@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import numpy as np
@@ -32,19 +28,17 @@ from lighttrack_nas.benchmarks.latency.latency_programs import (
 )
 from lighttrack_nas.benchmarks.latency.latency_table import FORMAT, Check, LatencyTable
 from lighttrack_nas.benchmarks.latency.latency_timing import Step, time_in_turns, turn_seconds
+from lighttrack_nas.benchmarks.latency.step_maker import WRITTEN_BY_A_PROCESS, StepMaker
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.processes import begin_child
 from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.runtimes.folding import fold_into_convolutions
 from lighttrack_nas.trackers.runtimes.graphs import Graph
-from lighttrack_nas.trackers.runtimes.program import Options, make_program, open_program, write_graph
-from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime
+from lighttrack_nas.trackers.runtimes.runtime_registry import checked_runtime
 
 NETWORKS = 50
 ROUNDS = 12
 
-_WRITTEN_BY_A_PROCESS = 16
 _PROBES = 4
 """Pieces, and as many networks, that tell how long the others will take."""
 _VERSIONS = ("lighttrack-nas", "torch")
@@ -100,7 +94,7 @@ def build_latency_table(
     checked_runtime(runtime, writing=True)
     pieces = _pieces_of(space)
     drawn = _draw(space, 2 * networks, seed)
-    with fixed_threads(threads), _Maker(runtime, options, drafts) as maker:
+    with fixed_threads(threads), StepMaker(runtime, options, drafts) as maker:
         makes = _makes(space, pieces, drawn, runtime, maker, tell)
         made_first, seconds = _probe(makes, rounds)
         if estimated is not None:
@@ -141,7 +135,7 @@ def estimate_build(
     """
     options = checked_options(settings.threads, settings.device, settings.precision)
     drawn, pieces = _draw(space, 2 * networks, seed), _pieces_of(space)
-    with fixed_threads(settings.threads), _Maker(settings.runtime, options, None) as maker:
+    with fixed_threads(settings.threads), StepMaker(settings.runtime, options, None) as maker:
         makes = _makes(space, pieces, drawn, settings.runtime, maker, lambda _amount, _where: None)
         return _probe(makes, rounds)[1]
 
@@ -166,7 +160,7 @@ Makes = Mapping[str | int, Callable[[], Step]]
 
 
 def _makes(
-    space: Space, pieces: Pieces, drawn: Sequence[Architecture], runtime: str, maker: _Maker, tell: Progress
+    space: Space, pieces: Pieces, drawn: Sequence[Architecture], runtime: str, maker: StepMaker, tell: Progress
 ) -> Makes:
     def make(name: str, graph: Callable[[], Graph], words: str) -> Step:
         step = maker.step(name, graph)
@@ -206,73 +200,11 @@ def _probe(makes: Makes, rounds: int) -> tuple[dict[str | int, Step], float]:
             steps[key]()
             called.append(perf_counter() - begun)
         start = max(0.0, made[0] - min(made))
-        making_seconds = float(np.mean(made[1:] or made)) + start / _WRITTEN_BY_A_PROCESS
+        making_seconds = float(np.mean(made[1:] or made)) + start / WRITTEN_BY_A_PROCESS
         seconds += start + len(keys) * (
             making_seconds + rounds * float(np.mean([turn_seconds(call) for call in called]))
         )
     return steps, seconds
-
-
-class _Maker:
-    """Makes programs of graphs; keeps their files, and opens those that are there.
-
-    Files are written in processes that end after some of them: the exporters never give back what they take, some 20 MB
-    a network.
-
-    Args:
-        runtime: That runs the programs.
-        options: How.
-        drafts: Folder for the files; None takes a temporary one.
-    """
-
-    def __init__(self, runtime: str, options: Options, drafts: Path | None) -> None:
-        self._runtime, self._options = runtime, options
-        self._open = ExitStack()
-        self._drafts = drafts
-
-    def __enter__(self) -> _Maker:
-        if RUNTIMES[self._runtime].suffixes:
-            if self._drafts is None:
-                self._drafts = Path(self._open.enter_context(TemporaryDirectory()))
-            self._writer = self._open.enter_context(
-                ProcessPoolExecutor(
-                    1,
-                    mp_context=multiprocessing.get_context("spawn"),
-                    initializer=_begin_writing,
-                    initargs=(self._options.threads,),
-                    max_tasks_per_child=_WRITTEN_BY_A_PROCESS,
-                )
-            )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
-
-    def step(self, name: str, make: Callable[[], Graph]) -> Step:
-        """A call that runs a graph once."""
-        if not RUNTIMES[self._runtime].suffixes:
-            graph = make()
-            arrays = [tensor.numpy() for tensor in graph.inputs]
-            program = make_program(self._runtime, graph, self._options)
-        else:
-            assert self._drafts is not None
-            path = self._drafts / hashlib.sha256(name.encode()).hexdigest()[:24]
-            arrays = self._writer.submit(_write, self._runtime, make, path).result()
-            program = open_program(self._runtime, path, self._options)
-        return lambda: program.run(*arrays)
-
-
-def _begin_writing(threads: int) -> None:
-    begin_child()
-    torch.set_num_threads(threads)
-
-
-def _write(runtime: str, make: Callable[[], Graph], path: Path) -> list[np.ndarray]:
-    """Write a graph's files unless they are there, and give its inputs."""
-    graph = make()
-    if not all(path.with_suffix(suffix).is_file() for suffix in RUNTIMES[runtime].suffixes):
-        write_graph(runtime, graph, path)
-    return [tensor.numpy() for tensor in graph.inputs]
 
 
 @lru_cache(maxsize=1)

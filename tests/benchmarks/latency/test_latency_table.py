@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from lighttrack_nas.benchmarks.latency import latency_build
+from lighttrack_nas.benchmarks.latency import latency_build, step_maker
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
 from lighttrack_nas.benchmarks.latency.latency_build import (
     build_latency_table,
@@ -233,12 +233,12 @@ def test_an_estimate_is_of_all_pieces_networks_and_turns(monkeypatch: pytest.Mon
         now += making
         return run
 
-    class Maker(latency_build._Maker):
+    class Maker(latency_build.StepMaker):
         def step(self, name: str, make: Callable[[], object]) -> Callable[[], object]:
             return step(1.0, 0.01) if name.startswith("piece") else step(3.0, 0.05)
 
     monkeypatch.setattr(latency_build, "perf_counter", lambda: now)
-    monkeypatch.setattr(latency_build, "_Maker", Maker)
+    monkeypatch.setattr(latency_build, "StepMaker", Maker)
     found = latency_build.estimate_build(SMALLEST, LatencySettings(), networks=10, rounds=rounds)
     # A turn has two calls that do not count, and six that do.
     assert found == pytest.approx(pieces * (1 + rounds * 0.08) + 20 * (3 + rounds * 0.4))
@@ -255,7 +255,7 @@ def test_the_ends_of_a_space_are_those_of_its_networks(pieces: Pieces) -> None:
 def test_a_stopped_build_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What was converted is opened, not converted again."""
     opened: list[Path] = []
-    open_program = latency_build.open_program
+    open_program = step_maker.open_program
 
     def stop_at_three(name: str, path: Path, options: Options) -> object:
         opened.append(path)
@@ -263,7 +263,7 @@ def test_a_stopped_build_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
             raise KeyboardInterrupt
         return open_program(name, path, options)
 
-    monkeypatch.setattr(latency_build, "open_program", stop_at_three)
+    monkeypatch.setattr(step_maker, "open_program", stop_at_three)
     found = []
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
