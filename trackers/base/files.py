@@ -5,8 +5,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.part_folders import held_part
 
 
 def make_folder(path: Path) -> None:
@@ -67,7 +69,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader, or a kill at any moment, sees the old content or the new, never a part.
 
     The content goes to a temporary file in the same folder, is synced to the disk and renamed. Missing folders are
-    made.
+    made. A kill that nobody can catch leaves the hidden file ``.NAME.….part``, which the next writing removes.
 
     Args:
         path: The file to write.
@@ -79,20 +81,30 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     make_folder(path.parent)
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with _part_file(path) as part:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(part, 0o644)
+            os.replace(part, path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
         # A full disk is noticed without a name.
         raise OSError(error.errno, error.strerror, str(path)) from None
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+
+
+@contextmanager
+def _part_file(path: Path) -> Iterator[Path]:
+    """A hidden file beside a path, which at the end is gone or was renamed."""
+    part, descriptor = held_part(path, _empty_file)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _empty_file(**named: Any) -> str:
+    descriptor, part = tempfile.mkstemp(**named)
+    os.close(descriptor)
+    return part
