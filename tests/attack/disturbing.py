@@ -91,12 +91,12 @@ def call(
 ) -> Ended:
     """Call a job's command in a folder, within another command where one is given."""
     said, code = b"", HANGS
+    (folder / "tmp").mkdir(exist_ok=True)
+    own = {"LIGHTTRACK_NAS_CACHE": str(folder / "cache"), "TMPDIR": str(folder / "tmp")}
     process = subprocess.Popen(
         [*around, *COMMAND, *job.call], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, preexec_fn=setup, start_new_session=True,
-        env=os.environ
-        | {"OMP_NUM_THREADS": "1", "DISPLAY": "", "LIGHTTRACK_NAS_CACHE": str(folder / "cache")}
-        | environment,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "DISPLAY": ""} | own | environment,
     )  # fmt: skip
     try:
         disturb(process)
@@ -173,11 +173,11 @@ def _full_disk(case: Case) -> list[Ended]:
 
 
 def _little_memory(case: Case) -> list[Ended]:
-    return _limited(case, resource.RLIMIT_AS, int(case.memory * case.rng.uniform(0.3, 1.0)))
+    return _limited(case, resource.RLIMIT_AS, int(case.memory * case.rng.uniform(0.6, 1.0)))
 
 
 def _few_files(case: Case) -> list[Ended]:
-    return _limited(case, resource.RLIMIT_NOFILE, case.rng.randrange(6, 28))
+    return _limited(case, resource.RLIMIT_NOFILE, case.rng.randrange(5, 14))
 
 
 def _streams(case: Case, redirected: str) -> list[Ended]:

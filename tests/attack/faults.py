@@ -38,8 +38,9 @@ def results_of(job: Job, folder: Path) -> dict[str, str]:
 
 
 def left_over(folder: Path) -> list[str]:
-    """Hidden files and folders among the results: nothing will read them again."""
-    return sorted(str(path.relative_to(folder)) for path in (folder / "run").rglob(".*"))
+    """Hidden files and folders among the results, and temporary ones: nothing will read them again."""
+    left = [*(folder / "run").rglob(".*"), *(folder / "tmp").iterdir()]
+    return sorted(str(path.relative_to(folder)) for path in left)
 
 
 def twice(table: Path) -> list[str]:

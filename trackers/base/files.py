@@ -5,10 +5,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.part_folders import held_part
+from lighttrack_nas.trackers.base.part_folders import part_file
 
 
 def make_folder(path: Path) -> None:
@@ -81,7 +80,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     make_folder(path.parent)
     try:
-        with _part_file(path) as part:
+        with part_file(path) as part:
             with part.open("wb") as file:
                 file.write(data)
                 file.flush()
@@ -91,20 +90,3 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except OSError as error:
         # A full disk is noticed without a name.
         raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-@contextmanager
-def _part_file(path: Path) -> Iterator[Path]:
-    """A hidden file beside a path, which at the end is gone or was renamed."""
-    part, descriptor = held_part(path, _empty_file)
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _empty_file(**named: Any) -> str:
-    descriptor, part = tempfile.mkstemp(**named)
-    os.close(descriptor)
-    return part

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole: they are written under a hidden name, which their writer holds while it lives."""
+"""Files and folders that appear whole: they are written under a hidden name, and held by a writer that lives."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 PART = ".part"
 
@@ -29,7 +30,7 @@ def part_folder(place: Path) -> Iterator[Path]:
     Raises:
         OSError: The folder cannot be made; or from within, with a name.
     """
-    part, descriptor = held_part(place, tempfile.mkdtemp)
+    part, descriptor = _held_part(place, tempfile.mkdtemp)
     try:
         yield part
     except OSError as error:
@@ -40,7 +41,30 @@ def part_folder(place: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def held_part(place: Path, make: Callable[..., str]) -> tuple[Path, int]:
+@contextmanager
+def part_file(place: Path) -> Iterator[Path]:
+    """Make an empty hidden file ``.NAME.….part`` beside a place, in which what shall be there is written.
+
+    What killed processes left of the same place is removed first. At the end the file is gone, unless it was renamed.
+
+    Args:
+        place: Of the whole; its parent exists.
+
+    Yields:
+        The file, readable by its owner alone.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    part, descriptor = _held_part(place, _empty_file)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _held_part(place: Path, make: Callable[..., str]) -> tuple[Path, int]:
     """Make a hidden file or folder beside a place, after removing what killed processes left of the same place.
 
     Args:
@@ -70,8 +94,14 @@ def held_part(place: Path, make: Callable[..., str]) -> tuple[Path, int]:
             os.close(descriptor)
 
 
+def _empty_file(**named: Any) -> str:
+    descriptor, part = tempfile.mkstemp(**named)
+    os.close(descriptor)
+    return part
+
+
 def hidden_beside(place: Path, suffix: str) -> list[Path]:
-    """The hidden files and folders ``.NAME.…SUFFIX`` of a place, without those of another one whose name begins like it."""
+    """What lies hidden as ``.NAME.…SUFFIX`` beside a place, without what is of another whose name begins like it."""
     hidden = place.parent.glob(f".{glob.escape(place.name)}.*{suffix}")
     return [path for path in hidden if "." not in path.name[len(f".{place.name}.") : -len(suffix)]]
 
