@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
-from jobs import Job
+if TYPE_CHECKING:
+    from jobs import Job
 
 COMMAND = (sys.executable, "-m", "lighttrack_nas")
 LONGEST = 400.0
@@ -105,6 +107,9 @@ def call(
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         said, _ = process.communicate()
+    finally:
+        if process.returncode is None:  # the harness itself is stopped
+            os.killpg(process.pid, signal.SIGKILL)
     with (folder / "log.txt").open("ab") as log:
         shown = " ".join((*around, *job.call))
         log.write(f"\n$ {shown}\n".encode() + said + f"\nexit code {code}\n".encode())
@@ -217,11 +222,14 @@ def namespace() -> tuple[str, ...]:
 
 
 def _vanished(case: Case) -> list[Ended]:
-    """What the command writes is deleted at a random moment, or moved away."""
+    """What the command writes is deleted at a random moment after it was begun, or moved away."""
     output = case.folder / case.job.output
-    moves = case.rng.random() < 0.5
+    moves, moment = case.rng.random() < 0.5, 0.7 * case.seconds * case.rng.random() ** 2
 
     def vanish(process: subprocess.Popen[bytes]) -> None:
+        while process.poll() is None and not output.exists():
+            time.sleep(0.02)
+        time.sleep(moment)
         if moves and output.exists():
             output.rename(case.folder / "moved")
         elif output.is_file():
@@ -229,7 +237,7 @@ def _vanished(case: Case) -> list[Ended]:
         else:
             shutil.rmtree(output, ignore_errors=True)
 
-    return [call(case.job, case.folder, _later(case, vanish), allowed=_REFUSED)]
+    return [call(case.job, case.folder, vanish, allowed=_REFUSED)]
 
 
 def _clock(case: Case) -> list[Ended]:

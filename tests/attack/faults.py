@@ -39,7 +39,9 @@ def results_of(job: Job, folder: Path) -> dict[str, str]:
 
 def left_over(folder: Path) -> list[str]:
     """Hidden files and folders among the results, and temporary ones: nothing will read them again."""
-    left = [*(folder / "run").rglob(".*"), *(folder / "tmp").iterdir()]
+    # Torch keeps what it compiled for other processes.
+    kept = [path for path in (folder / "tmp").iterdir() if not path.name.startswith("torchinductor")]
+    left = [*(folder / "run").rglob(".*"), *kept]
     return sorted(str(path.relative_to(folder)) for path in left)
 
 
