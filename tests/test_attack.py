@@ -53,6 +53,7 @@ def test_every_target_is_made_of_something_and_read_by_something() -> None:
         (2, "Usage: ...\n\nError: Missing option\n", (1, 2), []),
         (1, "", (1, 2), []),
         (-9, "half", (-9,), []),
+        (-6, "what():  std::bad_alloc\n", (1, 2), []),
         (1, "killed\n", (1, 2), ["no sentence"]),
         (-11, "", (1, 2), ["exit code -11"]),
         (1, "error: no room\n", (), ["exit code 1"]),

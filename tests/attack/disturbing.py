@@ -50,8 +50,15 @@ class Ended:
     allowed: frozenset[int] = frozenset()
 
     @property
+    def ended_by_library(self) -> bool:
+        """Whether a library of others ended the process, for lack of memory and with a word about it."""
+        return any(words in self.said for words in ("OpenBLAS error: Memory", "std::bad_alloc"))
+
+    @property
     def problems(self) -> list[str]:
         """What is wrong about that."""
+        if self.ended_by_library:
+            return []
         problems = [f"exit code {self.code}"] if self.code not in {0, *self.allowed} else []
         if "Traceback" in self.said:
             problems.append("a traceback")

@@ -39,8 +39,8 @@ def results_of(job: Job, folder: Path) -> dict[str, str]:
 
 def left_over(folder: Path) -> list[str]:
     """Hidden files and folders among the results, and temporary ones: nothing will read them again."""
-    # Torch keeps what it compiled for other processes.
-    kept = [path for path in (folder / "tmp").iterdir() if not path.name.startswith("torchinductor")]
+    # Torch keeps what it compiled for other processes, and ONNX Runtime a number of itself.
+    kept = [path for path in (folder / "tmp").iterdir() if not path.name.startswith(("torchinductor", ".ses"))]
     left = [*(folder / "run").rglob(".*"), *kept]
     return sorted(str(path.relative_to(folder)) for path in left)
 

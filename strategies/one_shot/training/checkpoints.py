@@ -67,6 +67,11 @@ class Checkpoints(pl.Callback):
                         os.fsync(file.fileno())
                     part.chmod(0o644)
                     os.replace(part, self._path)
+        except FileNotFoundError:
+            raise InputError(
+                f"checkpoint '{self._path}' cannot be written at step {trainer.global_step}: its folder is gone, and "
+                "with it what was trained, unless it comes back; start again, and training goes on from what is there"
+            ) from None
         except (OSError, RuntimeError) as error:
             # Torch reports a full disk as a RuntimeError.
             if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
