@@ -81,7 +81,7 @@ benchmark: $(READY)
 attack: $(READY)
 	$(BIN)/python tests/attack/runner.py --minutes $(or $(ATTACK_MINUTES),30) --seed $(or $(ATTACK_SEED),0)
 
-# Kills, full disks and closed streams at random moments of every long command, whose results must be the same after all.
+# Kills, full disks, vanished folders and the like under every long command, whose results must be the same after all.
 faults: $(READY)
 	$(BIN)/python tests/attack/faults.py --minutes $(or $(ATTACK_MINUTES),30) --seed $(or $(ATTACK_SEED),0)
 

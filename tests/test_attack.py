@@ -1,10 +1,11 @@
-"""The attack's own tools: its changes are functions of their seed, and it knows what it attacks."""
+"""The attack's own tools: its changes are functions of their seed, it knows what it attacks, and what faults may do."""
 
 import json
 from random import Random
 
 import pytest
 
+from .attack.disturbing import Ended
 from .attack.mutations import KINDS, mutate
 from .attack.targets import TARGETS, functions
 
@@ -42,3 +43,25 @@ def test_every_target_is_made_of_something_and_read_by_something() -> None:
         for call in target.calls:
             assert not call[0].startswith("call:") or call[0].removeprefix("call:") in known
             assert sum(word in part for part in call for word in ("FILE", "FOLDER", "TEXT"))
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "allowed", "problems"),
+    [
+        (0, "done\n", (), []),
+        (1, "1/2 steps\nerror: no room\n", (1, 2), []),
+        (2, "Usage: ...\n\nError: Missing option\n", (1, 2), []),
+        (1, "", (1, 2), []),
+        (-9, "half", (-9,), []),
+        (-6, "what():  std::bad_alloc\n", (1, 2), []),
+        (1, "killed\n", (1, 2), ["no sentence"]),
+        (-11, "", (1, 2), ["exit code -11"]),
+        (1, "error: no room\n", (), ["exit code 1"]),
+        (1, "Traceback (most recent call last):\n", (1, 2), ["a traceback", "no sentence"]),
+        (0, "Exception ignored in: <function f>\n", (), ["an ignored exception"]),
+    ],
+)
+def test_a_disturbed_call_ends_well_or_in_a_sentence(
+    code: int, said: str, allowed: tuple[int, ...], problems: list[str]
+) -> None:
+    assert Ended(code, said, frozenset(allowed)).problems == problems

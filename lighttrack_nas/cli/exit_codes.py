@@ -10,18 +10,19 @@ def main() -> None:
     from lighttrack_nas.cli.streams import silence_output, take_streams
 
     take_streams()
-    from lighttrack_nas.cli.app import app
     from lighttrack_nas.cli.shared.printing import print_note
     from lighttrack_nas.processes.memory import keep_freed_memory
     from lighttrack_nas.trackers.base.errors import InputError, is_out_of_memory
     from lighttrack_nas.trackers.base.packages import naming_packages
 
-    keep_freed_memory()
     # A polite kill ends work as Ctrl-C does: what was computed is written.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        keep_freed_memory()
         try:
             with naming_packages():
+                from lighttrack_nas.cli.app import app
+
                 app()
         finally:
             # What it still holds may find no room, which would be said of nothing when Python ends.

@@ -2,9 +2,10 @@
 
     python tests/attack/faults.py --minutes 30 --output runs/faults
 
-A command is killed, asked to end or stopped for a while at a random moment, or finds a full disk or closed streams;
-then the same command is called again until it ends well. Its results must be those of an undisturbed call, and nothing
-hidden may be left. Each fault is a function of the seed and of its number; a stopped run goes on.
+A fault (see `disturbing.FAULTS`) befalls a command; then the same command is called again until it ends well. Its
+results must be those of an undisturbed call, nothing hidden may be left, no network may be measured twice, and what the
+disturbed call said must be a sentence. Every pair of a command and a fault comes once before one comes twice. Each
+fault is a function of the seed and of its number; a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -13,95 +14,44 @@ import argparse
 import csv
 import hashlib
 import json
-import os
-import resource
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from random import Random
 
+from disturbing import FAULTS, HANGS, Case, Ended, call, measured, possible
 from jobs import JOBS, Job, prepare
 
-COMMAND = (sys.executable, "-m", "lighttrack_nas")
-FAULTS = ("kill", "kill", "terminate", "interrupt", "stop", "full disk", "no streams", "full streams")
-LONGEST = 400.0
-_HANGS = 1000
 CALLS = 8
 """Until a command must have ended well."""
 _MEASURED = ("seconds", "fps", "time", "latency_ms", "overhead")
 
 
-def call(
-    job: Job,
-    folder: Path,
-    disturb: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
-    setup: Callable[[], None] | None = None,
-    streams: str = "",
-) -> int:
-    """Call a job's command in a folder; give its exit code, below 0 of a signal."""
-    arguments = [*COMMAND, *job.call]
-    if streams:
-        arguments = ["sh", "-c", f'exec "$@" {streams}', "sh", *arguments]
-    process = subprocess.Popen(
-        arguments, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        preexec_fn=setup, start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1", "DISPLAY": ""},
-    )  # fmt: skip
-    said, code = b"", _HANGS
-    try:
-        disturb(process)
-        said, _ = process.communicate(timeout=LONGEST)
-        code = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        said, _ = process.communicate()
-    with (folder / "log.txt").open("ab") as log:
-        log.write(f"\n$ {' '.join(job.call)} {streams}\n".encode() + said + f"\nexit code {code}\n".encode())
-    return code
-
-
-def disturbed(job: Job, folder: Path, fault: str, seconds: float, rng: Random) -> int:
-    """Call a job's command with a fault."""
-    moment = seconds * rng.random()
-    numbers = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM, "interrupt": signal.SIGINT, "stop": signal.SIGSTOP}
-
-    def disturb(process: subprocess.Popen[bytes]) -> None:
-        try:
-            process.wait(moment)
-        except subprocess.TimeoutExpired:
-            process.send_signal(numbers[fault])
-            if fault == "stop":
-                time.sleep(1 + 4 * rng.random())
-                process.send_signal(signal.SIGCONT)
-
-    def full() -> None:
-        # A file that reaches the limit fails as on a full disk, only with another number of the error.
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        size = int(2 ** (8 + 12 * rng.random()))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    if fault in numbers:
-        return call(job, folder, disturb)
-    if fault == "full disk":
-        return call(job, folder, setup=full)
-    return call(job, folder, streams="<&- >&- 2>&-" if fault == "no streams" else ">/dev/full 2>/dev/full")
-
-
-def found(job: Job, folder: Path) -> dict[str, str]:
+def results_of(job: Job, folder: Path) -> dict[str, str]:
     """What the results are, by file: a digest, of tables without what a clock measured."""
     files = sorted(file for pattern in job.results for file in folder.glob(pattern))
     return {str(file.relative_to(folder)): _digest(file) if job.equal else "there" for file in files}
 
 
 def left_over(folder: Path) -> list[str]:
-    """Hidden files and folders that nothing will read again."""
-    return sorted(
-        str(path.relative_to(folder)) for path in (folder / "run").rglob(".*") if path.suffix in (".part", ".old")
-    )
+    """Hidden files and folders among the results, and temporary ones: nothing will read them again."""
+    # Torch keeps what it compiled for other processes, and ONNX Runtime a number of itself.
+    kept = [path for path in (folder / "tmp").iterdir() if not path.name.startswith(("torchinductor", ".ses"))]
+    left = [*(folder / "run").rglob(".*"), *kept]
+    return sorted(str(path.relative_to(folder)) for path in left)
+
+
+def twice(table: Path) -> list[str]:
+    """Paths of a supernet that a search measured more than once."""
+    if not table.is_file():
+        return []
+    with table.open(newline="") as file:
+        paths = Counter(row["path"] for row in csv.DictReader(file) if row["ao"] and not row["copied_from"])
+    return sorted(path for path, count in paths.items() if count > 1)
 
 
 def _digest(file: Path) -> str:
@@ -109,20 +59,24 @@ def _digest(file: Path) -> str:
     if file.suffix == ".safetensors":  # the tensors alone: the header says how long the training took
         content = content[8 + int.from_bytes(content[:8], "little") :]
     if file.suffix == ".csv":
-        rows = list(csv.DictReader(content.decode().splitlines()))
-        kept = [
-            {key: value for key, value in row.items() if not any(word in str(key) for word in _MEASURED)}
-            for row in rows
-        ]
-        content = json.dumps(kept).encode()
+        content = json.dumps([_without_times(row) for row in csv.DictReader(content.decode().splitlines())]).encode()
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _without_times(row: Mapping[str, str]) -> dict[str, str]:
+    # A trial that a full disk left without a beginning keeps its number, so that those after it have other ones.
+    left_out = (*_MEASURED, "trial")
+    return {key: value for key, value in row.items() if not any(word in key for word in left_out)}
 
 
 class Run:
     """All faults of one output folder."""
 
-    def __init__(self, output: Path, seed: int) -> None:
+    def __init__(self, output: Path, seed: int, jobs: Sequence[Job], faults: Sequence[str]) -> None:
         self.output, self.seed = output, seed
+        pairs = list(product(jobs, faults))
+        Random(seed).shuffle(pairs)
+        self._pairs = pairs
         self._state = output / "state.json"
         known = json.loads(self._state.read_text()) if self._state.is_file() else {}
         self.next = known.get("next", 0)
@@ -130,55 +84,59 @@ class Run:
         self.failures: list[str] = known.get("failures", [])
         self.references: dict[str, dict[str, object]] = known.get("references", {})
 
-    def reference(self, job: Job) -> tuple[dict[str, str], float]:
-        """What a job gives undisturbed in the folder of references, and how long it takes."""
+    def reference(self, job: Job) -> dict[str, object]:
+        """What a job gives undisturbed in the folder of references, how long it takes and how large it is."""
         if job.name not in self.references:
+            folder = self.output / "reference"
             for needed in job.needs:
                 self.reference(next(other for other in JOBS if other.name == needed))
-            start = time.monotonic()
-            code = call(job, self.output / "reference")
-            if code or not found(job, self.output / "reference"):
-                raise SystemExit(
-                    f"{job.name} ends with {code} undisturbed: see {self.output / 'reference' / 'log.txt'}"
-                )
-            seconds = time.monotonic() - start
-            self.references[job.name] = {"found": found(job, self.output / "reference"), "seconds": seconds}
+            ended, seconds, memory = measured(job, folder)
+            results = results_of(job, folder)
+            if ended.code or not results:
+                raise SystemExit(f"{job.name} ends with {ended.code} undisturbed: see {folder / 'log.txt'}")
+            self.references[job.name] = {"results": results, "seconds": seconds, "memory": memory}
             self.save()
-        reference = self.references[job.name]
-        return reference["found"], reference["seconds"]  # type: ignore[return-value]
+        return self.references[job.name]
 
-    def fault(self, index: int, jobs: Sequence[Job]) -> None:
+    def fault(self, index: int) -> None:
         """Make one fault, and see what comes of it."""
         rng = Random(f"{self.seed}-{index}")
-        job, fault = jobs[index % len(jobs)], rng.choice(FAULTS)
-        wanted, seconds = self.reference(job)
+        job, fault = self._pairs[index % len(self._pairs)]
+        reference = self.reference(job)
         folder = self.output / "case"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         prepare(folder)
-        for needed in job.needs:
-            for part in {result.split("/*")[0] for other in JOBS if other.name == needed for result in other.results}:
-                source = self.output / "reference" / Path(part).parent
-                shutil.copytree(source, folder / Path(part).parent, dirs_exist_ok=True)
-        codes = [disturbed(job, folder, fault, seconds, rng)]
-        while codes[-1] != 0 or len(codes) == 1:
-            codes.append(call(job, folder))
-            if len(codes) > CALLS or codes[-1] == _HANGS:
-                break
-        problems = []
+        for other in JOBS:
+            if other.name in job.needs:
+                shutil.copytree(self.output / "reference" / other.output, folder / other.output)
+        case = Case(job, folder, reference["seconds"], reference["memory"], rng)  # type: ignore[arg-type]
+        calls = FAULTS[fault](case)
+        problems = [problem for ended in calls for problem in ended.problems]
+        again = self._until_well(job, folder)
+        problems += [f"afterwards {problem}" for ended in again for problem in ended.problems]
+        codes = [ended.code for ended in (*calls, *again)]
         if codes[-1]:
             problems.append(f"never ends well: exit codes {codes}")
-        elif found(job, folder) != wanted:
-            problems.append(f"other results: {found(job, folder)}, undisturbed {wanted}")
-        if "Traceback" in (folder / "log.txt").read_text(errors="replace"):
-            problems.append("a traceback")
+        elif not _same(results_of(job, folder), reference["results"], fault):
+            problems.append(f"other results: {results_of(job, folder)}, undisturbed {reference['results']}")
+        if paths := twice(folder / job.output / "trials.csv"):
+            problems.append(f"measured twice: {paths[:4]}")
         if left := left_over(folder):
             problems.append(f"left over: {left[:4]}")
         self.counts[job.name, fault, "failed" if problems else "well"] += 1
         print(f"{index}: {job.name}, {fault}, exit codes {codes}: {'; '.join(problems) or 'well'}", flush=True)
         if problems:
             self.failures.append(f"{index}: {job.name}, {fault}: {'; '.join(problems)}")
-            shutil.copytree(folder, self.output / "failures" / f"{index:04d}-{job.name}", dirs_exist_ok=True)
+            kept = self.output / "failures" / f"{index:04d}-{job.name}"
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(folder, kept)
+
+    def _until_well(self, job: Job, folder: Path) -> list[Ended]:
+        calls = [call(job, folder)]
+        while calls[-1].code not in (0, HANGS) and len(calls) < CALLS:
+            calls.append(call(job, folder))
+        return calls
 
     def save(self) -> None:
         """Write how far it is."""
@@ -193,27 +151,47 @@ class Run:
         part.replace(self._state)
 
 
+def _same(results: Mapping[str, str], wanted: object, fault: str) -> bool:
+    """Whether results are those of an undisturbed call; two searches in one study ask in another order than one."""
+    if fault == "two at once" and any(name.endswith("trials.csv") for name in results):
+        return isinstance(wanted, dict) and results.keys() == wanted.keys()
+    return results == wanted
+
+
+def table(counts: Mapping[tuple[str, ...], int], faults: Sequence[str]) -> list[str]:
+    """Faults by command and kind in Markdown: how many, and how many of them failed."""
+    rows = [f"| | {' | '.join(faults)} |", f"|---|{'---|' * len(faults)}"]
+    for job in sorted({key[0] for key in counts}):
+        cells = []
+        for fault in faults:
+            failed, well = counts.get((job, fault, "failed"), 0), counts.get((job, fault, "well"), 0)
+            cells.append(f"{failed + well}, {failed} failed" if failed else str(well or ""))
+        rows.append(f"| {job} | {' | '.join(cells)} |")
+    return rows
+
+
 def main() -> int:
     """Disturb for some minutes; 1 where something was lost or differs."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", default=[], choices=[job.name for job in JOBS])
+    parser.add_argument("--fault", action="append", default=[], choices=list(FAULTS))
     parser.add_argument("--output", type=Path, default=Path("runs/faults"))
     given = parser.parse_args()
     output = given.output.absolute()
     if not (output / "reference").is_dir():
         (output / "reference").mkdir(parents=True)
         prepare(output / "reference")
-    run = Run(output, given.seed)
     jobs = [job for job in JOBS if not given.only or job.name in given.only]
+    faults = [name for name in possible() if not given.fault or name in given.fault]
+    run = Run(output, given.seed, jobs, faults)
     until = time.monotonic() + 60 * given.minutes
     while time.monotonic() < until:
-        run.fault(run.next, jobs)
+        run.fault(run.next)
         run.next += 1
         run.save()
-    for (job, fault, outcome), count in sorted(run.counts.items()):
-        print(f"{job:<20}{fault:<16}{outcome:<8}{count:>5}")
+    print("\n".join(table(run.counts, faults)))
     print("\n".join(run.failures) or "nothing lost, nothing twice, results equal")
     return 1 if run.failures else 0
 

@@ -7,6 +7,8 @@ _NO_MEMORY = (
     "insufficient memory",
     "bad_alloc",
     "failed to map segment",
+    "could not create a primitive",
+    "can't start new thread",
 )
 
 
@@ -19,6 +21,6 @@ class InputError(ValueError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left, in the words of Python, C++, torch or OpenCV."""
+    """Whether an error says that there is no memory left, in the words of Python, C++, torch, oneDNN or OpenCV."""
     said = str(error).lower()
     return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.part_folders import part_file
 
 
 def make_folder(path: Path) -> None:
@@ -67,7 +68,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader, or a kill at any moment, sees the old content or the new, never a part.
 
     The content goes to a temporary file in the same folder, is synced to the disk and renamed. Missing folders are
-    made.
+    made. A kill that nobody can catch leaves the hidden file ``.NAME.….part``, which the next writing removes.
 
     Args:
         path: The file to write.
@@ -79,20 +80,13 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     make_folder(path.parent)
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with part_file(path) as part:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(part, 0o644)
+            os.replace(part, path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
         # A full disk is noticed without a name.
         raise OSError(error.errno, error.strerror, str(path)) from None
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

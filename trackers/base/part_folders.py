@@ -1,4 +1,4 @@
-"""Folders that appear whole: they are written under a hidden name, which their writer holds as long as it lives."""
+"""Files and folders that appear whole: they are written under a hidden name, and held by a writer that lives."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 PART = ".part"
 
@@ -29,10 +30,7 @@ def part_folder(place: Path) -> Iterator[Path]:
     Raises:
         OSError: The folder cannot be made; or from within, with a name.
     """
-    for left in hidden_beside(place, PART):
-        with suppress(OSError), held(left):
-            shutil.rmtree(left, ignore_errors=True)
-    part, descriptor = _made(place)
+    part, descriptor = _held_part(place, tempfile.mkdtemp)
     try:
         yield part
     except OSError as error:
@@ -43,21 +41,80 @@ def part_folder(place: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
+@contextmanager
+def part_file(place: Path) -> Iterator[Path]:
+    """Make an empty hidden file ``.NAME.….part`` beside a place, in which what shall be there is written.
+
+    What killed processes left of the same place is removed first. At the end the file is gone, unless it was renamed.
+
+    Args:
+        place: Of the whole; its parent exists.
+
+    Yields:
+        The file, readable by its owner alone.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    part, descriptor = _held_part(place, _empty_file)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _held_part(place: Path, make: Callable[..., str]) -> tuple[Path, int]:
+    """Make a hidden file or folder beside a place, after removing what killed processes left of the same place.
+
+    Args:
+        place: Of the whole; its parent exists.
+        make: Takes ``dir``, ``prefix`` and ``suffix``, and gives the path of something new.
+
+    Returns:
+        Its path, and an open descriptor, which holds it until it is closed.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    for left in hidden_beside(place, PART):
+        with suppress(OSError), held(left):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
+    while True:
+        part = Path(make(dir=place.parent, prefix=f".{place.name}.", suffix=PART))
+        with suppress(FileNotFoundError):  # taken for a killed one's before it was held
+            descriptor = _opened(part)
+            with suppress(OSError):  # no locks on this file system: there nothing is ever taken for a killed one's
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if part.exists():
+                return part, descriptor
+            os.close(descriptor)
+
+
+def _empty_file(**named: Any) -> str:
+    descriptor, part = tempfile.mkstemp(**named)
+    os.close(descriptor)
+    return part
+
+
 def hidden_beside(place: Path, suffix: str) -> list[Path]:
-    """The hidden folders ``.NAME.…SUFFIX`` of a place, without those of another one whose name begins like it."""
+    """What lies hidden as ``.NAME.…SUFFIX`` beside a place, without what is of another whose name begins like it."""
     hidden = place.parent.glob(f".{glob.escape(place.name)}.*{suffix}")
     return [path for path in hidden if "." not in path.name[len(f".{place.name}.") : -len(suffix)]]
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder as the writer of a part does, also under another name.
+def held(part: Path) -> Iterator[None]:
+    """Hold a file or folder as the writer of a part does, also under another name.
 
     Raises:
         BlockingIOError: Somebody who lives holds it.
-        OSError: It is no folder, or gone.
+        OSError: It is gone.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = _opened(part)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -65,12 +122,5 @@ def held(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _made(place: Path) -> tuple[Path, int]:
-    while True:
-        part = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.", suffix=PART))
-        with suppress(FileNotFoundError):  # taken for a killed one's before it was held
-            descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if part.exists():
-                return part, descriptor
-            os.close(descriptor)
+def _opened(part: Path) -> int:
+    return os.open(part, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,15 +1,12 @@
-"""What happens around a training step: rates, freezing, bad losses, averages, checkpoints, progress."""
+"""What happens around a training step: rates, freezing, bad losses, averages, progress."""
 
 from __future__ import annotations
 
 import math
-import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -23,8 +20,6 @@ from lighttrack_nas.strategies.one_shot.training.schedule import rate_share
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.norms import folded_norms
-
-_SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 AfterStep = Callable[[int, Mapping[str, float]], None]
 """Called with the number of steps done since the last call, and the latest losses by name.
@@ -200,51 +195,6 @@ class MovingAverage(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the average."""
         self._average = state_dict["average"]
-
-
-class Checkpoints(pl.Callback):
-    """Writes the whole state of a training now and then; the file is the old one or the new one, never a part.
-
-    Args:
-        path: The file.
-        every: Most optimiser steps between two writings; it is also written when half a minute has passed.
-        bad_steps: While steps are being skipped nothing is written, so that the file holds weights worth going on from.
-    """
-
-    def __init__(self, path: Path, every: int, bad_steps: BadSteps) -> None:
-        self._path, self._every, self._bad_steps = path, every, bad_steps
-        self._written = time.monotonic()
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, index: int
-    ) -> None:
-        """Write, if it is time."""
-        if not stepped(trainer, index) or self._bad_steps.in_a_row > 0:
-            return
-        # By the clock on one device only: several would not agree.
-        late = trainer.world_size == 1 and time.monotonic() - self._written > _SECONDS_BETWEEN_CHECKPOINTS
-        if late or trainer.global_step % self._every == 0:
-            self._write(trainer)
-            self._written = time.monotonic()
-
-    def _write(self, trainer: pl.Trainer) -> None:
-        temporary = self._path.with_name(f".{self._path.name}.part")
-        try:
-            trainer.save_checkpoint(temporary)
-            if trainer.is_global_zero:
-                with temporary.open("rb") as file:
-                    os.fsync(file.fileno())
-                os.replace(temporary, self._path)
-        except (OSError, RuntimeError) as error:
-            temporary.unlink(missing_ok=True)
-            # Torch reports a full disk as a RuntimeError.
-            if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
-                raise
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            raise InputError(
-                f"checkpoint '{self._path}' cannot be written at step {trainer.global_step}: {reason}; make room and "
-                "start again: training goes on from the last whole checkpoint"
-            ) from None
 
 
 class PoliteKill(pl.Callback):

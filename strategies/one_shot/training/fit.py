@@ -30,13 +30,13 @@ from lighttrack_nas.strategies.one_shot.devices.launchers import cluster_environ
 from lighttrack_nas.strategies.one_shot.training.callbacks import (
     AfterStep,
     BadSteps,
-    Checkpoints,
     FoldedNorms,
     MovingAverage,
     PoliteKill,
     Reporter,
     Schedule,
 )
+from lighttrack_nas.strategies.one_shot.training.checkpoints import Checkpoints, PlainFiles
 from lighttrack_nas.strategies.one_shot.training.loader import BatchLoader
 from lighttrack_nas.strategies.one_shot.training.module import TrainingModule
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import TrainingPlan
@@ -149,7 +149,7 @@ def fit(
             accelerator=settings.accelerator,
             devices=settings.devices,
             num_nodes=settings.nodes,
-            plugins=cluster_environment(),
+            plugins=[plugin for plugin in (PlainFiles(), cluster_environment()) if plugin is not None],
             strategy=_lightning_strategy(settings),
             callbacks=callbacks,
             # Without the steps that were logged after the checkpoint and come again.

@@ -436,7 +436,15 @@ def test_an_empty_argument_is_no_path(run: Run, sequences: Path, output: tuple[s
     assert not list(Path.cwd().glob("boxes*"))
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("can't start new thread"),
+    ],
+)
 def test_out_of_memory_is_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     from lighttrack_nas.cli.tracker import doctor
 

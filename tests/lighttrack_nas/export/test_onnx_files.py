@@ -46,6 +46,11 @@ def test_the_files_have_the_operator_set_and_the_file_version_of_its_time(export
         onnx.checker.check_model(model)
 
 
+def test_no_file_tells_where_the_exporter_is_installed(export: ltn.Export) -> None:
+    for file in export.folder.iterdir():
+        assert b"lighttrack_nas/" not in file.read_bytes(), file.name
+
+
 def test_each_file_says_what_it_is(export: ltn.Export) -> None:
     content = read_manifest(export.folder).content
     for name in ("template", "track-128"):

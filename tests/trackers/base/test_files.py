@@ -1,12 +1,15 @@
 import errno
+import fcntl
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import checked_output_file, make_folder, write_atomically
+from lighttrack_nas.trackers.base.part_folders import held
 
 
 def test_writes_text_and_bytes_and_makes_folders(tmp_path: Path) -> None:
@@ -37,6 +40,41 @@ def test_keeps_the_old_content_when_interrupted(tmp_path: Path, monkeypatch: pyt
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    left, living = tmp_path / ".file.abcd.part", tmp_path / ".file.efgh.part"
+    others = [tmp_path / ".file.csv.abcd.part", tmp_path / ".files.abcd.part", tmp_path / "file.abcd.part"]
+    for path in (left, living, *others):
+        path.write_text("half")
+    with held(living):
+        write_atomically(tmp_path / "file", "whole")
+        assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "file", living, *others])
+    write_atomically(tmp_path / "file", "again")
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "file", *others])
+
+
+def test_many_writers_of_one_file_take_nothing_from_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def work(text: str) -> None:
+        for _ in range(20):
+            write_atomically(path, text * 1000)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, "abcd"))
+    assert path.read_text() in {letter * 1000 for letter in "abcd"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_written_where_the_file_system_has_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    (tmp_path / ".file.abcd.part").write_text("perhaps somebody's")
+    write_atomically(tmp_path / "file", "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".file.abcd.part", "file"]
 
 
 def test_is_readable_by_others(tmp_path: Path) -> None:

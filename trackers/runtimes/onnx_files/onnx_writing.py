@@ -57,7 +57,10 @@ def onnx_model(graph: Graph) -> Any:
     except torch.onnx.OnnxExporterError as error:
         raise InputError(f"ONNX has no counterpart of the network: {first_line(error)}") from None
     assert program is not None
-    return program.model_proto if opset is None else _in_opset(program.model_proto, opset)
+    model = program.model_proto
+    for node in model.graph.node:
+        _drop_stack_trace(node)
+    return model if opset is None else _in_opset(model, opset)
 
 
 def store_in_half(graph: Any) -> None:
@@ -121,6 +124,12 @@ def _in_opset(model: Any, opset: int) -> Any:
 
 def _opset_of(model: Any) -> int:
     return int(next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")))
+
+
+def _drop_stack_trace(node: Any) -> None:
+    # It names files of whoever exports, so that two installations would write different graphs.
+    for entry in [entry for entry in node.metadata_props if entry.key.endswith("stack_trace")]:
+        node.metadata_props.remove(entry)
 
 
 def _drop_late_defaults(node: Any) -> None:

@@ -3,7 +3,9 @@
 import errno
 import math
 import os
+import shutil
 import signal
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -297,6 +299,30 @@ def test_a_full_disk_keeps_the_last_checkpoint(space: Space, tmp_path: Path, mon
         train(space, tmp_path, settings())
     assert (tmp_path / CHECKPOINT).read_bytes() == kept
     assert not list(tmp_path.glob(".*part"))
+
+
+def test_a_folder_that_vanishes_is_told(space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = pl.Trainer.save_checkpoint
+
+    def vanishes(self, path, *args, **kwargs):
+        shutil.rmtree(tmp_path / "run")
+        save(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", vanishes)
+    with pytest.raises(InputError, match=r"last.ckpt' cannot be written at step 2: its folder is gone"):
+        train(space, tmp_path / "run", settings())
+
+
+def test_a_checkpoint_goes_nowhere_else_and_what_a_killed_one_left_goes(
+    space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    left = tmp_path / "run" / f".{CHECKPOINT}.abcd.part"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    train(space, tmp_path / "run", settings(steps=2))
+    assert (tmp_path / "run" / CHECKPOINT).is_file()
+    assert not list(left.parent.glob(".*"))
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(space: Space, tmp_path: Path) -> None:
