@@ -63,14 +63,19 @@ class Run:
     uncounted: Sequence[str] = ()
 
 
+def search_folder(folder: Path) -> Path:
+    """The folder of a search: the given one, or the search's in a whole chain's."""
+    in_chain = not (folder / JOURNAL).is_file() and (folder / "search" / JOURNAL).is_file()
+    return folder / "search" if in_chain else folder
+
+
 def read_run(folder: Path, name: str) -> Run:
     """Read the run in a folder; a search may be writing it.
 
     Raises:
         InputError: There is none, or its journal is damaged.
     """
-    if not (folder / JOURNAL).is_file() and (folder / "search" / JOURNAL).is_file():
-        folder = folder / "search"  # the whole chain's folder
+    folder = search_folder(folder)
     if not (folder / JOURNAL).is_file():
         named = sorted(str(path.parent) for path in folder.glob(f"search-*/{JOURNAL}"))
         more = f"; its searches have names: {', '.join(named)}" if named else ""

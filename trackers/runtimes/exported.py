@@ -78,7 +78,7 @@ def is_export(folder: Path) -> bool:
     """Whether a folder is, or was meant to be, an exported tracker of any version."""
     try:
         content = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and str(content.get("format")).startswith("lighttrack-nas-export-")
 

@@ -199,6 +199,11 @@ def test_names_may_look_like_numbers_of_yaml(name: str) -> None:
     assert load_config(None, [f"search.name={name}"]).search.name == name
 
 
+def test_results_may_lie_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load_config(None, ["output=~/runs"]).folder("search") == Path("/home/me/runs/search")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"configuration '.*none.yaml' cannot be read"):
         load_config(tmp_path / "none.yaml")
