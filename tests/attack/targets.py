@@ -109,7 +109,7 @@ TARGETS: Sequence[Target] = (
     Target("report of a comparison", "compared/out/summary.csv", "text", [("report", "FOLDER/out", *_OUT)]),
     Target("report of a comparison", "compared/out/scale.json", "json", [("report", "FOLDER/out", *_OUT)]),
     Target("report of a comparison", "compared/out/significance.csv", "text", [("report", "FOLDER/out", *_OUT)]),
-    Target("training's checkpoint", "chained/run/chain/supernet/last.ckpt", "checkpoint", [_TRAIN], 2),
+    Target("training's checkpoint", "chained/run/chain/supernet/last.ckpt", "checkpoint", [("call:train", "FILE")], 2),
     Target("run record", "chained/run/chain/supernet/run.json", "json", [_TRAIN, *_OF_CHAIN[:1]], 2),
     Target("supernet", "chained/run/chain/supernet/supernet.safetensors", "model", _OF_CHAIN[:1], 2),
     Target("journal of a chain", "chained/run/chain/search/journal.log", "journal", _OF_CHAIN, 3),
@@ -210,6 +210,16 @@ def _rows(file: Path) -> None:
     _Rows(file)
 
 
+def _train(file: Path) -> None:
+    """Go on with the training whose checkpoint it is, as if it had not come to its end."""
+    from lighttrack_nas.cli.search.run_chain import train_supernet
+
+    (file.parent / "supernet.safetensors").unlink()
+    run = file.parents[1]
+    data = file.parents[3] / "data"
+    train_supernet(file.parents[3] / "chain.yaml", [f"output={run}", f"validation.path={data}"])
+
+
 def _leftovers(text: str) -> None:
     """Write a folder beside what a killed process may have left under a name."""
     from lighttrack_nas.trackers.base.part_folders import part_folder
@@ -258,6 +268,7 @@ def functions() -> dict[str, Callable[[Any], object]]:
         "rows": _rows,
         "distribution": lambda file: Distribution.from_json(read_text(file, "distribution"), load_space(TINY)),
         "leftovers": _leftovers,
+        "train": _train,
         "coco": read_stills,
         "crop511": lambda folder: read_crop511(folder / "crop511", folder / "train.json"),
         "youtubebb": read_youtubebb,

@@ -147,7 +147,7 @@ def require_shallow(content: Any, where: str) -> None:
     """
     level = [content] if isinstance(content, dict | list) else []
     for _ in range(DEEPEST):
-        inside = (value for each in level for value in (each.values() if isinstance(each, dict) else each))
+        inside = (value for holder in level for value in (holder.values() if isinstance(holder, dict) else holder))
         level = list({id(value): value for value in inside if isinstance(value, dict | list)}.values())
         if not level:
             return

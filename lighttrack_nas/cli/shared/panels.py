@@ -66,4 +66,4 @@ def _number_options(command: Any) -> set[str]:
     """The options of a command whose values are numbers, such as ``--seed``."""
     hints = get_type_hints(inspect.unwrap(command.callback))
     kinds = {name: {hint, *get_args(hint)} for name, hint in hints.items()}
-    return {option for each in command.params if kinds[each.name] & {int, float} for option in each.opts}
+    return {option for given in command.params if kinds[given.name] & {int, float} for option in given.opts}

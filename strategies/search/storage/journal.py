@@ -237,7 +237,7 @@ def _may_be_noted(key: str, value: object) -> bool:
     if key.endswith("generation"):
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if ":parent:" in key:
-        return isinstance(value, list) and all(isinstance(each, int) and each >= 0 for each in value)
+        return isinstance(value, list) and all(isinstance(parent, int) and parent >= 0 for parent in value)
     return not key.startswith("constraints:") or _is_value(value)
 
 

@@ -26,7 +26,7 @@ def test_what_only_python_takes_for_a_number(text: str) -> None:
 
 def test_numbers_of_yaml_are_decimal_and_nothing_else_is_a_number() -> None:
     text = "[1_0, 1_0.5, 010, 0x10, 0o17, 0b1, 1:30, 1:30.5, 2026-11-29, 2026-13-45, ٣, +, .]"
-    assert parse_yaml(text, "file 'x'") == [each.strip() for each in text[1:-1].split(",")]
+    assert parse_yaml(text, "file 'x'") == text[1:-1].split(", ")
     numbers = parse_yaml("[0, -12, +3, 1e-3, 1.0e-05, -.5, 2., 1E3, .inf, -.INF]", "file 'x'")
     assert numbers == [0, -12, 3, 1e-3, 1e-5, -0.5, 2.0, 1000.0, math.inf, -math.inf]
     assert math.isnan(parse_yaml(".nan", "file 'x'"))
