@@ -18,7 +18,7 @@ import pandas as pd
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
-from lighttrack_nas.trackers.base.parsing import parse_json, read_text
+from lighttrack_nas.trackers.base.parsing import parse_json, parse_number, read_text
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 
 RECORD_NAME = "run.json"
@@ -271,7 +271,7 @@ def _read_numbers(path: Path, width: int, expected: str) -> np.ndarray:
     rows = []
     for number, line in enumerate(read_text(path, "result file").splitlines(), start=1):
         try:
-            row = [float(cell) for cell in line.split(",")]
+            row = [parse_number(cell) for cell in line.split(",")]
         except ValueError:
             row = []
         if len(row) != width:

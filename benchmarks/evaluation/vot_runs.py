@@ -16,7 +16,7 @@ from lighttrack_nas.benchmarks.evaluation.result_files import (
 from lighttrack_nas.benchmarks.evaluation.vot_regions import region_overlap
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
-from lighttrack_nas.trackers.base.parsing import read_text
+from lighttrack_nas.trackers.base.parsing import parse_number, read_text
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 
 
@@ -95,7 +95,7 @@ def region_of(sequence: Video, index: int) -> np.ndarray | None:
 def _parse(line: str, where: str) -> tuple[State, np.ndarray]:
     nothing = np.full(4, np.nan)
     try:
-        values = [float(cell) for cell in line.split(",")]
+        values = [parse_number(cell) for cell in line.split(",")]
         if len(values) == 1 and values[0] in (State.SKIPPED, State.STARTED, State.FAILED):
             return State(int(values[0])), nothing
         if len(values) == 4:

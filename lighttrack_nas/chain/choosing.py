@@ -11,7 +11,7 @@ from lighttrack_nas.config.config_checks import parse_point
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing.limits import require_near, space_ends
 from lighttrack_nas.results.results import Result
-from lighttrack_nas.results.runs import Run, read_run, run_of
+from lighttrack_nas.results.runs import Run, read_run, run_of, search_folder
 from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.side_by_side.run_groups import run_names
 from lighttrack_nas.strategies.search.goals.objectives import short_number
@@ -133,7 +133,11 @@ class _Place(NamedTuple):
     @property
     def key(self) -> tuple[str, str]:
         """The same for the same search."""
-        return ("", str(self.folder.resolve())) if self.storage is None else (self.storage, self.folder.name)
+        return (
+            ("", str(search_folder(self.folder).resolve()))
+            if self.storage is None
+            else (self.storage, self.folder.name)
+        )
 
     def read(self, name: str) -> Run:
         """Read the search under a name of the reader's."""

@@ -29,7 +29,7 @@ from lighttrack_nas.strategies.search.goals.objectives import parse_constraints,
 from lighttrack_nas.strategies.search.storage.trials import digest
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
-from lighttrack_nas.trackers.base.parsing import read_text
+from lighttrack_nas.trackers.base.parsing import parse_number, read_text
 from lighttrack_nas.trackers.base.progress import Say
 
 if TYPE_CHECKING:
@@ -210,8 +210,8 @@ def _measured(file: Path, measurement: str, key: str) -> dict[str, float]:
         return {}
     rows = csv.DictReader(io.StringIO(read_text(file, "table of measured networks")))
     try:
-        return {row["path"]: float(row[measurement]) for row in rows if row["measured_with"] == key}
-    except (KeyError, TypeError, ValueError):
+        return {row["path"]: parse_number(row[measurement]) for row in rows if row["measured_with"] == key}
+    except (KeyError, TypeError, AttributeError, ValueError, csv.Error):
         return {}
 
 

@@ -119,7 +119,7 @@ class _Rows:
             try:
                 row = json.loads(line)
                 self.known[int(row.pop("row"))] = {name: float(value) for name, value in row.items()}
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 raise InputError(f"'{path}', line {number}: no row of a table; delete the file to build anew") from None
         self._whole = len(whole)
 

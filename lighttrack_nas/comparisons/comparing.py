@@ -37,6 +37,7 @@ from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.search_problem import SearchProblem
 from lighttrack_nas.strategies.search.search_registry import strategy_record
+from lighttrack_nas.strategies.search.storage.journal import DamagedJournalError
 from lighttrack_nas.strategies.search.storage.trials import REFERENCE_SECONDS, completed_trials
 from lighttrack_nas.tables import find_table
 from lighttrack_nas.trackers.base.errors import InputError
@@ -205,6 +206,11 @@ def _one_run(config: ComparisonConfig, evaluator: Measuring, run: Run) -> str:
             n_trials=config.trials,
             storage=optuna.storages.InMemoryStorage() if on_table else journal,
         )
+    except DamagedJournalError as error:
+        raise InputError(
+            f"strategy '{name}', seed {seed}: {error.damage}: the same comparison keeps it aside, and goes on from "
+            "what is whole"
+        ) from None
     except InputError as error:
         raise InputError(f"strategy '{name}', seed {seed}: {error}") from None
     return _trial_table(study, evaluator).to_csv(index=False, lineterminator="\n")

@@ -121,7 +121,8 @@ class Comparison:
 
         `rank` is that of `ranks`.
         `evaluations_to_share` and `seconds_to_share` are medians in which a run that never reached the share counts as
-        later than all; NaN where that is the median. `reached` says how many runs did.
+        later than all; NaN where that is the median. `reached` says how many runs did. `best` is of those runs that
+        found a network within the limits: `runs_with_best`.
         """
         rows, ranks = [], self.ranks()
         for strategy, runs in self.final().groupby("strategy", sort=False):
@@ -136,6 +137,7 @@ class Comparison:
                     "rank": ranks[strategy],
                     "distance": runs["distance"].median(),
                     "best": runs["best"].median(),
+                    "runs_with_best": int(runs["best"].notna().sum()),
                     "reached": int(runs["evaluations_to_share"].notna().sum()),
                     "evaluations_to_share": _late_median(runs["evaluations_to_share"]),
                     "seconds_to_share": _late_median(runs["seconds_to_share"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from lighttrack_nas.config.config_files import read_with_overrides
-from lighttrack_nas.config.config_parts import ConfigPart, Named, checked
+from lighttrack_nas.config.config_parts import ConfigPart, Named, OutputFolder, checked
 from lighttrack_nas.strategies.search.goals.objectives import Constraint, Objective, parse_constraints, parse_objectives
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
@@ -50,7 +50,7 @@ class ComparisonConfig(ConfigPart):
     reference: dict[str, float] = {}
     share: float = Field(default=0.99, gt=0, le=1)
     workers: int = Field(default=2, ge=1, le=256)
-    output: str = "runs/compare"
+    output: OutputFolder = "runs/compare"
 
     @property
     def goals(self) -> tuple[Objective, ...]:

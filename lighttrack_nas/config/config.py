@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from lighttrack_nas.config.config_data import Data
-from lighttrack_nas.config.config_parts import ConfigPart, Named, Training
+from lighttrack_nas.config.config_parts import ConfigPart, Named, OutputFolder, Training
 from lighttrack_nas.config.config_search import PredictorPart, RankingPart, SearchPart
 from lighttrack_nas.config.config_training import Pretraining, training_settings
 from lighttrack_nas.config.config_validation import Validation
@@ -150,7 +150,7 @@ class Config(ConfigPart):
     """
 
     space: str = "lighttrack-tiny"
-    output: str = "runs/search"
+    output: OutputFolder = "runs/search"
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int | None = Field(default=None, ge=1, le=256)

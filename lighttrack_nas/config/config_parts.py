@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from lighttrack_nas.search_spaces.base.careful_models import CarefulModel
 from lighttrack_nas.search_spaces.base.mistakes import describe_mistakes
@@ -17,6 +18,8 @@ Named = str | dict[str, Any]
 """A strategy: its name, or a mapping of `name` and settings."""
 
 
+OutputFolder = Annotated[str, AfterValidator(os.path.expanduser)]
+"""A folder for results; ``~`` is the home folder, which no shell puts there in a file."""
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Share of a mixture, relative to the others'."""
 

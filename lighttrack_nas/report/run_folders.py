@@ -119,7 +119,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """A JSON file's object; empty where there is none, or something else: a page is no place to stop at."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -136,7 +136,7 @@ def _outcome(folder: Path) -> dict[str, Any]:
         try:
             with safe_open(str(file), "numpy") as weights:
                 about = json.loads((weights.metadata() or {}).get("lighttrack_nas", "{}"))
-        except (SafetensorError, OSError, ValueError):
+        except (SafetensorError, OSError, ValueError, RecursionError):
             continue
         provenance = about.get("provenance") if isinstance(about, dict) else None
         if isinstance(provenance, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pandas as pd
 
 from lighttrack_nas.report.frames import tracked_frames, video_frames
 from lighttrack_nas.report.page import Picture, Section, Table
+from lighttrack_nas.report.record_values import mapping_at, number_at, texts_at
 from lighttrack_nas.report.run_folders import RunFolder, read_json
 
 MODEL_FILE = "model.safetensors"
@@ -78,15 +80,17 @@ def trust_section(
     sentences, tables, pictures = [], [], []
     for place in dict.fromkeys(folder.steps.get("ranking", folder.path) for folder in folders):
         ranking = read_json(place / "rank_correlation.json")
-        if ranking.get("correlations"):
+        if isinstance(ranking.get("correlations"), list):
             tables.append(
                 (f"Rank correlation with networks trained alone, {place}", _correlations(ranking["correlations"]))
             )
             pictures += figures(place, "*.svg")
     for place in dict.fromkeys(folder.steps["predictor"] for folder in folders if "predictor" in folder.steps):
         predictor = read_json(place / "predictor.json")
-        if predictor.get("tau"):
-            value, low, high = (float(part) for part in predictor["tau"])
+        tau = predictor.get("tau")
+        estimate = [number_at({"": part}, "") for part in tau] if isinstance(tau, list) else []
+        if len(estimate) == 3 and estimate[0] is not None:
+            value, low, high = (math.nan if part is None else part for part in estimate)
             sentences.append(
                 f"{place.parent.name}: the predictor of {predictor.get('measurement')} ranks networks held out with "
                 f"Kendall's tau {value:.2f} ({low:.2f} to {high:.2f}), from {predictor.get('networks')} networks."
@@ -105,9 +109,9 @@ def comparison_section(folders: Sequence[RunFolder]) -> Section | None:
     tables, folded, pictures, sentences = [], [], [], []
     for place in (place for folder in folders for place in folder.comparisons):
         record = read_json(place / "run.json")
-        limits = ", ".join(record.get("constraints") or []) or "none"
+        limits = ", ".join(texts_at(record, "constraints")) or "none"
         sentences.append(
-            f"{place}: {record.get('trials')} trials a run; {', '.join(record.get('objectives') or [])}; "
+            f"{place}: {record.get('trials')} trials a run; {', '.join(texts_at(record, 'objectives'))}; "
             f"limits: {limits}. Hypervolumes are shares of the best known front's; medians, quartiles over seeds."
         )
         tables.append(("", _csv_table(place / "summary.csv")))
@@ -126,11 +130,12 @@ def tracker_section(folders: Sequence[RunFolder]) -> tuple[Section | None, str]:
     missing = ""
     for folder in folders:
         summary = read_json(folder.path / "summary.json")
-        if summary.get("ao"):
-            costs = summary.get("costs") or {}
+        overlaps = {name: number_at(mapping_at(summary, "ao"), name) for name in mapping_at(summary, "ao")}
+        if overlaps:
+            costs = mapping_at(summary, "costs")
             rows = [
-                [name, f"{value:.3f}", *_cost_cells(costs.get(name))]
-                for name, value in sorted(summary["ao"].items(), key=lambda item: -item[1])
+                [name, "" if value is None else f"{value:.3f}", *_cost_cells(mapping_at(costs, name))]
+                for name, value in sorted(overlaps.items(), key=lambda item: -(item[1] or 0))
             ]
             header = ("tracker", "average overlap", "MACs (M)", "ms a frame")
             tables.append(
@@ -178,18 +183,23 @@ def figures(folder: Path, pattern: str) -> list[Picture]:
 
 
 def _correlations(rows: Sequence[Mapping[str, Any]]) -> Table:
-    kept = [row for row in rows if row.get("against") == "each seed"]
+    kept = [row for row in rows if isinstance(row, dict) and row.get("against") == "each seed"]
     cells = [
         [
-            str(row["measurement"]),
-            ", ".join(filter(None, (str(row["ranking"]), str(row["weights"])))),
-            str(row["statistic"]),
-            "" if row["value"] is None else f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})",
-            str(row["networks"]),
+            str(row.get("measurement", "")),
+            ", ".join(filter(None, (str(row.get("ranking", "")), str(row.get("weights", ""))))),
+            str(row.get("statistic", "")),
+            _interval(row),
+            str(row.get("networks", "")),
         ]
         for row in kept
     ]
     return Table(("measurement", "ranking", "statistic", "value (95 %)", "networks"), cells, frozenset({3, 4}))
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    value, low, high = (number_at(row, name) for name in ("value", "low", "high"))
+    return "" if value is None or low is None or high is None else f"{value:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _csv_table(file: Path) -> Table:
@@ -208,7 +218,6 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _cost_cells(costs: Mapping[str, Any] | None) -> list[str]:
-    if not costs:
-        return ["", ""]
-    return [f"{float(costs['macs']) / 1e6:.1f}", f"{float(costs['latency_ms']):.2f}"]
+def _cost_cells(costs: Mapping[str, Any]) -> list[str]:
+    macs, latency = number_at(costs, "macs"), number_at(costs, "latency_ms")
+    return ["" if macs is None else f"{macs / 1e6:.1f}", "" if latency is None else f"{latency:.2f}"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.report.network_data import network_count
 from lighttrack_nas.report.page import Section, Table
+from lighttrack_nas.report.record_values import mapping_at, number_at
 from lighttrack_nas.report.run_folders import RunFolder, read_json, step_of, step_record
 from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.results.networks import shown_number
@@ -58,12 +59,12 @@ def version_section(runs: Sequence[Run], folders: Sequence[RunFolder]) -> Sectio
     """The versions that results were made with, a column where they differ."""
     versions_by_result: dict[str, Mapping[str, Any]] = {}
     for run in runs:
-        versions_by_result[f"search of {run.name}"] = run.record.get("versions") or {}
+        versions_by_result[f"search of {run.name}"] = mapping_at(run.record, "versions")
     for folder in folders:
         for name, path in folder.steps.items():
-            versions_by_result[f"{name} of {path.parent.name}"] = read_json(path / "run.json").get("versions") or {}
+            versions_by_result[f"{name} of {path.parent.name}"] = mapping_at(read_json(path / "run.json"), "versions")
         for path in folder.comparisons:
-            versions_by_result[f"comparison {path.name}"] = read_json(path / "run.json").get("versions") or {}
+            versions_by_result[f"comparison {path.name}"] = mapping_at(read_json(path / "run.json"), "versions")
     packages = list(dict.fromkeys(package for versions in versions_by_result.values() for package in versions))
     if not packages:
         return None
@@ -122,15 +123,15 @@ def _steps(places: Mapping[str, Path]) -> list[list[str]]:
     rows = []
     for name, path in places.items():
         record = step_record(path)
-        settings = record.get("settings") if isinstance(record.get("settings"), dict) else {}
-        seconds, seed = record.get("seconds_of_last_call"), (settings or {}).get("seed", record.get("seed"))
-        steps = record.get("steps") or (settings or {}).get("steps")
+        settings = mapping_at(record, "settings")
+        seconds, seed = number_at(record, "seconds_of_last_call"), settings.get("seed", record.get("seed"))
+        steps = record.get("steps") or settings.get("steps")
         rows.append(
             [
                 name,
                 _SENTENCES[step_of(name)],
                 f"{steps} steps" if steps else "",
-                "" if seconds is None else f"{float(seconds) / 60:.1f}",
+                "" if seconds is None else f"{seconds / 60:.1f}",
                 "" if seed is None else str(seed),
                 str(record.get("machine", "")),
             ]

@@ -15,7 +15,7 @@ from lighttrack_nas.benchmarks.scoring.latency_verdict import LatencyVerdict, ju
 from lighttrack_nas.reporting.architecture_texts import choices_json, official_codes
 from lighttrack_nas.results.fronts import LATENCY_AGAIN_COLUMN, Front
 from lighttrack_nas.results.networks import front_rows, judge, network_table, require_measured
-from lighttrack_nas.results.runs import Run, latency_problem, notes_on, read_run, run_of
+from lighttrack_nas.results.runs import Run, latency_problem, notes_on, read_run, run_of, search_folder
 from lighttrack_nas.strategies.search.goals.objectives import (
     MEASUREMENTS,
     Constraint,
@@ -107,7 +107,7 @@ class Result:
         paths = [Path(folders)] if isinstance(folders, (str, Path)) else [Path(folder) for folder in folders]
         if not paths:
             raise InputError("no folder was given: expected one or more folders of searches")
-        whole = [path.resolve() for path in paths]
+        whole = [search_folder(path).resolve() for path in paths]
         if len(set(whole)) < len(whole):
             raise InputError(f"a folder was given twice in {', '.join(map(str, paths))}: its trials would count twice")
         names = [path.name for path in whole]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.benchmarks.latency.fingerprint import fingerprint_differences
@@ -20,6 +21,7 @@ from lighttrack_nas.strategies.search.storage.trials import (
     space_of,
 )
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import short
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -31,6 +33,10 @@ LATENCY_AGAIN = "latency_again"
 # What of an evaluator's record decides latencies, in journals of version 0.2.
 _LATENCY_CONDITIONS = ("device", "processor", "runtime", "latency_threads", "torch")
 
+_KINDS: Mapping[str, type] = MappingProxyType(
+    {**dict.fromkeys(("evaluator", "latency", "versions", LATENCY_AGAIN), dict), UNCOUNTED: list}
+)
+_GOALS = ("objectives", "constraints")
 _RECORD = ("strategy", "evaluator", "latency", "versions", "objectives", "constraints")
 
 
@@ -63,14 +69,19 @@ class Run:
     uncounted: Sequence[str] = ()
 
 
+def search_folder(folder: Path) -> Path:
+    """The folder of a search: the given one, or the search's in a whole chain's."""
+    in_chain = not (folder / JOURNAL).is_file() and (folder / "search" / JOURNAL).is_file()
+    return folder / "search" if in_chain else folder
+
+
 def read_run(folder: Path, name: str) -> Run:
     """Read the run in a folder; a search may be writing it.
 
     Raises:
         InputError: There is none, or its journal is damaged.
     """
-    if not (folder / JOURNAL).is_file() and (folder / "search" / JOURNAL).is_file():
-        folder = folder / "search"  # the whole chain's folder
+    folder = search_folder(folder)
     if not (folder / JOURNAL).is_file():
         named = sorted(str(path.parent) for path in folder.glob(f"search-*/{JOURNAL}"))
         more = f"; its searches have names: {', '.join(named)}" if named else ""
@@ -86,6 +97,9 @@ def run_of(study: Study, name: str) -> Run:
     """
     space = space_of(study)
     attributes = study.user_attrs
+    for key, kind in _KINDS.items():
+        if not isinstance(attributes.get(key), kind | None):
+            raise InputError(f"study '{study.study_name}' is damaged: {key} cannot be {short(attributes[key])}")
     trials = completed_trials(study, space)
     failures = [trial.user_attrs[FAILURE] for trial in study.get_trials(deepcopy=False) if FAILURE in trial.user_attrs]
     return Run(
@@ -93,12 +107,12 @@ def run_of(study: Study, name: str) -> Run:
         space=space,
         objectives=parse_objectives(attributes.get("objectives", ())),
         constraints=parse_constraints(attributes.get("constraints", ())),
-        record={key: attributes.get(key) for key in _RECORD},
+        record={key: attributes.get(key) for key in _RECORD} | {key: attributes.get(key) or [] for key in _GOALS},
         trials=trials,
         failures=failures,
-        latency_again=dict(attributes.get(LATENCY_AGAIN, {})),
+        latency_again=dict(attributes.get(LATENCY_AGAIN) or {}),
         latency_references=latency_references(study),
-        uncounted=tuple(attributes.get(UNCOUNTED, ())),
+        uncounted=tuple(map(str, attributes.get(UNCOUNTED) or ())),
     )
 
 

@@ -14,7 +14,7 @@ from lighttrack_nas.search_spaces.files.listed_values import MULTIPLIERS
 from lighttrack_nas.search_spaces.operations.package_parts import PACKAGES, backbone_content
 from lighttrack_nas.search_spaces.presets import preset_text
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.parsing import checked_texts, malformed_yaml, short
+from lighttrack_nas.trackers.base.parsing import YamlLoader, checked_texts, malformed_yaml, short
 
 _MOST_BYTES = 1_000_000
 _MOST_VALUES = 20_000
@@ -115,7 +115,7 @@ def parse_source(text: str, where: str, folder: Path = Path()) -> Source:
     """
     if len(text) > _MOST_BYTES:
         raise InputError(f"{where}: {len(text):,} characters; a space file has at most {_MOST_BYTES:,}")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    loader = YamlLoader(text)
     try:
         node = loader.get_single_node()
         lines = dict(_places(node, where)) if node is not None else {}

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -103,7 +103,7 @@ def make_case(target: Target, call: Call, seeds: Path, folder: Path, change: Cal
     top = Path(target.file).parts[0]
     shutil.copytree(seeds / top, folder / top)
     file = folder / target.file
-    for record in folder.glob("evaluated/out/*.json"):  # results name the folder of their sequences
+    for record in folder.glob("*/out/*.json"):  # results name the folder of their sequences
         record.write_text(record.read_text().replace(str(seeds), str(folder)))
     file.write_bytes(change(file.read_bytes()))
     places = {"FILE": str(file), "FOLDER": str(folder / top), "SEEDS": str(seeds)}
@@ -133,7 +133,7 @@ def check_seeds(seeds: Path, folder: Path) -> None:
 class Run:
     """All attacks of one output folder; what is done and found is kept there."""
 
-    def __init__(self, output: Path, seed: int) -> None:
+    def __init__(self, output: Path, seed: int, only: Sequence[str] = ()) -> None:
         self.output, self.seed = output, seed
         self._lock = threading.Lock()
         self._state = output / "state.json"
@@ -143,7 +143,11 @@ class Run:
         self.next = known.get("next", 0)
         self.outcomes = Counter({tuple(key.split("\t")): count for key, count in known.get("outcomes", {}).items()})
         self.failures = Counter(known.get("failures", {}))
-        self._chosen = [target for target in TARGETS for _ in range(target.weight)]
+        known_names = {target.name for target in TARGETS}
+        if unknown := {*only} - known_names:
+            raise SystemExit(f"no inputs {', '.join(unknown)}; there are {', '.join(sorted(known_names))}")
+        targets = [target for target in TARGETS if not only or target.name in only]
+        self._chosen = [target for target in targets for _ in range(target.weight)]
 
     def work(self, number: int, until: float) -> None:
         """Attack with one process until a moment."""
@@ -214,6 +218,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/attack"))
+    parser.add_argument("--only", action="append", default=[], metavar="INPUT", help="as in the table; may be repeated")
     given = parser.parse_args()
     output = given.output.absolute()
     output.mkdir(parents=True, exist_ok=True)
@@ -222,7 +227,7 @@ def main() -> int:
         make_seeds(output / "seeds")
         check_seeds(output / "seeds", output / "check" / "case")
         (output / "seeds" / "done").touch()
-    run = Run(output, given.seed)
+    run = Run(output, given.seed, given.only)
     until = time.monotonic() + 60 * given.minutes
     threads = [threading.Thread(target=run.work, args=(number, until)) for number in range(given.workers)]
     for thread in threads:

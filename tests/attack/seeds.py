@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from run_seeds import make_runs
 
 import lighttrack_nas as ltn
 from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
@@ -72,6 +73,12 @@ constraints: [macs <= 30M]
 reference: {macs: 30000000.0}
 output: runs/compare
 """
+_PYSOT = json.dumps({"a": {"attr": ["Occlusion", "Fast Motion"], "video_dir": "a", "init_rect": [60, 40, 32, 24]}})
+_ATTRIBUTES = {
+    "a/cover.label": "8\n4\n8\n",
+    "a/cut_by_image.label": "0\n1\n0\n",
+    "a/meta_info.ini": "[METAINFO]\nroot_class: bird\nmotion_adverb: slowly\nchallenge: small target, look-alike\n",
+}
 _XML = """<annotation><folder>v</folder><filename>000000</filename><size><width>160</width><height>120</height></size>
 <object><trackid>0</trackid><name>n1</name>
 <bndbox><xmax>92</xmax><xmin>60</xmin><ymax>64</ymax><ymin>40</ymin></bndbox>
@@ -93,9 +100,11 @@ def make_seeds(folder: Path) -> None:
     torch.save(network.state_dict(), folder / "checkpoint" / "model.pth")
     (folder / "architecture" / "architecture.json").write_text(architecture.to_json())
     export_model(folder / "model" / "model.safetensors", folder / "export")
+    export_model(folder / "model" / "model.safetensors", folder / "export-raw", raw=True)
     _tables(folder, rng)
     _run(folder / "run")
     _data(folder, rng)
+    make_runs(folder, BOX, FRAMES)
 
 
 def _spaces_and_configurations(folder: Path) -> None:
@@ -108,6 +117,8 @@ def _spaces_and_configurations(folder: Path) -> None:
         "hyper-json/hyper.json": json.dumps(asdict(ltn.HyperParameters())),
         "boxes/boxes.txt": "dog,60,40,32,24\ncat,10,10,20.5,30\n",
         "words/words.txt": "x",
+        "included/base.yaml": space_yaml(ltn.load_space(SPACE)),
+        "included/space.yaml": "extends: base.yaml\nname: mine\nstem: {channels: 8}\n",
     }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -157,14 +168,19 @@ def _data(folder: Path, rng: np.random.Generator) -> None:
     corners = "60,40,92,40,92,64,60,64\n" * FRAMES
     layouts = {
         "got10k": ("a/{:08d}.jpg", {"a/groundtruth.txt": rows, "a/absence.label": "0\n" * FRAMES, "list.txt": "a\n"}),
-        "otb": ("a/img/{:04d}.jpg", {"a/groundtruth_rect.txt": late}),
+        "attributes": ("a/{:08d}.jpg", {"a/groundtruth.txt": rows, **_ATTRIBUTES}),
+        "otb": (
+            "a/img/{:04d}.jpg",
+            {"a/groundtruth_rect.txt": late, "anno/att/a.txt": "1,0,0,1,0,0,0,0,0,0,0\n", "OTB100.json": _PYSOT},
+        ),
         "lasot": (
             "c/c-1/img/{:08d}.jpg",
             {"c/c-1/groundtruth.txt": late, "c/c-1/full_occlusion.txt": "0,0,0\n", "c/c-1/out_of_view.txt": "0,0,0\n"},
         ),
         "trackingnet": ("TRAIN_0/frames/a/{}.jpg", {"TRAIN_0/anno/a.txt": rows}),
         "uav123": ("data_seq/UAV123/bike1/{:06d}.jpg", {"anno/UAV123/bike1.txt": late}),
-        "vot": ("a/color/{:08d}.jpg", {"a/groundtruth.txt": corners, "list.txt": "a\n"}),
+        "vot": ("a/color/{:08d}.jpg", {"a/groundtruth.txt": corners, "list.txt": "a\n", "a/occlusion.tag": "1\n0\n"}),
+        "vot-masks": ("a/color/{:08d}.jpg", {"a/groundtruth.txt": "m60,40,32,24,8,10,22,700,28\n" * FRAMES}),
         "nfs": ("a/30/a/{:05d}.jpg", {"a/30/a.txt": "".join(f'0 60 40 92 64 {i} 0 0 0 "x"\n' for i in range(FRAMES))}),
     }
     for layout, (pattern, files) in layouts.items():

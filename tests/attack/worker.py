@@ -70,13 +70,13 @@ def _command(call: list[str]) -> int:
 
 
 def _function(call: list[str]) -> int:
-    from targets import functions
+    from targets import OF_TEXTS, functions
 
     from lighttrack_nas.cli.shared.printing import print_note
     from lighttrack_nas.trackers.base.errors import InputError
 
     function = functions()[call[0].removeprefix("call:")]
-    argument = call[1] if call[0] in ("call:set", "call:constraints", "call:objectives") else Path(call[1])
+    argument = call[1] if call[0] in OF_TEXTS else Path(call[1])
     try:
         function(argument)
     except InputError as error:

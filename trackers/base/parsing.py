@@ -10,6 +10,21 @@ import yaml
 
 from lighttrack_nas.trackers.base.errors import InputError
 
+DEEPEST = 100
+"""Lists and mappings inside each other."""
+
+_TAG = "tag:yaml.org,2002:"
+# What a text without quotes is, by its form and its first characters: as PyYAML has it, but for numbers, which are
+# decimal. There 1_0 is 10, 010 is 8 and 1:30 is 90, while 1e-3 is a text. Nor are there days.
+_IMPLICIT = (
+    ("bool", r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF", "yYnNtTfFoO"),
+    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
+    ("merge", r"<<", "<"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+.0123456789"),
+)
+
 # Escapes of what no text or name of a file may hold: NUL, and halves of characters beyond 16 bits.
 _ODD_IN_JSON = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _ODD = re.compile("[\0\ud800-\udfff]")
@@ -35,6 +50,28 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(f"{what} {str(path)!r} cannot be read: {error}") from None
 
 
+def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """PyYAML's way to write `_IMPLICIT`: by the first character."""
+    by_first: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for name, form, firsts in _IMPLICIT:
+        for first in firsts:
+            by_first.setdefault(first, []).append((_TAG + name, re.compile(f"(?:{form})$", re.ASCII)))
+    return by_first
+
+
+class YamlLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Plain data alone, with numbers as people write them. Keys are no truths: ``on: x`` has the key "on"."""
+
+    yaml_implicit_resolvers = _resolvers()
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Read a mapping; see PyYAML."""
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.tag == _TAG + "bool":
+                key.tag = _TAG + "str"
+        return super().construct_mapping(node, deep)
+
+
 def parse_yaml(text: str, where: str) -> Any:
     """Read YAML, safely: plain data only.
 
@@ -42,7 +79,9 @@ def parse_yaml(text: str, where: str) -> Any:
         InputError: It is malformed; the message says where.
     """
     try:
-        return checked_texts(yaml.safe_load(text), where) if "\\" in text else yaml.safe_load(text)
+        content = yaml.load(text, YamlLoader)  # noqa: S506  of safe ones
+        require_shallow(content, where)
+        return checked_texts(content, where) if "\\" in text else content
     except InputError:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -73,14 +112,19 @@ def parse_json(text: str, where: str, any_text: bool = False) -> Any:
     Args:
         text: What to read.
         where: What to call it.
-        any_text: Also take texts that no file's name can hold, as where files that are not there are left out.
+        any_text: Also take texts that no file's name can hold, and what is nested deeply, as where only what can be
+            used is taken.
 
     Raises:
         InputError: It is malformed, or holds such a text; the message says where.
     """
     try:
         content = json.loads(text)
-        return content if any_text or not _ODD_IN_JSON.search(text) else checked_texts(content, where)
+        if any_text:
+            return content
+        if text.count("[") + text.count("{") > DEEPEST:
+            require_shallow(content, where)
+        return checked_texts(content, where) if _ODD_IN_JSON.search(text) else content
     except InputError:
         raise
     except json.JSONDecodeError as error:
@@ -89,6 +133,25 @@ def parse_json(text: str, where: str, any_text: bool = False) -> Any:
         ) from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is no valid JSON: {_first_line(error)}") from None
+
+
+def require_shallow(content: Any, where: str) -> None:
+    """Check that at most `DEEPEST` lists and mappings lie inside each other, as many as can be copied and compared.
+
+    Args:
+        content: Lists and mappings of plain values; aliases of YAML may hold themselves.
+        where: What to call it.
+
+    Raises:
+        InputError: There are more.
+    """
+    level = [content] if isinstance(content, dict | list) else []
+    for _ in range(DEEPEST):
+        inside = (value for holder in level for value in (holder.values() if isinstance(holder, dict) else holder))
+        level = list({id(value): value for value in inside if isinstance(value, dict | list)}.values())
+        if not level:
+            return
+    raise InputError(f"{where}: more than {DEEPEST} lists or mappings lie inside each other")
 
 
 def checked_texts(content: Any, where: str) -> Any:

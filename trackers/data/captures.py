@@ -19,6 +19,8 @@ from lighttrack_nas.trackers.data.frames import quiet_opencv
 
 RECONNECTS = 3
 """Times in a row that a stream which breaks off is opened again."""
+MOST_BREAKS = 100
+"""Times in all: what breaks off as often is no live stream, such as a film that an address gives from its start."""
 _WAIT = 1.0  # seconds before that
 _STALLED_MS = 15_000
 
@@ -130,19 +132,20 @@ def stream_frames(
         say: Told of each try.
 
     Yields:
-        Frames, until a try after which none comes has failed `RECONNECTS` times in a row. The first after a
+        Frames, until a try after which none comes has failed `RECONNECTS` times in a row, or the stream has broken off
+        `MOST_BREAKS` times in all. The first after a
         break, which was said, has no time stamp.
     """
-    tries = 0
+    tries, breaks = 0, 0
     try:
         while True:
             for frame, milliseconds in captured(capture):
                 yield frame, None if tries else milliseconds
                 tries = 0
             capture.release()
-            if tries == RECONNECTS:
+            if tries == RECONNECTS or breaks == MOST_BREAKS:
                 return
-            tries += 1
+            tries, breaks = tries + 1, breaks + 1
             say(f"the stream broke off: try {tries} of {RECONNECTS} to open it again")
             time.sleep(_WAIT)
             with suppress(InputError):

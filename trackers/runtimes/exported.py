@@ -78,7 +78,7 @@ def is_export(folder: Path) -> bool:
     """Whether a folder is, or was meant to be, an exported tracker of any version."""
     try:
         content = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and str(content.get("format")).startswith("lighttrack-nas-export-")
 
@@ -222,6 +222,13 @@ class ExportedNetwork:
         program = self._track[image.shape[2]]  # of both layouts, the third axis is a side
         answers = [self._run(program, 2, *pair) for pair in zip(_ones(features), _ones(image), strict=True)]
         logits, distances = (_joined(list(outputs)) for outputs in zip(*answers, strict=True))
+        cells = round(image.shape[2] / self.stride)
+        for maps, channels in ((logits, 1), (distances, 4)):
+            if maps.shape != (len(image), channels, cells, cells):
+                raise InputError(
+                    f"'{self._folder}': a graph gives maps of {maps.shape[1:]} where its manifest says "
+                    f"{(channels, cells, cells)}: export the model again"
+                )
         return logits, distances
 
     def _run(self, program: Program, outputs: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def show(comparison: Comparison, trials: int) -> None:
             f"{row['hypervolume_low']:.4f} to {row['hypervolume_high']:.4f}",
             f"{row['rank']:.2f}",
             _number(row["distance"], ".4f", "none"),
-            _number(row["best"], ".4f", "none"),
+            _best(row),
             _number(row["evaluations_to_share"], ".0f", "never"),
             str(row["reached"]),
             f"{row['overhead_ms']:.1f}",
@@ -70,6 +70,12 @@ def show(comparison: Comparison, trials: int) -> None:
     print_table(header, rows, right=range(1, len(header)))
     if len(comparison.strategies) > 1:
         _show_pairs(comparison)
+
+
+def _best(row: Mapping[str, Any]) -> str:
+    """The median of the best values, and of how many runs it is where some kept no limit."""
+    of = "" if row["runs_with_best"] in (0, row["seeds"]) else f" ({row['runs_with_best']} of {row['seeds']} runs)"
+    return _number(row["best"], ".4f", "none") + of
 
 
 def _show_pairs(comparison: Comparison) -> None:

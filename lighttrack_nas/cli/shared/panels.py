@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from typing import Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperGroup
+
+from lighttrack_nas.trackers.base.parsing import parse_number, short
 
 START = "Start"
 COMPARE = "Compare search strategies"
@@ -20,16 +23,25 @@ PANELS = (START, COMPARE, SEARCH, SPACES, COSTS, TRACKERS)
 class GroupedCommands(TyperGroup):
     """Commands whose help lists them under their `rich_help_panel`, in plain text, and cuts no summary.
 
-    None takes an empty argument, which ``--output $UNSET`` gives: as a path it would be the current folder.
+    None takes an empty argument, which ``--output $UNSET`` gives: as a path it would be the current folder. Numbers are
+    written as everywhere: 10, not 1_0, which Python reads as 10.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuse empty arguments, and read the others."""
+        """Refuse empty arguments and odd numbers, and read the others."""
+        numbers = _number_options(self.commands[args[0]]) if args and args[0] in self.commands else set()
         for place, argument in enumerate(args):
             name, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+            before = args[place - 1] if place and args[place - 1].startswith("-") else ""
             if (equals or not name) and not value:
-                before = args[place - 1] if place and args[place - 1].startswith("-") else "an argument"
-                raise typer.BadParameter(f"{name or before} is empty", ctx=ctx)
+                raise typer.BadParameter(f"{name or before or 'an argument'} is empty", ctx=ctx)
+            if (name or before) in numbers and value:
+                try:
+                    parse_number(value)
+                except ValueError:
+                    raise typer.BadParameter(
+                        f"{name or before}: expected a number, got {short(value)}", ctx=ctx
+                    ) from None
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -48,3 +60,10 @@ class GroupedCommands(TyperGroup):
 def summary(command: Any) -> str:
     """The first paragraph of a command's help, in one line."""
     return " ".join((command.help or "").partition("\n\n")[0].split())
+
+
+def _number_options(command: Any) -> set[str]:
+    """The options of a command whose values are numbers, such as ``--seed``."""
+    hints = get_type_hints(inspect.unwrap(command.callback))
+    kinds = {name: {hint, *get_args(hint)} for name, hint in hints.items()}
+    return {option for given in command.params if kinds[given.name] & {int, float} for option in given.opts}

@@ -41,15 +41,17 @@ class DamagedJournalError(InputError):
 
     Attributes:
         whole: Bytes of the lines before that one.
+        damage: The sentence without what `search` can do about it.
     """
 
     def __init__(self, path: Path, line: int, whole: int, reason: str) -> None:
-        super().__init__(
-            f"journal '{path}' is damaged at line {line} ({reason}); the {line - 1} lines before it are whole: "
-            "`lighttrack-nas search CONFIG --repair` sets the rest aside, and goes on from them"
+        self.damage = (
+            f"journal '{path}' is damaged at line {line} ({reason}); the {line - 1} lines before it are whole"
             if line > 1
             else f"'{path}' is no journal of Optuna, or a damaged one: its first line is no entry ({reason})"
         )
+        repair = ": `lighttrack-nas search CONFIG --repair` sets the rest aside, and goes on from them"
+        super().__init__(self.damage + (repair if line > 1 else ""))
         self.whole = whole
 
 
@@ -194,6 +196,10 @@ class JournalFile(BaseJournalBackend):
         values = entry.get("values")
         if values is not None and not (isinstance(values, list) and all(map(_is_value, values))):
             raise self._damaged(f"values: expected numbers, got {short(values)}")
+        noted = entry.get("system_attr")
+        for key, value in noted.items() if isinstance(noted, dict) else ():
+            if not _may_be_noted(key, value):
+                raise self._damaged(f"{short(key)}: {short(value)} cannot stand there")
         return entry
 
     def _damaged(self, reason: str) -> DamagedJournalError:
@@ -224,6 +230,15 @@ def place_aside(path: Path) -> Path:
 
 def _is_value(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # no NaN
+
+
+def _may_be_noted(key: str, value: object) -> bool:
+    """Whether Optuna can have noted a value under a key: generations, their parents, by how much limits are broken."""
+    if key.endswith("generation"):
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if ":parent:" in key:
+        return isinstance(value, list) and all(isinstance(parent, int) and parent >= 0 for parent in value)
+    return not key.startswith("constraints:") or _is_value(value)
 
 
 def _without_cut_line(descriptor: int) -> int:

@@ -64,7 +64,9 @@ def test_another_number_of_frames_is_no_result(tmp_path: Path, frames: int) -> N
 
 
 @pytest.mark.parametrize(
-    "line", ["1,2,3", "1,2,3,4,5", "1,2,x,4", "1 2 3 4", ""], ids=["three", "five", "word", "spaces", "empty"]
+    "line",
+    ["1,2,3", "1,2,3,4,5", "1,2,x,4", "1 2 3 4", "1_0,2,3,4", ""],
+    ids=["three", "five", "word", "spaces", "underscore", "empty"],
 )
 def test_a_bad_box_names_file_and_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "car_001.txt"

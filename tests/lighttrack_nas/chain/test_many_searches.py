@@ -123,6 +123,13 @@ def test_several_configurations_are_read_from_a_storage_as_one_is(
         search_runs([configurations[0], configurations[0]])
 
 
+def test_a_chain_and_its_search_are_one_search(tmp_path: Path) -> None:
+    (tmp_path / "run/search").mkdir(parents=True)
+    (tmp_path / "run/search/journal.log").touch()
+    with pytest.raises(ltn.InputError, match="a search was given twice"):
+        search_runs([tmp_path / "run", tmp_path / "run/search"])
+
+
 def test_searches_of_one_folder_in_two_storages_are_told_apart(tmp_path: Path) -> None:
     configurations = [tmp_path / f"{name}.yaml" for name in ("one", "two")]
     for path in configurations:

@@ -436,6 +436,13 @@ def test_an_empty_argument_is_no_path(run: Run, sequences: Path, output: tuple[s
     assert not list(Path.cwd().glob("boxes*"))
 
 
+@pytest.mark.parametrize("number", [("--number", "1_0"), ("--number=1_0",), ("--seed", "٣"), ("--seed=0x10",)])
+def test_numbers_of_options_are_decimal(run: Run, number: tuple[str, ...]) -> None:
+    outcome = run("random", "lighttrack-tiny", *number)
+    assert outcome.code == 2
+    assert f"{number[0].partition('=')[0]}: expected a number" in outcome.err
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -15,6 +15,7 @@ from lighttrack_nas.benchmarks.latency.fingerprint import take_fingerprint
 from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
 from lighttrack_nas.comparisons import comparing
+from lighttrack_nas.strategies.search.storage.journal import DamagedJournalError
 from lighttrack_nas.strategies.search.storage.trials import REFERENCE_SECONDS
 from lighttrack_nas.trackers.runtimes.program import Options
 
@@ -101,6 +102,22 @@ def test_what_the_reference_network_takes_is_no_overhead_of_the_strategy() -> No
     trial = optuna.trial.create_trial(value=0.0, user_attrs={"seconds": 6.0, REFERENCE_SECONDS: 3.0})
     trial.datetime_start, trial.datetime_complete = begun, begun + timedelta(seconds=10)
     assert comparing._overhead(trial) == 1.0
+
+
+def test_a_journal_that_is_damaged_while_its_run_goes_on_is_no_matter_of_searches(
+    compared: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_search = comparing.run_search
+
+    def damaging(*given: Any, storage: Path, **settings: Any) -> None:
+        run_search(*given, storage=storage, **settings)
+        raise DamagedJournalError(storage, 9, 0, "nonsense")
+
+    monkeypatch.setattr(comparing, "run_search", damaging)
+    with pytest.raises(ltn.InputError, match=r"'random', seed 0: journal '.*000.log' is damaged at line") as caught:
+        compared(["macs", "params"])
+    assert "the same comparison keeps it aside, and goes on" in str(caught.value)
+    assert "--repair" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

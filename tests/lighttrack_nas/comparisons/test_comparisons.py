@@ -87,6 +87,14 @@ def test_what_breaks_a_limit_counts_for_nothing() -> None:
     assert raw["best"].iloc[2] == 0.5
 
 
+def test_the_summary_says_of_how_many_runs_the_best_is() -> None:
+    points = [(0.9, 100.0), (0.6, 60.0), (0.5, 20.0)]
+    summary = compared(
+        run("a", 0, points, feasible=[False, False, False]), run("a", 1, points), under=Constraint("macs", 70.0)
+    ).summary()
+    assert summary[["seeds", "best", "runs_with_best"]].iloc[0].tolist() == [2, 0.6, 1]
+
+
 def test_the_summary_gives_medians_over_seeds_best_strategy_first() -> None:
     quick = [(0.9, 100.0), (0.6, 60.0), (0.5, 20.0), (0.1, 120.0)]
     slow = [(0.1, 120.0), (0.9, 100.0), (0.6, 60.0), (0.5, 20.0)]

@@ -113,9 +113,10 @@ def test_build_stop_and_go_on(config: Config) -> None:
     with pytest.raises(InputError, match="holds results of another run: supernet"):
         build_table(config, lambda sentence: None)
     record.write_text(content)
-    rows.write_text("{}\n")
-    with pytest.raises(InputError, match="line 1: no row of a table; delete the file"):
-        build_table(config, lambda sentence: None)
+    for line in ("{}", '{"row": 0, "macs": 1' + "0" * 400 + "}"):
+        rows.write_text(f"{line}\n")
+        with pytest.raises(InputError, match="line 1: no row of a table; delete the file"):
+            build_table(config, lambda sentence: None)
 
 
 def test_without_a_supernet(tmp_path: Path) -> None:

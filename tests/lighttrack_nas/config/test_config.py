@@ -57,7 +57,7 @@ def test_examples_are_configurations(path: Path) -> None:
     ("content", "overrides", "message"),
     [
         ("[1, 2]", [], "expected a mapping of keys such as space"),
-        ("a: [", [], "is no valid YAML at line 1"),
+        ("a: [", [], "is no valid YAML at line"),
         ({"serch": {}}, [], "unknown key 'serch'; did you mean 'search'"),
         ({"search": {"trails": 3}}, [], "unknown key 'search.trails'; did you mean 'trials'"),
         ({"retrain": {"trials": 3}}, [], "unknown key 'retrain.trials'$"),
@@ -122,6 +122,14 @@ MEMORY = "data.cache: expected an amount of memory such as 512M or 2G, or a numb
         ("seed=18446744073709551616", "seed: .*less than or equal to 9223372036854775807, got 18446744073709551616"),
         ("seed=true", "configuration: seed: expected a number, got true"),
         ("supernet.training={steps: true}", "supernet.training: steps: expected a number, got true"),
+        ("seed=1_0", "configuration: seed: expected a number, got '1_0'"),
+        ("seed='٣'", "configuration: seed: expected a number, got '٣'"),
+        ("search.trials=1:30", "search.trials: .* got '1:30'"),
+        ("supernet.training={steps: 1_0}", "supernet.training: steps: expected a number, got '1_0'"),
+        ("search.hyper_parameters={penalty_k: 1_0}", "penalty_k: expected a number, got '1_0'"),
+        ("search.score={ao: 1_0}", "search.score.ao: expected a number, got '1_0'"),
+        ("search.strategy={name: nsga2, population_size: 1_0}", "population_size: expected 2 or more, got 1_0"),
+        ("search.name=no", "search.name: expected a text .in quotes, as YAML reads yes, no, on and off., got false"),
         ("supernet.training={steps: 1, batch_size: 1000000}", "batch_size: .*equal to 4096, got 1000000"),
         ("supernet.training={steps: 1, workers: 100000}", "supernet.training: workers: .*equal to 256, got 100000"),
         (
@@ -179,12 +187,21 @@ def test_impossible_values_are_said_before_any_work(override: str, message: str)
 
 
 def test_numbers_may_be_written_as_text(tmp_path: Path) -> None:
-    """YAML reads 1e-3, without a point, as text."""
     config = load_config(
-        written(tmp_path, "supernet: {training: {steps: 3, learning_rate: 1e-3}}\nseed: 9223372036854775807\n")
+        written(tmp_path, "supernet: {training: {steps: 3, learning_rate: '1e-3'}}\nseed: 9223372036854775807\n")
     )
     assert config.training(config.supernet.training, "supernet").learning_rate == 0.001
     assert config.training(config.supernet.training, "supernet").seed == 2**63 - 1
+
+
+@pytest.mark.parametrize("name", ["1_0", "010", "2026-11-29"])
+def test_names_may_look_like_numbers_of_yaml(name: str) -> None:
+    assert load_config(None, [f"search.name={name}"]).search.name == name
+
+
+def test_results_may_lie_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load_config(None, ["output=~/runs"]).folder("search") == Path("/home/me/runs/search")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -70,6 +71,42 @@ def chain(tmp_path: Path) -> Path:
         writer.write(np.full((48, 64, 3), shade, np.uint8))
     writer.close()
     return folder
+
+
+ODD = (
+    None,
+    True,
+    -1,
+    1e308,
+    "x",
+    [],
+    ["x", None],
+    {},
+    {"x": "y"},
+    {"x": {"macs": "z"}},
+    [[0.5]],
+    [{"against": "each seed"}],
+)
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong"),
+    [
+        ("supernet/run.json", ("settings", "versions", "seconds_of_last_call", "seed", "steps", "machine")),
+        ("predictor/predictor.json", ("tau", "measurement", "networks")),
+        ("summary.json", ("ao", "costs", "test")),
+        ("ranking/rank_correlation.json", ("correlations",)),
+    ],
+)
+def test_a_damaged_record_stops_no_page(chain: Path, file: str, wrong: tuple[str, ...]) -> None:
+    (chain / "ranking").mkdir()
+    shutil.rmtree(chain / "video")
+    shutil.rmtree(chain / "supernet" / "tensorboard")
+    for value in ODD:
+        (chain / file).write_text(json.dumps(dict.fromkeys(wrong, value)))
+        assert report_page(run_folders([chain])).sections
+    (chain / file).write_text("[" * 100_000)
+    assert report_page(run_folders([chain])).sections
 
 
 def test_a_chain_is_shown_whole(chain: Path) -> None:

@@ -206,6 +206,14 @@ def test_several_runs_have_one_front_of_means(tmp_path: Path) -> None:
         Result.load([tmp_path / "first", tmp_path / "second/../first"])
 
 
+@pytest.mark.parametrize("key", ["evaluator", "latency", "versions", "latency_again", "uncounted"])
+def test_a_study_with_odd_records_is_damaged(key: str) -> None:
+    odd = study(by_hand())
+    odd.set_user_attr(key, "x")
+    with pytest.raises(InputError, match=f"is damaged: {key} cannot be 'x'"):
+        Result.from_study(odd)
+
+
 def test_runs_that_differ(tmp_path: Path) -> None:
     measured = {"ao": 0.5, "macs": 1e6, "params": 1e5, "latency_ms": 3.0}
     chosen = others(2)

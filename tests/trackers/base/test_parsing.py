@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
@@ -23,16 +24,46 @@ def test_what_only_python_takes_for_a_number(text: str) -> None:
         parse_number(text)
 
 
+def test_numbers_of_yaml_are_decimal_and_nothing_else_is_a_number() -> None:
+    text = "[1_0, 1_0.5, 010, 0x10, 0o17, 0b1, 1:30, 1:30.5, 2026-11-29, 2026-13-45, ٣, +, .]"
+    assert parse_yaml(text, "file 'x'") == text[1:-1].split(", ")
+    numbers = parse_yaml("[0, -12, +3, 1e-3, 1.0e-05, -.5, 2., 1E3, .inf, -.INF]", "file 'x'")
+    assert numbers == [0, -12, 3, 1e-3, 1e-5, -0.5, 2.0, 1000.0, math.inf, -math.inf]
+    assert math.isnan(parse_yaml(".nan", "file 'x'"))
+
+
+def test_keys_of_yaml_are_no_truths() -> None:
+    text = "{on: 1, No: 2, y: 3, true: 4, 1: 5}"
+    assert parse_yaml(text, "file 'x'") == {"on": 1, "No": 2, "y": 3, "true": 4, 1: 5}
+    assert parse_yaml("[yes, Off, true, null, ~]", "file 'x'") == [True, False, True, None, None]
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, 1e-5, 1e16, math.inf, True, None, "1_0", "010", "on", "2026-11-29", ""])
+def test_what_others_write_as_yaml_reads_the_same(value: object) -> None:
+    assert parse_yaml(yaml.safe_dump({"a": [value]}), "file 'x'") == {"a": [value]}
+
+
 @pytest.mark.parametrize("text", [r'{"a": ["x\u0000"]}', r'{"\ud800": 1}', r'["\udfff\ud83d"]'])
 def test_texts_that_no_name_can_hold(text: str) -> None:
-    for parse in (parse_json, parse_yaml):
-        with pytest.raises(InputError, match=r"file 'x'.*holds (the character NUL|half a character)"):
-            parse(text, "file 'x'")
+    with pytest.raises(InputError, match=r"file 'x'.*holds (the character NUL|half a character)"):
+        parse_json(text, "file 'x'")
+    with pytest.raises(InputError, match=r"file 'x'.*(holds the character NUL|invalid Unicode character)"):
+        parse_yaml(text, "file 'x'")
     assert parse_json(r'["\ud83d\ude00"]', "file 'x'") == ["\U0001f600"]
 
 
-def test_a_yaml_that_holds_itself() -> None:
-    assert parse_yaml('&a [*a, "\\n"]', "file 'x'")[1] == "\n"
+@pytest.mark.parametrize("text", ["[" * 101 + "]" * 101, '{"a":' * 900 + "1" + "}" * 900])
+def test_what_is_nested_too_deeply(text: str) -> None:
+    for parse in (parse_json, parse_yaml):
+        with pytest.raises(InputError, match=r"file 'x'.*more than 100 lists or mappings lie inside each other"):
+            parse(text, "file 'x'")
+        assert parse("[" * 100 + "]" * 100, "file 'x'")
+
+
+@pytest.mark.parametrize("text", ["&a [*a]", "a: &a {b: *a}"])
+def test_a_yaml_that_holds_itself(text: str) -> None:
+    with pytest.raises(InputError, match="inside each other"):
+        parse_yaml(text, "file 'x'")
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a\ud800b", "x" * 5000])

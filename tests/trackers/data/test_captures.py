@@ -99,6 +99,12 @@ def test_a_stream_is_opened_again_until_it_fails_three_times_in_a_row(
     assert first.released
 
 
+def test_a_film_that_begins_again_each_time_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captures, "_WAIT", 0.0)
+    frames = list(stream_frames(Capture(2), lambda: Capture(2), lambda _: None))
+    assert len(frames) == 2 * (1 + captures.MOST_BREAKS)
+
+
 def test_who_leaves_a_stream_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(captures, "_WAIT", 0.0)
     second = Capture(9)

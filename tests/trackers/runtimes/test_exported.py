@@ -226,6 +226,13 @@ def test_every_file_that_is_read_has_a_hash(tmp_path: Path) -> None:
             read_manifest(tmp_path)
 
 
+def test_maps_have_the_stride_that_the_manifest_says(tmp_path: Path, opened: dict[str, Fake]) -> None:
+    network = ExportedNetwork(write(tmp_path, stride=9))
+    assert opened
+    with pytest.raises(InputError, match=r"maps of \(1, 16, 16\) where its manifest says \(1, 14, 14\)"):
+        network.track(np.zeros((1, 1), np.float32), np.zeros((1, 3, 128, 128), np.float32))
+
+
 def test_a_graph_that_refuses_what_its_manifest_says(
     tmp_path: Path, opened: dict[str, Fake], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,7 @@
 """Masks of VOT from 2020 on: `m<x>,<y>,<width>,<height>,<zeros>,<ones>,<zeros>,...`, a window's pixels row by row."""
 
+import re
+
 import numpy as np
 
 from lighttrack_nas.trackers.base.boxes import LARGEST_PLACE
@@ -52,10 +54,8 @@ def mask_box(line: str, where: str) -> np.ndarray:
 
 def _whole_numbers(line: str, where: str) -> list[int]:
     fields = line.strip().removeprefix("m").strip().rstrip(",").split(",")
-    try:
-        numbers = [int(field) for field in fields]
-    except ValueError:
-        numbers = []
+    whole = all(re.fullmatch(r"\s*-?[0-9]{1,18}\s*", field) for field in fields)
+    numbers = [int(field) for field in fields] if whole else []
     if len(numbers) < 4:
         raise InputError(
             f"{where}: expected a mask 'm' and whole numbers x,y,width,height,zeros,ones,..., got {line.strip()[:80]!r}"

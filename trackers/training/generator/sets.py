@@ -177,7 +177,7 @@ def _check_stamp(generated: GeneratedSet, folder: Path) -> None:
     stamp = folder / _STAMP
     try:
         content = json.loads(stamp.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise InputError(
             f"'{folder}' is not the generated set '{generated.name}': it has no readable {_STAMP}; give a folder that "
             "is missing or empty to have the set written"

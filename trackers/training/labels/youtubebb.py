@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import parse_number
 from lighttrack_nas.trackers.training.labels.chosen import Chosen
 from lighttrack_nas.trackers.training.pairs.left_out import SHORT, Kind, LeftOut
 from lighttrack_nas.trackers.training.pairs.tracks import FramesOf, Track, TrackedVideos
@@ -99,7 +100,7 @@ def _box(row: list[str]) -> tuple[float, float, float, float] | None:
     if not (row[1].isascii() and row[1].isdigit() and len(row[1]) < 16) or {"/", "\0"} & set(row[0] + row[2] + row[4]):
         return None
     try:
-        x1, x2, y1, y2 = map(float, row[6:])
+        x1, x2, y1, y2 = map(parse_number, row[6:])
     except ValueError:
         return None
     return x1, y1, x2, y2
