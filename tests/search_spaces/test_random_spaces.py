@@ -106,7 +106,7 @@ def places(content: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(descriptions(), st.data())
-@settings(max_examples=200, deadline=None, suppress_health_check=CALM)
+@settings(max_examples=100, deadline=None, suppress_health_check=CALM)
 def test_no_broken_file_ends_in_a_traceback(content: Content, data: st.DataObject) -> None:
     broken = copy.deepcopy(content)
     for _ in range(data.draw(st.integers(1, 3))):

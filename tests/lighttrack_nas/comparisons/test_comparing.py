@@ -108,7 +108,7 @@ def test_what_the_reference_network_takes_is_no_overhead_of_the_strategy() -> No
     [
         (lambda lines: [*lines[:-3], b"{\n", *lines[-3:]], "goes on from the lines before the damage"),
         (lambda lines: [b"{\n", *lines], "begins anew"),
-        (lambda lines: [b'{"op_code":nonsense}\n', *lines], "begins anew"),
+        pytest.param(lambda lines: [b'{"op_code":nonsense}\n', *lines], "begins anew", marks=pytest.mark.slow),
     ],
     ids=["in the middle", "no journal", "first line"],
 )
