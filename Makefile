@@ -6,8 +6,9 @@ READY := $(VENV)/.ready
 LOWEST := $(VENV)-lowest
 AUDIT := $(VENV)-audit
 
-# Folders of tests.
-PARTS := benchmarks lighttrack_nas old_files search_spaces strategies trackers
+# Folders of tests that are run together.
+PARTS := "tests/benchmarks tests/lighttrack_nas tests/old_files" \
+	"tests/search_spaces tests/strategies tests/test_*.py" tests/trackers
 
 # What `make lowest` runs: imports of every module, searches on tables, what pandas, SciPy and pydantic do for us.
 OF_LOWEST := $(addprefix tests/, test_house.py strategies/search/samplers strategies/search/goals \
@@ -43,16 +44,16 @@ audit: $(READY)
 	$(BIN)/python .ci/audit.py check $(AUDIT)
 
 # Format, lint, types, and the tests that take seconds: a file's in one process, so that what they share is made once.
-# A folder's in processes of their own: one that had run thousands of tests died twice of a segmentation fault in a training.
+# A few folders' in processes of their own, each a start that takes seconds, but not all in the same ones: one that had run
+# thousands of tests died twice of a segmentation fault in a training.
 # Vulnerabilities of other people's packages are said, and fail `make audit` alone: not every one can be mended here.
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	for part in $(PARTS); do \
-		$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" tests/$$part || exit 1; \
+		$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" $$part || exit 1; \
 	done
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not data" tests/test_*.py
 	-$(BIN)/python .ci/audit.py check $(AUDIT)
 
 # What check leaves out of the suite; tests of a group in one process, so that what they share is made once.

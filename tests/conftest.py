@@ -36,9 +36,12 @@ MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is kept between runs goes to a temporary folder, never to the user's."""
+    """What is kept between runs goes to a temporary folder that test workers share, never to the user's."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LIGHTTRACK_NAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("LIGHTTRACK_NAS_CACHE", str(folder / "cache"))
         yield
 
 

@@ -73,6 +73,6 @@ def test_fronts_of_random_spaces(made_up_scores: Callable[..., PlaceScores], con
 
 @pytest.mark.slow
 @given(descriptions(), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60, suppress_health_check=CALM)
+@settings(deadline=None, max_examples=20, suppress_health_check=CALM)
 def test_fronts_of_many_random_spaces(made_up_scores: Callable[..., PlaceScores], content: Content, seed: int) -> None:
     check_fronts(content, seed, made_up_scores)

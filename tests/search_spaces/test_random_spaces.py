@@ -37,7 +37,7 @@ def images(architecture: Architecture) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.slow
 @given(descriptions(), st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None, suppress_health_check=CALM)
+@settings(max_examples=8, deadline=None, suppress_health_check=CALM)
 def test_every_space_trains_and_its_paths_are_its_networks(content: Content, seed: int) -> None:
     space = parse_space(content, "drawn")
     supernet, rng = Supernet(space), np.random.default_rng(seed)
@@ -67,7 +67,7 @@ def test_every_space_trains_and_its_paths_are_its_networks(content: Content, see
 
 @pytest.mark.slow
 @given(descriptions(), st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None, suppress_health_check=CALM)
+@settings(max_examples=8, deadline=None, suppress_health_check=CALM)
 def test_costs_of_every_space_are_the_counter_s(content: Content, seed: int) -> None:
     space = parse_space(content, "drawn")
     table, rng = CostTable(space), np.random.default_rng(seed)
@@ -106,7 +106,7 @@ def places(content: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(descriptions(), st.data())
-@settings(max_examples=200, deadline=None, suppress_health_check=CALM)
+@settings(max_examples=100, deadline=None, suppress_health_check=CALM)
 def test_no_broken_file_ends_in_a_traceback(content: Content, data: st.DataObject) -> None:
     broken = copy.deepcopy(content)
     for _ in range(data.draw(st.integers(1, 3))):

@@ -194,7 +194,7 @@ def test_latency_from_a_table_is_a_cost(make: Callable[..., SupernetEvaluator], 
     assert evaluator.costs(architecture) == make().costs(architecture) | {"latency_ms": expected}
     assert evaluator.measure(architecture, ["latency_ms"]) == {"latency_ms": expected}
     with pytest.raises(InputError, match="the latency table is of space 'lighttrack-tiny'"):
-        SupernetEvaluator(Supernet(load_space("lighttrack")), latency=latency_table)
+        SupernetEvaluator(Supernet(load_space("lighttrack-table")), latency=latency_table)
 
 
 def test_latencies_are_recorded_with_their_device(

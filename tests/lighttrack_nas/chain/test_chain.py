@@ -244,7 +244,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(configuration: Path, tmp_
     for name, kills in (("alone", 0), ("killed", 2)):
         command = [
             *("-m", "lighttrack_nas", "train-supernet", str(configuration)),
-            *("--set", f"output={tmp_path / name}", "--set", "supernet.training.steps=24"),
+            *("--set", f"output={tmp_path / name}", "--set", "supernet.training.steps=16"),
         ]
         checkpoint = tmp_path / name / "supernet" / "last.ckpt"
         for _ in range(kills):

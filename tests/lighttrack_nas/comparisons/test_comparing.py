@@ -125,7 +125,7 @@ def test_a_journal_that_is_damaged_while_its_run_goes_on_is_no_matter_of_searche
     [
         (lambda lines: [*lines[:-3], b"{\n", *lines[-3:]], "goes on from the lines before the damage"),
         (lambda lines: [b"{\n", *lines], "begins anew"),
-        (lambda lines: [b'{"op_code":nonsense}\n', *lines], "begins anew"),
+        pytest.param(lambda lines: [b'{"op_code":nonsense}\n', *lines], "begins anew", marks=pytest.mark.slow),
     ],
     ids=["in the middle", "no journal", "first line"],
 )

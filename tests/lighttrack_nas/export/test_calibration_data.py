@@ -29,7 +29,7 @@ def sequences_of(folder: Path, frames: int) -> list[Sequence]:
     return ltn.read_sequences(folder, "got10k")
 
 
-@pytest.mark.parametrize("raw", [False, True], ids=["normalised", "raw"])
+@pytest.mark.parametrize("raw", [pytest.param(False, marks=pytest.mark.slow), True], ids=["normalised", "raw"])
 def test_the_files_are_what_the_graphs_take(tmp_path: Path, raw: bool) -> None:
     """By the names of their inputs, from the given sequences, frame by frame and as one array."""
     videos = sequences_of(tmp_path / "videos", 4)
@@ -69,6 +69,7 @@ def test_the_files_are_what_the_graphs_take(tmp_path: Path, raw: bool) -> None:
     assert ("uint8, BGR" in readme) == raw
 
 
+@pytest.mark.slow
 def test_two_search_sizes_of_one_graph_give_the_smaller_one_s_inputs(tmp_path: Path) -> None:
     ltn.export_model(
         "lighttrack-tiny-generated",

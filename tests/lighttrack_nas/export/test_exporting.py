@@ -153,12 +153,15 @@ def test_exports_track_without_torch(name: str, video: Video, tmp_path: Path) ->
 def test_an_exported_tracker_follows_its_original_on_real_sequences(
     name: str, data: Path, mobile_code: str, tmp_path: Path
 ) -> None:
-    """LightTrack-Mobile: 99 % of frames overlap the original's boxes by .95 or more, AO within .005."""
+    """LightTrack-Mobile: 99 % of frames overlap the original's boxes by .95 or more, AO within .005.
+
+    On beginnings: `test_every_runtime_parts_at_rounding_edges_alone` holds every sequence's against the original's.
+    """
     checkpoint = data / "lighttrack_mobile" / "lighttrack_mobile.pth"
     model, folder = tmp_path / "mobile.safetensors", tmp_path / "mobile"
     ltn.import_weights(checkpoint, find_architecture(mobile_code), model)
     videos = [
-        video
+        Sequence(video.name, video.frame_paths[:20], video.boxes[:20], video.absent[:20])
         for video in ltn.read_sequences(data / "sequences" / "val", "got10k")
         if video.name in ("davis_camel", "davis_drift-straight", "davis_horsejump-high", "otb_Soccer")
     ]
@@ -174,7 +177,11 @@ def test_an_exported_tracker_follows_its_original_on_real_sequences(
     before, after = (metrics.overall_metrics(list(column))["ao"] for column in zip(*scores, strict=True))
     assert abs(before - after) <= 0.005
     start = ",".join(map(str, videos[0].boxes[0]))
-    found = track_without_torch(folder, videos[0].frame_paths[0].parent, start, tmp_path)
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for path in videos[0].frame_paths:
+        (frames / path.name).symlink_to(path)
+    found = track_without_torch(folder, frames, start, tmp_path)
     np.testing.assert_allclose(found, run_sequence(exported, videos[0]).boxes[1:], atol=1e-3)
 
 

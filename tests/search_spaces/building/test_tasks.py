@@ -187,7 +187,7 @@ def test_towers_of_a_depth_share_layers_and_others_do_not() -> None:
     assert torch.equal(first(three, three, skip, skip), first(three, skip, skip, five))
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=CALM)
+@settings(max_examples=12, deadline=None, phases=[Phase.generate], suppress_health_check=CALM)
 @given(content=descriptions(), seed=st.integers(0, 99), layers=st.integers(1, 4))
 def test_random_spaces_with_tasks_equal_their_networks(content: dict[str, Any], seed: int, layers: int) -> None:
     space = parse_space(content, where="drawn")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,8 +21,9 @@ from lighttrack_nas.search_spaces.building.builder import build_network
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.network.network import SiameseNetwork
-from lighttrack_nas.trackers.runtimes import runtime_registry
-from lighttrack_nas.trackers.runtimes.graphs import Graph, template_graph, track_graph
+from lighttrack_nas.trackers.runtimes import graphs, runtime_registry
+from lighttrack_nas.trackers.runtimes.graphs import Graph
+from lighttrack_nas.trackers.runtimes.onnx_files import onnx_writing
 from lighttrack_nas.trackers.runtimes.program import STORED, Options, Program, make_program, open_program, write_graph
 from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES, checked_runtime, runtime_versions
 from lighttrack_nas.trackers.tracking.crops import network_input
@@ -30,6 +33,30 @@ from .small_space import small_space
 
 # Of the largest value. Half precision keeps 11 bits of the weights, bfloat16 8 of everything.
 EXACT, HALF, BRAIN = 1e-5, 5e-3, 5e-2
+
+
+# The same graph for every runtime, so that it is exported once.
+template_graph, track_graph = cache(graphs.template_graph), cache(graphs.track_graph)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _exported_once() -> Iterator[None]:
+    """An export takes seconds, and is the same for all runtimes: each gets a copy of the ONNX model."""
+
+    def once(make: Callable[[Graph], Any], copied: Callable[[Any], Any]) -> Callable[[Graph], Any]:
+        made: dict[int, tuple[Graph, Any]] = {}  # with the graph, so that no other one gets its number
+
+        def kept(graph: Graph) -> Any:
+            if id(graph) not in made:
+                made[id(graph)] = graph, make(graph)
+            return copied(made[id(graph)][1])
+
+        return kept
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graphs, "exported", once(graphs.exported, lambda program: program))
+        patch.setattr(onnx_writing, "onnx_model", once(onnx_writing.onnx_model, copy.deepcopy))
+        yield
 
 
 def refuses(runtime: str, precision: str) -> bool | None:
@@ -133,7 +160,7 @@ def check(runtime: str, network: SiameseNetwork, search_size: int, tolerance: fl
 @every_runtime
 @pytest.mark.parametrize(
     "chosen",
-    [("stage2", "exp", "k5"), ("stage3", "relu", "skip")],
+    [("stage2", "exp", "k5"), pytest.param(("stage3", "relu", "skip"), marks=pytest.mark.slow)],
     ids=["stage2-exp-k5", "stage3-relu-skips"],
 )
 def test_programs_reproduce_the_network(runtime: str, chosen: tuple[str, ...]) -> None:
@@ -209,7 +236,7 @@ def test_raw_graphs_take_the_crop_itself(runtime: str, network: SiameseNetwork) 
 
 
 @every_file_runtime
-@pytest.mark.parametrize("raw", [False, True], ids=["normalised", "raw"])
+@pytest.mark.parametrize("raw", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["normalised", "raw"])
 def test_one_dynamic_graph_takes_every_search_size(runtime: str, raw: bool, network: SiameseNetwork) -> None:
     made = make_program(runtime, track_graph(network, 128, dynamic=True, raw=raw), Options())
     for side in (128, 127, 160, 96):
@@ -246,12 +273,14 @@ def test_half_weights_halve_the_files(runtime: str, network: SiameseNetwork, tmp
 
 
 @every_runtime
-def test_lower_precisions_are_taken_or_refused_never_ignored(runtime: str, network: SiameseNetwork) -> None:
+def test_lower_precisions_are_taken_or_refused_never_ignored(
+    runtime: str, network: SiameseNetwork, template_program: Callable[..., Program]
+) -> None:
     features, *_ = expected(network, crop(64), crop(128))
     for precision, finest in (("float16", 1e-5), ("bfloat16", 1e-4)):
         refusal, program = None, None
         try:
-            program = make_program(runtime, template_graph(network), Options(precision=precision))
+            program = template_program(Options(precision=precision))
         except InputError as error:
             refusal = str(error)
         assert refuses(runtime, precision) in (None, program is None), refusal

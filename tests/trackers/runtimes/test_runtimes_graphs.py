@@ -222,7 +222,7 @@ def test_int8_is_refused_where_there_is_no_tool_and_without_calibration(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("opset", [14, 16, 18, 21])
+@pytest.mark.parametrize("opset", [14, *(pytest.param(opset, marks=pytest.mark.slow) for opset in (16, 18)), 21])
 def test_a_graph_is_written_in_the_operator_set_that_was_asked_for(
     opset: int, network: SiameseNetwork, tmp_path: Path
 ) -> None:

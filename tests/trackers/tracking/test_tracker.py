@@ -23,6 +23,10 @@ from lighttrack_nas.trackers.tracking.tracker import SiameseTracker
 FREE = HyperParameters(penalty_k=0.0, window_influence=0.0, lr=1.0)
 
 
+BEGINNING = 25
+"""Frames of a real sequence that every set of hyper-parameters and every runtime tracks: 850 and 300 in all."""
+
+
 class ScriptedNetwork:
     """Predicts a box of a fixed size around one cell, with one score there and none elsewhere."""
 
@@ -404,14 +408,16 @@ def test_state_equals_the_published_tracker_s(data: Path, published: Any) -> Non
 def test_every_sequence_follows_the_published_tracker(data: Path, published: Any, name: str, split: str) -> None:
     """Boxes agree; where a sequence parts ways, its crop stood at a rounding edge in that very frame.
 
+    Whole sequences by the released hyper-parameters, their beginnings by the others, which differ at every frame.
     Sums rounded in another order, as another processor makes them, then move the crop by a pixel. On the machine of the
     published run's repetition this happens once: `default`, otb_Man, frame 35 (2.6e-5 pixels from the edge).
     """
+    frames = None if name == "default" else BEGINNING
     agreeing, ours, theirs = [], [], []
     for sequence in read_sequences(data / "sequences" / split):
         results = data / f"lighttrack_mobile/official_results/{name}/{split}"
-        recorded = np.loadtxt(results / f"{sequence.name}.txt", delimiter=",")
-        boxes, edges = follow(SiameseTracker(published, name), sequence)
+        recorded = np.loadtxt(results / f"{sequence.name}.txt", delimiter=",")[:frames]
+        boxes, edges = follow(SiameseTracker(published, name), sequence, frames)
         parted = np.abs(boxes - recorded).max(axis=1) > 0.05
         if parted.any():
             first = int(np.argmax(parted))
@@ -419,15 +425,11 @@ def test_every_sequence_follows_the_published_tracker(data: Path, published: Any
                 f"{sequence.name} parts at frame {first}, {edges[first]} px from a rounding edge"
             )
         agreeing.append(overlap(boxes, recorded) >= 0.95)
-        scored = ~sequence.absent & (np.arange(len(sequence)) > 0)
-        ours.append(np.mean(overlap(boxes, sequence.boxes)[scored]))
-        theirs.append(np.mean(overlap(recorded, sequence.boxes)[scored]))
+        scored = ~sequence.absent[:frames] & (np.arange(len(boxes)) > 0)
+        ours.append(np.mean(overlap(boxes, sequence.boxes[:frames])[scored]))
+        theirs.append(np.mean(overlap(recorded, sequence.boxes[:frames])[scored]))
     assert np.concatenate(agreeing).mean() >= 0.98
     assert abs(np.mean(ours) - np.mean(theirs)) < 0.005
-
-
-BEGINNING = 50
-"""Frames of a sequence that every runtime tracks: 600 in all."""
 
 
 @pytest.fixture(scope="module")

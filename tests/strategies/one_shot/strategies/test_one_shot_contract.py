@@ -211,7 +211,9 @@ def test_folded_norms_stay_affine_maps_whose_weights_learn(space: Space, tmp_pat
 
 @pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize(
-    "changes", [{}, {"accumulate": 2, "average": 0.9, "backbone_frozen": 0.5}], ids=["plain", "everything"]
+    "changes",
+    [pytest.param({}, marks=pytest.mark.slow), {"accumulate": 2, "average": 0.9, "backbone_frozen": 0.5}],
+    ids=["plain", "everything"],
 )
 def test_a_resumed_training_equals_an_undisturbed_one(
     space: Space, tmp_path: Path, name: str, changes: dict[str, Any]
@@ -232,11 +234,10 @@ def test_a_resumed_training_equals_an_undisturbed_one(
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_weights_are_a_function_of_the_seed(space: Space, tmp_path: Path, name: str) -> None:
-    first, _ = train(space, tmp_path / "one", name, settings(steps=2))
-    same, _ = train(space, tmp_path / "two", name, settings(steps=2))
-    other, _ = train(space, tmp_path / "three", name, settings(steps=2, seed=1))
-    assert different(first, same) == []
+def test_another_seed_gives_other_weights(space: Space, tmp_path: Path, name: str) -> None:
+    """That the same seed gives the same, resumed trainings show."""
+    first, _ = train(space, tmp_path / "one", name, settings(steps=1))
+    other, _ = train(space, tmp_path / "two", name, settings(steps=1, seed=1))
     assert different(first, other)
 
 

@@ -195,7 +195,7 @@ def test_another_space_learns_from_a_teacher_of_the_small_one(name: str) -> None
     lessons = Lessons(space, teacher_of(middle(SMALL)))
     supernet, batch = started(lessons), crops(4)
     rng = np.random.default_rng(0)
-    for _ in range(4):
+    for _ in range(2):
         path = space.sample(rng)
         chosen = space.chosen(path)
         supernet.pin(path)

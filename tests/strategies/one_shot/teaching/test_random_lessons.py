@@ -82,7 +82,7 @@ def refusal(space: Space, teacher: Teacher, batch: TensorBatch, seed: int) -> st
     return ""
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
 @given(content=descriptions(), seed=st.integers(0, 99))
 def test_a_space_learns_from_one_of_its_own_networks(content: dict[str, Any], seed: int) -> None:
     space = parse_space(content, where="drawn")
@@ -103,7 +103,7 @@ class Noise:
         return Pair(template, search, np.array([3, 3, 16, 16], np.float32), True)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=5, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
 @given(content=descriptions(), seed=st.integers(0, 99))
 def test_what_has_no_say_changes_nothing_in_a_table_of_places(content: dict[str, Any], seed: int) -> None:
     space = parse_space(content | {"template_size": 32, "search_sizes": [64]}, where="drawn")
@@ -122,7 +122,7 @@ def test_what_has_no_say_changes_nothing_in_a_table_of_places(content: dict[str,
         np.testing.assert_allclose(scores.by_place(path), scores.by_place(path.path()), rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
 @given(content=descriptions(), other=descriptions(), seed=st.integers(0, 99))
 def test_a_space_learns_from_a_network_of_another_or_is_refused(
     content: dict[str, Any], other: dict[str, Any], seed: int

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ from lighttrack_nas.trackers.training.losses import LossSettings
 from lighttrack_nas.trackers.training.pairs.pair import Pair
 from lighttrack_nas.trackers.training.targets import TargetSettings
 
-folder, fails, chosen = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+folder, fails, strategies = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+seen = folder
 
 
 class Squares:
@@ -53,7 +55,7 @@ class Watched:
         rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else "alone"
         weights = sum(float(p.detach().double().abs().sum()) for p in model.parameters())
         moving = any(p.requires_grad for p in model.network.backbone.parameters())
-        with (folder / f"seen{rank}.txt").open("a") as file:
+        with (seen / f"seen{rank}.txt").open("a") as file:
             print(index, repr(weights), moving, file=file)
         losses = dict(self.task.loss(model, content, device))
         # Too large on the second device alone.
@@ -75,7 +77,7 @@ progress.done = 0
 space = load_space("lighttrack-tiny")
 
 
-def train(name, **changes):
+def train(name, chosen={"name": "spos"}, **changes):
     # As `train_supernet` does: what is finished is passed over, by a further process too.
     if (folder / f"{name}.pth").exists():
         return
@@ -90,18 +92,21 @@ def train(name, **changes):
 
 
 several = dict(devices=2)
-train("run", **several)
-if chosen["name"] != "spos":
+for chosen in strategies:
+    seen = folder / chosen["name"]
+    seen.mkdir(exist_ok=True)
+    train(chosen["name"], chosen, **several)
+if strategies:
     sys.exit()
+train("run", **several)
 train("alone", steps=1)
 train("again", steps=1, **several)
 """
 
 
-def call(folder: Path, fails: int = 0, **chosen: object) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, fails: int = 0, strategies: Sequence[object] = ()) -> subprocess.CompletedProcess[str]:
     (folder / "script.py").write_text(SCRIPT)
-    strategy = json.dumps({"name": "spos"} | chosen)
-    command = [sys.executable, str(folder / "script.py"), str(folder), str(fails), strategy]
+    command = [sys.executable, str(folder / "script.py"), str(folder), str(fails), json.dumps(strategies)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
 
@@ -142,14 +147,16 @@ def test_two_devices_train_one_supernet(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "joint"), [("darts", False), ("proxyless", True)])
-def test_two_devices_learn_one_architecture(tmp_path: Path, name: str, joint: bool) -> None:
-    done = call(tmp_path, name=name, joint=joint)
+def test_two_devices_learn_one_architecture(tmp_path: Path) -> None:
+    """One strategy after the other, in the same processes."""
+    strategies = [{"name": "darts", "joint": False}, {"name": "proxyless", "joint": True}]
+    done = call(tmp_path, strategies=strategies)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "run 0 1\n"
-    views = [seen(tmp_path, rank) for rank in (0, 1)]
-    assert len(views[0]) == STEPS * (2 if joint else 3)
-    # Equal weights and architecture parameters before every pass, and other batches.
-    assert [weights for _, weights, _ in views[0]] == [weights for _, weights, _ in views[1]]
-    assert len({weights for _, weights, _ in views[0]}) > STEPS - 2
-    assert not {index for index, *_ in views[0]} & {index for index, *_ in views[1]}
+    assert done.stdout == "darts 0 1\nproxyless 0 1\n"
+    for strategy in strategies:
+        views = [seen(tmp_path / strategy["name"], rank) for rank in (0, 1)]
+        assert len(views[0]) == STEPS * (2 if strategy["joint"] else 3)
+        # Equal weights and architecture parameters before every pass, and other batches.
+        assert [weights for _, weights, _ in views[0]] == [weights for _, weights, _ in views[1]]
+        assert len({weights for _, weights, _ in views[0]}) > STEPS - 2
+        assert not {index for index, *_ in views[0]} & {index for index, *_ in views[1]}

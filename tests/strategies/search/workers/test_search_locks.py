@@ -292,14 +292,14 @@ def test_a_server_that_restarts_and_one_that_is_gone(
     def complete() -> int:
         return sum(trial.state == TrialState.COMPLETE for trial in load_search(postgres_url).trials)
 
-    processes = [start(n_trials=100) for _ in range(2)]
+    processes = [start(n_trials=40) for _ in range(2)]
     for process in processes:
         assert process.stdout
         assert process.stdout.readline() == "started\n"
     (tmp_path / "go").touch()  # together, so that neither does all the work before the other begins
     for process in processes:
         assert process.stdout
-        while not re.match(r"\d+/100 ao", process.stdout.readline()):
+        while not re.match(r"\d+/40 ao", process.stdout.readline()):
             assert process.poll() is None
     postgres_server.stop()
     time.sleep(1)
@@ -311,7 +311,7 @@ def test_a_server_that_restarts_and_one_that_is_gone(
             r"^storage 'postgresql://.*' does not answer \(.*\): trying again for 60 seconds$", output, re.M
         )
         assert "Traceback" not in output
-    assert complete() == 100
+    assert complete() == 40
     log = (tmp_path / "log").read_text().split()
     states = {trial.state for trial in load_search(postgres_url).trials}
     assert states <= {TrialState.COMPLETE, TrialState.FAIL}

@@ -94,7 +94,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
 def until_it_has_measured(process: Any) -> int:
     """Read what a worker writes until it has ended a trial of its own; give the worker's number."""
     number = 0
-    while not re.match(r"\d+/24 ao", line := process.stdout.readline()):
+    while not re.match(r"\d+/12 ao", line := process.stdout.readline()):
         assert line, "it ended before it had measured"
         joined = re.search(r"joined the search as worker (\d+)", line)
         number = int(joined[1]) if joined else number
@@ -140,7 +140,7 @@ def test_all_end_together_and_repeat_little(storage: str, processes: Processes) 
 def test_a_killed_worker_stops_nobody_and_loses_nothing(storage: str, processes: Processes) -> None:
     for _ in range(3):
         # Long enough for a slow storage to tell of a trial while it is still measured.
-        processes.start(storage=storage, n_trials=24, pool=1000, seconds=3.0)
+        processes.start(storage=storage, n_trials=12, pool=1000, seconds=3.0)
     processes.together()
     workers = [until_it_has_measured(process) for process in processes.started]
     victim = processes.started[1]
@@ -155,7 +155,7 @@ def test_a_killed_worker_stops_nobody_and_loses_nothing(storage: str, processes:
     processes.finish()
     assert [process.returncode for process in processes.started] == [0, -signal.SIGKILL, 0]
     study = load_search(storage)
-    assert states(storage)["COMPLETE"] == 24
+    assert states(storage)["COMPLETE"] == 12
     assert set(states(storage)) == {"COMPLETE", "FAIL"}
     left = [
         trial for trial in study.trials if trial.state == TrialState.FAIL and trial.user_attrs[WORKER] == workers[1]
