@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Container, Sequence
 from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from lighttrack_nas.strategies.search.storage.kept_trials import KeptTrials
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.progress import Say
 
@@ -49,6 +51,7 @@ class WorkerStorage(BaseStorage):
         self._database = storage
         # What Optuna does with a database that it is given.
         self._storage = get_storage(storage)
+        self._kept = KeptTrials(self._storage, singly=isinstance(storage, JournalStorage))
         self._number = number
         self._name = name
         self._patience = patience
@@ -175,7 +178,9 @@ class WorkerStorage(BaseStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        return self._patiently(lambda: self._storage.get_all_trials(study_id, deepcopy, states))
+        """The trials by number; where they are no copies, what they have in common is shared from their end on."""
+        trials = self._patiently(lambda: self._kept.read(study_id, states))
+        return copy.deepcopy(trials) if deepcopy else trials
 
 
 def _went_away(error: BaseException) -> bool:
