@@ -223,6 +223,7 @@ def test_who_joins_is_told_and_leaves_the_others_trials_alone_until_they_die(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(postgres_locks, "_SETTLED", 0.0)
+    monkeypatch.setattr(postgres_locks, "_GONE", 0.0)
     said: list[str] = []
     search(n_trials=2, say=said.append)
     assert said == []
