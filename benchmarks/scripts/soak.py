@@ -95,18 +95,22 @@ def soak(storage: str, trials: int, workers: int, kill_every: float, folder: Pat
 
     running = [start() for _ in range(workers)]
     next_kill = time.monotonic() + kill_every
-    while running:
-        time.sleep(0.2)
-        for process in [process for process in running if process.poll() is not None]:
-            running.remove(process)
-            if process.returncode:
-                raise SystemExit(f"a worker that nobody killed ended with {process.returncode}")
-        if running and time.monotonic() > next_kill:
-            victim = running.pop(rng.randrange(len(running)))
-            victim.send_signal(signal.SIGKILL)
-            victim.wait()
-            running.append(start())
-            killed, next_kill = killed + 1, time.monotonic() + kill_every
+    try:
+        while running:
+            time.sleep(0.2)
+            for process in [process for process in running if process.poll() is not None]:
+                running.remove(process)
+                if process.returncode:
+                    raise SystemExit(f"a worker that nobody killed ended with {process.returncode}")
+            if running and time.monotonic() > next_kill:
+                victim = running.pop(rng.randrange(len(running)))
+                victim.send_signal(signal.SIGKILL)
+                victim.wait()
+                running.append(start())
+                killed, next_kill = killed + 1, time.monotonic() + kill_every
+    finally:  # also where one ends in an error: the others have no journal any more
+        for process in running:
+            process.kill()
     return killed
 
 
