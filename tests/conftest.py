@@ -1,13 +1,8 @@
 """Fixtures that every test may use."""
 
 import os
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .postgres_server import PostgresServer, postgres_binary
 from .warm_processes import WarmProcesses
 
 if TYPE_CHECKING:
@@ -121,80 +117,6 @@ def random_places() -> Callable[..., "PlaceScores"]:
         return PlaceScores(space, places, {"teacher": "random", "seed": seed})
 
     return make
-
-
-def postgres_binary(name: str) -> str | None:
-    """A program of PostgreSQL's server: on the path, or where Debian puts it."""
-    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return shutil.which(name) or (str(places[-1]) if places else None)
-
-
-class PostgresServer:
-    """A PostgreSQL server in a temporary folder, on a socket in it, stopped and started at will."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="lighttrack-nas-postgres-"))
-        # The server refuses to run as root.
-        self._user = "postgres" if os.geteuid() == 0 else None
-        if self._user:
-            shutil.chown(self.folder, self._user)
-        self._data = self.folder / "data"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._databases = 0
-        self._run(
-            [postgres_binary("initdb") or "initdb", "-D", str(self._data), "-U", "test", "-A", "trust", "--no-sync"]
-        )
-        self.start()
-
-    def start(self) -> None:
-        """Start, and wait until it answers."""
-        command = [postgres_binary("postgres") or "postgres", "-D", str(self._data), "-k", str(self.folder)]
-        command += ["-F", "-c", "listen_addresses="]
-        with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, user=self._user, cwd="/")
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            # The server itself says when it takes connections.
-            file = self._data / "postmaster.pid"
-            if file.exists() and "ready" in file.read_text():
-                return
-            time.sleep(0.05)
-        raise RuntimeError((self.folder / "server.log").read_text())
-
-    def stop(self) -> None:
-        """Stop at once: connections are cut, and what is not committed is lost."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGQUIT)
-        self._process.wait(30)
-
-    def url(self) -> str:
-        """Make an empty database; give its URL."""
-        self._databases += 1
-        name = f"test{self._databases}"
-        self._run(
-            [
-                postgres_binary("psql") or "psql",
-                "-h",
-                str(self.folder),
-                "-U",
-                "test",
-                "-c",
-                f"CREATE DATABASE {name}",
-                "postgres",
-            ]
-        )
-        return f"postgresql://test@/{name}?host={self.folder}"
-
-    def remove(self) -> None:
-        """Stop, and remove all files."""
-        if self._process is not None and self._process.poll() is None:
-            self.stop()
-        shutil.rmtree(self.folder)
-
-    def _run(self, command: Sequence[str]) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, user=self._user, cwd="/", check=False)
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
 
 
 @pytest.fixture(scope="session")

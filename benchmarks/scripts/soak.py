@@ -4,8 +4,9 @@
 
 Workers of one search evaluate hashes, which takes no time to speak of. One of them, drawn at random, is killed with
 SIGKILL every so many seconds, and another joins in its place. Without a storage: a journal in a temporary folder. At
-the end nothing may be lost, and few networks measured twice; printed are the seconds of 1,000 trials and the workers'
-memory, by trials. Exit code 1 where a trial is missing or in excess, or a figure of a trial differs from its network's.
+the end nothing may be lost, and no network measured twice; printed are, by trials, the seconds of 1,000 trials, the
+processor time of a trial (of all workers together; what they need to start is left out) and the workers' memory. Exit
+code 1 where a trial is missing or in excess, or a figure of a trial differs from its network's.
 """
 
 import argparse
@@ -60,7 +61,11 @@ def _hashed(name: str, architecture: Architecture) -> float:
 
 
 def work(storage: str, trials: int, notes: Path) -> None:
-    """Search until all trials are there, and note for each of them the time, how many there are, and the memory."""
+    """Search until all trials are there; note for each the time, how many there are, memory and processor's time."""
+
+    def note(done: int, total: int, text: str) -> None:
+        print(time.time(), done, _peak_memory(), time.process_time(), file=file, flush=True)
+
     with notes.open("a") as file:
         run_search(
             load_space(SPACE),
@@ -69,7 +74,7 @@ def work(storage: str, trials: int, notes: Path) -> None:
             objectives=["ao", "macs"],
             n_trials=trials,
             storage=storage,
-            progress=lambda done, total, text: print(time.time(), done, _peak_memory(), file=file, flush=True),
+            progress=note,
         )
 
 
@@ -90,32 +95,39 @@ def soak(storage: str, trials: int, workers: int, kill_every: float, folder: Pat
 
     running = [start() for _ in range(workers)]
     next_kill = time.monotonic() + kill_every
-    while running:
-        time.sleep(0.2)
-        for process in [process for process in running if process.poll() is not None]:
-            running.remove(process)
-            if process.returncode:
-                raise SystemExit(f"a worker that nobody killed ended with {process.returncode}")
-        if running and time.monotonic() > next_kill:
-            victim = running.pop(rng.randrange(len(running)))
-            victim.send_signal(signal.SIGKILL)
-            victim.wait()
-            running.append(start())
-            killed, next_kill = killed + 1, time.monotonic() + kill_every
+    try:
+        while running:
+            time.sleep(0.2)
+            for process in [process for process in running if process.poll() is not None]:
+                running.remove(process)
+                if process.returncode:
+                    raise SystemExit(f"a worker that nobody killed ended with {process.returncode}")
+            if running and time.monotonic() > next_kill:
+                victim = running.pop(rng.randrange(len(running)))
+                victim.send_signal(signal.SIGKILL)
+                victim.wait()
+                running.append(start())
+                killed, next_kill = killed + 1, time.monotonic() + kill_every
+    finally:  # also where one ends in an error: the others have no journal any more
+        for process in running:
+            process.kill()
     return killed
 
 
 def report(folder: Path, trials: int) -> None:
-    """Print the seconds and the memory of every tenth of the search."""
+    """Print the seconds, the processor's time and the memory of every tenth of the search."""
     notes = [np.loadtxt(file, ndmin=2) for file in folder.glob("worker*.txt") if file.stat().st_size]
-    times, counts, memory = np.concatenate(notes).T
-    print("trials   s a 1,000 trials   MiB a worker (median of peaks)")
+    times, counts, memory, _ = np.concatenate(notes).T
+    # From one note of a worker to the next; what comes before its first is its start.
+    worked_at, work_of = np.concatenate([np.c_[note[1:, 1], np.diff(note[:, 3])] for note in notes]).T
+    print("trials   s a 1,000 trials   processor's ms a trial   MiB a worker (median of peaks)")
     step = max(trials // 10, 1)
     for end in range(step, trials + 1, step):
         inside = (counts > end - step) & (counts <= end)
         if inside.any():
             seconds = (times[inside].max() - times[inside].min()) * 1000 / step
-            print(f"{end:6d}   {seconds:16.1f}   {np.median(memory[inside]) / 1024:30.0f}")
+            work = work_of[(worked_at > end - step) & (worked_at <= end)].sum() * 1000 / step
+            print(f"{end:6d}   {seconds:16.1f}   {work:22.1f}   {np.median(memory[inside]) / 1024:30.0f}")
 
 
 def check(storage: str, trials: int) -> list[str]:

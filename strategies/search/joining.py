@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import TrialState
 
 from lighttrack_nas.strategies.search.goals.objectives import Objective
+from lighttrack_nas.strategies.search.storage.trials import Key
 from lighttrack_nas.strategies.search.study_description import describe_study
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks
 from lighttrack_nas.strategies.search.workers.team import Team
@@ -21,6 +22,7 @@ def take_place(
     locks: WorkerLocks,
     attributes: dict[str, Any],
     goals: Sequence[Objective],
+    known_by: Key,
     say: Say | None,
 ) -> Team:
     """Become a worker of a study, alone or beside others, and see that the study is for what this worker is for."""
@@ -29,7 +31,7 @@ def take_place(
     locks.take()
     others = locks.others()
     describe_study(study, attributes, goals, joined=bool(others))
-    team = Team(study, locks)
+    team = Team(study, locks, known_by)
     if others:
         count = f"{len(others)} other{'s' if len(others) > 1 else ''}"
         if say is not None:

@@ -30,9 +30,12 @@ from lighttrack_nas.strategies.search.latency_watch import LatencyWatch
 from lighttrack_nas.strategies.search.sampling import distributions
 from lighttrack_nas.strategies.search.search_problem import SearchProblem, SearchStrategy
 from lighttrack_nas.strategies.search.search_registry import strategy_record
+from lighttrack_nas.strategies.search.storage.patience import PATIENCE, Patience
 from lighttrack_nas.strategies.search.storage.storage import (
     await_server,
+    connect,
     failures_of,
+    is_server,
     open_shared,
     quiet_optuna,
     shown_storage,
@@ -47,12 +50,12 @@ from lighttrack_nas.strategies.search.storage.trials import (
     digest,
     labels_without_say,
     latency_references,
-    load_search,
+    open_search,
 )
 from lighttrack_nas.strategies.search.study_description import versions
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks, worker_locks
 from lighttrack_nas.strategies.search.workers.team import Team
-from lighttrack_nas.strategies.search.workers.worker_storage import PATIENCE, WORKER, WorkerStorage
+from lighttrack_nas.strategies.search.workers.worker_storage import WORKER, WorkerStorage
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.progress import Say
@@ -86,8 +89,8 @@ def run_search(
 
     Several workers, on one machine or many, share a journal, an SQLite file or a PostgreSQL server: each calls this
     with the same arguments. They have numbers from 0, end together, and take over what one that was killed leaves. A
-    network that another one measures is not drawn; one that two draw at the same moment is measured twice, which is
-    rare (see `team`). In another storage one process at a time may run a study, which is up to you.
+    network that another one measures is not drawn; of two that draw one at the same moment, the first one measures it.
+    In another storage one process at a time may run a study, which is up to you.
 
     A network that is proposed again is not measured again. One that cannot be measured makes its trial fail, and is not
     proposed again.
@@ -155,24 +158,21 @@ def run_search(
         attributes["latency"] = evaluator.latency_record()
     with failures_of(storage):
         await_server(storage, patience, say or (lambda _: None))
-        locks = worker_locks(storage, study_name)
+        waiting = Patience(shown_storage(storage), patience, say)
+        locks = worker_locks(storage, study_name, waiting)
     opened = None
     try:
         with failures_of(storage), locks.starting():
-            opened = WorkerStorage(
-                open_shared(storage, keep=True),
-                lambda: locks.number,
-                shown_storage(storage),
-                patience=patience,
-                say=say,
-            )
+            # What opens a file says itself what is wrong with it; a server may go away at any moment.
+            database = waiting(lambda: connect(storage, keep=True)) if is_server(storage) else open_shared(storage)
+            opened = WorkerStorage(database, lambda: locks.number, waiting)
             study = optuna.create_study(
                 storage=opened,
                 study_name=study_name,
                 directions=[goal.direction for goal in goals],
                 load_if_exists=True,
             )
-            team = take_place(study, locks, attributes, goals, say)
+            team = take_place(study, locks, attributes, goals, known_by, say)
         study.sampler = strategy.sampler(replace(problem, worker=locks.number))
         with quiet_optuna(optuna.logging.ERROR), ended(team):
             watch = LatencyWatch(evaluator, names, latency_references(study))
@@ -181,7 +181,10 @@ def run_search(
         locks.leave()
         if opened is not None:
             opened.close()
-    return study if isinstance(storage, BaseStorage) else load_search(storage, study_name)
+    if isinstance(storage, BaseStorage):
+        return study
+    with failures_of(storage):
+        return waiting(lambda: open_search(storage, study_name))
 
 
 @dataclass
@@ -202,7 +205,7 @@ class _Search:
     def run(self, n_trials: int, progress: AfterTrial | None) -> None:
         wanted = distributions(self.space)
         failures = 0
-        told, text = None, ""
+        told, text, yielded = None, "", False
         while True:
             self.team.look()
             done = self.team.complete
@@ -221,9 +224,15 @@ class _Search:
             keys = {"path": digest(architecture.path()), "network": digest(architecture.canonical())}
             for key, value in keys.items():
                 trial.set_user_attr(key, value)
-            if not self.team.is_wanted(trial.number, n_trials):
+            rival = self.team.ahead_with(keys[self.known_by], trial.number)
+            if rival is not None or not self.team.is_wanted(trial.number, n_trials):
                 self.team.fail(trial.number)
+                # Another draw is mostly another network; where it is not, there may be no other.
+                if rival is not None and yielded:
+                    self.team.wait_for(rival)
+                yielded = rival is not None
                 continue
+            yielded = False
             failure, text = self._evaluate(trial, architecture, keys)
             failures = failures + 1 if failure else 0
             if failures >= FAILURES_IN_A_ROW:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import optuna
 from optuna.samplers import NSGAIIISampler, NSGAIISampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.sampling import Ask, distributions, uniform
-from lighttrack_nas.strategies.search.storage.trial_reader import TrialReader
 from lighttrack_nas.trackers.base.errors import InputError
 
 Selection = NSGAIISampler | NSGAIIISampler
@@ -26,15 +26,14 @@ Kind = TypeVar("Kind", NSGAIISampler, NSGAIIISampler)
 def selection_of(kind: type[Kind], name: str, space: Space) -> type[Kind]:
     """Make a class of Optuna's whose parents are architectures of a space: a study may hold other trials.
 
-    What Optuna finds by looking through all trials of a study, at every trial anew, is found among the latest, or kept:
-    the instances of one class look at one study at a time.
+    What Optuna works out anew for every question is kept: the instances of one class look at one study at a time.
 
     Args:
         kind: Optuna's class.
         name: Of the new one. Optuna notes generations in the study under it, so that a resumed search needs the same.
         space: The space.
     """
-    latest = _Latest()
+    asked: list[tuple[FrozenTrial, int]] = []  # for one trial, which does not show what Optuna notes of it
     noted: list[tuple[optuna.Study, int, list[FrozenTrial]]] = []  # of one generation
 
     def select_parent(self: Kind, study: optuna.Study, generation: int) -> list[FrozenTrial]:
@@ -42,8 +41,9 @@ def selection_of(kind: type[Kind], name: str, space: Space) -> type[Kind]:
         return [trial for trial in selected if trial.params.keys() >= space.labels.keys()]
 
     def get_trial_generation(self: Kind, study: optuna.Study, trial: FrozenTrial) -> int:
-        count = 2 * (self.population_size or 0) + _MOST_RUNNING
-        return kind.get_trial_generation(self, cast(optuna.Study, latest.of(study, count)), trial)
+        if not asked or asked[0][0] is not trial:
+            asked[:] = [(trial, kind.get_trial_generation(self, study, trial))]
+        return asked[0][1]
 
     def get_parent_population(self: Kind, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         for of_study, of_generation, parents in noted:
@@ -63,24 +63,13 @@ def selection_of(kind: type[Kind], name: str, space: Space) -> type[Kind]:
     return type(name, (kind,), methods)
 
 
-class _Latest:
-    """A study's latest completed trials that are of a generation, kept from one look to the next."""
+def _latest_only(ask: Ask, population: int) -> optuna.Study:
+    """The study as if it held no more than its latest completed trials that are of a generation.
 
-    def __init__(self) -> None:
-        self._study: optuna.Study | None = None
-
-    def of(self, study: optuna.Study, count: int) -> _LatestOnly:
-        """The study as if it held no more than so many of them.
-
-        Generations follow each other: of the last so many trials, all are of the last generations.
-        """
-        if self._study is not study:
-            self._study, self._reader, self._trials = study, TrialReader(study), list[FrozenTrial]()
-        ended = self._reader.ended()
-        if ended:
-            of_generations = [t for t in ended if t.state == TrialState.COMPLETE and _has_generation(t)]
-            self._trials = sorted([*self._trials, *of_generations], key=lambda trial: trial.number)[-count:]
-        return _LatestOnly(study, self._trials)
+    Generations follow each other: of so many of the last trials, all are of the last generations.
+    """
+    latest = islice(filter(_has_generation, reversed(ask.past.complete)), 2 * population + _MOST_RUNNING)
+    return cast(optuna.Study, _LatestOnly(ask.study, [*latest][::-1]))
 
 
 class _LatestOnly:
@@ -111,16 +100,12 @@ class Family:
     Attributes:
         generation: The child's, from 1.
         parents: In the order of their numbers; at least one.
-        book: Knows who is of which generation.
+        elder: How many of the child's own generation are complete.
     """
 
     generation: int
     parents: list[FrozenTrial]
-    book: Selection
-
-    def elder(self, study: optuna.Study) -> int:
-        """Count the completed trials of the child's own generation."""
-        return len(self.book.get_population(study, self.generation))
+    elder: int
 
 
 class Offspring(Protocol):
@@ -152,11 +137,13 @@ class Generations:
     def draws(self, ask: Ask) -> Iterator[Architecture]:
         """See `Proposer.draws`."""
         # Also where the draws are not wanted: trials that were asked for are of a generation.
-        generation = self._book.get_trial_generation(ask.study, ask.trial)
+        latest = _latest_only(ask, self._book.population_size or 0)
+        generation = self._book.get_trial_generation(latest, ask.trial)
         parents = self._parents(ask.study, generation)
         if not parents:
             return uniform(self._space, ask.rng)
-        return self._offspring(ask, Family(generation, parents, self._book))
+        elder = len(self._book.get_population(latest, generation))
+        return self._offspring(ask, Family(generation, parents, elder))
 
     def _parents(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         """The parents of a generation, in the order of their numbers.
@@ -192,11 +179,9 @@ class OptunasChildren:
     def __call__(self, ask: Ask, family: Family) -> Iterator[Architecture]:
         """See `Offspring`."""
         sampler = self._selection(int(ask.rng.integers(2**32)))
-        # As it is now: its generation is noted with it.
-        trial = ask.study.get_trials(deepcopy=False)[ask.trial.number]
         while True:
             try:
-                inherited = sampler.sample_relative(ask.study, trial, self._distributions)
+                inherited = sampler.sample_relative(ask.study, ask.trial, self._distributions)
             except KeyError as missing:
                 raise InputError(
                     f"study '{ask.study.study_name}': a completed trial has no parameter {missing}: it is of another "

@@ -78,10 +78,9 @@ class _Children:
 
     def __call__(self, ask: Ask, family: Family) -> Iterator[Architecture]:
         parents = [parent.params for parent in family.parents]
-        elder = family.elder(ask.study)
         # Parents that are too alike have no new children: random networks fill up then, as in the original.
         for _ in range(REDRAWS // 2):
-            if elder < self._mutations:
+            if family.elder < self._mutations:
                 yield self._mutant(parents, ask.rng)
             else:
                 yield self._crossed(parents, ask.rng)

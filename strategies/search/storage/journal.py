@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState
 
+from lighttrack_nas.strategies.search.storage.kept_trials import KeptTrials
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import depth, short
 
@@ -34,6 +36,8 @@ PATIENCE = 60.0
 _BEGIN = b'{"op_code":'
 _BLOCK = 1 << 16
 _DEEPEST = 100
+_AT_ONCE = 5000
+"""Lines that are replayed before their trials are made to share: some hundred trials of a large space."""
 
 
 class DamagedJournalError(InputError):
@@ -69,6 +73,8 @@ class JournalFile(BaseJournalBackend):
         self._before = (0, 0)  # the same, before the line that was given last
         self._descriptor = -1
         self._depth = 0
+        self._until = sys.maxsize  # lines that are read at most
+        self._stopped = False  # whether the last reading left some for that reason
 
     def acquire(self, patience: float | None = None) -> bool:
         """Take the lock, which one holder may take several times.
@@ -99,11 +105,15 @@ class JournalFile(BaseJournalBackend):
             DamagedJournalError: A line is no entry of a journal.
         """
         number, place = self._read if self._read[0] <= log_number_from else (0, 0)
+        self._stopped = False
         with self._path.open("rb") as file:
             end = os.fstat(file.fileno()).st_size
             file.seek(place)
             for line in file:
                 if place + len(line) > end or not line.endswith(b"\n"):
+                    return
+                if number == self._until:
+                    self._stopped = True
                     return
                 self._before = (number, place)
                 if number >= log_number_from:
@@ -111,17 +121,26 @@ class JournalFile(BaseJournalBackend):
                 number, place = self._read = (number + 1, place + len(line))
 
     def replay(self) -> JournalStorage:
-        """Open the journal as Optuna's storage.
+        """Open the journal as Optuna's storage; its trials share in memory what they have in common.
 
         Raises:
             DamagedJournalError: A line is no entry of a journal, or goes against those before it.
         """
+        self._until = _AT_ONCE
         try:
-            return JournalStorage(self)
+            storage = JournalStorage(self)
+            kept = KeptTrials(storage)
+            while self._stopped:
+                self._until += _AT_ONCE
+                for study in storage.get_all_studies():  # reads on, and what follows does not
+                    kept.read(storage.get_study_id_from_name(study.study_name))
+            return storage
         except (InputError, OSError, MemoryError):
             raise
         except Exception as error:  # whatever Optuna meets in entries that it never wrote
             raise self._damaged(f"{type(error).__name__}: {str(error)[:100]}") from None
+        finally:
+            self._until = sys.maxsize
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Write some lines, all or none.

@@ -21,7 +21,10 @@ PATIENCE = 6.0
 """Seconds to wait for a journal that another process holds: a killed one's data loaders outlive it by five."""
 
 # In what a client says of a server that is down, or coming up.
-_AWAY = ("refused", "starting up", "shutting down", "timeout", "timed out", "closed the connection", "No such file")
+_AWAY = (
+    *("refused", "starting up", "shutting down", "timeout", "timed out", "closed the connection", "No such file"),
+    *("terminating connection", "recovery", "not yet accepting", "reset by peer"),
+)
 
 
 def open_shared(storage: str | Path | BaseStorage, patience: float = PATIENCE, keep: bool = False) -> BaseStorage:
@@ -124,13 +127,14 @@ def await_server(storage: str | Path | BaseStorage, patience: float, say: Say) -
         patience: Seconds.
         say: Told once that the server does not answer.
     """
-    if not isinstance(storage, str) or not storage.startswith("postgresql"):
+    if not is_server(storage):
         return
     from sqlalchemy import create_engine
     from sqlalchemy.exc import OperationalError
     from sqlalchemy.pool import NullPool
 
-    engine = create_engine(storage, poolclass=NullPool, connect_args=connect_arguments(storage))
+    url = str(storage)
+    engine = create_engine(url, poolclass=NullPool, connect_args=connect_arguments(url))
     end, said = time.monotonic() + patience, False
     while True:
         try:
@@ -144,6 +148,11 @@ def await_server(storage: str | Path | BaseStorage, patience: float, say: Say) -
             say(f"{shown_storage(storage)} does not answer: trying for {patience:.0f} seconds")
             said = True
         time.sleep(0.5)
+
+
+def is_server(storage: str | Path | BaseStorage) -> bool:
+    """Whether a storage is a PostgreSQL server, which may go away and come back."""
+    return isinstance(storage, str) and storage.startswith("postgresql")
 
 
 def connect_arguments(url: str) -> dict[str, Any]:

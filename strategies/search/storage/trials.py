@@ -94,11 +94,16 @@ def load_search(storage: str | Path | optuna.storages.BaseStorage, study_name: s
     if path is not None and not path.is_file():
         raise InputError(f"'{path}' is no journal of a search: no such file")
     with failures_of(storage):
-        opened = connect(storage)
-        names = [study.study_name for study in opened.get_all_studies()]
-        if study_name not in names:
-            raise InputError(f"{storage}: no study '{study_name}'; there is " + (", ".join(names) or "none"))
-        return optuna.load_study(study_name=study_name, storage=opened)
+        return open_search(storage, study_name)
+
+
+def open_search(storage: str | Path | optuna.storages.BaseStorage, study_name: str) -> optuna.Study:
+    """As `load_search`, and raises what Optuna and the database raise."""
+    opened = connect(storage)
+    names = [study.study_name for study in opened.get_all_studies()]
+    if study_name not in names:
+        raise InputError(f"{storage}: no study '{study_name}'; there is " + (", ".join(names) or "none"))
+    return optuna.load_study(study_name=study_name, storage=opened)
 
 
 def space_of(study: optuna.Study) -> Space:

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from optuna.storages import BaseStorage
 
-from lighttrack_nas.strategies.search.storage.storage import failures_of, journal_path, sqlite_path
+from lighttrack_nas.strategies.search.storage.patience import Patience
+from lighttrack_nas.strategies.search.storage.storage import failures_of, is_server, journal_path, sqlite_path
 from lighttrack_nas.strategies.search.workers.file_locks import FileLocks
 from lighttrack_nas.strategies.search.workers.postgres_locks import PostgresLocks
 
@@ -71,18 +72,24 @@ class NoLocks:
         """See `WorkerLocks`."""
 
 
-def worker_locks(storage: str | Path | BaseStorage, study_name: str) -> WorkerLocks:
-    """The locks for a study in a storage: files beside a journal or an SQLite file, PostgreSQL's own, or none."""
+def worker_locks(storage: str | Path | BaseStorage, study_name: str, waiting: Patience | None = None) -> WorkerLocks:
+    """The locks for a study in a storage: files beside a journal or an SQLite file, PostgreSQL's own, or none.
+
+    Args:
+        storage: A journal file, a URL or a storage.
+        study_name: The study's.
+        waiting: For how long a server that goes away is waited for; not at all without it.
+    """
     path = journal_path(storage) or sqlite_path(storage)
     if path is not None:
         return FileLocks(path.with_name(path.name + ".workers"), study_name)
-    return PostgresLocks(str(storage), study_name) if shareable(storage) else NoLocks()
+    return PostgresLocks(str(storage), study_name, waiting) if shareable(storage) else NoLocks()
 
 
 def shareable(storage: str | Path | BaseStorage) -> bool:
     """Whether several workers may search in a storage at once."""
     path = journal_path(storage) or sqlite_path(storage)
-    return path is not None or (isinstance(storage, str) and storage.startswith("postgresql"))
+    return path is not None or is_server(storage)
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from lighttrack_nas.strategies.search.storage.patience import Patience
 from lighttrack_nas.strategies.search.storage.storage import connect_arguments
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -24,6 +26,8 @@ _BEAT = 2.0
 """Seconds after which a worker looks whether it still has its lock."""
 _SETTLED = 10.0
 """Seconds after a start of the server by which every worker that is alive has its lock again."""
+_GONE = 5.0
+"""Seconds for which a number must be nobody's before its worker is taken for dead."""
 _STARTING = zlib.crc32(b"lighttrack-nas starts") >> 1
 
 _TAKE = "SELECT pg_try_advisory_lock(:kind, :number)"
@@ -42,10 +46,14 @@ class PostgresLocks:
     Args:
         url: As Optuna takes it.
         study_name: Workers of other studies have their own numbers.
+        waiting: For how long a server that goes away is waited for.
     """
 
-    def __init__(self, url: str, study_name: str) -> None:
+    def __init__(self, url: str, study_name: str, waiting: Patience | None = None) -> None:
         self._url = url
+        self._waiting = waiting or Patience("the server", seconds=0.0)
+        # When a number was first seen to be nobody's.
+        self._free: dict[int, float] = {}
         # Two integers of 31 bits name a lock in a database.
         self._kind = zlib.crc32(f"lighttrack-nas worker of {study_name}".encode()) >> 1
         self._connection: Connection | None = None
@@ -66,7 +74,7 @@ class PostgresLocks:
             yield
         finally:
             with suppress(Exception):  # the connection is gone, and the lock with it
-                self._ask(_RELEASE, kind=_STARTING, number=0)
+                self._run(_RELEASE, kind=_STARTING, number=0)
 
     def settle(self) -> None:
         """See `WorkerLocks`."""
@@ -75,23 +83,32 @@ class PostgresLocks:
 
     def take(self) -> int:
         """See `WorkerLocks`."""
-        self._take_lowest()
+        self._waiting(self._take_lowest)
         self._keeper = threading.Thread(target=self._keep, name="worker's lock", daemon=True)
         self._keeper.start()
         return self.number
 
     def dead(self, numbers: Iterable[int]) -> set[int]:
         """See `WorkerLocks`."""
-        free = set(numbers) - {self.number}
-        if not free:
+        wanted = set(numbers) - {self.number}
+        if not wanted:
             return set()
-        free -= self._held()
-        # In this order: locks that were read before a restart are no older than the server.
-        return free if float(self._ask(_UPTIME)) > _SETTLED else set()
+        try:
+            free = wanted - self._held()
+            # In this order: locks that were read before a restart are no older than the server.
+            uptime = float(self._run(_UPTIME)[0][0])
+        except SQLAlchemyError:
+            return set()
+        if uptime <= _SETTLED:
+            return set()
+        # A connection that was cut off takes its lock along, which its worker takes again at its next beat.
+        now = time.monotonic()
+        self._free = {number: self._free.get(number, now) for number in free}
+        return {number for number, since in self._free.items() if now - since >= _GONE}
 
     def others(self) -> set[int]:
         """See `WorkerLocks`."""
-        return self._held() - {self.number}
+        return self._waiting(self._held) - {self.number}
 
     def leave(self) -> None:
         """See `WorkerLocks`."""
@@ -106,12 +123,11 @@ class PostgresLocks:
             self._keeper.join(2 * _BEAT)
 
     def _held(self) -> set[int]:
-        with self._mutex:
-            return {int(row[0]) for row in self._run(_HELD, kind=self._kind)}
+        return {int(row[0]) for row in self._run(_HELD, kind=self._kind)}
 
     def _take_lowest(self) -> None:
         for number in itertools.count():
-            if self._ask(_TAKE, kind=self._kind, number=number):
+            if self._run(_TAKE, kind=self._kind, number=number)[0][0]:
                 self.number = number
                 return
 
@@ -122,8 +138,7 @@ class PostgresLocks:
                     self._run("SELECT 1")
 
     def _ask(self, statement: str, **values: Any) -> Any:
-        with self._mutex:
-            return next(iter(self._run(statement, **values)))[0]
+        return self._waiting(lambda: self._run(statement, **values)[0][0])
 
     def _run(self, statement: str, **values: Any) -> list[Any]:
         """Run a statement on the one connection that holds the lock; where it is lost, make another, and take it again.
@@ -131,19 +146,19 @@ class PostgresLocks:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The server does not answer.
         """
-        from sqlalchemy.exc import DBAPIError
-
-        if self._connection is not None:
-            try:
-                return list(self._connection.execute(text(statement), values))
-            except DBAPIError:
-                self._close()
-        again = self._keeper is not None
-        self._open()
-        assert self._connection is not None
-        if again and not self._connection.execute(text(_TAKE), {"kind": self._kind, "number": self.number}).scalar():
-            self._take_lowest()
-        return list(self._connection.execute(text(statement), values))
+        with self._mutex:
+            if self._connection is not None:
+                try:
+                    return list(self._connection.execute(text(statement), values))
+                except DBAPIError:
+                    self._close()
+            again = self._keeper is not None and not self._stop.is_set()
+            self._open()
+            assert self._connection is not None
+            own = {"kind": self._kind, "number": self.number}
+            if again and not self._connection.execute(text(_TAKE), own).scalar():
+                self._take_lowest()
+            return list(self._connection.execute(text(statement), values))
 
     def _open(self) -> None:
         from sqlalchemy import create_engine

@@ -1,8 +1,7 @@
 """One worker among those of a search: what the others are at, and what becomes of the trials of one that died.
 
-Workers do not agree on networks. One sees what the others measure and draws something else, unless two draw the same
-while neither has noted it: four workers repeated 0 of 120 trials on the tiny space, and 1 of 120 on one of 2,016
-networks.
+Two workers may draw one network while neither has noted it. Each notes what it drew before it looks at the others, so
+that one of them sees the other at least, and the network is measured once: see `Team.ahead_with`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from lighttrack_nas.strategies.search.storage.trial_reader import TrialReader
+from lighttrack_nas.strategies.search.storage.trials import Key
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks
 from lighttrack_nas.strategies.search.workers.worker_storage import WORKER
 
@@ -31,14 +31,16 @@ class Team:
     Args:
         study: Whose storage is a `WorkerStorage`.
         locks: Who is alive. This worker holds its number.
+        known_by: The user attribute by which a network is known.
 
     Attributes:
         complete: How many trials were complete at the last look.
     """
 
-    def __init__(self, study: optuna.Study, locks: WorkerLocks) -> None:
+    def __init__(self, study: optuna.Study, locks: WorkerLocks, known_by: Key) -> None:
         self._study = study
         self._locks = locks
+        self._known_by = known_by
         # When a running trial that is no worker's was first seen, by its number.
         self._ownerless: dict[int, float] = {}
         self._reader = TrialReader(study)
@@ -90,15 +92,43 @@ class Team:
             self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
 
     def is_wanted(self, number: int, n_trials: int) -> bool:
-        """Say whether a trial of ours shall be measured, so that workers that end together make no trial too many.
+        """Say by the last look whether a trial of ours shall be measured, so that there is none too many in the end.
 
         Args:
             number: The trial's. Those with lower numbers go first.
             n_trials: Completed trials that are wanted.
         """
-        self.look(own=number)
         ahead = sum(trial.number < number for trial in self.running)
         return self.complete + ahead < n_trials
+
+    def ahead_with(self, network: str, number: int) -> int | None:
+        """Say who goes first, where others have drawn the network of a trial of ours too.
+
+        That is the trial with the lowest number. It waits for the others: they leave the network to it, or have begun
+        to measure before they could see it, and what they measure is taken over then.
+
+        Args:
+            network: Its key by which the search knows networks.
+            number: Of our trial, which has it noted.
+
+        Returns:
+            The trial that goes before ours; None where ours does, and nobody else is at the network any more.
+        """
+        while True:
+            self.look(own=number)
+            rivals = [
+                t.number for t in self.running if t.number != number and t.user_attrs.get(self._known_by) == network
+            ]
+            if not rivals or min(rivals) < number:
+                return min(rivals, default=None)
+            self.wait()
+
+    def wait_for(self, number: int) -> None:
+        """Wait until a trial is running no more."""
+        self.look()
+        while any(trial.number == number for trial in self.running):
+            self.wait()
+            self.look()
 
     def wait(self) -> None:
         """Let some time pass until the next look at the others."""

@@ -18,6 +18,7 @@ import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
+from lighttrack_nas.strategies.search.storage.patience import Patience
 from lighttrack_nas.strategies.search.storage.storage import open_for_writing
 from lighttrack_nas.strategies.search.storage.trials import load_search
 from lighttrack_nas.strategies.search.workers import postgres_locks
@@ -61,6 +62,7 @@ def test_numbers_are_the_lowest_that_are_free(
     storage: str, workers: list[WorkerLocks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_locks, "_SETTLED", 0.0)
+    monkeypatch.setattr(postgres_locks, "_GONE", 0.0)
     first, second, third = workers
     assert [locks.number for locks in workers] == [0, 1, 2]
     assert first.others() == {1, 2}
@@ -83,6 +85,7 @@ def test_numbers_are_the_lowest_that_are_free(
 @pytest.mark.parametrize("storage", STORAGES, indirect=True)
 def test_a_killed_worker_is_known_at_once(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_locks, "_SETTLED", 0.0)
+    monkeypatch.setattr(postgres_locks, "_GONE", 0.0)
     with subprocess.Popen([sys.executable, "-c", HOLD, storage], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "0\n"
@@ -164,6 +167,7 @@ def test_locks_come_back_after_a_restart_of_the_server(
 ) -> None:
     monkeypatch.setattr(postgres_locks, "_BEAT", 0.2)
     monkeypatch.setattr(postgres_locks, "_SETTLED", 3.0)
+    monkeypatch.setattr(postgres_locks, "_GONE", 0.0)
     one, other = worker_locks(postgres_url, "search"), worker_locks(postgres_url, "search")
     one.take()
     other.take()
@@ -209,7 +213,7 @@ class Flaky(InMemoryStorage):
 
 def study_in(storage: BaseStorage, **settings: Any) -> optuna.Study:
     return optuna.create_study(
-        storage=WorkerStorage(storage, lambda: 7, "storage 'x'", **settings), study_name="search"
+        storage=WorkerStorage(storage, lambda: 7, Patience("storage 'x'", **settings)), study_name="search"
     )
 
 
@@ -232,7 +236,7 @@ def test_a_write_is_repeated(moment: str) -> None:
 
 
 def test_a_storage_that_is_gone_is_not_said_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    study = study_in(flaky := Flaky(), patience=0)
+    study = study_in(flaky := Flaky(), seconds=0)
 
     def gone(*_: object) -> None:
         raise FileNotFoundError(2, "No such file or directory")
@@ -244,7 +248,7 @@ def test_a_storage_that_is_gone_is_not_said_to_be_kept(monkeypatch: pytest.Monke
 
 def test_patience_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
     flaky = Flaky()
-    study = study_in(flaky, patience=0.6)
+    study = study_in(flaky, seconds=0.6)
     trial = study.ask()
     flaky.before = 1000
     start = time.monotonic()
