@@ -265,6 +265,7 @@ def test_version_is_said_once() -> None:
 
 def test_make_check_runs_every_folder_of_tests() -> None:
     root = Path(__file__).parent
-    (parts,) = [line for line in (root.parent / "Makefile").read_text().splitlines() if line.startswith("PARTS := ")]
-    folders = {path.relative_to(root).parts[0] for path in root.glob("*/**/test_*.py")}
-    assert sorted(folders) == parts.removeprefix("PARTS := ").split()
+    makefile = (root.parent / "Makefile").read_text().replace("\\\n", "")
+    (parts,) = re.findall(r"^PARTS := (.*)$", makefile, re.MULTILINE)
+    folders = {f"tests/{path.relative_to(root).parts[0]}" for path in root.glob("*/**/test_*.py")}
+    assert sorted(parts.replace('"', "").split()) == sorted({*folders, "tests/test_*.py"})
