@@ -285,7 +285,7 @@ def _two_at_once(case: Case) -> list[Ended]:
 
 
 FAULTS: Mapping[str, Callable[[Case], list[Ended]]] = {
-    **{name: lambda case, name=name: _by_signal(case, name) for name in _SIGNALS},  # type: ignore[misc]
+    **{name: lambda case, name=name: _by_signal(case, name) for name in _SIGNALS},
     "full disk": _full_disk,
     "no streams": _no_streams,
     "full streams": _full_streams,

@@ -110,7 +110,7 @@ class Run:
         for other in JOBS:
             if other.name in job.needs:
                 shutil.copytree(self.output / "reference" / other.output, folder / other.output)
-        case = Case(job, folder, reference["seconds"], reference["memory"], rng)  # type: ignore[arg-type]
+        case = Case(job, folder, reference["seconds"], reference["memory"], rng)
         calls = FAULTS[fault](case)
         problems = [problem for ended in calls for problem in ended.problems]
         again = self._until_well(job, folder)

@@ -53,7 +53,7 @@ class Worker:
             pass
         line = self._line(process, SECONDS)
         if line:
-            return json.loads(line)  # type: ignore[no-any-return]
+            return dict(json.loads(line))
         self.end()
         died = "hang" if line is None or process.returncode == -signal.SIGPROF else f"death by {-process.returncode}"
         return {"outcome": died, "kind": f"{died}: {call[0]}", "said": ""}

@@ -102,7 +102,7 @@ def make_seeds(folder: Path) -> None:
     export_model(folder / "model" / "model.safetensors", folder / "export")
     export_model(folder / "model" / "model.safetensors", folder / "export-raw", raw=True)
     _tables(folder, rng)
-    _run(folder / "run")
+    search_table(folder / "run")
     _data(folder, rng)
     make_runs(folder, BOX, FRAMES)
 
@@ -148,7 +148,8 @@ def _tables(folder: Path, rng: np.random.Generator) -> None:
     latency.save(folder / "latency" / "latency.json")
 
 
-def _run(folder: Path) -> None:
+def search_table(folder: Path, trials: int = 14) -> None:
+    """Search a table that ships into a folder, or go on with the search there."""
     table = ltn.load_table("lighttrack-table")
     ltn.search(
         table.space,
@@ -156,7 +157,7 @@ def _run(folder: Path) -> None:
         strategy=ltn.NSGA2(population_size=6, seed=0),
         objectives=["maximize overlap", "minimize macs"],
         constraints=["macs <= 100M"],
-        n_trials=14,
+        n_trials=trials,
         output=folder,
     )
 

@@ -182,18 +182,9 @@ def _model(file: Path) -> None:
 
 def _resume(file: Path) -> None:
     """Go on with the search whose journal it is."""
-    import lighttrack_nas as ltn
+    from seeds import search_table
 
-    table = ltn.load_table("lighttrack-table")
-    ltn.search(
-        table.space,
-        evaluator=ltn.TableEvaluator(table),
-        strategy=ltn.NSGA2(population_size=6, seed=0),
-        objectives=["maximize overlap", "minimize macs"],
-        constraints=["macs <= 100M"],
-        n_trials=16,
-        output=file.parent,
-    )
+    search_table(file.parent, trials=16)
 
 
 def _repair(file: Path) -> None:
