@@ -34,7 +34,7 @@ from lighttrack_nas.strategies.search.search_registry import strategy_record
 from lighttrack_nas.strategies.search.storage.patience import PATIENCE, Patience
 from lighttrack_nas.strategies.search.storage.storage import (
     await_server,
-    connect,
+    connect_to_server,
     failures_of,
     is_server,
     open_shared,
@@ -165,7 +165,10 @@ def run_search(
     try:
         with failures_of(storage), locks.starting():
             # What opens a file says itself what is wrong with it; a server may go away at any moment.
-            database = waiting(lambda: connect(storage, keep=True)) if is_server(storage) else open_shared(storage)
+            if is_server(storage):
+                database = waiting(lambda: connect_to_server(storage))
+            else:
+                database = open_shared(storage, keep=True)
             opened = WorkerStorage(database, lambda: locks.number, waiting)
             study = optuna.create_study(
                 storage=opened,
