@@ -83,8 +83,10 @@ attack: $(READY)
 	$(BIN)/python tests/attack/runner.py --minutes $(or $(ATTACK_MINUTES),30) --seed $(or $(ATTACK_SEED),0)
 
 # Kills, full disks, vanished folders and the like under every long command, whose results must be the same after all.
+# Then restarts, crashes, absences and lost connections of a PostgreSQL server under three workers of a search.
 faults: $(READY)
 	$(BIN)/python tests/attack/faults.py --minutes $(or $(ATTACK_MINUTES),30) --seed $(or $(ATTACK_SEED),0)
+	$(BIN)/python -m tests.attack.server_faults --seed $(or $(ATTACK_SEED),0)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) $(AUDIT) sbom.json build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache

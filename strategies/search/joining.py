@@ -14,6 +14,7 @@ from lighttrack_nas.strategies.search.storage.trials import Key
 from lighttrack_nas.strategies.search.study_description import describe_study
 from lighttrack_nas.strategies.search.workers.liveness import WorkerLocks
 from lighttrack_nas.strategies.search.workers.team import Team
+from lighttrack_nas.strategies.search.workers.worker_storage import WORKER
 from lighttrack_nas.trackers.base.progress import Say
 
 
@@ -26,8 +27,8 @@ def take_place(
     say: Say | None,
 ) -> Team:
     """Become a worker of a study, alone or beside others, and see that the study is for what this worker is for."""
-    if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        locks.settle()
+    if running := study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        locks.settle({trial.user_attrs[WORKER] for trial in running if WORKER in trial.user_attrs})
     locks.take()
     others = locks.others()
     describe_study(study, attributes, goals, joined=bool(others))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
@@ -33,7 +34,7 @@ from lighttrack_nas.strategies.search.search_registry import strategy_record
 from lighttrack_nas.strategies.search.storage.patience import PATIENCE, Patience
 from lighttrack_nas.strategies.search.storage.storage import (
     await_server,
-    connect,
+    connect_to_server,
     failures_of,
     is_server,
     open_shared,
@@ -164,7 +165,10 @@ def run_search(
     try:
         with failures_of(storage), locks.starting():
             # What opens a file says itself what is wrong with it; a server may go away at any moment.
-            database = waiting(lambda: connect(storage, keep=True)) if is_server(storage) else open_shared(storage)
+            if is_server(storage):
+                database = waiting(lambda: connect_to_server(storage))
+            else:
+                database = open_shared(storage, keep=True)
             opened = WorkerStorage(database, lambda: locks.number, waiting)
             study = optuna.create_study(
                 storage=opened,
@@ -217,13 +221,10 @@ class _Search:
             if done + len(self.team.running) >= n_trials:
                 self.team.wait()  # others are at the last ones; what they leave is for us
                 continue
-            trial = self.study.ask(wanted)
-            if WORKER not in trial.user_attrs:  # from Optuna's queue
-                trial.set_user_attr(WORKER, self.locks.number)
-            architecture = self.space.architecture(trial.params)
-            keys = {"path": digest(architecture.path()), "network": digest(architecture.canonical())}
-            for key, value in keys.items():
-                trial.set_user_attr(key, value)
+            try:
+                trial, architecture, keys = self._draw(wanted)
+            except UpdateFinishedTrialError:
+                continue  # others took this worker for dead, as a server's failure cut it off
             rival = self.team.ahead_with(keys[self.known_by], trial.number)
             if rival is not None or not self.team.is_wanted(trial.number, n_trials):
                 self.team.fail(trial.number)
@@ -240,6 +241,17 @@ class _Search:
                     f"{failures} architectures in a row could not be measured; the last one, trial {trial.number}: "
                     f"{failure}; they will not be proposed again: where they are not to blame, start a new search"
                 )
+
+    def _draw(self, wanted: dict[str, BaseDistribution]) -> tuple[Trial, Architecture, dict[str, str]]:
+        """Ask for a trial, and note what it is of."""
+        trial = self.study.ask(wanted)
+        if WORKER not in trial.user_attrs:  # from Optuna's queue
+            trial.set_user_attr(WORKER, self.locks.number)
+        architecture = self.space.architecture(trial.params)
+        keys = {"path": digest(architecture.path()), "network": digest(architecture.canonical())}
+        for key, value in keys.items():
+            trial.set_user_attr(key, value)
+        return trial, architecture, keys
 
     def _evaluate(self, trial: Trial, architecture: Architecture, keys: dict[str, str]) -> tuple[str, str]:
         """Carry one trial to its end; give what failed, and what to say of it."""

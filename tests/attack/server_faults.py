@@ -28,7 +28,7 @@ from optuna.trial import TrialState
 
 from lighttrack_nas.strategies.search.storage.trials import load_search
 from lighttrack_nas.trackers.base.errors import InputError
-from tests.postgres_server import PostgresServer
+from tests.postgres_server import PostgresServer, postgres_binary
 
 WORKER = Path(__file__).parents[1] / "strategies" / "search" / "search_process.py"
 FAULTS = ("restart", "crash", "away", "cut all", "cut some", "hang", "kill", "start while away")
@@ -135,6 +135,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first round")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if postgres_binary("initdb") is None:
+        print("there is no PostgreSQL server to disturb: no initdb on the path or in /usr/lib/postgresql")
+        return
     server, fell, faults = PostgresServer(), 0, Counter[str]()
     try:
         for number in range(arguments.first, arguments.first + arguments.rounds):

@@ -38,8 +38,15 @@ def open_shared(storage: str | Path | BaseStorage, patience: float = PATIENCE, k
     Raises:
         InputError: It cannot be opened, is no journal, or another process holds it for itself.
     """
-    with open_for_writing(storage, patience, keep) as opened:
-        return opened
+    path = journal_path(storage)
+    if path is None:
+        with failures_of(storage):
+            return connect(storage, keep)
+    # The others go on meanwhile: thousands of trials are read for many seconds.
+    with _held(path, patience) as journal, failures_of(path):
+        journal.drop_cut_line()
+    with failures_of(path):
+        return journal.replay()
 
 
 @contextmanager
@@ -65,6 +72,15 @@ def open_for_writing(
             opened = connect(storage, keep)
         yield opened
         return
+    with _held(path, patience) as journal:
+        with failures_of(path):
+            journal.drop_cut_line()
+            opened = journal.replay()
+        yield opened
+
+
+@contextmanager
+def _held(path: Path, patience: float) -> Iterator[JournalFile]:
     make_folder(path.parent)
     with failures_of(path):
         journal = JournalFile(path)
@@ -72,10 +88,7 @@ def open_for_writing(
     if not held:
         raise InputError(f"journal '{path}' is held by another search; wait for its end, or give another file")
     try:
-        with failures_of(path):
-            journal.drop_cut_line()
-            opened = journal.replay()
-        yield opened
+        yield journal
     finally:
         journal.release()
 
@@ -117,6 +130,18 @@ def connect(storage: str | Path | BaseStorage, keep: bool = False) -> BaseStorag
     # A connection that was lost while an architecture was measured is noticed before it is used.
     pool: dict[str, Any] = {"pool_pre_ping": True} if keep else {"poolclass": NullPool}
     return RDBStorage(str(storage), pool | {"connect_args": connect_arguments(str(storage))})
+
+
+def connect_to_server(storage: str | Path | BaseStorage) -> BaseStorage:
+    """As `connect`, and keeps the connections; others may make the tables at the same moment."""
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    try:
+        return connect(storage, keep=True)
+    except (IntegrityError, ProgrammingError):
+        # A server that failed lost what keeps apart those that start, and another one makes the tables just now.
+        time.sleep(2)
+        return connect(storage, keep=True)
 
 
 def await_server(storage: str | Path | BaseStorage, patience: float, say: Say) -> None:

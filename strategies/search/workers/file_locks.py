@@ -47,7 +47,7 @@ class FileLocks:
             held.release()
             self._remove_folder()
 
-    def settle(self) -> None:
+    def settle(self, numbers: Iterable[int]) -> None:
         """See `WorkerLocks`."""
 
     def take(self) -> int:

@@ -28,8 +28,12 @@ class WorkerLocks(Protocol):
             InputError: Another one takes a minute.
         """
 
-    def settle(self) -> None:
-        """Wait until locks can be trusted: after a restart of the server that keeps them, workers take theirs again."""
+    def settle(self, numbers: Iterable[int]) -> None:
+        """Wait until locks can be trusted: where a server lost them, the workers take theirs again.
+
+        Args:
+            numbers: Of workers that seem to be at work.
+        """
 
     def take(self) -> int:
         """Take the lowest number that is free."""
@@ -53,7 +57,7 @@ class NoLocks:
         """See `WorkerLocks`."""
         return nullcontext()
 
-    def settle(self) -> None:
+    def settle(self, numbers: Iterable[int]) -> None:
         """See `WorkerLocks`."""
 
     def take(self) -> int:

@@ -76,10 +76,13 @@ class PostgresLocks:
             with suppress(Exception):  # the connection is gone, and the lock with it
                 self._run(_RELEASE, kind=_STARTING, number=0)
 
-    def settle(self) -> None:
+    def settle(self, numbers: Iterable[int]) -> None:
         """See `WorkerLocks`."""
         while (left := _SETTLED - float(self._ask(_UPTIME))) > 0:
             time.sleep(min(left, 1.0) + 0.01)
+        end = time.monotonic() + _GONE
+        while set(numbers) - self._waiting(self._held) and time.monotonic() < end:
+            time.sleep(0.1)
 
     def take(self) -> int:
         """See `WorkerLocks`."""
@@ -168,6 +171,8 @@ class PostgresLocks:
             self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=connect_arguments(self._url)
         )
         self._connection = engine.connect()
+        # Others may have been cut off too.
+        self._free = {}
 
     def _close(self) -> None:
         if self._connection is not None:

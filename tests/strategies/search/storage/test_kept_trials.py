@@ -17,6 +17,7 @@ from optuna.trial import TrialState, create_trial
 from lighttrack_nas.strategies.search.storage import journal
 from lighttrack_nas.strategies.search.storage.journal import JournalFile
 from lighttrack_nas.strategies.search.storage.kept_trials import Common, KeptTrials
+from lighttrack_nas.strategies.search.storage.storage import open_shared
 
 CHOICES: dict[str, Any] = {"a": CategoricalDistribution(["k3", "k5"]), "b": CategoricalDistribution(["k3", "skip"])}
 STATES = [None, (TrialState.RUNNING,), (TrialState.WAITING, TrialState.RUNNING), (TrialState.COMPLETE,), ()]
@@ -112,3 +113,20 @@ def test_what_is_shared_is_equal() -> None:
     assert [repr(trial) for trial in trials] == before
     assert trials[0].distributions["a"] is trials[2].distributions["a"]
     assert trials[0].distributions["switch"].choices[0] is True
+
+
+def test_others_write_while_a_journal_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of trials take longer to read than others wait for their turn."""
+    path = tmp_path / "journal.log"
+    study = optuna.create_study(storage=open_shared(path), study_name="x")
+    monkeypatch.setattr(journal, "PATIENCE", 0.1)
+    entry, told = JournalFile._entry, []
+
+    def write_first(self: JournalFile, line: bytes) -> Any:
+        if not told:
+            told.append(study)
+            study.tell(study.ask(), 1.0)
+        return entry(self, line)
+
+    monkeypatch.setattr(JournalFile, "_entry", write_first)
+    assert len(open_shared(path).get_all_trials(0)) == 1

@@ -18,6 +18,8 @@ import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
+from lighttrack_nas.strategies.search.run import run_search
+from lighttrack_nas.strategies.search.samplers.random_search import RandomSearch
 from lighttrack_nas.strategies.search.storage.patience import Patience
 from lighttrack_nas.strategies.search.storage.storage import open_for_writing
 from lighttrack_nas.strategies.search.storage.trials import load_search
@@ -182,7 +184,7 @@ def test_locks_come_back_after_a_restart_of_the_server(
         time.sleep(seconds)
 
     monkeypatch.setattr(postgres_locks, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
-    other.settle()
+    other.settle([0, 1])
     assert sum(naps) < 4
     assert one.dead([0, 1, 2]) == {2}
     assert one.others() == {1}
@@ -280,6 +282,66 @@ def test_a_journal_that_is_held_all_the_time(storage: str, monkeypatch: pytest.M
     with open_for_writing(storage), pytest.raises(TimeoutError, match="another process has locked"):
         optuna.create_study(storage=opened)
     optuna.create_study(storage=opened)
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_connections_that_are_cut_off_and_a_start_while_the_server_is_away(
+    postgres_server: Any, postgres_url: str, tmp_path: Path, warm: Any
+) -> None:
+    settings = {"storage": postgres_url, "pool": 1000, "seconds": 0.1, "n_trials": 60}
+    settings |= {"log": str(tmp_path / "log"), "go": str(tmp_path / "go")}
+    command = [Path(__file__).parents[1] / "search_process.py", json.dumps(settings)]
+    (tmp_path / "go").touch()
+
+    def start() -> Any:
+        process = warm.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert process.stdout.readline() == "started\n"
+        return process
+
+    processes = [start()]
+    while not re.match(r"\d+/60 ao", processes[0].stdout.readline()):
+        assert processes[0].poll() is None
+    postgres_server.cut_connections()
+    postgres_server.crash()
+    with postgres_server.hanging():
+        processes.append(start())
+        time.sleep(1)
+    postgres_server.stop(fast=True)
+    processes.append(start())
+    said = processes[2].stdout.readline()
+    postgres_server.start()
+    assert re.fullmatch(r"storage 'postgresql://.*' does not answer: trying for 60 seconds\n", said)
+    for process in processes:
+        output = process.communicate()[0]
+        assert process.returncode == 0, output
+        assert "Traceback" not in output
+    trials = load_search(postgres_url).trials
+    assert sum(trial.state == TrialState.COMPLETE for trial in trials) == 60
+    assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.FAIL}
+
+
+@pytest.mark.parametrize("method", ["set_trial_param", "set_trial_user_attr"])
+def test_a_worker_whose_trial_others_ended_while_it_was_drawn_draws_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluator: Any, tiny: Any, method: str
+) -> None:
+    write, ended = getattr(WorkerStorage, method), []
+
+    def end_first(self: WorkerStorage, trial_id: int, *arguments: Any) -> None:
+        if trial_id == 1 and not ended:
+            ended.append(self.set_trial_state_values(trial_id, TrialState.FAIL))
+        write(self, trial_id, *arguments)
+
+    monkeypatch.setattr(WorkerStorage, method, end_first)
+    study = run_search(
+        tiny,
+        evaluator=evaluator,
+        strategy=RandomSearch(),
+        objectives=["ao", "macs"],
+        n_trials=3,
+        storage=tmp_path / "journal.log",
+    )
+    assert [trial.state.name[0] for trial in study.trials] == ["C", "F", "C", "C"]
 
 
 @pytest.mark.postgres
