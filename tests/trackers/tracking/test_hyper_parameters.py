@@ -36,7 +36,7 @@ def test_hyper_parameters_are_read_from_files_and_mappings(tmp_path: Path) -> No
         ("lr: yes\n", "lr: expected a number between 0 and 1, got True"),
         ("- 1\n", "expected a mapping"),
         ("a: [\n", "no valid YAML at line"),
-        ("lr: 2024-13-45\n", "no valid YAML"),
+        ("lr: 2024-13-45\n", "lr: expected a number between 0 and 1, got .2024-13-45."),
         ("[" * 5000, "no valid YAML"),
         ("lr: 1" + "0" * 5000, "no valid YAML"),
     ],
