@@ -37,7 +37,7 @@ SPACE = "lighttrack"
 
 
 class HashEvaluator:
-    """Says at once numbers that hang on every choice."""
+    """Says at once numbers that hang on every choice with a say, as a network that is drawn again is not measured."""
 
     measurements = ("ao", "macs")
     inherits_weights = True
@@ -56,7 +56,7 @@ class HashEvaluator:
 
 
 def _hashed(name: str, architecture: Architecture) -> float:
-    hashes = [zlib.crc32(f"{name} {label} {value}".encode()) for label, value in enumerate(architecture.values)]
+    hashes = [zlib.crc32(f"{name} {label} {value}".encode()) for label, value in enumerate(architecture.path().values)]
     return sum(hashes) / 2**32 / len(hashes)
 
 
