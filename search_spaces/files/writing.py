@@ -11,13 +11,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lighttrack_nas.search_spaces.description.description import SpaceDescription
 from lighttrack_nas.search_spaces.description.space_parts import BRANCHES
 from lighttrack_nas.search_spaces.files.resolving import largest_expansion, resolved
 from lighttrack_nas.search_spaces.operations.operation_registry import plugin_files
 from lighttrack_nas.search_spaces.operations.operations import Operation
+from lighttrack_nas.trackers.base.parsing import yaml_line
 
 
 def space_text(description: SpaceDescription) -> str:
@@ -193,5 +192,4 @@ def _unusual(content: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, 
 
 def _flow(content: dict[str, Any]) -> str:
     """A mapping in one line of YAML, without its braces."""
-    text = yaml.safe_dump(content, default_flow_style=True, width=10**9, sort_keys=False, allow_unicode=True)
-    return text.strip()[1:-1]
+    return yaml_line(content)[1:-1]

@@ -25,6 +25,9 @@ _IMPLICIT = (
     ("float", r"[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+.0123456789"),
 )
 
+_Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
+"""By a text's first character, the tags that it may have, each with its form: PyYAML's way."""
+
 # Escapes of what no text or name of a file may hold: NUL, and halves of characters beyond 16 bits.
 _ODD_IN_JSON = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _ODD = re.compile("[\0\ud800-\udfff]")
@@ -50,7 +53,7 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(f"{what} {str(path)!r} cannot be read: {error}") from None
 
 
-def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+def _resolvers() -> _Resolvers:
     """PyYAML's way to write `_IMPLICIT`: by the first character."""
     by_first: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for name, form, firsts in _IMPLICIT:
@@ -70,6 +73,29 @@ class YamlLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore
             if key.tag == _TAG + "bool":
                 key.tag = _TAG + "str"
         return super().construct_mapping(node, deep)
+
+
+def _either(one: _Resolvers, other: _Resolvers) -> _Resolvers:
+    return {first: [*one.get(first, ()), *other.get(first, ())] for first in one.keys() | other.keys()}
+
+
+class _YamlDumper(yaml.SafeDumper):
+    """Quotes what either `YamlLoader` or PyYAML's own readers would take for something other than a text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
+        first: [
+            *yaml.SafeDumper.yaml_implicit_resolvers.get(first, ()),
+            *YamlLoader.yaml_implicit_resolvers.get(first, ()),
+        ]
+        for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *YamlLoader.yaml_implicit_resolvers}
+    }
+
+
+def yaml_line(content: Any) -> str:
+    """Write plain data as one line of YAML, which `parse_yaml` reads as the same: the text "1e-3" stays a text."""
+    return yaml.dump(
+        content, Dumper=_YamlDumper, default_flow_style=True, width=10**9, sort_keys=False, allow_unicode=True
+    ).strip()
 
 
 def parse_yaml(text: str, where: str) -> Any:
@@ -139,19 +165,23 @@ def require_shallow(content: Any, where: str) -> None:
     """Check that at most `DEEPEST` lists and mappings lie inside each other, as many as can be copied and compared.
 
     Args:
-        content: Lists and mappings of plain values; aliases of YAML may hold themselves.
+        content: Lists and mappings of plain values; see `is_deep`.
         where: What to call it.
 
     Raises:
         InputError: There are more.
     """
+    if is_deep(content):
+        raise InputError(f"{where}: more than {DEEPEST} lists or mappings lie inside each other")
+
+
+def is_deep(content: object) -> bool:
+    """Whether more than `DEEPEST` lists and mappings lie inside each other; aliases of YAML may hold themselves."""
     level = [content] if isinstance(content, dict | list) else []
     for _ in range(DEEPEST):
         inside = (value for holder in level for value in (holder.values() if isinstance(holder, dict) else holder))
         level = list({id(value): value for value in inside if isinstance(value, dict | list)}.values())
-        if not level:
-            return
-    raise InputError(f"{where}: more than {DEEPEST} lists or mappings lie inside each other")
+    return bool(level)
 
 
 def checked_texts(content: Any, where: str) -> Any:
@@ -177,15 +207,6 @@ def checked_texts(content: Any, where: str) -> Any:
             seen.add(id(value))  # aliases of YAML may hold themselves
             waiting += [*value, *value.values()] if isinstance(value, dict) else value
     return content
-
-
-def depth(content: object) -> int:
-    """How many lists and mappings lie inside each other, however many that are."""
-    level, count = [content], 0
-    while level := [value for value in level if isinstance(value, dict | list)]:
-        count += 1
-        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
-    return count
 
 
 def parse_number(text: str) -> float:

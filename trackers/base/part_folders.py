@@ -8,15 +8,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 PART = ".part"
 
 
-@contextmanager
-def part_folder(place: Path) -> Iterator[Path]:
+def part_folder(place: Path) -> AbstractContextManager[Path]:
     """Make a hidden folder ``.NAME.….part`` beside a place, in which what shall be there is written.
 
     What killed processes left of the same place is removed first. At the end the folder is gone, unless it was renamed.
@@ -24,65 +23,39 @@ def part_folder(place: Path) -> Iterator[Path]:
     Args:
         place: Of the whole; its parent exists.
 
-    Yields:
-        The folder, readable by its owner alone.
+    Returns:
+        A context that gives the folder, readable by its owner alone.
 
     Raises:
         OSError: The folder cannot be made; or from within, with a name.
     """
-    part, descriptor = _held_part(place, tempfile.mkdtemp)
+    return _part(place, tempfile.mkdtemp)
+
+
+def part_file(place: Path) -> AbstractContextManager[Path]:
+    """As `part_folder`, an empty file."""
+    return _part(place, _empty_file)
+
+
+@contextmanager
+def _part(place: Path, make: Callable[..., str]) -> Iterator[Path]:
+    """See `part_folder`; `make` takes ``dir``, ``prefix`` and ``suffix``, and gives the path of something new."""
+    for left in hidden_beside(place, PART):
+        with suppress(OSError), held(left):
+            _remove(left)
+    part, descriptor = _held_part(place, make)
     try:
         yield part
     except OSError as error:
         # A full disk is noticed without a name.
         raise OSError(error.errno, error.strerror or str(error), error.filename or str(place)) from None
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-        os.close(descriptor)
-
-
-@contextmanager
-def part_file(place: Path) -> Iterator[Path]:
-    """Make an empty hidden file ``.NAME.….part`` beside a place, in which what shall be there is written.
-
-    What killed processes left of the same place is removed first. At the end the file is gone, unless it was renamed.
-
-    Args:
-        place: Of the whole; its parent exists.
-
-    Yields:
-        The file, readable by its owner alone.
-
-    Raises:
-        OSError: It cannot be made.
-    """
-    part, descriptor = _held_part(place, _empty_file)
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
+        _remove(part)
         os.close(descriptor)
 
 
 def _held_part(place: Path, make: Callable[..., str]) -> tuple[Path, int]:
-    """Make a hidden file or folder beside a place, after removing what killed processes left of the same place.
-
-    Args:
-        place: Of the whole; its parent exists.
-        make: Takes ``dir``, ``prefix`` and ``suffix``, and gives the path of something new.
-
-    Returns:
-        Its path, and an open descriptor, which holds it until it is closed.
-
-    Raises:
-        OSError: It cannot be made.
-    """
-    for left in hidden_beside(place, PART):
-        with suppress(OSError), held(left):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink()
+    """Make something hidden beside a place; give its path, and a descriptor that holds it until it is closed."""
     while True:
         part = Path(make(dir=place.parent, prefix=f".{place.name}.", suffix=PART))
         with suppress(FileNotFoundError):  # taken for a killed one's before it was held
@@ -92,6 +65,13 @@ def _held_part(place: Path, make: Callable[..., str]) -> tuple[Path, int]:
             if part.exists():
                 return part, descriptor
             os.close(descriptor)
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
 
 
 def _empty_file(**named: Any) -> str:

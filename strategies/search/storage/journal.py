@@ -29,13 +29,12 @@ from optuna.trial import TrialState
 
 from lighttrack_nas.strategies.search.storage.kept_trials import KeptTrials
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.parsing import depth, short
+from lighttrack_nas.trackers.base.parsing import DEEPEST, is_deep, short
 
 PATIENCE = 60.0
 """Seconds for which a write waits for others, which take milliseconds."""
 _BEGIN = b'{"op_code":'
 _BLOCK = 1 << 16
-_DEEPEST = 100
 _AT_ONCE = 5000
 """Lines that are replayed before their trials are made to share: some hundred trials of a large space."""
 
@@ -210,8 +209,8 @@ class JournalFile(BaseJournalBackend):
             raise self._damaged(f"{type(error).__name__}: {str(error)[:100]}") from None
         if not isinstance(entry, dict):
             raise self._damaged("no entry of a journal")
-        if line.count(b"[") + line.count(b"{") > _DEEPEST and depth(entry) > _DEEPEST:
-            raise self._damaged(f"more than {_DEEPEST} lists or mappings inside each other")
+        if line.count(b"[") + line.count(b"{") > DEEPEST and is_deep(entry):
+            raise self._damaged(f"more than {DEEPEST} lists or mappings inside each other")
         values = entry.get("values")
         if values is not None and not (isinstance(values, list) and all(map(_is_value, values))):
             raise self._damaged(f"values: expected numbers, got {short(values)}")

@@ -18,6 +18,7 @@ from lighttrack_nas.search_spaces.loading.values import Choice, Layer, SpaceKeys
 from lighttrack_nas.search_spaces.operations import operation_registry
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import parse_yaml
 from tests.search_spaces.spaces import Content, descriptions
 
 PRESETS = Path(__file__).resolve().parents[3] / "search_spaces/presets"
@@ -58,7 +59,8 @@ def check_round_trip(space: Space) -> None:
     """File, value, expression and file again: one space, and at the end the same text."""
     text = ltn.space_yaml(space)
     assert len(text.splitlines()) < 80
-    from_file = parse_space(yaml.safe_load(text), "written")
+    from_file = parse_space(parse_yaml(text, "written"), "written")
+    assert parse_yaml(text, "written") == yaml.safe_load(text)
     from_python = executed(ltn.space_python(from_file))
     assert space == from_file == from_python
     assert from_python.description == space.description
@@ -138,6 +140,7 @@ NAMED: dict[str, Any] = {
             "reg": Tower(widths=[32], layers=2, operations=[Choice("dsconv", kernel=5)], skip=True),
             "sharing": "shared",
         }},
+        {"name": "1e-3", "summary": "1e5"},
     ],
 )  # fmt: skip
 def test_what_the_short_forms_cannot_say_goes_round(changes: dict[str, Any]) -> None:

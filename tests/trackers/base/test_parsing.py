@@ -9,7 +9,7 @@ import yaml
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
-from lighttrack_nas.trackers.base.parsing import parse_json, parse_number, parse_yaml, read_text
+from lighttrack_nas.trackers.base.parsing import parse_json, parse_number, parse_yaml, read_text, yaml_line
 
 
 @pytest.mark.parametrize(("text", "number"), [("12", 12.0), (" -0.5\n", -0.5), ("1e-3", 1e-3), ("+7.", 7.0)])
@@ -41,6 +41,13 @@ def test_keys_of_yaml_are_no_truths() -> None:
 @pytest.mark.parametrize("value", [0, -1, 1.5, 1e-5, 1e16, math.inf, True, None, "1_0", "010", "on", "2026-11-29", ""])
 def test_what_others_write_as_yaml_reads_the_same(value: object) -> None:
     assert parse_yaml(yaml.safe_dump({"a": [value]}), "file 'x'") == {"a": [value]}
+
+
+@pytest.mark.parametrize("text", ["1e-3", "-1E5", "1e+3", "1_0", "010", "1:30", "2026-11-29", "on", "~", ".5", ""])
+def test_texts_are_written_so_that_we_and_others_read_texts(text: str) -> None:
+    content = {text: [text], "number": [1e-3, 1e16, 10, True, None]}
+    assert parse_yaml(yaml_line(content), "file 'x'") == content
+    assert yaml.safe_load(yaml_line({text: [text]})) == {text: [text]}
 
 
 @pytest.mark.parametrize("text", [r'{"a": ["x\u0000"]}', r'{"\ud800": 1}', r'["\udfff\ud83d"]'])
