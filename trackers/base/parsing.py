@@ -82,13 +82,7 @@ def _either(one: _Resolvers, other: _Resolvers) -> _Resolvers:
 class _YamlDumper(yaml.SafeDumper):
     """Quotes what either `YamlLoader` or PyYAML's own readers would take for something other than a text."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
-        first: [
-            *yaml.SafeDumper.yaml_implicit_resolvers.get(first, ()),
-            *YamlLoader.yaml_implicit_resolvers.get(first, ()),
-        ]
-        for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *YamlLoader.yaml_implicit_resolvers}
-    }
+    yaml_implicit_resolvers = _either(yaml.SafeDumper.yaml_implicit_resolvers, _resolvers())
 
 
 def yaml_line(content: Any) -> str:
