@@ -17,7 +17,7 @@ from lighttrack_nas.benchmarks.costs.cost_cache import cache_folder
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.macs_sampler import MacsSampler
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
-from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction
+from lighttrack_nas.benchmarks.latency.latency_correction import NO_CORRECTION, check_predictions, fit_correction
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_programs import (
@@ -67,7 +67,8 @@ def build_latency_table(
 
     Both kinds of networks are drawn uniformly over MACs, none twice. Everything is open at the same time, some tens of
     megabytes a network, and timed in turns; what counts is the least time, so that a machine with other work gives a
-    table too, of itself without that work.
+    table too, of itself without that work. A correction by which some network would take no time is left out, and the
+    check then says how far off the pieces' own times are.
 
     Args:
         space: The space.
@@ -113,7 +114,10 @@ def build_latency_table(
         "versions": {package: metadata.version(package) for package in _VERSIONS},
     }
     blank = Check(0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
-    fitted = LatencyTable(pieces, take_fingerprint(runtime, options), times_ms, correction, blank, made)
+    table = partial(LatencyTable, pieces, take_fingerprint(runtime, options), times_ms, check=blank, made=made)
+    fitted = table(correction=correction)
+    # Few networks, timed beside other work, fit anything, also that some take less than no time.
+    fitted = fitted if fitted.ends[0] > 0 else table(correction=NO_CORRECTION)
     check = check_predictions(fitted.predict(drawn[networks:]), measured[networks:], _slowdown(turns))
     return fitted.checked(check)
 

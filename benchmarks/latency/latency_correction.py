@@ -11,6 +11,8 @@ from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction
 
 FITTED = ("backbone", "towers")
 """Parts whose times are corrected. Fusions differ too little from network to network to tell them from the rest."""
+NO_CORRECTION = Correction(0.0, dict.fromkeys(LATENCY_PARTS, 1.0), dict.fromkeys(LATENCY_PARTS, 0.0))
+"""A network takes what its pieces take alone."""
 _RIDGE = 1e-3
 
 Used = Mapping[str, Sequence[str]]

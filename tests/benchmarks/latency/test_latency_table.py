@@ -19,7 +19,12 @@ from lighttrack_nas.benchmarks.latency.latency_build import (
     latency_steps,
     table_file,
 )
-from lighttrack_nas.benchmarks.latency.latency_correction import check_predictions, fit_correction, kendall_tau
+from lighttrack_nas.benchmarks.latency.latency_correction import (
+    NO_CORRECTION,
+    check_predictions,
+    fit_correction,
+    kendall_tau,
+)
 from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, Pieces, find_pieces
 from lighttrack_nas.benchmarks.latency.latency_table import Check, Correction, LatencyTable
@@ -216,8 +221,17 @@ def test_a_build_times_every_piece_and_checks_itself() -> None:
     assert min(table.check.slowdown) >= 1
     assert all(value > 0 for value in table.to_dict()["pieces_ms"].values())
     assert json.loads(json.dumps(table.to_dict())) == table.to_dict()
-    # Ten networks timed twice on a machine with other work fit anything, also what predicts less than no time.
-    assert np.isfinite(table.predict(samples(5, SMALLEST))).all()
+    assert (table.predict(samples(5, SMALLEST)) > 0).all()
+
+
+def test_no_network_takes_less_than_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a busy machine's times are fitted by."""
+    wrong = Correction(0.0, dict.fromkeys(LATENCY_PARTS, -1.0), dict.fromkeys(LATENCY_PARTS, 0.0))
+    monkeypatch.setattr(latency_build, "fit_correction", lambda *_: wrong)
+    table = build_latency_table(SMALLEST, runtime="torch", networks=10, rounds=2)
+    assert table.ends[0] > 0
+    assert table.correction == NO_CORRECTION
+    assert table.check.networks == 10
 
 
 def test_an_estimate_is_of_all_pieces_networks_and_turns(monkeypatch: pytest.MonkeyPatch) -> None:
