@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -259,12 +259,11 @@ def _clock(case: Case) -> list[Ended]:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
     }
-    act = _later(case, lambda process: void(clock.write_text(f"{jump}\n")))
-    return [call(case.job, case.folder, act, environment=environment)]
 
+    def act(process: subprocess.Popen[bytes]) -> None:
+        clock.write_text(f"{jump}\n")
 
-def void(_: object) -> None:
-    """Nothing."""
+    return [call(case.job, case.folder, _later(case, act), environment=environment)]
 
 
 @cache
@@ -285,7 +284,7 @@ def _two_at_once(case: Case) -> list[Ended]:
 
 
 FAULTS: Mapping[str, Callable[[Case], list[Ended]]] = {
-    **{name: lambda case, name=name: _by_signal(case, name) for name in _SIGNALS},
+    **{name: partial(_by_signal, fault=name) for name in _SIGNALS},
     "full disk": _full_disk,
     "no streams": _no_streams,
     "full streams": _full_streams,
