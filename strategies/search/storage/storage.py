@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 
 from lighttrack_nas.strategies.search.storage.journal import JournalFile
+from lighttrack_nas.strategies.search.storage.paged_storage import PagedStorage
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.progress import Say
@@ -129,7 +130,7 @@ def connect(storage: str | Path | BaseStorage, keep: bool = False) -> BaseStorag
 
     # A connection that was lost while an architecture was measured is noticed before it is used.
     pool: dict[str, Any] = {"pool_pre_ping": True} if keep else {"poolclass": NullPool}
-    return RDBStorage(str(storage), pool | {"connect_args": connect_arguments(str(storage))})
+    return PagedStorage(str(storage), pool | {"connect_args": connect_arguments(str(storage))})
 
 
 def connect_to_server(storage: str | Path | BaseStorage) -> BaseStorage:
