@@ -18,14 +18,10 @@ import pytest
 import torch
 
 import lighttrack_nas as ltn
-from lighttrack_nas.benchmarks.evaluation import metrics
-from lighttrack_nas.benchmarks.evaluation.one_pass import run_sequence
 from lighttrack_nas.export import export_checks, export_graphs, exporting
 from lighttrack_nas.export.export_checks import collect_examples, compare_answers, generated_videos
 from lighttrack_nas.export.export_folder import folder_at_once
 from lighttrack_nas.export.export_graphs import Plan, build_graphs
-from lighttrack_nas.models.architecture_files import find_architecture
-from lighttrack_nas.trackers.base.boxes import overlap
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.runtimes.exported import is_export, manifest_text, read_manifest
@@ -146,43 +142,6 @@ def test_exports_track_without_torch(name: str, video: Video, tmp_path: Path) ->
     assert record["runtime_versions"] == done.versions
     assert (record["precision"], record["threads"]) == ("float32", 1)
     assert record["processor"]
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("name", TORCH_FREE[:2])
-def test_an_exported_tracker_follows_its_original_on_real_sequences(
-    name: str, data: Path, mobile_code: str, tmp_path: Path
-) -> None:
-    """LightTrack-Mobile: 99 % of frames overlap the original's boxes by .95 or more, AO within .005.
-
-    On beginnings: `test_every_runtime_parts_at_rounding_edges_alone` holds every sequence's against the original's.
-    """
-    checkpoint = data / "lighttrack_mobile" / "lighttrack_mobile.pth"
-    model, folder = tmp_path / "mobile.safetensors", tmp_path / "mobile"
-    ltn.import_weights(checkpoint, find_architecture(mobile_code), model)
-    videos = [
-        Sequence(video.name, video.frame_paths[:20], video.boxes[:20], video.absent[:20])
-        for video in ltn.read_sequences(data / "sequences" / "val", "got10k")
-        if video.name in ("davis_camel", "davis_drift-straight", "davis_horsejump-high", "otb_Soccer")
-    ]
-    assert len(videos) == 4
-    ltn.export_model(model, folder, format=name, sequences=videos)
-    original, exported = ltn.load_tracker(model), ltn.load_tracker(folder, threads=1)
-    overlaps, scores = [], []
-    for video in videos:
-        tracks = [run_sequence(tracker, video).boxes for tracker in (original, exported)]
-        overlaps.append(overlap(*tracks)[1:])
-        scores.append([metrics.score_frames(track, video.boxes, video.absent) for track in tracks])
-    assert np.mean(np.concatenate(overlaps) >= 0.95) >= 0.99
-    before, after = (metrics.overall_metrics(list(column))["ao"] for column in zip(*scores, strict=True))
-    assert abs(before - after) <= 0.005
-    start = ",".join(map(str, videos[0].boxes[0]))
-    frames = tmp_path / "frames"
-    frames.mkdir()
-    for path in videos[0].frame_paths:
-        (frames / path.name).symlink_to(path)
-    found = track_without_torch(folder, frames, start, tmp_path)
-    np.testing.assert_allclose(found, run_sequence(exported, videos[0]).boxes[1:], atol=1e-3)
 
 
 @pytest.fixture
