@@ -43,7 +43,8 @@ audit: $(READY)
 	$(BIN)/python .ci/audit.py bill $(AUDIT) sbom.json
 	$(BIN)/python .ci/audit.py check $(AUDIT)
 
-# Format, lint, types, and the tests that take seconds: a file's in one process, so that what they share is made once.
+# Format, lint, types, and the quick tests, each of which takes two seconds at most: a file's in one process, so that what
+# they share is made once.
 # A few folders' in processes of their own, each a start that takes seconds, but not all in the same ones: one that had run
 # thousands of tests died twice of a segmentation fault in a training.
 # Vulnerabilities of other people's packages are said, and fail `make audit` alone: not every one can be mended here.

@@ -144,6 +144,7 @@ def test_costs_are_counted_once(small: ltn.Space, monkeypatch: pytest.MonkeyPatc
         table.costs(ltn.load_space("lighttrack-tiny").sample(np.random.default_rng(0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["nsga2", "lighttrack", "tpe", "regularized-evolution", "local-search"])
 def test_every_search_finds_networks(small: ltn.Space, supernet: ltn.Supernet, strategy: str, tmp_path: Path) -> None:
     evaluator = ltn.SupernetEvaluator(supernet, quick_pairs=Squares(), quick_pairs_count=2, calibration_pairs=Squares())
@@ -204,6 +205,7 @@ def test_a_configuration_names_a_class_beside_it(tmp_path: Path) -> None:
     assert load_config(tmp_path / "chain.yaml").space == f"{tmp_path}/mine.py:My"
 
 
+@pytest.mark.slow
 def test_commands_in_a_plainer_form(run: Callable[..., Any], tmp_path: Path) -> None:
     shown = run("describe", SMALL).out
     assert "second  0, 1, 2" in shown

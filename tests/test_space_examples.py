@@ -34,6 +34,7 @@ def test_lighttrack_is_forty_lines_and_nobody_knows_its_name() -> None:
                 assert 'load_space("lighttrack' not in code, path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*(f"{each}/space.yaml" for each in EXAMPLES), "variants/without_se.yaml"])
 def test_a_supernet_of_an_example_runs(name: str) -> None:
     space = load_space(SPACES / name)

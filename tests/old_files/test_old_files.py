@@ -117,6 +117,7 @@ def test_a_search_s_trials_and_front_are_those_that_were_written(version: Path, 
     assert [str(goal) for goal in result.objectives] == GOALS["objectives"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "strategy"),
     [
@@ -164,6 +165,7 @@ def test_a_comparison_of_another_version_is_named_and_kept(folder: Path, version
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_finished_comparison_s_runs_are_read(comparison: Path) -> None:
     """None starts again, and what they amount to is the same."""
     tables = {name: pd.read_csv(comparison / name) for name in ("raw.csv", "summary.csv")}
@@ -180,6 +182,7 @@ def test_a_finished_comparison_s_runs_are_read(comparison: Path) -> None:
     pd.testing.assert_frame_equal(pd.json_normalize(again), pd.json_normalize(scale), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_stopped_comparison_goes_on_beside_what_was_there(comparison: Path) -> None:
     gone, others = comparison / "runs/evolution/001.csv", pd.read_csv(comparison / "raw.csv")
     kept = pd.read_csv(gone)

@@ -137,6 +137,7 @@ def images(network: SiameseNetwork) -> tuple[torch.Tensor, torch.Tensor]:
     return template, search
 
 
+@pytest.mark.slow
 @every_space
 def test_normal_forms_and_sizes_by_trying_everything(name: str) -> None:
     space = space_of(name)
@@ -156,6 +157,7 @@ def test_normal_forms_and_sizes_by_trying_everything(name: str) -> None:
         assert count_paths(space) >= len(forms)
 
 
+@pytest.mark.slow
 @every_space
 def test_costs_are_the_counter_s_and_canonical_forms_cost_the_same(name: str) -> None:
     space = space_of(name)
@@ -182,6 +184,7 @@ def test_costs_are_the_counter_s_and_canonical_forms_cost_the_same(name: str) ->
     assert sampler.tolerance < sampler.resolution
 
 
+@pytest.mark.slow
 @every_space
 def test_paths_of_the_supernet_are_the_networks(name: str) -> None:
     space = space_of(name)

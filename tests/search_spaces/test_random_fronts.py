@@ -29,7 +29,10 @@ def networks(space: Space, seed: int) -> list[Architecture]:
     return [space.sample(rng) for _ in range(SMALL)]
 
 
-def check_fronts(content: Content, seed: int, made_up_scores: Callable[..., PlaceScores]) -> None:
+@pytest.mark.slow
+@given(descriptions(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=20, suppress_health_check=CALM)
+def test_fronts_of_random_spaces(made_up_scores: Callable[..., PlaceScores], content: Content, seed: int) -> None:
     space = parse_space(content, "drawn")
     assume(space.size.labels <= 1e9)
     table = CostTable(space)
@@ -63,16 +66,3 @@ def check_fronts(content: Content, seed: int, made_up_scores: Callable[..., Plac
             own = [scores.score(architecture), costs["macs"], costs["params"]]
             assert [own[column] for column in columns] == pytest.approx(point.tolist(), abs=1e-9)
             assert space.contains(architecture.canonical())
-
-
-@given(descriptions(), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=5, suppress_health_check=CALM)
-def test_fronts_of_random_spaces(made_up_scores: Callable[..., PlaceScores], content: Content, seed: int) -> None:
-    check_fronts(content, seed, made_up_scores)
-
-
-@pytest.mark.slow
-@given(descriptions(), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=20, suppress_health_check=CALM)
-def test_fronts_of_many_random_spaces(made_up_scores: Callable[..., PlaceScores], content: Content, seed: int) -> None:
-    check_fronts(content, seed, made_up_scores)

@@ -80,12 +80,14 @@ def test_sizes_of_spaces_are_those_published() -> None:
     assert twelve.size.networks == sum(6**k for k in range(3, 15)) * distinct_head
 
 
+@pytest.mark.slow
 def test_sizes_equal_enumeration(small: Space) -> None:
     architectures = everything(small)
     assert small.size.labels == len(set(architectures))
     assert small.size.networks == len({a.canonical() for a in architectures})
 
 
+@pytest.mark.slow
 def test_one_canonical_form_a_network(small: Space) -> None:
     by_network: dict[object, set[Architecture]] = {}
     for architecture in everything(small):
@@ -95,6 +97,7 @@ def test_one_canonical_form_a_network(small: Space) -> None:
     assert len(by_network) == small.size.networks
 
 
+@pytest.mark.slow
 def test_normal_forms_nest(small: Space) -> None:
     forms: dict[Architecture, set[Architecture]] = {}
     for architecture in everything(small):

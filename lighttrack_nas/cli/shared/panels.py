@@ -29,19 +29,21 @@ class GroupedCommands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuse empty arguments and odd numbers, and read the others."""
-        numbers = _number_options(self.commands[args[0]]) if args and args[0] in self.commands else set()
+        command = self.commands.get(args[0]) if args else None
+        numbers = _number_options(command) if command else set()
+        # Whoever mistypes an argument of a command is told how that command is used.
+        told = type(ctx)(command, info_name=args[0], parent=ctx) if command else ctx
         for place, argument in enumerate(args):
             name, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
             before = args[place - 1] if place and args[place - 1].startswith("-") else ""
             if (equals or not name) and not value:
-                raise typer.BadParameter(f"{name or before or 'an argument'} is empty", ctx=ctx)
+                raise typer.BadParameter(f"{name or before or 'an argument'} is empty", ctx=told)
             if (name or before) in numbers and value:
                 try:
                     parse_number(value)
                 except ValueError:
-                    raise typer.BadParameter(
-                        f"{name or before}: expected a number, got {short(value)}", ctx=ctx
-                    ) from None
+                    said = f"{name or before}: expected a number, got {short(value)}"
+                    raise typer.BadParameter(said, ctx=told) from None
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -97,6 +97,7 @@ def damaged(file: Path, how: str) -> None:
         file.mkdir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", ["torn", "empty", "binary", "deep", "list", "old", "number", "no parts", "another space's", "folder"]
 )

@@ -94,6 +94,7 @@ def test_networks_of_every_output_cost_what_is_counted(name: str) -> None:
         assert table.measure(architecture) == measure_costs(architecture), output
 
 
+@pytest.mark.slow
 def test_space_with_few_choices(few: Space, fixed: Space) -> None:
     table = CostTable(few)
     for architecture in samples(few, 8):
@@ -105,6 +106,7 @@ def test_space_with_few_choices(few: Space, fixed: Space) -> None:
     assert table.extremes("macs") == (only, only)
 
 
+@pytest.mark.slow
 def test_the_published_network_costs_what_the_paper_says(mobile_code: str) -> None:
     table = TABLES["lighttrack"]
     costs = table.costs(table.space.decode(mobile_code))
@@ -177,6 +179,7 @@ def test_extremes_are_those_of_all_architectures(few: Space, column: str) -> Non
     assert [table.costs(end)[column] for end in ends] == [every.min(), every.max()]
 
 
+@pytest.mark.slow
 def test_nothing_lies_beyond_the_extremes() -> None:
     table = TABLES["lighttrack-12"]
     counts = [len(values) for values in table.space.labels.values()]

@@ -125,6 +125,7 @@ def test_the_deployed_form_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+@pytest.mark.slow
 def test_parts_are_counted_in_the_deployed_form(monkeypatch: pytest.MonkeyPatch) -> None:
     """`count_parts` itself refuses parts that do not add up to the count of a whole network."""
     before = count_parts(TINY, 128)

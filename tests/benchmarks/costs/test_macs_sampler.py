@@ -20,6 +20,7 @@ def draw(sampler: MacsSampler, count: int, seed: int = 0) -> list:
 
 
 # Bins of nearly every sum alone, and bins that many architectures share.
+@pytest.mark.slow
 @pytest.mark.parametrize("units", [300, 20_000])
 def test_odds_of_every_architecture(few: Space, monkeypatch: pytest.MonkeyPatch, units: int) -> None:
     """Where nothing is rounded: a bin as likely as another, an architecture as likely as another of its bin."""
@@ -41,6 +42,7 @@ def test_odds_of_every_architecture(few: Space, monkeypatch: pytest.MonkeyPatch,
     assert chisquare(found, odds * count).pvalue > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lighttrack-tiny", "lighttrack"])
 def test_flat_over_macs(name: str) -> None:
     table = CostTable(load_space(name))
@@ -53,6 +55,7 @@ def test_flat_over_macs(name: str) -> None:
     assert sampler.tolerance < sampler.resolution / 2 < (ends[1] - ends[0]) / 1000
 
 
+@pytest.mark.slow
 def test_within_a_bin_as_the_space_samples() -> None:
     """One bin holds the whole space: the draws are those of `Space.sample`, also behind the output."""
     space = load_space("lighttrack-tiny")
@@ -99,6 +102,7 @@ def test_a_spread_has_one_network_in_every_part_of_the_range() -> None:
     assert spread != sampler.spread(20, np.random.default_rng(1))
 
 
+@pytest.mark.slow
 def test_a_spread_over_a_small_space_takes_what_there_is(few: Space, fixed: Space) -> None:
     """Empty parts are filled from the others, never with a network twice."""
     sampler = MacsSampler(CostTable(few, 16))

@@ -33,6 +33,7 @@ def test_a_measurement_says_what_it_was_made_on(branch: str, size: int) -> None:
     assert (record["branch"], record["input_size"], record["repeats"]) == (branch, size, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["torch-export", "onnxruntime", "openvino", "ncnn"])
 def test_every_runtime_is_timed(runtime: str) -> None:
     try:
@@ -116,6 +117,7 @@ def test_the_network_is_left_as_it_was() -> None:
     assert torch.equal(torch.get_rng_state(), generator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -202,6 +202,7 @@ def test_torn_files_are_refused(pieces: Pieces, tmp_path: Path, spoil: Callable[
         LatencyTable.load(tmp_path / "nowhere.json", TINY)
 
 
+@pytest.mark.slow
 def test_a_build_times_every_piece_and_checks_itself() -> None:
     told: list[int] = []
     estimated: list[float] = []
@@ -224,6 +225,7 @@ def test_a_build_times_every_piece_and_checks_itself() -> None:
     assert (table.predict(samples(5, SMALLEST)) > 0).all()
 
 
+@pytest.mark.slow
 def test_no_network_takes_less_than_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a busy machine's times are fitted by."""
     wrong = Correction(0.0, dict.fromkeys(LATENCY_PARTS, -1.0), dict.fromkeys(LATENCY_PARTS, 0.0))
@@ -267,6 +269,7 @@ def test_the_ends_of_a_space_are_those_of_its_networks(pieces: Pieces) -> None:
     assert most < 2 * found.max()
 
 
+@pytest.mark.slow
 def test_a_stopped_build_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What was converted is opened, not converted again."""
     opened: list[Path] = []

@@ -76,6 +76,7 @@ def test_resamples_are_a_function_of_the_seed() -> None:
     assert one.max() == 19
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tau", [0.0, 0.4, 0.7])
 def test_intervals_hold_the_truth_in_about_95_of_100_draws(tau: float) -> None:
     """Of 20 architectures whose scores are normal with that tau (Kendall: tau = 2 / pi asin(rho))."""

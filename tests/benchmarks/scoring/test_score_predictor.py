@@ -71,6 +71,7 @@ def test_more_noise_is_never_better(scores: PlaceScores) -> None:
     assert not found.guides
 
 
+@pytest.mark.slow
 def test_chance_does_not_guide(scores: PlaceScores) -> None:
     networks = drawn(30)
     guiding = 0

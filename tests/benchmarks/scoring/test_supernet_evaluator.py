@@ -26,6 +26,9 @@ from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.data.sequence import Sequence
 from lighttrack_nas.trackers.training.pairs.pair import Pair
 
+# One supernet and one latency table serve them all.
+pytestmark = pytest.mark.xdist_group("supernet evaluator")
+
 TINY = load_space("lighttrack-tiny")
 SCORES = ("ao", "overlap", "loss")
 WITHOUT_ABSENCES = tuple(name for name in network_scorer.TRACKED if name != "presence")
@@ -75,6 +78,7 @@ def samples(count: int, seed: int = 0) -> list[Architecture]:
     return [TINY.sample(rng) for _ in range(count)]
 
 
+@pytest.mark.slow
 def test_the_same_in_any_order_and_any_company(make: Callable[..., SupernetEvaluator]) -> None:
     architectures = samples(3)
     forward, backward = make(), make()
@@ -89,6 +93,7 @@ def test_the_same_in_any_order_and_any_company(make: Callable[..., SupernetEvalu
         assert scores["loss"] > 0
 
 
+@pytest.mark.slow
 def test_the_supernet_stays_as_it_is(make: Callable[..., SupernetEvaluator], supernet: Supernet) -> None:
     before = {key: value.clone() for key, value in supernet.state_dict().items()}
     modes = [module.training for module in supernet.modules()]

@@ -76,6 +76,7 @@ def test_an_attribute_of_unscored_frames_has_no_row(videos: list[Sequence]) -> N
     assert len(attribute_table(scored, {"odd": {"a": first}, "elsewhere": {"z": first}})) == 0
 
 
+@pytest.mark.slow
 def test_saved_files(comparison: TrackerComparison, tmp_path: Path) -> None:
     names = {path.name for path in comparison.save(tmp_path / "out")}
     assert names == {path.name for path in (tmp_path / "out").iterdir()}
@@ -96,6 +97,7 @@ def test_saved_files(comparison: TrackerComparison, tmp_path: Path) -> None:
     assert (tmp_path / "out/curves.svg").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_files_of_an_earlier_comparison_do_not_stay(
     comparison: TrackerComparison, videos: list[Sequence], folders: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def criteria(draw: st.DrawFn) -> list[Criterion]:
     return draw(st.permutations(found))
 
 
+@pytest.mark.slow
 @given(criteria())
 @settings(deadline=None, max_examples=100)
 def test_the_front_of_everything(few: Space, wanted: list[Criterion]) -> None:

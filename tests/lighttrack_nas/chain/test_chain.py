@@ -21,6 +21,9 @@ from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.costing.limits import space_ends
 from lighttrack_nas.strategies.search.goals.objectives import parse_constraints
 
+# One finished chain serves them all.
+pytestmark = pytest.mark.xdist_group("chain")
+
 TRAINING = {"batch_size": 2, "workers": 0, "warmup_steps": 0, "checkpoint_steps": 2, "log_steps": 2}
 
 
@@ -130,6 +133,7 @@ def test_points_that_mean_nothing_are_refused(finished: Path, configuration: Pat
         choose(load_config(configuration), point, print)
 
 
+@pytest.mark.slow
 def test_finished_steps_are_not_repeated(
     finished: Path, configuration: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -266,6 +270,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(configuration: Path, tmp_
     assert all((results[0][key] == results[1][key]).all() for key in results[0])
 
 
+@pytest.mark.slow
 def test_a_search_starts_from_what_the_training_learnt(
     configuration: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

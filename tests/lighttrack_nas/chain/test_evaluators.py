@@ -80,6 +80,7 @@ def test_only_what_changes_figures_is_recorded(settings: tuple[str, ...], record
     )
 
 
+@pytest.mark.slow
 def test_copies_are_made_once_said_and_scored_on(large: Path) -> None:
     said: list[str] = []
     supernet = ltn.Supernet(TINY).eval()

@@ -58,6 +58,7 @@ def configuration(
     return path
 
 
+@pytest.mark.slow
 def test_named_searches_stand_beside_each_other(
     configuration: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +87,7 @@ def test_named_searches_stand_beside_each_other(
         front([run / "search"], [], None, [], None, as_json=False, overrides=["search.name=small"])
 
 
+@pytest.mark.slow
 def test_searches_with_names_share_a_storage(configuration: Path, tmp_path: Path) -> None:
     overrides = [f"search.storage=sqlite:///{tmp_path / 'all.db'}", f"output={tmp_path / 'run'}", "search.trials=2"]
     for name in ("one", "two"):

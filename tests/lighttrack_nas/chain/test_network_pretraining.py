@@ -30,6 +30,7 @@ def pretrained(images: Path, output: Path, **changes: object) -> ltn.PretrainedB
     return ltn.pretrain_network(FIRST, folder, output=output, **(how | changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head_width", [None, 24])
 def test_the_classes_are_learnt_and_the_backbone_starts_a_retraining(
     images: Path, tmp_path: Path, head_width: int | None

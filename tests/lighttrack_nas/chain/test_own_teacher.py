@@ -90,6 +90,7 @@ def content(tmp_path: Path, write_sequences: Callable[..., Path]) -> dict[str, A
     }
 
 
+@pytest.mark.slow
 def test_the_chain_trains_a_teacher_then_learns_from_it(
     content: dict[str, Any], table: CostTable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +129,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return options
 
 
+@pytest.mark.slow
 def test_a_stopped_teacher_goes_on(
     content: dict[str, Any], given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +213,7 @@ def test_spaces_of_nni_are_refused(content: dict[str, Any]) -> None:
         run_supernet(Config.model_validate(content), lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_ranked_supernet_trains_its_teacher_too(content: dict[str, Any], tmp_path: Path) -> None:
     content["data"]["sources"] = [{"kind": "generated"}]
     config = Config.model_validate(content)

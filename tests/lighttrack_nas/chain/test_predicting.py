@@ -87,6 +87,7 @@ def test_a_space_of_too_few_networks(monkeypatch: pytest.MonkeyPatch) -> None:
         networks_to_measure(CostTable(space), 40, seed=0)
 
 
+@pytest.mark.slow
 def test_predict_goes_on_after_a_kill(
     configuration: Path,
     counted: list[ltn.Architecture],
@@ -130,6 +131,7 @@ def test_predict_goes_on_after_a_kill(
     assert "measured with the supernet's weights: ao" in shown
 
 
+@pytest.mark.slow
 def test_predict_measures_in_earnest(configuration: Path, tmp_path: Path) -> None:
     """With the evaluator itself; a supernet of two steps may have nothing to say."""
     config = load_config(configuration)
@@ -161,6 +163,7 @@ def fit(chain: Path, noise: float = 0.0) -> ScorePredictor:
     return made
 
 
+@pytest.mark.slow
 def test_front_of_the_plain_sum(run: Callable[..., Any], chain: Path, tmp_path: Path) -> None:
     expected = predicted_front(PlaceScores.load(chain / "supernet"))
     for place in (chain, chain / "supernet", chain / "supernet" / "places.json"):
@@ -194,6 +197,7 @@ def test_front_as_json(run: Callable[..., Any], chain: Path) -> None:
     assert len(thin["front"]) < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -237,6 +241,7 @@ def test_a_search_starts_from_the_predicted_front(
     assert set(front.architectures) >= {each.path() for each in counted[:3]}
 
 
+@pytest.mark.slow
 def test_a_predictor_that_is_no_guide_leaves_the_plain_sum(
     configuration: Path, counted: list[ltn.Architecture], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

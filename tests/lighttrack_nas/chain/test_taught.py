@@ -25,6 +25,9 @@ from lighttrack_nas.trackers.training.losses import LossSettings, tracking_loss
 from lighttrack_nas.trackers.training.pairs.pair import Pair
 from lighttrack_nas.trackers.training.targets import TargetSettings
 
+# One teacher and one supernet serve them all.
+pytestmark = pytest.mark.xdist_group("taught")
+
 TABLE = ltn.load_space("lighttrack-table")
 SIZES = 48, 96
 
@@ -106,6 +109,7 @@ def test_without_labels_only_the_teacher_counts(teacher: Path, pupil: ltn.Archit
     assert "labels" not in task.loss(network, task.batch(0), torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_every_architecture_of_a_space_can_be_taught(teacher: Path) -> None:
     rng = np.random.default_rng(0)
     for _ in range(12):
@@ -123,6 +127,7 @@ def test_workers_get_the_pairs_alone(teacher: Path, pupil: ltn.Architecture) -> 
     assert np.array_equal(pickle.loads(packed).batch(3).searches, task.batch(3).searches)  # noqa: S301 - made here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [{}, {"workers": 1, "average": 0.9, "accumulate": 2, "channels_last": False}],
@@ -154,6 +159,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(
     assert [key for key in undisturbed if not torch.equal(undisturbed[key], resumed[key])] == []
 
 
+@pytest.mark.slow
 def test_a_teacher_teaches(teacher: Path, tmp_path: Path) -> None:
     """Its own architecture, on pairs without labels, comes near to its answers."""
     model = ltn.load_model(teacher)
@@ -200,6 +206,7 @@ def test_a_model_remembers_its_teachers(teacher: Path, supernet: Path, pupil: lt
     assert alone.provenance["supernet_teacher"] == about
 
 
+@pytest.mark.slow
 def test_a_teacher_with_short_towers_teaches_deeper_ones(tmp_path: Path) -> None:
     skips = {label: "skip" for label, names in TABLE.labels.items() if "skip" in names}
     architecture = TABLE.architecture(dict(TABLE.sample(np.random.default_rng(0)).choices) | skips)

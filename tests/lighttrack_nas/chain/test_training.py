@@ -117,6 +117,7 @@ def test_retraining_starts_from_inherited_weights(tiny: ltn.Space, trained: Path
     assert inherited.provenance["steps"] == 1
 
 
+@pytest.mark.slow
 def test_a_backbone_is_pretrained_and_starts_a_supernet(tiny: ltn.Space, images: Path, tmp_path: Path) -> None:
     folder = ltn.read_image_folder(images)
     assert folder.classes == ("blue", "red")
@@ -222,6 +223,7 @@ def test_pairs_for_the_generator_come_from_real_pictures(tmp_path: Path) -> None
     assert draw_pair(pairs, 0, 0).search.shape == (128, 128, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "record"),
     [
@@ -261,6 +263,7 @@ def test_supernets_of_every_strategy_are_read_back(
     )
 
 
+@pytest.mark.slow
 def test_the_distribution_is_of_the_space(tiny: ltn.Space, tmp_path: Path) -> None:
     ltn.train_supernet(tiny, Squares(), settings=settings(), output=tmp_path, strategy="proxyless")
     text = (tmp_path / "distribution.json").read_text()

@@ -112,6 +112,7 @@ def test_who_needs_no_labels_takes_them(tmp_path: Path) -> None:
     require_labels(configured(tmp_path, {"kind": "generated"}), "the supernet's strategy")
 
 
+@pytest.mark.slow
 def test_a_strategy_says_that_it_needs_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lighttrack_nas.strategies.one_shot.strategies.uniform import SPOS
 

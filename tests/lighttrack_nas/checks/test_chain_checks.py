@@ -23,6 +23,7 @@ def written(folder: Path, content: dict[str, Any]) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [{}, {"search": {"constraints": ["macs <= 28M"]}}, {"supernet": {"strategy": "darts"}}]
 )
@@ -250,6 +251,7 @@ def test_a_training_starts_only_after_the_whole_chain_is_checked(tmp_path: Path)
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_an_estimate_scales_with_steps_and_trials(tmp_path: Path, write_sequences: Callable[..., Path]) -> None:
     content = {
         "output": str(tmp_path / "run"),

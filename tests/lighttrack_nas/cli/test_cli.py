@@ -242,6 +242,7 @@ def test_ctrl_c_keeps_what_was_tracked(
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 def test_threads_are_set(run: Run, model: Path, sequences: Path, tmp_path: Path) -> None:
     before = torch.get_num_threads()
     try:
@@ -441,6 +442,7 @@ def test_numbers_of_options_are_decimal(run: Run, number: tuple[str, ...]) -> No
     outcome = run("random", "lighttrack-tiny", *number)
     assert outcome.code == 2
     assert f"{number[0].partition('=')[0]}: expected a number" in outcome.err
+    assert "lighttrack-nas random [OPTIONS]" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def latency_table(rest_ms: float) -> LatencyTable:
     return LatencyTable(pieces, here, dict.fromkeys(pieces.pieces, 0.01), correction, check, {})
 
 
+@pytest.mark.slow
 def test_all_runs_of_a_comparison_have_the_latencies_of_one_table(
     compared: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,12 +121,13 @@ def test_a_journal_that_is_damaged_while_its_run_goes_on_is_no_matter_of_searche
     assert "--repair" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "goes_on"),
     [
         (lambda lines: [*lines[:-3], b"{\n", *lines[-3:]], "goes on from the lines before the damage"),
         (lambda lines: [b"{\n", *lines], "begins anew"),
-        pytest.param(lambda lines: [b'{"op_code":nonsense}\n', *lines], "begins anew", marks=pytest.mark.slow),
+        (lambda lines: [b'{"op_code":nonsense}\n', *lines], "begins anew"),
     ],
     ids=["in the middle", "no journal", "first line"],
 )

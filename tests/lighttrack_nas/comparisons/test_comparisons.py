@@ -191,6 +191,7 @@ def test_figures_are_drawn(axis: str) -> None:
     assert sorted(word.strip("0123456789. ") for word in words) == ["a", "b", "c"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found_by", [0, 1], ids=["no run", "one of three"])
 def test_a_comparison_whose_median_runs_broke_the_limits_is_saved_and_shown(
     found_by: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -216,6 +217,7 @@ def test_a_comparison_whose_median_runs_broke_the_limits_is_saved_and_shown(
     assert json.loads(capsys.readouterr().out)[0]["distance"] is None
 
 
+@pytest.mark.slow
 def test_the_same_comparison_gives_the_same_files(tmp_path: Path) -> None:
     comparison = compared(*constant("a", [0.7, 0.8]), *constant("b", [0.2, 0.3]))
     for name in ("once", "again"):

@@ -14,6 +14,7 @@ from lighttrack_nas.comparisons.power import SIZES, found_a12, least_seeds, powe
 RESULTS = st.lists(st.integers(0, 9).map(float), min_size=1, max_size=9).map(np.array)
 
 
+@pytest.mark.slow
 @given(RESULTS, RESULTS)
 def test_a12_is_the_share_of_won_pairs_and_lies_in_its_interval(first: np.ndarray, second: np.ndarray) -> None:
     found = effect(first, second)
@@ -24,6 +25,7 @@ def test_a12_is_the_share_of_won_pairs_and_lies_in_its_interval(first: np.ndarra
     assert mirrored.low == pytest.approx(1 - found.high, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "shift"), [(5, 0.0), (10, 1.0), (10, 2.0), (30, 0.5)])
 def test_the_interval_covers(seeds: int, shift: float) -> None:
     rng = np.random.default_rng(0)

@@ -119,6 +119,7 @@ def test_build_stop_and_go_on(config: Config) -> None:
             build_table(config, lambda sentence: None)
 
 
+@pytest.mark.slow
 def test_without_a_supernet(tmp_path: Path) -> None:
     config = load_config(None, ["space=lighttrack-table", f"output={tmp_path}"])
     with pytest.raises(InputError, match="run `lighttrack-nas train-supernet` with this configuration first"):

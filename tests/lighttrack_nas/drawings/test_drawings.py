@@ -64,6 +64,7 @@ def assert_legible(drawing: Drawing) -> None:
         assert extent.height <= box.height * scale, box.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lighttrack", "lighttrack-12", "lighttrack-tiny", "lighttrack-table"])
 def test_spaces_are_legible(name: str) -> None:
     space = ltn.load_space(name)
@@ -72,6 +73,7 @@ def test_spaces_are_legible(name: str) -> None:
     assert_legible(space_drawing(space, wide_costs(space), whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lighttrack", "lighttrack-12", "lighttrack-tiny"])
 def test_architectures_are_legible(name: str) -> None:
     space = ltn.load_space(name)
@@ -175,6 +177,7 @@ def test_operations_of_one_name_are_told_apart() -> None:
     assert "operations.k3e4" not in rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lighttrack", "lighttrack-12", "lighttrack-tiny", "lighttrack-table"])
 def test_losses_are_legible(name: str, random_places: Callable[..., PlaceScores]) -> None:
     assert_legible(losses_drawing(random_places(ltn.load_space(name))))

@@ -284,6 +284,7 @@ def test_costs_of_places_count_only_where_they_are() -> None:
     assert found["c-block1"].macs.least == found["cls-layer1"].macs.least == 0  # skips
 
 
+@pytest.mark.slow
 def test_figures_of_a_space_are_those_of_its_draws() -> None:
     content = copy.deepcopy(WIDE.description.model_dump(mode="json"))
     content["operations"]["g3"] = {"kind": "ghost", "kernel": 3, "expansion": 3}
@@ -311,6 +312,7 @@ def keys(space: Space) -> dict[str, tuple[int, ...]]:
         return {key: tuple(value.shape) for key, value in ltn.build_model_space(space).state_dict().items()}
 
 
+@pytest.mark.slow
 @given(SOME)
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_weights_of_a_fixed_space_are_all_found_in_the_open_one(changes: set[str]) -> None:

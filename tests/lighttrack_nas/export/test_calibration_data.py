@@ -29,7 +29,8 @@ def sequences_of(folder: Path, frames: int) -> list[Sequence]:
     return ltn.read_sequences(folder, "got10k")
 
 
-@pytest.mark.parametrize("raw", [pytest.param(False, marks=pytest.mark.slow), True], ids=["normalised", "raw"])
+@pytest.mark.slow
+@pytest.mark.parametrize("raw", [False, True], ids=["normalised", "raw"])
 def test_the_files_are_what_the_graphs_take(tmp_path: Path, raw: bool) -> None:
     """By the names of their inputs, from the given sequences, frame by frame and as one array."""
     videos = sequences_of(tmp_path / "videos", 4)

@@ -163,6 +163,7 @@ def sequences_of(folder: Path) -> list[Sequence]:
     return ltn.read_sequences(folder, "got10k")
 
 
+@pytest.mark.slow
 def test_int8_is_calibrated_on_the_sequences_and_judged_by_ao(
     tmp_path: Path, quantised: dict[str, list[tuple[np.ndarray, ...]]]
 ) -> None:
@@ -187,6 +188,7 @@ def test_int8_is_calibrated_on_the_sequences_and_judged_by_ao(
     assert manifest.content["checks"]["ao"]["on"] == "the 2 given sequences"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quantised")
 def test_int8_that_loses_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     videos = sequences_of(tmp_path / "videos")
@@ -202,6 +204,7 @@ def test_int8_that_loses_too_much_is_refused(tmp_path: Path, monkeypatch: pytest
     )
 
 
+@pytest.mark.slow
 def test_another_network_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a wrong conversion would do."""
 
@@ -217,6 +220,7 @@ def test_another_network_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_stopped_export_leaves_nothing(torch_export: Path, tmp_path: Path) -> None:
     """Also where it was to replace another, which stays."""
 
@@ -233,6 +237,7 @@ def test_a_stopped_export_leaves_nothing(torch_export: Path, tmp_path: Path) -> 
     assert (torch_export / "manifest.json").read_text() == before
 
 
+@pytest.mark.slow
 def test_an_earlier_export_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     output = Path("out")
@@ -265,6 +270,7 @@ def test_a_place_that_takes_no_folder_is_named_before_the_work(monkeypatch: pyte
         ltn.export_model("lighttrack-tiny-generated", "/proc/zz", format="torch-export")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [

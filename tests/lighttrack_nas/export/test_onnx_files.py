@@ -17,7 +17,11 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 # The ONNX exporter of torch uses what torch calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:onnxscript")
+# One export serves them all.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:onnxscript"),
+    pytest.mark.xdist_group("ONNX files"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,7 @@ def test_only_what_was_checked_runs_elsewhere(
     assert ltn.load_tracker(folder, runtime="onnxruntime").network.search_sizes == (128,)
 
 
+@pytest.mark.slow
 def test_what_opencv_gets_wrong_is_said_and_still_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = export_agreement.compare
 

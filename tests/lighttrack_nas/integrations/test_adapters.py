@@ -145,6 +145,7 @@ def test_a_table_is_one_of_optunahub_s_problems(constraints: list[str]) -> None:
     assert list(theirs.evaluate_constraints(trials(problem)[0][0])) == [str(each) for each in problem.constraints]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "call", "install"),
     [

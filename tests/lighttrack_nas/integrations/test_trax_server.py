@@ -176,6 +176,7 @@ def test_a_region_without_a_place_is_refused(region: Any, said: str) -> None:
         box_of(region)
 
 
+@pytest.mark.slow
 def test_the_command_s_boxes_are_those_of_evaluate(sequence: Any, tmp_path: Path) -> None:
     model = "lighttrack-tiny-generated"
     command = [sys.executable, "-m", "lighttrack_nas", "trax", model, "--name", "mine"]

@@ -197,6 +197,7 @@ def variants(draw: st.DrawFn) -> ltn.Space:
     return parse_space(content | {"name": draw(st.sampled_from(["a", "b"]))}, "variant")
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(one=variants(), other=variants(), seed=st.integers(0, 100))
 def test_what_fits_both_spaces_gives_the_same_outputs(one: ltn.Space, other: ltn.Space, seed: int) -> None:
@@ -308,6 +309,7 @@ def test_what_is_no_supernet_is_refused(table: ltn.Space, trained: Path, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_supernet_s_folder(
     run: Callable[..., Any], trained: Path, larger: ltn.Space, tmp_path: Path
 ) -> None:
@@ -334,6 +336,7 @@ def test_the_command_writes_a_supernet_s_folder(
     assert json.loads(again.out)["total"] == report.summary()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -359,6 +362,7 @@ def test_the_command_says_what_is_wrong(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_another_space_s_supernet(larger: ltn.Space, trained: Path, tmp_path: Path) -> None:
     how = quick(steps=1, learning_rate=1e-12, weight_decay=0)
     supernet = ltn.train_supernet(larger, Noise(), settings=how, output=tmp_path, start_from=trained)
@@ -385,6 +389,7 @@ def stop_after(steps: int) -> Callable[[int, Any], None]:
     return told
 
 
+@pytest.mark.slow
 def test_a_resumed_training_does_not_migrate_again(
     larger: ltn.Space, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -407,6 +412,7 @@ def test_a_resumed_training_does_not_migrate_again(
     assert (tmp_path / "run" / "run.json").read_bytes() == (tmp_path / "whole" / "run.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_another_source_is_another_training(larger: ltn.Space, table: ltn.Space, trained: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     file = tmp_path / "source.safetensors"

@@ -76,6 +76,7 @@ def test_the_same_network_of_two_spaces_is_one(tmp_path: Path, mobile_code: str)
         ltn.build_tracker(other, weights=tmp_path / "m.safetensors")
 
 
+@pytest.mark.slow
 def test_a_hostile_header_costs_no_memory(tmp_path: Path) -> None:
     """A header may ask for gigabytes; it is compared with the file before anything is allocated."""
     wide = {

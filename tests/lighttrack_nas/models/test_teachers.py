@@ -54,6 +54,7 @@ def test_a_shipped_model_is_a_teacher() -> None:
     assert not any(parameter.requires_grad for parameter in teacher.network.parameters())
 
 
+@pytest.mark.slow
 def test_an_exported_folder_stands_for_its_original(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     shutil.copy(ltn.models.shipped_models.model_file("lighttrack-tiny-generated"), file)

@@ -58,6 +58,7 @@ def test_the_first_output_has_a_last_block_of_its_own() -> None:
     assert (place.scores[:, 1] == place.scores[:, 2]).all()
 
 
+@pytest.mark.slow
 def test_places_behind_the_output_are_0() -> None:
     _, scores = measured(SMALL)
     for place in scores.places:
@@ -67,6 +68,7 @@ def test_places_behind_the_output_are_0() -> None:
             assert place.scores.take([2], axis).any() or place.label == "stage2-block2"
 
 
+@pytest.mark.slow
 def test_the_same_seed_measures_the_same_places() -> None:
     _, one = measured(SMALL)
     _, same = measured(SMALL)
@@ -89,6 +91,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_spaces_of_every_kind_have_a_table(name: str) -> None:
     space = OTHERS[name]

@@ -41,6 +41,7 @@ def test_without_tasks_there_are_no_answers() -> None:
     assert list(in_processes(partial(_start, ""), [], 2)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "error", "words"),
     [

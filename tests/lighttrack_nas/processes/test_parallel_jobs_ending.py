@@ -60,6 +60,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_what_a_broken_job_says_is_seen() -> None:
     """In a program of its own: jobs say it where the server that forks them was started."""
     code = (

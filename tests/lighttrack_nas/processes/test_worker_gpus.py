@@ -82,6 +82,7 @@ class _Noted(_Seen):
         self.file.write_text(os.environ.get(VISIBLE, "none"))
 
 
+@pytest.mark.slow
 def test_workers_of_a_search_have_their_gpus_before_they_read_their_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "3,5")
     said: list[str] = []
@@ -90,6 +91,7 @@ def test_workers_of_a_search_have_their_gpus_before_they_read_their_work(monkeyp
     assert os.environ[VISIBLE] == "3,5"
 
 
+@pytest.mark.slow
 def test_workers_without_gpus_see_what_their_parent_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "3,5")
     said: list[str] = []

@@ -126,6 +126,7 @@ def test_networks_are_spread_and_every_one_is_trained_with_every_seed(config: Ca
     assert macs.iloc[-1] > 1.6 * macs.iloc[0]
 
 
+@pytest.mark.slow
 def test_figures_are_scipy_s(config: Callable, played: Played) -> None:
     result = run_rank_correlation(config(), said)
     seeds = [result.scores[ScoreColumn("alone", f"seed {seed}", "overlap")] for seed in (1, 2)]
@@ -147,6 +148,7 @@ def test_figures_are_scipy_s(config: Callable, played: Played) -> None:
     assert (rows["value"] <= rows["high"]).all()
 
 
+@pytest.mark.slow
 def test_a_small_loss_is_good(config: Callable, played: Played) -> None:
     """The same numbers as overlap and as loss: alone and inherited turn round together, MACs do not."""
     result = run_rank_correlation(config(measurements=["overlap", "loss"]), said)
@@ -279,6 +281,7 @@ def test_damaged_scores_are_named(config: Callable, played: Played) -> None:
         run_rank_correlation(config(), said)
 
 
+@pytest.mark.slow
 def test_files_and_figures(config: Callable, saved: Played) -> None:
     result = run_rank_correlation(config(), said)
     folder = Path(config().output) / "ranking"

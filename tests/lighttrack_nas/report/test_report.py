@@ -89,6 +89,7 @@ ODD = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "wrong"),
     [

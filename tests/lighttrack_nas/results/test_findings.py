@@ -140,6 +140,7 @@ def test_shares_by_stage_are_whole_and_known() -> None:
     assert np.allclose(sums, 1)
 
 
+@pytest.mark.slow
 def test_findings_are_written_and_drawn(tmp_path: Path) -> None:
     found = count_architectures([like_the_paper(index) for index in range(3)])
     files = save_findings(found, tmp_path / "findings")

@@ -182,6 +182,7 @@ def test_searches_that_have_only_begun_have_files_too(tmp_path: Path) -> None:
     assert all(file.is_file() for file in save_overlay(found, tmp_path / "out"))
 
 
+@pytest.mark.slow
 def test_a_search_that_has_only_begun_has_no_say_in_the_axes(tmp_path: Path) -> None:
     goals = ["maximize ao", "minimize latency_ms"]
     trials = [(network, measured | {"latency_ms": 9.0 + i}) for i, (network, measured, *_) in enumerate(by_hand())]

@@ -126,6 +126,7 @@ OPEN = ltn.define_space(
 SPACES = {"tiny": ltn.load_space("lighttrack-tiny"), "table": ltn.load_space("lighttrack-table"), "open": OPEN}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPACES)
 def test_a_supernet_with_tasks_equals_its_networks(name: str, tmp_path: Path) -> None:
     space = SPACES[name]
@@ -187,6 +188,7 @@ def test_towers_of_a_depth_share_layers_and_others_do_not() -> None:
     assert torch.equal(first(three, three, skip, skip), first(three, skip, skip, five))
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, phases=[Phase.generate], suppress_health_check=CALM)
 @given(content=descriptions(), seed=st.integers(0, 99), layers=st.integers(1, 4))
 def test_random_spaces_with_tasks_equal_their_networks(content: dict[str, Any], seed: int, layers: int) -> None:

@@ -56,6 +56,7 @@ def test_presets_validate_as_files_and_as_they_are_written(name: str) -> None:
     VALIDATOR.validate(load_space(name).description.model_dump(mode="json"))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(descriptions())
 def test_what_loads_validates(content: Content) -> None:

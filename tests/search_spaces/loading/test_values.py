@@ -75,6 +75,7 @@ def test_presets_go_round(name: str) -> None:
     check_round_trip(load_space(name))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(descriptions())
 def test_random_spaces_go_round(content: Content) -> None:

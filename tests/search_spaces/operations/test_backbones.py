@@ -179,6 +179,7 @@ def test_only_such_a_backbone_imports_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", NETWORKS)
 def test_a_supernet_trains_and_its_paths_are_its_networks(backbone: dict[str, Any]) -> None:
     space = space_on(backbone)
@@ -201,6 +202,7 @@ def test_a_supernet_trains_and_its_paths_are_its_networks(backbone: dict[str, An
         assert built.state_dict().keys() == own.state_dict().keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", NETWORKS)
 def test_costs_are_the_counter_s(backbone: dict[str, Any]) -> None:
     space = space_on(backbone)
@@ -210,7 +212,8 @@ def test_costs_are_the_counter_s(backbone: dict[str, Any]) -> None:
         assert table.measure(architecture) == ltn.measure_costs(architecture)
 
 
-@pytest.mark.parametrize("network", ["mobilenet_v3_small", pytest.param("regnet_y_400mf", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["mobilenet_v3_small", "regnet_y_400mf"])
 def test_a_model_is_saved_loaded_and_exported(network: str, run: Callable[..., Any], tmp_path: Path) -> None:
     space = space_on({"torchvision": network, "parts": 3}, outputs={"last": 1})
     architecture = space.sample(np.random.default_rng(0))
@@ -269,6 +272,7 @@ def test_the_package_s_weights_make_the_package_s_features(
         assert torch.equal(fourth, network.features[:9](image))
 
 
+@pytest.mark.slow
 def test_other_weights_are_refused(published: tuple[torch.nn.Module, Path], tmp_path: Path) -> None:
     _, folder = published
     other, table = space_on({"torchvision": "resnet18", "parts": 3}), ltn.load_space("lighttrack-table")

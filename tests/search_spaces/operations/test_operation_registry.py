@@ -268,6 +268,7 @@ def test_other_processes_run_the_file_again(tmp_path: Path, warm: Any) -> None:
     assert ran.stdout.strip() == space.hash, ran.stderr
 
 
+@pytest.mark.slow
 def test_the_environment_names_files_for_what_is_no_space_file(tmp_path: Path, warm: Any) -> None:
     (tmp_path / "wide.py").write_text(PLUGIN.format(number=3))
     path = tmp_path / "mine.yaml"

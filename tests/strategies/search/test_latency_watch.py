@@ -69,6 +69,7 @@ def searched(evaluator: Any, folder: Path, trials: int = 16, **settings: Any) ->
     return result, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("load", "reliable", "words"),
     [((1.0,), True, "timed 4 times, 5 to 5 ms"), ((1.0, 2.6, 1.1, 1.9, 3.0), False, " to 1")],
@@ -94,6 +95,7 @@ def test_the_trial_lines_and_the_verdict_say_how_noisy_latencies_are(
     assert ("NOT reliable" in (tmp_path / "front.html").read_text()) != reliable
 
 
+@pytest.mark.slow
 def test_a_search_that_goes_on_keeps_what_was_seen(tmp_path: Path) -> None:
     searched(Timed((1.0,)), tmp_path, trials=8)
     _, told = searched(Timed((3.0,)), tmp_path, trials=10)

@@ -89,6 +89,7 @@ def test_every_strategy_is_here() -> None:
     assert SMALL.keys() == SEARCH_STRATEGIES.keys()
 
 
+@pytest.mark.slow
 @presets
 @strategies
 def test_proposals_keep_the_bound_and_are_all_different(
@@ -112,12 +113,14 @@ def test_proposals_keep_the_bound_and_are_all_different(
     assert len({record.architecture.path() for record in records}) == TRIALS
 
 
+@pytest.mark.slow
 @strategies
 def test_networks_alone_are_known_by_their_network(search: Any, make_evaluator: Any, name: str) -> None:
     study = search(name, evaluator=make_evaluator(inherits_weights=False))
     assert len({record.architecture.canonical() for record in completed_trials(study)}) == TRIALS
 
 
+@pytest.mark.slow
 @strategies
 def test_a_seed_decides(search: Any, name: str) -> None:
     first = proposed(search(name))
@@ -125,6 +128,7 @@ def test_a_seed_decides(search: Any, name: str) -> None:
     assert first != proposed(search(name, strategy=small(name, seed=1)))
 
 
+@pytest.mark.slow
 @presets
 @strategies
 def test_resuming_changes_nothing(search: Any, tmp_path: Path, name: str, preset: str) -> None:

@@ -151,6 +151,7 @@ def test_two_runs_are_equal(search: Search, tmp_path: Path) -> None:
     assert architectures(first) == architectures(second) != architectures(other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", [False, True])
 def test_n_trials_counts_all_runs(search: Search, evaluator: Any, tmp_path: Path, url: bool) -> None:
     # Every write to SQLite waits for the disk: few trials.
@@ -244,6 +245,7 @@ def test_costs_beyond_the_bounds_are_never_evaluated(search: Search, evaluator: 
     assert all(record.feasible for record in completed_trials(study))
 
 
+@pytest.mark.slow
 def test_bounds_that_nobody_meets(search: Search) -> None:
     study = search(constraints=["macs <= 1M"], n_trials=20)
     records = completed_trials(study)
@@ -570,6 +572,7 @@ def test_a_limit_on_predicted_latency_is_kept_before_anything_is_measured(search
     assert not all(trial.feasible for trial in completed_trials(plain))
 
 
+@pytest.mark.slow
 def test_evolution_beats_chance(search: Search, lighttrack: Space, evaluator: Any) -> None:
     """By what their fronts cover beyond the median of chance, after as many evaluations, for every seed."""
 

@@ -28,6 +28,7 @@ def run(code: str) -> None:
         exec(code, {"__name__": "lighttrack_nas.somewhere"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "said"),
     [

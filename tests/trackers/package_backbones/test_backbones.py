@@ -44,6 +44,7 @@ def features_of(parts: list[nn.Module], image: Tensor) -> list[Tensor]:
     return found[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", TORCHVISION)
 def test_parts_of_torchvision_give_what_its_own_feature_extractor_gives(model: str) -> None:
     whole = get_model(model, weights=None).eval()
@@ -62,6 +63,7 @@ def test_parts_of_torchvision_give_what_its_own_feature_extractor_gives(model: s
             assert features.shape == (1, TORCHVISION[model][number], side, side)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", TIMM)
 def test_parts_of_timm_are_its_own_feature_maps(model: str) -> None:
     timm = pytest.importorskip("timm", reason="timm is not installed")

@@ -31,6 +31,9 @@ from lighttrack_nas.trackers.weights.official_weights import load_official
 
 from .small_space import small_space
 
+# Graphs are exported once for all runtimes.
+pytestmark = pytest.mark.xdist_group("runtimes")
+
 # Of the largest value. Half precision keeps 11 bits of the weights, bfloat16 8 of everything.
 EXACT, HALF, BRAIN = 1e-5, 5e-3, 5e-2
 
@@ -215,6 +218,7 @@ def template_program(
     return opened
 
 
+@pytest.mark.slow
 @every_runtime
 def test_answers_stay_when_the_program_runs_again(template_program: Callable[..., Program]) -> None:
     made = template_program(Options())
@@ -224,6 +228,7 @@ def test_answers_stay_when_the_program_runs_again(template_program: Callable[...
     assert np.array_equal(first, kept)
 
 
+@pytest.mark.slow
 @every_file_runtime
 def test_raw_graphs_take_the_crop_itself(runtime: str, network: SiameseNetwork) -> None:
     template, frame = crop(64), crop(200, seed=1)
@@ -235,8 +240,9 @@ def test_raw_graphs_take_the_crop_itself(runtime: str, network: SiameseNetwork) 
     assert_close(made.run(features, search[None]), predictions, EXACT)
 
 
+@pytest.mark.slow
 @every_file_runtime
-@pytest.mark.parametrize("raw", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["normalised", "raw"])
+@pytest.mark.parametrize("raw", [False, True], ids=["normalised", "raw"])
 def test_one_dynamic_graph_takes_every_search_size(runtime: str, raw: bool, network: SiameseNetwork) -> None:
     made = make_program(runtime, track_graph(network, 128, dynamic=True, raw=raw), Options())
     for side in (128, 127, 160, 96):
@@ -245,6 +251,7 @@ def test_one_dynamic_graph_takes_every_search_size(runtime: str, raw: bool, netw
         assert_close(made.run(features, search[None] if raw else network_input(search)), predictions, EXACT)
 
 
+@pytest.mark.slow
 @every_runtime
 def test_correlation_by_convolution_or_a_sentence(runtime: str, network: SiameseNetwork) -> None:
     graph = track_graph(network, 128, correlation="convolution")
@@ -257,6 +264,7 @@ def test_correlation_by_convolution_or_a_sentence(runtime: str, network: Siamese
     assert_close(made.run(features, network_input(crop(128))), predictions, EXACT)
 
 
+@pytest.mark.slow
 @every_file_runtime
 def test_half_weights_halve_the_files(runtime: str, network: SiameseNetwork, tmp_path: Path) -> None:
     graph = template_graph(network)
@@ -327,6 +335,7 @@ class Strange(torch.nn.Module):
         return torch.special.modified_bessel_i0(torch.linalg.svdvals(image))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", [p for p in runtimes(files=True) if p.id != "torch-export"])
 def test_a_refused_operator_leaves_no_file(runtime: str, tmp_path: Path) -> None:
     graph = Graph(Strange(), (torch.ones(1, 3, 8, 8),), ("image",), ("values",))
@@ -344,6 +353,7 @@ def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch: pytest.Mon
         checked_runtime("torch-export")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "ncnn"])
 def test_a_runtime_that_cannot_be_imported_is_named(
     runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -62,6 +62,7 @@ def test_norms_fold_wherever_they_stand(unsettled: Unsettled) -> None:
     assert kinds.count("Affine") == 2  # behind the sum, and behind what two read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correlation", CORRELATIONS)
 def test_the_onnx_file_holds_no_batch_norm(correlation: str, network: SiameseNetwork, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
@@ -222,7 +223,8 @@ def test_int8_is_refused_where_there_is_no_tool_and_without_calibration(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("opset", [14, *(pytest.param(opset, marks=pytest.mark.slow) for opset in (16, 18)), 21])
+@pytest.mark.slow
+@pytest.mark.parametrize("opset", [14, 16, 18, 21])
 def test_a_graph_is_written_in_the_operator_set_that_was_asked_for(
     opset: int, network: SiameseNetwork, tmp_path: Path
 ) -> None:
@@ -239,6 +241,7 @@ def test_a_graph_is_written_in_the_operator_set_that_was_asked_for(
             np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("opset", "said"),
     [
@@ -267,6 +270,7 @@ class Gelu(nn.Module):
         return nn.functional.gelu(self.convolution(image))
 
 
+@pytest.mark.slow
 def test_opencv_refuses_the_gelu_that_ends_its_process_and_runs_the_other(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     image = torch.randn(1, 3, 9, 9)

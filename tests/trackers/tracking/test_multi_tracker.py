@@ -42,6 +42,7 @@ def test_each_target_s_boxes_are_those_of_a_tracker_of_its_own(settings: Any) ->
             assert results[place][1] == pytest.approx(score)
 
 
+@pytest.mark.slow
 def test_a_torch_network_s_boxes_differ_by_rounding_alone() -> None:
     one = ltn.load_tracker("lighttrack-tiny-generated")
     network, several = one.network, MultiTracker(one.network)

@@ -89,6 +89,7 @@ def test_official_keys_are_the_published_list(data: Path, mobile_code: str) -> N
     assert ours == published
 
 
+@pytest.mark.slow
 def test_missing_and_unexpected_keys_are_reported(tmp_path: Path, mobile_code: str) -> None:
     network = mobile(mobile_code)
     state = {official_keys(network)[key]: value for key, value in network.state_dict().items()}
@@ -139,6 +140,7 @@ def test_truncated_and_foreign_files(tmp_path: Path, mobile_code: str) -> None:
         load_official(network, tmp_path / "gone.pth")
 
 
+@pytest.mark.slow
 def test_old_checkpoints_cut_anywhere(tmp_path: Path, mobile_code: str) -> None:
     """The released files are of torch's format before 1.6, which is read by other code than today's."""
     network = mobile(mobile_code)
@@ -153,6 +155,7 @@ def test_old_checkpoints_cut_anywhere(tmp_path: Path, mobile_code: str) -> None:
             load_official(network, path)
 
 
+@pytest.mark.slow
 def test_tensors_without_numbers(tmp_path: Path, mobile_code: str) -> None:
     network = mobile(mobile_code)
     state = {official_keys(network)[key]: value for key, value in network.state_dict().items()}

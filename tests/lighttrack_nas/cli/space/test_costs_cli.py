@@ -26,6 +26,7 @@ Run = Callable[..., Any]
 SPACE = ("costs", "--space", "lighttrack-tiny", "--sample", 2000)
 
 
+@pytest.mark.slow
 def test_one_architecture_at_another_size(run: Run, mobile_code: str) -> None:
     small, large = (json.loads(run("costs", mobile_code, "--search-size", size, "--json").out) for size in (256, 288))
     assert small == json.loads(run("costs", mobile_code, "--json").out)
@@ -135,6 +136,7 @@ def test_output_is_checked_before_the_work(run: Run, tmp_path: Path) -> None:
     assert "'file' cannot hold results" in refused.err
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_told_of(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LIGHTTRACK_NAS_CACHE", str(tmp_path / "cache"))
     small = ("costs", "--space", "lighttrack-table", "--sample", 20)
@@ -179,6 +181,7 @@ def test_latency_is_predicted_for_each(latency_table: LatencyTable, monkeypatch:
     assert len(ltn.draw_costs(found).axes) == 3
 
 
+@pytest.mark.slow
 def test_latency_from_a_file(run: Run, latency_table: LatencyTable) -> None:
     latency_table.save("table.json")
     shown = run(*SPACE, "--latency-table", "table.json", "--where", "latency_ms <= 1", "--output", "out")

@@ -73,6 +73,7 @@ def test_every_runtime_is_known_before_one_is_timed(monkeypatch: pytest.MonkeyPa
     assert not timed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -26,6 +26,7 @@ def test_describe_shows_the_costs_of_places(run: Run) -> None:
     assert "costs" not in json.loads(run("describe", "lighttrack-tiny", "--json").out)
 
 
+@pytest.mark.slow
 def test_describe_shows_the_losses_of_places(
     run: Run, tmp_path: Path, random_places: Callable[..., PlaceScores]
 ) -> None:
@@ -165,6 +166,7 @@ def test_a_tower_of_both_branches_goes_by_its_name_where_costs_are(run: Run, tmp
     assert list(counted["parts"]) == ["backbone", "neck", "fusion", "shared_head"]
 
 
+@pytest.mark.slow
 def test_diff_lists_what_differs_in_two_spaces_or_architectures(run: Run, mobile_code: str) -> None:
     shown = run("diff", "lighttrack", "lighttrack-12").out
     assert [line.split()[0] for line in shown.splitlines()[2:]] == ["outputs.stage2", "label", "distinct"]
@@ -252,6 +254,7 @@ def test_numbers_out_of_range(run: Run) -> None:
     assert run("mutate", "lighttrack-tiny", "--number", 0).code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [

@@ -44,6 +44,7 @@ def test_a_broken_sequence_is_refused_and_named(run: Run, tree: Path) -> None:
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "sequences"),
     [

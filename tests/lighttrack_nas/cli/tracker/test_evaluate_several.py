@@ -60,6 +60,7 @@ def ranking() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_trackers_and_results_are_ranked_in_one_table(run: Run, sequences: Path, theirs: Path) -> None:
     shown = run("evaluate", f"tiny={MODEL}", "never-moves", sequences, "--results", theirs, "-o", "out")
     assert shown.code == 0, shown.err

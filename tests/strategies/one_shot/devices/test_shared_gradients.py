@@ -97,6 +97,7 @@ def test_a_gradient_is_the_mean_over_those_that_ran_the_parameter(warm: WarmProc
         assert shared == [[4.0] * 24, [7], [0.0]]
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one_that_accumulates(warm: WarmProcesses, tmp_path: Path) -> None:
     chosen = [{"name": name} for name in ("spos", "fair", "sandwich", "macs-uniform")]
     said = in_slurm(tmp_path, warm, *chosen, devices=2)
@@ -109,6 +110,7 @@ def test_two_devices_train_as_one_that_accumulates(warm: WarmProcesses, tmp_path
             torch.testing.assert_close(first[name], expected, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
 
 
+@pytest.mark.slow
 def test_two_nodes_train_their_own_paths_and_share_what_comes_out(warm: WarmProcesses, tmp_path: Path) -> None:
     chosen: list[dict[str, Any]] = [{"name": "spos"}, {"name": "proxyless", "joint": True}]
     in_slurm(tmp_path, warm, *chosen, devices=1, nodes=2, paths="own")
@@ -120,6 +122,7 @@ def test_two_nodes_train_their_own_paths_and_share_what_comes_out(warm: WarmProc
     assert [name for name in same if not torch.allclose(first[name], same[name], rtol=1e-4, atol=1e-6)]
 
 
+@pytest.mark.slow
 def test_devices_that_learn_from_a_teacher_share_norms(warm: WarmProcesses, tmp_path: Path) -> None:
     in_slurm(tmp_path, warm, {"name": "blockwise", "blocks": 0.5}, devices=2, steps=4)
     first, second = states(tmp_path, 0)

@@ -79,6 +79,7 @@ def trained(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
+@pytest.mark.slow
 def test_a_resumed_training_equals_an_undisturbed_one(trained: Path, files: dict[str, Path], tmp_path: Path) -> None:
     """Stopped while places learn by themselves, where that ends, and while whole paths learn."""
     for stop in (1, 3, 5):
@@ -91,6 +92,7 @@ def test_a_resumed_training_equals_an_undisturbed_one(trained: Path, files: dict
     np.testing.assert_allclose(*scores, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_read_back(trained: Path, files: dict[str, Path], tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "run")
     (tmp_path / "run" / "places.json").unlink()
@@ -175,6 +177,7 @@ def fitted(
     return Supernet(space, model).eval(), losses, norms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("blocks", "whole"), [(0.0, 4), (0.5, 2), (1.0, 0)])
 def test_the_phases_change_at_their_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: float, whole: int
@@ -192,6 +195,7 @@ def test_the_phases_change_at_their_step(
     assert len(calls) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [0.0, 1.0])
 def test_losses_of_places_and_of_whole_paths_fall(tmp_path: Path, blocks: float) -> None:
     lessons = Lessons(SMALL, teacher_of(middle(SMALL)))

@@ -176,6 +176,7 @@ def different(one: Any, other: Any) -> list[str]:
     return [key for key in states[0] if not torch.equal(states[0][key], states[1][key])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_folded_norms_stay_affine_maps_whose_weights_learn(space: Space, tmp_path: Path, name: str) -> None:
     """Also where the backbone is frozen at first, and in a training that was stopped."""
@@ -209,10 +210,11 @@ def test_folded_norms_stay_affine_maps_whose_weights_learn(space: Space, tmp_pat
     assert any(moved) == (name != "blockwise")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize(
     "changes",
-    [pytest.param({}, marks=pytest.mark.slow), {"accumulate": 2, "average": 0.9, "backbone_frozen": 0.5}],
+    [{}, {"accumulate": 2, "average": 0.9, "backbone_frozen": 0.5}],
     ids=["plain", "everything"],
 )
 def test_a_resumed_training_equals_an_undisturbed_one(
@@ -241,6 +243,7 @@ def test_another_seed_gives_other_weights(space: Space, tmp_path: Path, name: st
     assert different(first, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_trained_supernet_gives_working_networks(space: Space, tmp_path: Path, name: str) -> None:
     model, _ = train(space, tmp_path, name, settings(steps=2))

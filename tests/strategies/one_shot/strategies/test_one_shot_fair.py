@@ -85,6 +85,7 @@ class Squares:
         return Pair(template, search, np.array([40, 40, 32, 32], np.float32), True)
 
 
+@pytest.mark.slow
 def test_one_update_trains_every_candidate_on_the_same_batch(tmp_path: Path) -> None:
     space = load_space("lighttrack-tiny")
     torch.manual_seed(1)

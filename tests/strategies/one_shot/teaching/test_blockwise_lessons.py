@@ -188,6 +188,7 @@ OTHERS: dict[str, Space] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_space_learns_from_a_teacher_of_the_small_one(name: str) -> None:
     """Every path runs, has finite losses in both phases, and every parameter that it uses may learn."""
@@ -213,6 +214,7 @@ def test_another_space_learns_from_a_teacher_of_the_small_one(name: str) -> None
         assert all(p.grad is not None for key, p in plain.named_parameters() if "squeeze" not in key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_small_space_learns_from_a_teacher_of_another(name: str) -> None:
     lessons = Lessons(SMALL, teacher_of(middle(OTHERS[name])))

@@ -41,6 +41,7 @@ def test_the_teachers_own_architecture_starts_as_the_teacher(lessons: Lessons) -
     assert has_folded_norms(network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_blocks_that_drifted_are_nearer_after_the_fit(lessons: Lessons, seed: int) -> None:
     architecture = SPACE.sample(np.random.default_rng(seed))

@@ -82,6 +82,7 @@ def refusal(space: Space, teacher: Teacher, batch: TensorBatch, seed: int) -> st
     return ""
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
 @given(content=descriptions(), seed=st.integers(0, 99))
 def test_a_space_learns_from_one_of_its_own_networks(content: dict[str, Any], seed: int) -> None:
@@ -122,6 +123,7 @@ def test_what_has_no_say_changes_nothing_in_a_table_of_places(content: dict[str,
         np.testing.assert_allclose(scores.by_place(path), scores.by_place(path.path()), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=CALM, phases=[Phase.explicit, Phase.generate])
 @given(content=descriptions(), other=descriptions(), seed=st.integers(0, 99))
 def test_a_space_learns_from_a_network_of_another_or_is_refused(

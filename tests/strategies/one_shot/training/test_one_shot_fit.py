@@ -98,6 +98,7 @@ def train(
     return {key: tensor.clone() for key, tensor in model.state_dict().items()}, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [None, 0.9])
 def test_states_that_are_kept_are_those_of_a_training_that_ends_there(
     space: Space, tmp_path: Path, average: float | None
@@ -118,6 +119,7 @@ def test_states_that_are_kept_are_those_of_a_training_that_ends_there(
     assert all(torch.equal(tensor, last[key]) for key, tensor in kept(tmp_path / "undisturbed").items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("supernet", [True, False])
 @pytest.mark.parametrize(
     "changes",
@@ -250,6 +252,7 @@ def test_only_the_path_of_the_step_is_trained(space: Space, tmp_path: Path) -> N
             assert changed == (name == architecture.choices[label])
 
 
+@pytest.mark.slow
 def test_a_frozen_backbone_keeps_weights_and_statistics(space: Space, tmp_path: Path) -> None:
     torch.manual_seed(1)
     before = {key: tensor.clone() for key, tensor in build_model_space(space).state_dict().items()}

@@ -156,6 +156,7 @@ class Large(Numbers):
         return np.zeros((64, 128, 128, 3), np.uint8)  # far more than a pipe holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("killed", [0, -1])
 def test_a_worker_killed_in_the_middle_of_a_batch_is_noticed(workers: int, killed: int) -> None:
@@ -178,6 +179,7 @@ class Slow(Numbers):
         return index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_torch_without_its_private_calls_watches_itself(killed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch._C, "_remove_worker_pids")

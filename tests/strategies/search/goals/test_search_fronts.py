@@ -19,6 +19,7 @@ def points(dimensions: int) -> st.SearchStrategy[np.ndarray]:
     return arrays(float, st.tuples(st.integers(1, 20), st.just(dimensions)), elements=values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 4])
 def test_non_dominated_agrees_with_optuna(dimensions: int) -> None:
     @settings(deadline=None)
@@ -29,6 +30,7 @@ def test_non_dominated_agrees_with_optuna(dimensions: int) -> None:
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 4])
 def test_hypervolume_agrees_with_optuna(dimensions: int) -> None:
     @settings(deadline=None)

@@ -286,6 +286,7 @@ def test_optunas_samplers_from_python(search: Any) -> None:
 # Screening ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_surrogates_rank_what_they_were_not_fitted_to(tiny: Space, evaluator: Any) -> None:
     rng = np.random.default_rng(0)
     architectures = [tiny.sample(rng) for _ in range(160)]

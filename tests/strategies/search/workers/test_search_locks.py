@@ -163,6 +163,7 @@ def test_what_can_be_shared(storage: Any, shared: bool) -> None:
         assert locks.dead([0, 1]) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_locks_come_back_after_a_restart_of_the_server(
     postgres_server: Any, postgres_url: str, monkeypatch: pytest.MonkeyPatch

@@ -215,6 +215,7 @@ def other(storage: str) -> Iterator[WorkerLocks]:
     locks.leave()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", STORAGES, indirect=True)
 def test_who_joins_is_told_and_leaves_the_others_trials_alone_until_they_die(
     storage: str,
@@ -278,6 +279,7 @@ def test_a_trial_too_many_is_not_measured(
     assert not evaluator.measured
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", STORAGES, indirect=True)
 @pytest.mark.parametrize("theirs_is_first", [True, False])
 def test_of_two_that_draw_one_network_the_first_measures_it(
@@ -329,6 +331,7 @@ def test_of_two_that_draw_one_network_the_first_measures_it(
     assert noted[0].path() not in [architecture.path() for architecture, _ in evaluator.measured]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", STORAGES, indirect=True)
 def test_workers_of_another_configuration_or_version_are_refused(
     storage: str,

@@ -62,6 +62,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("block", "shape"), CASES)
 @pytest.mark.parametrize("kernel", [1, 3, 5, 9, 11])
 def test_operations_keep_or_halve_the_map(block: Block, shape: tuple[int, int, int], kernel: int) -> None:
@@ -99,6 +100,7 @@ def test_gradients_reach_every_parameter(block: Block, shape: tuple[int, int, in
         assert torch.isfinite(parameter.grad).all(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("block", "shape"), CASES)
 def test_counted_copied_folded_and_exported(block: Block, shape: tuple[int, int, int], unsettled: Unsettled) -> None:
     torch.manual_seed(0)

@@ -90,6 +90,7 @@ def test_the_scale_acts_on_both_sides_of_the_search_crop() -> None:
         assert after.box[2] / after.box[3] == pytest.approx(before.box[2] / before.box[3], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_stretch_acts_on_each_side_of_the_search_crop() -> None:
     plain, stretched = pairs_of(60), pairs_of(60, search_stretch=0.2)
     # The crop is so many times as large, the target so many times as small.
@@ -138,6 +139,7 @@ def test_negatives_show_the_scene_without_the_target() -> None:
     assert np.median(changed_inside) > 0.2
 
 
+@pytest.mark.slow
 def test_the_share_of_negatives() -> None:
     share = 1 - np.mean([pair.positive for pair in pairs_of(150, negatives=0.3)])
     assert share == pytest.approx(0.3, abs=0.12)

@@ -35,6 +35,7 @@ def test_videos_are_functions_of_their_seed() -> None:
     assert not np.array_equal(other.frames[0], first.frames[0])
 
 
+@pytest.mark.slow
 def test_videos_show_targets_that_can_be_tracked() -> None:
     speeds, shares = [], []
     for seed in range(12):
@@ -138,6 +139,7 @@ FROZEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATED_SETS)
 def test_frozen_sets_never_change(name: str) -> None:
     """A set of this name has been measured on: a generator that makes another one needs another name."""
@@ -182,6 +184,7 @@ def test_sets_share_no_video() -> None:
     assert len(set(draws)) == len(draws)
 
 
+@pytest.mark.slow
 def test_a_set_is_written_once_and_read_back(tmp_path: Path) -> None:
     folder, written = tmp_path / "sets" / "val", []
     generated = GENERATED_SETS["generated-val-v1"]

@@ -193,6 +193,7 @@ def test_a_target_that_is_missing_shows_when_drawn(write_coco: WriteCoco) -> Non
     assert (draw_batch(source, 0, 0, 50).templates[:, 8, 8, 0] == 0).all()
 
 
+@pytest.mark.slow
 def test_the_work_of_reading_grows_with_the_annotations_alone(tmp_path: Path) -> None:
     """Ten times the annotations make no more than ten times the calls."""
     (tmp_path / "images").mkdir()

@@ -64,6 +64,7 @@ def write_crops(tmp_path: Path) -> WriteCrops:
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [LIGHTTRACK, pair_settings("lighttrack", 64, 128, flip=0.5)], ids=["128", "64"])
 @pytest.mark.parametrize("numbers", [4, 2])
 @pytest.mark.parametrize(
