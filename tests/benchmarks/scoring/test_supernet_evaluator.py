@@ -192,6 +192,7 @@ def latency_table() -> LatencyTable:
     return build_latency_table(TINY, runtime="torch", networks=10, rounds=2)
 
 
+@pytest.mark.slow
 def test_latency_from_a_table_is_a_cost(make: Callable[..., SupernetEvaluator], latency_table: LatencyTable) -> None:
     evaluator = make(latency=latency_table)
     (architecture,) = samples(1)

@@ -102,6 +102,7 @@ def test_a_search_that_goes_on_keeps_what_was_seen(tmp_path: Path) -> None:
     assert "timed 3 times, 5 to 15 ms" in told[-1]
 
 
+@pytest.mark.slow
 def test_predicted_latencies_are_not_watched(tmp_path: Path) -> None:
     class Predicted(Timed):
         def reference_latency(self) -> None:
