@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import cv2
 import numpy as np
@@ -100,11 +101,14 @@ def open_stream(address: str) -> cv2.VideoCapture:
 
 
 @contextmanager
-def filled_pipe(path: Path) -> Iterator[str]:
-    """Open a named pipe once something is written into it; within the block what it gives is FFmpeg's address of it.
+def filled_pipe(path: Path) -> Iterator[tuple[str, Event]]:
+    """Open a named pipe once something is written into it.
+
+    Yields:
+        FFmpeg's address of what the pipe gives, which ends too when nothing is written for 15 s; and whether it did.
 
     Raises:
-        InputError: Nothing is written into it for 15 s.
+        InputError: Nothing is written into it for 15 s from the start.
     """
     # Others wait without an end, and no signal comes through, for who opens a pipe before somebody writes.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -112,11 +116,49 @@ def filled_pipe(path: Path) -> Iterator[str]:
         waiting = select.poll()
         waiting.register(descriptor, select.POLLIN)
         if not waiting.poll(_STALLED_MS):
-            raise InputError(f"'{path}' is a pipe into which nothing was written for {_STALLED_MS // 1000} s")
-        os.set_blocking(descriptor, True)
-        yield f"pipe:{descriptor}"
+            raise silent_pipe(path)
+        reading, writing = os.pipe()
+        silent = Event()
+        copying = Thread(target=_copy, args=(descriptor, writing, silent), daemon=True)
+        copying.start()
+        try:
+            yield f"pipe:{reading}", silent
+        finally:
+            os.close(reading)  # which ends the copying
+            copying.join()
     finally:
         os.close(descriptor)
+
+
+def silent_pipe(path: Path) -> InputError:
+    """What is said of a pipe into which nothing is written."""
+    return InputError(f"'{path}' is a pipe into which nothing was written for {_STALLED_MS // 1000} s")
+
+
+def _copy(source: int, target: int, silent: Event) -> None:
+    """Copy from a pipe into another one, until the first ends or is silent, or nobody reads the second."""
+    waiting = select.poll()
+    waiting.register(source, select.POLLIN)
+    waiting.register(target, 0)  # for its error alone: nobody reads on
+    with suppress(BrokenPipeError), open(target, "wb") as file:
+        while ready := waiting.poll(_STALLED_MS):
+            content = b"" if target in dict(ready) else os.read(source, 65_536)
+            if not content:
+                return
+            file.write(content)
+            file.flush()
+        silent.set()
+
+
+def until_silent(frames: Iterator[StampedFrame], silent: Event, path: Path) -> Iterator[StampedFrame]:
+    """The frames of a named pipe.
+
+    Raises:
+        InputError: They end because nothing was written into it any more.
+    """
+    yield from frames
+    if silent.is_set():
+        raise silent_pipe(path)
 
 
 def stream_frames(

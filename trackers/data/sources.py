@@ -20,6 +20,7 @@ from lighttrack_nas.trackers.data.captures import (
     filled_pipe,
     open_stream,
     stream_frames,
+    until_silent,
     video_frames,
 )
 from lighttrack_nas.trackers.data.continuity import Continuity
@@ -190,7 +191,7 @@ def _open_video(path: Path) -> FrameSource:
         # OpenCV would take "0001.jpg" for a pattern and open its neighbours with it.
         raise InputError(f"'{path}' is a single image: give a video file, or the folder that holds the frames")
     with ExitStack() as opened:
-        address = opened.enter_context(filled_pipe(path)) if path.is_fifo() else str(path)
+        address, silent = opened.enter_context(filled_pipe(path)) if path.is_fifo() else (str(path), None)
         with quiet_opencv():
             capture = cv2.VideoCapture(address)
         if not capture.isOpened():
@@ -198,9 +199,10 @@ def _open_video(path: Path) -> FrameSource:
         opened.callback(capture.release)
         release = opened.pop_all().close
     length, fps = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
+    frames = video_frames(capture, path)
     return FrameSource(
         path.name,
-        video_frames(capture, path),
+        frames if silent is None else until_silent(frames, silent, path),
         # Containers that do not know answer with zero or a negative number.
         length=length if length > 0 else None,
         fps=fps if fps > 0 else None,

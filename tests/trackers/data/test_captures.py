@@ -193,6 +193,46 @@ def test_a_pipe_into_which_nobody_writes_is_given_up(tmp_path: Path, monkeypatch
         open_source(str(tmp_path / "pipe"))
 
 
+def test_a_pipe_that_falls_silent_ends_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captures, "_STALLED_MS", 500)
+    content, pipe = written(tmp_path / "video.ts", False, frames=60).read_bytes(), tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+    ended = threading.Event()
+
+    def write() -> None:
+        with pipe.open("wb", buffering=0) as file:
+            file.write(content[: len(content) * 2 // 3])
+            ended.wait()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    frames = []
+    with (
+        open_source(str(pipe)) as source,
+        pytest.raises(InputError, match=r"pipe.ts' is a pipe into which nothing was written for 0 s"),
+    ):
+        frames.extend(source)
+    ended.set()
+    writer.join()
+    assert 20 < len(frames) < 60
+
+
+def test_a_pipe_of_which_only_the_beginning_is_read_holds_nobody_up(tmp_path: Path) -> None:
+    content, pipe = written(tmp_path / "video.ts", False, frames=60).read_bytes() * 50, tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with suppress(BrokenPipeError):
+            pipe.write_bytes(content)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    with open_source(str(pipe)) as source:
+        next(source)
+    writer.join(timeout=60)
+    assert not writer.is_alive()
+
+
 @pytest.fixture
 def stalling(tmp_path: Path) -> Iterator[Callable[[float], str]]:
     """Serves so large a share of a video by its address, and then nothing more, with the connection open."""
