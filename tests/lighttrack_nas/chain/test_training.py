@@ -205,7 +205,7 @@ def test_pretraining_learns_on_crops_of_real_stills(tiny: ltn.Space, data: Path,
     ltn.pretrain_backbone(
         tiny,
         images,
-        settings=settings(steps=300, batch_size=16, learning_rate=0.003, warmup_steps=10),
+        settings=settings(steps=200, batch_size=16, learning_rate=0.003, warmup_steps=10),
         output=tmp_path / "run",
         image_size=48,
         progress=lambda _, latest: losses.append(latest["loss"]),
