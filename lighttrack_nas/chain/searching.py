@@ -31,7 +31,7 @@ from lighttrack_nas.trackers.base.progress import Say
 if TYPE_CHECKING:
     from optuna import Study
 
-    from lighttrack_nas.strategies.search.run import AfterTrial
+    from lighttrack_nas.strategies.search.trial_loop import AfterTrial
 
 
 def search(

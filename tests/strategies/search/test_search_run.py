@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.strategies.search.goals.hypervolume import hypervolume
 from lighttrack_nas.strategies.search.goals.objectives import parse_objectives
-from lighttrack_nas.strategies.search.run import FAILURES_IN_A_ROW, run_search
+from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.samplers.nsga2 import NSGA2
 from lighttrack_nas.strategies.search.storage.trials import (
     TrialRecord,
@@ -29,6 +29,7 @@ from lighttrack_nas.strategies.search.storage.trials import (
     pareto_front,
     space_of,
 )
+from lighttrack_nas.strategies.search.trial_loop import FAILURES_IN_A_ROW
 from lighttrack_nas.trackers.base.errors import InputError
 
 Search = Callable[..., optuna.Study]
