@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,7 +45,7 @@ class Distribution:
             where = f"space '{space.name}', label '{label}'"
             _same(probabilities[label], candidates, f"{where}, candidates")
             row = [probabilities[label][name] for name in candidates]
-            if not all(type(p) in (int, float) and math.isfinite(p) and 0 <= p <= 1 for p in row):
+            if not all(type(p) in (int, float) and 0 <= p <= 1 for p in row):
                 raise InputError(f"{where}: expected probabilities from 0 to 1, got {short(row)}")
             total = sum(row)
             if abs(total - 1) > _LARGEST_ERROR:

@@ -7,14 +7,15 @@ import pytest
 
 from .attack.disturbing import Ended
 from .attack.mutations import KINDS, mutate
-from .attack.targets import TARGETS, functions
+from .attack.readers import functions
+from .attack.targets import TARGETS
 
 CONTENTS = {
     "json": b'{"a": [1, 2.5, {"b": "c"}], "d": true}',
     "yaml": b"a: [1, 2.5]\nb: {c: d}\n",
     "text": b"1,2,3,4\n5,6,7,8\n",
     "journal": b'{"op_code":0,"values":[1]}\n{"op_code":4}\n',
-    "manifest": b'{"format": "x", "files": {"a": "b"}, "seal": "c"}',
+    "sealed": b'{"format": "x", "files": {"a": "b"}, "seal": "c"}',
 }
 
 
@@ -26,11 +27,11 @@ def test_a_change_follows_from_its_seed(kind: str) -> None:
     assert sum(each != content for each in made) > 40
 
 
-def test_a_manifest_mostly_has_a_seal_that_fits() -> None:
+def test_what_is_sealed_mostly_has_a_seal_that_fits() -> None:
     fit = 0
     for seed in range(100):
         try:
-            fit += len(json.loads(mutate(CONTENTS["manifest"], "manifest", Random(seed)))["seal"]) == 64
+            fit += len(json.loads(mutate(CONTENTS["sealed"], "sealed", Random(seed)))["seal"]) == 64
         except (ValueError, TypeError, KeyError):
             continue
     assert fit > 40

@@ -5,23 +5,43 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.costs.cost_parts import CostedPlace, CostedPlaces
-from lighttrack_nas.benchmarks.costs.network_costs import COUNTER
+from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS, CostedPlace, CostedPlaces
+from lighttrack_nas.benchmarks.costs.network_costs import COUNTER, NETWORK_PARTS
 from lighttrack_nas.search_spaces.space import Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
+from lighttrack_nas.trackers.base.parsing import in_form, parse_json
 
 CACHE_VARIABLE = "LIGHTTRACK_NAS_CACHE"
 """Environment variable: the folder of everything that may be computed again, or "off"."""
 
 _FORMAT = 3
 """Raise it when what is counted, or how it is written, changes."""
+
+LARGEST = 2**50
+"""Of a cost: sums over a network's places stay whole numbers of 64 bits."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    part: str
+    label: str
+    labels: tuple[str, ...]
+    costs: Any
+
+
+@dataclass(frozen=True)
+class _Parts:
+    columns: tuple[str, ...]
+    places: tuple[_Place, ...]
 
 
 def cache_folder() -> Path | None:
@@ -57,25 +77,48 @@ def read_parts(space: Space, search_size: int | None) -> tuple[CostedPlaces | No
     path = _path(space, search_size)
     if path is None:
         return None, ""
+    content, complaint = read_counts(path, _made_of(space, search_size))
+    if complaint or content is None:
+        return None, complaint and f"cost table '{path}' {complaint}; its space is counted again"
     try:
-        text = path.read_text("utf-8")
+        return _checked(in_form(content, _Parts, "parts"), space), ""
+    except (InputError, ValueError):
+        return None, f"cost table '{path}' holds other parts than its space has; its space is counted again"
+
+
+def read_counts(path: Path, made_of: Mapping[str, Any]) -> tuple[Any, str]:
+    """Read a file of counts.
+
+    Args:
+        path: That `write_counts` wrote.
+        made_of: Everything that the counts depend on.
+
+    Returns:
+        The counts, which somebody may have changed who made the digest anew, or None where there are none; and what is
+        wrong with a file that stood there and could not be used, else "".
+    """
+    try:
+        content = parse_json(path.read_text("utf-8"), "")
     except FileNotFoundError:
         return None, ""
     except (OSError, UnicodeDecodeError) as error:
-        return None, f"cost table '{path}' cannot be read ({error}); its space is counted again"
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return None, f"cost table '{path}' is no whole JSON file; its space is counted again"
-    if not isinstance(content, dict) or content.get("made_of") != _made_of(space, search_size):
-        return None, f"cost table '{path}' is of something else than its name says; its space is counted again"
+        return None, f"cannot be read ({error})"
+    except InputError:
+        return None, "is no whole JSON file"
+    if not isinstance(content, dict) or content.get("made_of") != made_of:
+        return None, "is of something else than its name says"
     if content.get("digest") != _digest(content.get("parts")):
-        return None, f"cost table '{path}' was changed or damaged; its space is counted again"
-    parts = content["parts"]
-    places = (
-        CostedPlace(p["part"], p["label"], tuple(p["labels"]), np.array(p["costs"], np.int64)) for p in parts["places"]
-    )
-    return CostedPlaces(tuple(parts["columns"]), tuple(places)), ""
+        return None, "was changed or damaged"
+    return content["parts"], ""
+
+
+def write_counts(path: Path, made_of: Mapping[str, Any], counts: Any) -> None:
+    """Write a file of counts. A folder that cannot be written is no error: the next process counts again."""
+    whole = {"made_of": made_of, "digest": _digest(counts), "parts": counts}
+    try:
+        write_atomically(path, json.dumps(whole))
+    except (OSError, InputError):
+        return
 
 
 def write_parts(space: Space, search_size: int | None, parts: CostedPlaces) -> None:
@@ -87,11 +130,27 @@ def write_parts(space: Space, search_size: int | None, parts: CostedPlaces) -> N
         "columns": parts.columns,
         "places": [place._asdict() | {"costs": place.costs.tolist()} for place in parts.places],
     }
-    whole = {"made_of": _made_of(space, search_size), "digest": _digest(content), "parts": content}
-    try:
-        write_atomically(path, json.dumps(whole))
-    except (OSError, InputError):
-        return
+    write_counts(path, _made_of(space, search_size), content)
+
+
+def _checked(parts: _Parts, space: Space) -> CostedPlaces:
+    """Parts as a space has them.
+
+    Raises:
+        ValueError: They are others.
+    """
+    order, places = list(space.labels), []
+    fits = parts.columns[: len(COLUMNS)] == COLUMNS and len({*parts.columns}) == len(parts.columns)
+    for place in parts.places:
+        costs = np.array(place.costs)
+        fits &= place.part in ("", *NETWORK_PARTS) and place.label in ("", *space.candidates)
+        fits &= list(place.labels) == sorted({*place.labels} & {*order}, key=order.index)
+        fits &= costs.shape == (*(len(space.labels.get(label, ())) for label in place.labels), len(parts.columns))
+        fits &= costs.dtype == np.int64 and bool(((costs >= 0) & (costs < LARGEST)).all())
+        places.append(CostedPlace(*vars(place).values())._replace(costs=costs))
+    if not fits:
+        raise ValueError
+    return CostedPlaces(parts.columns, tuple(places))
 
 
 def _made_of(space: Space, search_size: int | None) -> dict[str, Any]:

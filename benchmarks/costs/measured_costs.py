@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from lighttrack_nas.benchmarks.costs.cost_cache import cache_folder
+from lighttrack_nas.benchmarks.costs.cost_cache import LARGEST, cache_folder, read_counts, write_counts
 from lighttrack_nas.benchmarks.costs.cost_parts import COLUMNS
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
 from lighttrack_nas.benchmarks.costs.network_costs import COUNTER, Costs, checked_search_size, measure_costs
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.files import write_atomically
+from lighttrack_nas.trackers.base.parsing import in_form
 from lighttrack_nas.trackers.base.progress import Say
 
-_FORMAT = 2
+_FORMAT = 3
 """Raise it when what is counted, or how it is written, changes."""
+_Row = tuple[tuple[str, ...], tuple[int, ...]]
+"""An architecture's values, and its costs in the order of `COLUMNS`."""
 
 
 class MeasuredCosts:
@@ -89,30 +91,36 @@ class MeasuredCosts:
         rows = [self.costs(architecture) for architecture in architectures]
         return {name: np.array([costs[name] for costs in rows], np.int64) for name in COLUMNS}
 
+    def _made_of(self) -> dict[str, Any]:
+        """Everything that the numbers depend on."""
+        return {
+            "format": _FORMAT,
+            "space": self.space.record(),
+            "search_size": self.search_size,
+            "counter": f"{COUNTER} {version(COUNTER)}",
+            "torch": version("torch"),
+        }
+
     @property
     def _path(self) -> Path | None:
         folder = cache_folder()
-        made_of = [_FORMAT, self.space.record(), self.search_size, version(COUNTER), version("torch")]
-        digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(json.dumps(self._made_of()).encode()).hexdigest()[:12]
         return folder and folder / f"{self.space.hash}-{self.search_size}-{digest}.measured.json"
 
     def _read(self) -> dict[tuple[str, ...], tuple[int, ...]]:
         """What was counted before; a file that cannot be used is as none: its networks are counted again."""
         if self._path is None:
             return {}
+        counts, _ = read_counts(self._path, json.loads(json.dumps(self._made_of())))
         try:
-            rows = json.loads(self._path.read_text("utf-8"))
-            return {tuple(values): tuple(costs) for values, costs in rows if _is_row(values, costs, self.space)}
-        except (OSError, ValueError, TypeError, RecursionError):
+            rows = in_form([] if counts is None else counts, list[_Row], "counts")
+        except InputError:
             return {}
+        return {values: costs for values, costs in rows if _is_row(values, costs, self.space)}
 
     def _write(self, counted: dict[tuple[str, ...], tuple[int, ...]]) -> None:
-        if self._path is None:
-            return
-        try:
-            write_atomically(self._path, json.dumps([[values, costs] for values, costs in counted.items()]))
-        except (OSError, InputError):
-            return  # the next process counts again
+        if self._path is not None:
+            write_counts(self._path, self._made_of(), list(counted.items()))
 
 
 Costing = CostTable | MeasuredCosts
@@ -135,6 +143,6 @@ def costing(space: Space, search_size: int | None = None, *, warn: Say | None = 
     return CostTable(space, search_size, warn=warn)
 
 
-def _is_row(values: Any, costs: Any, space: Space) -> bool:
+def _is_row(values: tuple[str, ...], costs: tuple[int, ...], space: Space) -> bool:
     fits = len(values) == len(space.labels) and len(costs) == len(COLUMNS)
-    return fits and all(isinstance(value, str) for value in values) and all(type(cost) is int for cost in costs)
+    return fits and all(0 <= cost < LARGEST for cost in costs)

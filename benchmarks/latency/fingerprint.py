@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import in_form
 from lighttrack_nas.trackers.runtimes.program import Options
 from lighttrack_nas.trackers.runtimes.runtime_registry import runtime_versions
 
@@ -75,10 +76,11 @@ def read_fingerprint(content: object, where: str) -> Fingerprint:
     Raises:
         InputError: Something else.
     """
-    names = [field.name for field in fields(Fingerprint)]
-    if not isinstance(content, dict) or set(content) != set(names) or not isinstance(content["versions"], dict):
-        raise InputError(f"{where}: no fingerprint of a device: expected {', '.join(names)}")
-    return Fingerprint(**content)
+    names = {field.name for field in fields(Fingerprint)}
+    if not isinstance(content, dict) or set(content) != names:
+        raise InputError(f"{where}: no fingerprint of a device: expected {', '.join(sorted(names))}")
+    fingerprint: Fingerprint = in_form(content, Fingerprint, f"{where}: no fingerprint of a device")
+    return fingerprint
 
 
 def fingerprint_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

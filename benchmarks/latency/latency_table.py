@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import FiniteFloat
 
 from lighttrack_nas.benchmarks.latency.fingerprint import (
     Fingerprint,
     fingerprint_differences,
-    read_fingerprint,
     take_fingerprint,
 )
-from lighttrack_nas.benchmarks.latency.latency_pieces import Pieces, TimedPlace, find_pieces
+from lighttrack_nas.benchmarks.latency.latency_pieces import LATENCY_PARTS, Pieces, TimedPlace, find_pieces
 from lighttrack_nas.benchmarks.sums.elimination import Factor, minimum
 from lighttrack_nas.benchmarks.sums.place_sums import PlaceSums
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
-from lighttrack_nas.trackers.base.parsing import parse_json, read_text
+from lighttrack_nas.trackers.base.parsing import in_form, parse_json, read_text
 from lighttrack_nas.trackers.runtimes.program import Options
 
 FORMAT = "lighttrack-nas-latency-table-1"
@@ -44,9 +44,9 @@ class Correction:
         extra_ms: By part: for each piece, besides; below 0 where a call of its own costs more than going on.
     """
 
-    rest_ms: float
-    factors: Mapping[str, float]
-    extra_ms: Mapping[str, float]
+    rest_ms: FiniteFloat
+    factors: Mapping[str, FiniteFloat]
+    extra_ms: Mapping[str, FiniteFloat]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,19 @@ class Check:
     repeat_error: float
     repeat_tau: float
     slowdown: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is taken from a table's file, of the names that `LatencyTable.to_dict` gives."""
+
+    space: str
+    space_hash: str
+    fingerprint: Fingerprint
+    made: dict[str, Any]
+    check: Check
+    correction: Correction
+    pieces_ms: dict[str, FiniteFloat]
 
 
 class LatencyTable:
@@ -183,12 +196,13 @@ class LatencyTable:
         digest = content.pop("digest", None)
         if digest != _digest(content):
             raise InputError(f"{where} was changed or damaged: build it again")
-        if content["space_hash"] != space.hash:
+        file: _File = in_form(content, _File, where, "build it again")
+        if file.space_hash != space.hash:
             raise InputError(
-                f"{where} is of space '{content['space']}' ({content['space_hash']}), not of '{space.name}' "
+                f"{where} is of space '{file.space}' ({file.space_hash}), not of '{space.name}' "
                 f"({space.hash}): build one with `lighttrack-nas latency-table --space`"
             )
-        fingerprint = read_fingerprint(content["fingerprint"], where)
+        fingerprint = file.fingerprint
         here = wanted or take_fingerprint(
             fingerprint.runtime, Options(fingerprint.threads, fingerprint.device, fingerprint.precision)
         )
@@ -198,12 +212,11 @@ class LatencyTable:
                 f"{where} was not measured on what is asked for ({different}): build one here with "
                 "`lighttrack-nas latency-table`"
             )
-        check = content["check"] | {"slowdown": tuple(content["check"]["slowdown"])}
         pieces = find_pieces(space)
-        if set(pieces.pieces) != set(content["pieces_ms"]):
+        parts = (file.correction.factors, file.correction.extra_ms)
+        if set(pieces.pieces) != set(file.pieces_ms) or any(set(part) != set(LATENCY_PARTS) for part in parts):
             raise InputError(f"{where} has other pieces than the space has now: build it again")
-        correction = Correction(**content["correction"])
-        return cls(pieces, fingerprint, content["pieces_ms"], correction, Check(**check), content["made"])
+        return cls(pieces, fingerprint, file.pieces_ms, file.correction, file.check, file.made)
 
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes, JSON-able, with the digest."""

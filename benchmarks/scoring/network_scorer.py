@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from lighttrack_nas.benchmarks.scoring.network_scores import fixed_pairs_loss, track_ao
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.parsing import is_finite
 from lighttrack_nas.trackers.data.sequence import Sequence as Video
 from lighttrack_nas.trackers.network.network import SiameseNetwork
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters, load_hyper_parameters
@@ -156,7 +156,7 @@ def checked_weights(weights: Mapping[str, float]) -> dict[str, float]:
     """
     for name, weight in weights.items():
         checked_name(name, [known for known in SCORES if known != "score"], "score to weigh")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight) or not weight:
+        if not is_finite(weight) or not weight:
             raise InputError(f"score: the weight of '{name}' must be a number other than 0, got {weight!r}")
     return {name: float(weight) for name, weight in weights.items()}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import product
@@ -27,7 +28,7 @@ from lighttrack_nas.search_spaces.loading.loading import parse_space
 from lighttrack_nas.search_spaces.space import Architecture, Space
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
-from lighttrack_nas.trackers.base.parsing import parse_json, read_text
+from lighttrack_nas.trackers.base.parsing import in_form, parse_json, read_text
 
 PLACES_FILE, PLACES_CSV = "places.json", "places.csv"
 """The table in the folder of a supernet's training: for programs, and for people."""
@@ -84,6 +85,29 @@ class TowerScores(NamedTuple):
         order = sorted(range(len(labels)), key=lambda axis: list(space.labels).index(labels[axis]))
         ordered = scores.reshape(shape).transpose(order)
         return ScoredPlace(f"{self.branch}_head", label, tuple(labels[axis] for axis in order), ordered)
+
+
+@dataclass(frozen=True)
+class _Place:
+    part: str
+    label: str
+    labels: tuple[str, ...]
+    scores: Any
+
+
+@dataclass(frozen=True)
+class _Tower:
+    branch: str
+    teacher_layers: int
+    widths: dict[str, dict[str, dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is taken from a table's file beside its space."""
+
+    places: tuple[_Place, ...]
+    towers: tuple[_Tower, ...]
 
 
 class PlaceScores:
@@ -250,16 +274,19 @@ class PlaceScores:
             raise InputError(f"{where}: was made by a version that reads its space otherwise, or with other operations")
         if space is not None and own != space:
             raise InputError(f"{where} is of space '{own.name}' ({own.hash}), not of '{space.name}' ({space.hash})")
+        file: _File = in_form(content, _File, where, "places and towers as this version writes them expected")
         try:
             places = [
-                ScoredPlace(entry["part"], entry["label"], tuple(entry["labels"]), np.array(entry["scores"], float))
-                for entry in content["places"]
+                ScoredPlace(place.part, place.label, place.labels, np.array(place.scores, float))
+                for place in file.places
             ]
-            towers = [TowerScores(**entry) for entry in content["towers"]]
+            towers = [TowerScores(**vars(tower)) for tower in file.towers]
+            if any(tower.branch not in own.description.towers.branches for tower in towers):
+                raise ValueError("a tower that the space has not")
+            provenance = content.get("provenance")
+            return cls(space or own, places, provenance if isinstance(provenance, dict) else {}, towers)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{where}: places and towers as this version writes them expected ({error})") from None
-        provenance = content.get("provenance")
-        return cls(space or own, places, provenance if isinstance(provenance, dict) else {}, towers)
 
 
 def _rounded(scores: np.ndarray) -> np.ndarray:

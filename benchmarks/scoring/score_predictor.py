@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from pydantic import FiniteFloat
 from scipy.optimize import nnls
 
 from lighttrack_nas.benchmarks.scoring.place_scores import PlaceScores
@@ -25,7 +26,7 @@ from lighttrack_nas.search_spaces.space import Architecture
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
-from lighttrack_nas.trackers.base.parsing import parse_json, read_text
+from lighttrack_nas.trackers.base.parsing import in_form, parse_json, read_text
 
 Measurement = Literal["overlap", "ao"]
 """What can be predicted: mean overlap on fixed pairs, or average overlap of tracks; fractions, large is good."""
@@ -40,6 +41,20 @@ _FOLDS = 10
 _REPEATS = 5
 _RESAMPLES = 2000
 _VERSIONS = ("lighttrack-nas", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is taken from a predictor's file; None stands for NaN."""
+
+    measurement: Measurement
+    weights: dict[str, FiniteFloat]
+    intercept: FiniteFloat
+    strength: FiniteFloat
+    tau: tuple[FiniteFloat | None, FiniteFloat | None, FiniteFloat | None]
+    macs_tau: FiniteFloat | None
+    networks: int
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,23 +157,21 @@ class ScorePredictor:
                 f"{where} is of another table of places than that of space '{scores.space.name}' ({scores.digest}): "
                 "run `lighttrack-nas predict` again, which measures networks of the supernet that is there now"
             )
-        try:
-            weights = {str(group): float(weight) for group, weight in content["weights"].items()}
-            if set(weights) != set(groups_of(scores)) or not all(0 <= weight < math.inf for weight in weights.values()):
-                raise ValueError
-            return cls(
-                scores,
-                cast(Measurement, checked_name(content["measurement"], get_args(Measurement), "measurement")),
-                weights,
-                float(content["intercept"]),
-                float(content["strength"]),
-                Estimate(*map(_read_number, content["tau"])),
-                _read_number(content["macs_tau"]),
-                int(content["networks"]),
-                int(content["seed"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise InputError(f"{where} is damaged: run `lighttrack-nas predict` again") from None
+        again = "it is damaged: run `lighttrack-nas predict` again"
+        file: _File = in_form(content, _File, where, again)
+        if file.weights.keys() != set(groups_of(scores)) or min(file.weights.values(), default=0) < 0:
+            raise InputError(f"{where}: expected a weight of 0 or more for each group of places: {again}")
+        return cls(
+            scores,
+            file.measurement,
+            file.weights,
+            file.intercept,
+            file.strength,
+            Estimate(*map(_read_number, file.tau)),
+            _read_number(file.macs_tau),
+            file.networks,
+            file.seed,
+        )
 
 
 def fit_predictor(

@@ -210,7 +210,8 @@ def _measured(file: Path, measurement: str, key: str) -> dict[str, float]:
         return {}
     rows = csv.DictReader(io.StringIO(read_text(file, "table of measured networks")))
     try:
-        return {row["path"]: parse_number(row[measurement]) for row in rows if row["measured_with"] == key}
+        known = {row["path"]: parse_number(row[measurement]) for row in rows if row["measured_with"] == key}
+        return known if all(0 <= value <= 1 for value in known.values()) else {}
     except (KeyError, TypeError, AttributeError, ValueError, csv.Error):
         return {}
 

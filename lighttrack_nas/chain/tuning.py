@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
+from lighttrack_nas.trackers.base.parsing import short
 from lighttrack_nas.trackers.base.progress import Progress
 from lighttrack_nas.trackers.tracking.hyper_parameters import HyperParameters
 
 if TYPE_CHECKING:
+    import optuna
+
     from lighttrack_nas.chain.presence_tuning import PresenceTuning
     from lighttrack_nas.trackers.data.sequence import Sequence as Video
     from lighttrack_nas.trackers.network.network import SiameseNetwork
@@ -113,19 +117,21 @@ def tune_tracker(
                     f"'{output}' holds the tuning of another network or on other sequences; give another folder"
                 )
             study.set_user_attr("about", about)
-        while (done := len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)))) < n_trials:
-            # A stream of its own for every trial: a resumed tuning proposes what an undisturbed one does.
-            study.sampler = optuna.samplers.TPESampler(seed=(seed * 1_000_003 + done) % 2**32, n_startup_trials=12)
-            if done == 0 and not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)):
-                study.enqueue_trial({name: getattr(start, name) for name in _FIELDS})
-            trial = study.ask()
-            values: dict[str, Any] = {name: trial.suggest_float(name, *RANGES[name]) for name in _FIELDS}
+        while (done := len(_complete(study, journal))) < n_trials:
+            with failures_of(journal):
+                # A stream of its own for every trial: a resumed tuning proposes what an undisturbed one does.
+                study.sampler = optuna.samplers.TPESampler(seed=(seed * 1_000_003 + done) % 2**32, n_startup_trials=12)
+                if done == 0 and not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)):
+                    study.enqueue_trial({name: getattr(start, name) for name in _FIELDS})
+                trial = study.ask()
+                values: dict[str, Any] = {name: trial.suggest_float(name, *RANGES[name]) for name in _FIELDS}
             tried = replace(start, **values)
             ao = track_ao(network, sequences, tried, device, frames=kept, readers=readers)["ao"]
-            study.tell(trial, ao)
+            with failures_of(journal):
+                study.tell(trial, ao)
             if progress is not None:
                 progress(1, f"AO {ao:.3f}, best {study.best_value:.3f}")
-        complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+        complete = _complete(study, journal)
         best = study.best_trial
     presence, reason, chosen = None, "", replace(start, **best.params)
     try:
@@ -151,3 +157,27 @@ def tune_tracker(
     )
     write_atomically(output / "hyper_parameters.json", json.dumps(tuning.hyper_parameters.to_dict(), indent=2) + "\n")
     return tuning
+
+
+def _complete(study: optuna.Study, journal: Path) -> list[optuna.trial.FrozenTrial]:
+    """The sets that were tried.
+
+    Raises:
+        InputError: The journal is another study's, or says of a set something else than its values and its AO.
+    """
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    otherwise = "remove it, and tuning begins anew"
+    if study.directions != [StudyDirection.MAXIMIZE]:
+        raise InputError(f"journal '{journal}' holds a study that maximises no AO: {otherwise}")
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    for trial in complete:
+        numbers = [*(trial.values or ()), *trial.params.values()]
+        named = set(trial.params) == set(_FIELDS) and len(numbers) == 1 + len(_FIELDS)
+        if not named or not all(isinstance(number, float) and math.isfinite(number) for number in numbers):
+            raise InputError(
+                f"journal '{journal}', trial {trial.number}: expected an AO and {', '.join(_FIELDS)}, got "
+                f"{short(trial.values)} and {short(trial.params)}: {otherwise}"
+            )
+    return complete

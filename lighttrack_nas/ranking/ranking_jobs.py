@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import FiniteFloat
+
 from lighttrack_nas.benchmarks.evaluation.result_files import to_json
 from lighttrack_nas.chain.data import training_pairs
 from lighttrack_nas.chain.evaluators import network_scorer, prepare_torch, supernet_evaluator, targets_and_losses
@@ -32,7 +34,7 @@ from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import write_atomically
-from lighttrack_nas.trackers.base.parsing import parse_json, read_text
+from lighttrack_nas.trackers.base.parsing import read_json
 from lighttrack_nas.trackers.base.progress import Progress
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ SCORES_FILE = "scores.json"
 
 Scores = Mapping[str, float | None]
 """Score by measurement; None where the network could not be scored."""
+_SCORES = dict[str, FiniteFloat | None]
+_AGAIN = "remove it, and the same command makes it again"
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,10 @@ class SupernetJob:
 
     def scores(self) -> dict[str, list[Scores]]:
         """What was scored so far: by `INHERITED` and `RECALIBRATED`, a network each, in order."""
-        stored = _read(self.folder)
-        return {weights: list(stored.get(weights, [])) for weights in (INHERITED, RECALIBRATED)}
+        stored: dict[str, list[Scores]] = _read(self.folder, dict[str, list[_SCORES]])
+        if max(map(len, stored.values()), default=0) > len(self.architectures):
+            raise InputError(f"'{self.folder / SCORES_FILE}' holds scores of more than its networks: {_AGAIN}")
+        return {weights: stored.get(weights, []) for weights in (INHERITED, RECALIBRATED)}
 
     def done(self) -> bool:
         """Whether nothing is left to do."""
@@ -190,7 +196,8 @@ class AloneJob:
 
     def scores(self) -> Scores:
         """What was scored so far."""
-        return _read(self.folder)
+        scores: Scores = _read(self.folder, _SCORES)
+        return scores
 
     def done(self) -> bool:
         """Whether nothing is left to do."""
@@ -238,11 +245,7 @@ def _scored(scorer: Any, network: SiameseNetwork, names: Sequence[str]) -> dict[
     return {name: scores[name] if math.isfinite(scores[name]) else None for name in names}
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read(folder: Path, form: Any) -> Any:
+    """The scores in a folder, of a form; empty where there are none."""
     file = folder / SCORES_FILE
-    if not file.exists():
-        return {}
-    content = parse_json(read_text(file, "scores"), f"'{file}'")
-    if not isinstance(content, dict):
-        raise InputError(f"'{file}' holds no scores: remove it, and the same command makes it again")
-    return content
+    return read_json(file, "scores", form, _AGAIN) if file.exists() else {}

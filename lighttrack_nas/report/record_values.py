@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
+
+from lighttrack_nas.trackers.base.parsing import is_finite
 
 
 def mapping_at(record: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -22,8 +23,4 @@ def texts_at(record: Mapping[str, Any], key: str) -> list[str]:
 def number_at(record: Mapping[str, Any], key: str) -> float | None:
     """A finite number; None where there is none, or something else."""
     value = record.get(key)
-    try:
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    return float(value) if is_finite(value) else None

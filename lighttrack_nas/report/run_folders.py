@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from lighttrack_nas.results.runs import JOURNAL
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import parse_json, read_text
 
 _SEARCH, _RECORD = "search", "run.json"
 _OF_A_SEARCH = ("search", "network-pretraining", "retrain", "tuning")
@@ -118,8 +118,8 @@ def _is_comparison(folder: Path) -> bool:
 def read_json(file: Path) -> dict[str, Any]:
     """A JSON file's object; empty where there is none, or something else: a page is no place to stop at."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(read_text(file, "record"), str(file))
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -135,8 +135,8 @@ def _outcome(folder: Path) -> dict[str, Any]:
     for file in sorted(folder.glob("*.safetensors")):
         try:
             with safe_open(str(file), "numpy") as weights:
-                about = json.loads((weights.metadata() or {}).get("lighttrack_nas", "{}"))
-        except (SafetensorError, OSError, ValueError, RecursionError):
+                about = parse_json((weights.metadata() or {}).get("lighttrack_nas", "{}"), str(file))
+        except (SafetensorError, OSError, ValueError, InputError):
             continue
         provenance = about.get("provenance") if isinstance(about, dict) else None
         if isinstance(provenance, dict):

@@ -211,14 +211,30 @@ def _model(content: bytes, rng: Random) -> bytes:
     return len(text).to_bytes(8, "little") + text + body
 
 
-def _manifest(content: bytes, rng: Random) -> bytes:
-    """A manifest, mostly with a seal that fits, as anybody can make it."""
-    changed = tree(json.loads(content), rng)
+def _sealed(content: bytes, rng: Random) -> bytes:
+    """JSON with a hash of itself, or of a part, that mostly fits, as anybody can make it."""
+    before, changed = json.loads(content), tree(json.loads(content), rng)
     if isinstance(changed, dict) and rng.random() < 0.9:
-        changed.pop("seal", None)
         with suppress(*_NO_STRUCTURE):
-            changed["seal"] = sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
+            seal_anew(changed, before)
     return _written(changed)
+
+
+def seal_anew(content: dict[str, Any], before: dict[str, Any]) -> None:
+    """Make the hash anew that a manifest, a table of latencies or of places, or a count has of itself.
+
+    Args:
+        content: That was changed.
+        before: As it was; says which it is.
+    """
+    if "sha256" in before:
+        covered = json.dumps({key: content.get(key) for key in ("places", "towers")})
+        content["sha256"] = sha256(covered.encode()).hexdigest()
+        return
+    (name,) = {"seal", "digest"} & before.keys()
+    content.pop(name, None)
+    covered = content["parts"] if "parts" in before else content
+    content[name] = sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
 
 
 KINDS: dict[str, Change] = {
@@ -230,6 +246,6 @@ KINDS: dict[str, Change] = {
     "table": _table,
     "checkpoint": _checkpoint,
     "model": _model,
-    "manifest": _manifest,
+    "sealed": _sealed,
 }
 """How inputs are made, by name."""

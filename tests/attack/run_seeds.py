@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from jobs import prepare
-from targets import TRIALS
+from readers import TRIALS
 
 import lighttrack_nas as ltn
 

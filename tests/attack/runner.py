@@ -20,11 +20,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from mutations import mutate
+from mutations import mutate, seal_anew
 from seeds import make_seeds
 from targets import NEVER_READ, TARGETS, Call, Target
 
@@ -102,12 +103,23 @@ def make_case(target: Target, call: Call, seeds: Path, folder: Path, change: Cal
         return [part.replace("TEXT", text).replace("SEEDS", str(seeds)) for part in call]
     top = Path(target.file).parts[0]
     shutil.copytree(seeds / top, folder / top)
-    file = folder / target.file
+    (file,) = folder.glob(target.file)
     for record in folder.glob("*/out/*.json"):  # results name the folder of their sequences
         record.write_text(record.read_text().replace(str(seeds), str(folder)))
     file.write_bytes(change(file.read_bytes()))
+    if target.reseals:
+        _reseal(file)
     places = {"FILE": str(file), "FOLDER": str(folder / top), "SEEDS": str(seeds)}
     return [_replaced(part, places) for part in call]
+
+
+def _reseal(file: Path) -> None:
+    """Let the manifest beside a file have its hash, as anybody can write it."""
+    manifest = file.with_name("manifest.json")
+    content = json.loads(manifest.read_text())
+    content["files"][file.name] = sha256(file.read_bytes()).hexdigest()
+    seal_anew(content, dict(content))
+    manifest.write_text(json.dumps(content))
 
 
 def _replaced(text: str, places: dict[str, str]) -> str:

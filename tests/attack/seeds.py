@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from kept_seeds import make_kept
 from run_seeds import make_runs
 
 import lighttrack_nas as ltn
@@ -105,6 +106,7 @@ def make_seeds(folder: Path) -> None:
     search_table(folder / "run")
     _data(folder, rng)
     make_runs(folder, BOX, FRAMES)
+    make_kept(folder)
 
 
 def _spaces_and_configurations(folder: Path) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 Call = tuple[str, ...]
 
@@ -22,11 +18,12 @@ class Target:
 
     Attributes:
         name: Of its class, for counts.
-        file: That is changed, in the folder of seeds; of an argument, its valid text.
+        file: That is changed, in the folder of seeds, or a pattern of its name; of an argument, its valid text.
         kind: Of `mutations.KINDS`.
-        calls: Of which each attack makes one: a command's arguments, or "call:" and a name of `FUNCTIONS` first. The
-            changed file stands as FILE, its folder as FOLDER, a changed argument as TEXT.
+        calls: Of which each attack makes one: a command's arguments, or "call:" and a name of `readers.functions`
+            first. The changed file stands as FILE, its folder as FOLDER, a changed argument as TEXT.
         weight: How often, against the others.
+        reseals: Whether the manifest beside the file gets its new hash.
     """
 
     name: str
@@ -34,15 +31,12 @@ class Target:
     kind: str
     calls: Sequence[Call]
     weight: int = 1
+    reseals: bool = False
 
     @property
     def is_argument(self) -> bool:
         """Whether a text on the command line is changed, and no file."""
         return any("TEXT" in argument for call in self.calls for argument in call)
-
-
-TRIALS, COLUMNS = 8, ("overlap", "macs")
-"""Of each run of the comparison."""
 
 
 def _argument(name: str, text: str, *calls: Call) -> Target:
@@ -85,6 +79,27 @@ _OF_CHAIN = [("report", _CHAINED, *_OUT), ("front", f"{_CHAINED}/search"), ("fin
 _OTHERS = [("evaluate", "SEEDS/got10k", "--results", "FOLDER", *_OUT)]
 _BOUND = ("random", TINY, "--number", "2", "--constraint", "TEXT")
 
+_KEPT = "FOLDER/run/chain"
+_OF_KEPT = ("report", _KEPT, *_OUT)
+_PREDICTED = [("front", _KEPT, "--predicted"), ("call:enqueued", "FOLDER")]
+
+
+def _kept(name: str, file: str, kind: str, *calls: Call, weight: int = 2) -> Target:
+    """What a chain's folder keeps beside its results."""
+    return Target(name, f"kept/run/chain/{file}", kind, calls, weight)
+
+
+def _exported(runtime: str) -> list[Target]:
+    """An exported folder: its manifest, and its graphs beside a manifest that has their hashes."""
+    first, suffixes = f"export-{runtime}", {"openvino": (".xml", ".bin"), "ncnn": (".param", ".bin")}[runtime]
+    graphs = [
+        Target(f"sealed graph {runtime}", f"{first}/{graph}{suffix}", kind, _EXPORTS, reseals=True)
+        for graph in ("template", "track*")
+        for suffix, kind in zip(suffixes, ("text", "raw"), strict=True)
+    ]
+    return [Target(f"manifest {runtime}", f"{first}/manifest.json", "sealed", _EXPORTS, 2), *graphs]
+
+
 TARGETS: Sequence[Target] = (
     Target("space", "space/space.yaml", "yaml", [*_SPACES, ("diff", TINY, "FILE")], 6),
     Target("space", "whole-space/space.yaml", "yaml", _SPACES, 4),
@@ -97,12 +112,12 @@ TARGETS: Sequence[Target] = (
     Target("model", "model/model.safetensors", "model", _MODELS, 5),
     Target("checkpoint", "checkpoint/model.pth", "checkpoint", _CHECKPOINTS, 4),
     Target("architecture", "architecture/architecture.json", "json", [("costs", "FILE"), ("mutate", "FILE")], 2),
-    Target("manifest", "export/manifest.json", "manifest", _EXPORTS, 4),
+    Target("manifest", "export/manifest.json", "sealed", _EXPORTS, 4),
     Target("graph", "export/template.onnx", "raw", _EXPORTS),
-    Target("manifest", "export-raw/manifest.json", "manifest", _EXPORTS, 2),
+    Target("manifest", "export-raw/manifest.json", "sealed", _EXPORTS, 2),
     Target("table", "table/table.zip", "table", [("call:table", "FILE")], 5),
-    Target("table of places", "places/places.json", "json", [("call:places", "FILE")], 4),
-    Target("latency table", "latency/latency.json", "json", [("call:latency", "FILE")], 3),
+    Target("table of places", "places/places.json", "sealed", [("call:places", "FILE")], 4),
+    Target("latency table", "latency/latency.json", "sealed", [("call:latency", "FILE")], 3),
     Target("journal", "run/journal.log", "journal", _RUNS, 6),
     Target("run of a comparison", "compared/out/runs/random/000.csv", "text", [("call:run_csv", "FILE")], 3),
     Target("run of a comparison", "compared/out/run.json", "json", [("compare", "FOLDER/compare.yaml", *_COMPARED)]),
@@ -121,6 +136,30 @@ TARGETS: Sequence[Target] = (
     Target("timings", "evaluated/out/a/a_time.txt", "text", _RESULTS),
     Target("results of VOT", "vot/out/run.json", "json", [_VOT]),
     Target("results of VOT", "vot/out/a/a_001.txt", "text", [_VOT], 2),
+    Target("counts of parts", "costs/parts.json", "json", [("call:cost_parts", "FILE")], 2),
+    Target("counts of parts", "costs/parts.json", "sealed", [("call:forged_cost_parts", "FILE")], 2),
+    Target("counts of networks", "costs/measured.json", "json", [("call:measured_costs", "FILE")], 2),
+    Target("counts of networks", "costs/measured.json", "sealed", [("call:forged_measured_costs", "FILE")], 2),
+    _kept("predictor", "predictor/predictor.json", "json", *_PREDICTED, _OF_KEPT),
+    _kept("measured networks", "predictor/measured.csv", "text", ("call:measured_networks", "FILE")),
+    _kept("places of a chain", "supernet/places.json", "sealed", *_PREDICTED, ("describe", TINY, "--losses", "FILE")),
+    _kept("distribution of a chain", "supernet/distribution.json", "json", _PREDICTED[1]),
+    _kept("rank correlations", "ranking/rank_correlation.json", "json", _OF_KEPT),
+    _kept("scores of rankings", "ranking/supernets/*/scores.json", "json", ("call:ranking", "FOLDER")),
+    _kept("scores of rankings", "ranking/alone/001-*/scores.json", "json", ("call:ranking", "FOLDER")),
+    _kept("scores of snapshots", "retrain/snapshots/scores.json", "json", ("call:snapshots", "FILE")),
+    _kept("snapshot", "retrain/snapshots/step-000000002.safetensors", "model", ("call:snapshots", "FILE")),
+    _kept("journal of a tuning", "tuning/journal.log", "journal", ("call:tuning", "FILE"), weight=3),
+    _kept("tuned hyper-parameters", "tuning/hyper_parameters.json", "json", _OF_KEPT),
+    _kept("summary of a quickstart", "summary.json", "json", _OF_KEPT),
+    _kept("training curves", "retrain/tensorboard/events*", "raw", _OF_KEPT),
+    _kept("video of a report", "video/video.mp4", "raw", _OF_KEPT, weight=1),
+    Target("generated set", "stamped/meta.json", "json", [("call:generated", "FOLDER")], 2),
+    Target("copies of frames", "copied/copies.bin", "raw", [("call:copies", "FOLDER")], 2),
+    *_exported("openvino"),
+    *_exported("ncnn"),
+    Target("sealed graph onnx", "export/template.onnx", "raw", _EXPORTS, reseals=True),
+    Target("sealed graph onnx", "export/track*.onnx", "raw", _EXPORTS, reseals=True),
     _layout("vot", "a/groundtruth.txt", "vot-masks", what="masks"),
     _layout("vot", "a/occlusion.tag", what="attributes"),
     _layout("got10k", "a/cover.label", "attributes", what="attributes"),
@@ -167,106 +206,3 @@ TARGETS: Sequence[Target] = (
 
 NEVER_READ = {("checkpoint", "import-weights"), ("name", "describe")}
 """Inputs and commands that refuse them as they are: for another space, or another kind of name."""
-
-
-OF_TEXTS = ("call:set", "call:constraints", "call:objectives", "call:leftovers")
-"""Functions of a text, and of no file."""
-
-
-def _model(file: Path) -> None:
-    from lighttrack_nas.models.models import load_model
-    from lighttrack_nas.trackers.runtimes.torch_network import TorchNetwork
-
-    TorchNetwork(load_model(file).network)
-
-
-def _resume(file: Path) -> None:
-    """Go on with the search whose journal it is."""
-    from seeds import search_table
-
-    search_table(file.parent, trials=16)
-
-
-def _repair(file: Path) -> None:
-    from lighttrack_nas.strategies.search.storage.storage import repair_journal
-
-    repair_journal(file)
-    _resume(file)
-
-
-def _rows(file: Path) -> None:
-    """Read what building a table has measured so far."""
-    from lighttrack_nas.comparisons.benchmark_table_building import _Rows
-
-    _Rows(file)
-
-
-def _train(file: Path) -> None:
-    """Go on with the training whose checkpoint it is, as if it had not come to its end."""
-    from lighttrack_nas.cli.search.run_chain import train_supernet
-
-    (file.parent / "supernet.safetensors").unlink()
-    run = file.parents[1]
-    data = file.parents[3] / "data"
-    train_supernet(file.parents[3] / "chain.yaml", [f"output={run}", f"validation.path={data}"])
-
-
-def _leftovers(text: str) -> None:
-    """Write a folder beside what a killed process may have left under a name."""
-    from lighttrack_nas.trackers.base.part_folders import part_folder
-
-    left = Path(Path(text).name or "x")
-    with suppress(OSError):  # what is no name of a folder is none of a leftover
-        left.mkdir()
-    with part_folder(Path("out").absolute()) as part:
-        assert part.is_dir()
-
-
-def functions() -> dict[str, Callable[[Any], object]]:
-    """What calls name: each takes the changed file, folder or text. Imports what they need."""
-    from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
-    from lighttrack_nas.cli.tracker.box_files import read_boxes
-    from lighttrack_nas.comparisons.run_files import read_run
-    from lighttrack_nas.config.comparison_config import load_comparison
-    from lighttrack_nas.config.config_files import load_config, load_config_with_mistakes
-    from lighttrack_nas.models.teachers import load_teacher
-    from lighttrack_nas.search_spaces.distribution import Distribution
-    from lighttrack_nas.search_spaces.loading.loading import load_space
-    from lighttrack_nas.strategies.search.goals.objectives import parse_constraints, parse_objectives
-    from lighttrack_nas.tables import load_places, load_table
-    from lighttrack_nas.trackers.base.parsing import read_text
-    from lighttrack_nas.trackers.tracking.hyper_parameters import load_hyper_parameters
-    from lighttrack_nas.trackers.training.labels.coco import read_stills
-    from lighttrack_nas.trackers.training.labels.crop511 import read_crop511
-    from lighttrack_nas.trackers.training.labels.imagenet import read_det, read_vid
-    from lighttrack_nas.trackers.training.labels.youtubebb import read_youtubebb
-    from lighttrack_nas.trackers.weights.weights import load_any_state
-
-    return {
-        "config": load_config,
-        "mistakes": load_config_with_mistakes,
-        "comparison": load_comparison,
-        "set": lambda text: load_config(None, [str(text)]),
-        "hyper_parameters": load_hyper_parameters,
-        "model": _model,
-        "teacher": lambda file: load_teacher(str(file)),
-        "state": load_any_state,
-        "table": load_table,
-        "places": load_places,
-        "resume": _resume,
-        "repair": _repair,
-        "run_csv": lambda file: read_run(read_text(file, "run"), ("random", 0), TRIALS, COLUMNS),
-        "rows": _rows,
-        "distribution": lambda file: Distribution.from_json(read_text(file, "distribution"), load_space(TINY)),
-        "leftovers": _leftovers,
-        "train": _train,
-        "coco": read_stills,
-        "crop511": lambda folder: read_crop511(folder / "crop511", folder / "train.json"),
-        "youtubebb": read_youtubebb,
-        "vid": read_vid,
-        "det": read_det,
-        "boxes": read_boxes,
-        "latency": lambda file: LatencyTable.load(file, load_space(TINY)),
-        "constraints": partial(parse_constraints),
-        "objectives": partial(parse_objectives),
-    }

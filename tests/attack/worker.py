@@ -70,7 +70,7 @@ def _command(call: list[str]) -> int:
 
 
 def _function(call: list[str]) -> int:
-    from targets import OF_TEXTS, functions
+    from readers import OF_TEXTS, functions
 
     from lighttrack_nas.cli.shared.printing import print_note
     from lighttrack_nas.trackers.base.errors import InputError
@@ -114,7 +114,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
     warnings.simplefilter("ignore")
-    from targets import functions
+    from readers import functions
 
     functions()
     answers.write("ready\n")

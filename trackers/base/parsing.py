@@ -3,8 +3,9 @@
 import json
 import re
 import reprlib
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -155,6 +156,47 @@ def parse_json(text: str, where: str, any_text: bool = False) -> Any:
         raise InputError(f"{where} is no valid JSON: {_first_line(error)}") from None
 
 
+def read_json(path: Path, what: str, form: Any, otherwise: str = "") -> Any:
+    """Read a JSON file of a known form.
+
+    Args:
+        path: The file.
+        what: What it is, for messages: `scores`.
+        form: See `in_form`.
+        otherwise: What to do about a file of another form.
+
+    Raises:
+        InputError: It cannot be read, is malformed, or has another form.
+    """
+    return in_form(parse_json(read_text(path, what), f"'{path}'"), form, f"'{path}'", otherwise)
+
+
+def in_form(content: Any, form: Any, where: str, otherwise: str = "") -> Any:
+    """Take plain data as what it should be, and as nothing else: no text is a number, no truth a one.
+
+    Args:
+        content: Of a file that anybody may have changed.
+        form: A type: `dict[str, float]`, or a dataclass of such, whose fields are an object's keys; it may have others.
+        where: What to call the content.
+        otherwise: What to do about another form.
+
+    Returns:
+        A value of the type.
+
+    Raises:
+        InputError: It has another form; the message says where.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(form).validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part)[:40] for part in first["loc"][:8])
+        said = f"{first['msg'][:1].lower()}{first['msg'][1:200]}, got {short(first['input'])}"
+        raise InputError(": ".join(filter(None, (where, place, said, otherwise)))) from None
+
+
 def require_shallow(content: Any, where: str) -> None:
     """Check that at most `DEEPEST` lists and mappings lie inside each other, as many as can be copied and compared.
 
@@ -212,6 +254,11 @@ def parse_number(text: str) -> float:
     if "_" in text or not text.isascii():
         raise ValueError(f"no number: {short(text)}")
     return float(text)
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether a value that a file holds is a number of which there is a finite float: no truth, no 400 digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def short(value: object) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.parsing import short
+from lighttrack_nas.trackers.base.parsing import is_finite, short
 from lighttrack_nas.trackers.runtimes.runtime_registry import RUNTIMES
 
 _LARGEST_SIDE = 4096
@@ -69,10 +68,6 @@ def _hashes(value: object) -> bool:
     )
 
 
-def _finite(value: object) -> bool:
-    return isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
-
-
 _EXPECTED: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "runtime": (
         "one of " + ", ".join(name for name, runtime in RUNTIMES.items() if runtime.suffixes),
@@ -86,7 +81,7 @@ _EXPECTED: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "input.raw": ("true or false", lambda value: isinstance(value, bool)),
     "hyper_parameters": (
         "numbers by name",
-        lambda value: isinstance(value, dict) and all(map(_finite, value.values())),
+        lambda value: isinstance(value, dict) and all(isinstance(v, bool) or is_finite(v) for v in value.values()),
     ),
     "files": ("SHA-256 by file name", _hashes),
 }

@@ -22,6 +22,7 @@ import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
+from lighttrack_nas.trackers.base.parsing import in_form, parse_json
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.ahead import read_ahead
 from lighttrack_nas.trackers.data.sequence import Sequence as FrameFiles
@@ -210,13 +211,13 @@ def _opened(video: ReducedVideo) -> ReducedVideo:
     """The video with the places of its copies, if its file is there and whole."""
     try:
         with video.file.open("rb") as file:
-            lengths_and_checks = json.loads(start := file.readline())
+            content = parse_json((start := file.readline()).decode(), str(video.file))
             size = file.seek(0, 2)
         place, places = len(start), []
-        for length, check in lengths_and_checks:
-            places.append((place, int(length), int(check)))
-            place += length
-    except (OSError, ValueError, TypeError):
+        for length, check in in_form(content, list[tuple[int, int]], str(video.file)):
+            places.append((place, max(0, length), check))
+            place += max(0, length)
+    except (OSError, UnicodeDecodeError, InputError):
         return video
     return replace(video, places=tuple(places)) if place == size and len(places) == len(video) else video
 

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import FiniteFloat
+
 from lighttrack_nas.strategies.one_shot.training.snapshots import SNAPSHOTS, snapshot_files
 from lighttrack_nas.trackers.base.files import write_atomically
-from lighttrack_nas.trackers.base.parsing import parse_json, read_text
+from lighttrack_nas.trackers.base.parsing import read_json
 
 if TYPE_CHECKING:
     from lighttrack_nas.trackers.network.network import SiameseNetwork
 
 SCORES = "scores.json"
+_AGAIN = "remove it, and the same command scores all states again"
 
 
 def take_best_snapshot(
@@ -38,7 +41,7 @@ def take_best_snapshot(
     from lighttrack_nas.trackers.weights.weights import load_weights
 
     files, record = snapshot_files(output), output / SNAPSHOTS / SCORES
-    scores: dict[str, float] = parse_json(read_text(record, "scores"), str(record)) if record.exists() else {}
+    scores: dict[str, float] = read_json(record, "scores", dict[str, FiniteFloat], _AGAIN) if record.exists() else {}
     network.cpu()
     for step, file in files.items():
         if str(step) not in scores:

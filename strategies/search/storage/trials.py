@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from lighttrack_nas.strategies.search.goals.hypervolume import non_dominated
 from lighttrack_nas.strategies.search.goals.objectives import Objective, parse_constraints, total_violation
 from lighttrack_nas.strategies.search.storage.storage import connect, failures_of, journal_path
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.parsing import short
+from lighttrack_nas.trackers.base.parsing import is_finite, short
 
 Key = Literal["path", "network"]
 """User attributes of a trial that tell its network: `digest` of `path()`, and of `canonical()`."""
@@ -170,7 +169,7 @@ def measurements_of(trial: FrozenTrial, study_name: str = "search") -> dict[str,
 
 
 def _number(value: Any, study_name: str, trial: FrozenTrial, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_finite(value):
         raise InputError(
             f"study '{study_name}', trial {trial.number}: {what}: expected a finite number, got {short(value)}"
         )

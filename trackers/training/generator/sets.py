@@ -15,6 +15,7 @@ import numpy as np
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
+from lighttrack_nas.trackers.base.parsing import parse_json, read_text, short
 from lighttrack_nas.trackers.base.part_folders import part_folder
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.readers.reader_registry import read_sequences
@@ -176,14 +177,14 @@ def _write_video(video: GeneratedVideo, folder: Path) -> None:
 def _check_stamp(generated: GeneratedSet, folder: Path) -> None:
     stamp = folder / _STAMP
     try:
-        content = json.loads(stamp.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(read_text(stamp, "stamp"), f"'{stamp}'")
+    except InputError:
         raise InputError(
             f"'{folder}' is not the generated set '{generated.name}': it has no readable {_STAMP}; give a folder that "
             "is missing or empty to have the set written"
         ) from None
     if content != generated.stamp():
-        other = content.get("set") if isinstance(content, dict) else None
+        other = short(content.get("set") if isinstance(content, dict) else None)
         raise InputError(
-            f"'{folder}' holds the set {other!r} or another state of it, not '{generated.name}': give another folder"
+            f"'{folder}' holds the set {other} or another state of it, not '{generated.name}': give another folder"
         )
