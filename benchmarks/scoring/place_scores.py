@@ -285,7 +285,7 @@ class PlaceScores:
                 raise ValueError("a tower that the space has not")
             provenance = content.get("provenance")
             return cls(space or own, places, provenance if isinstance(provenance, dict) else {}, towers)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{where}: places and towers as this version writes them expected ({error})") from None
 
 

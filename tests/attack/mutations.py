@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from hashlib import sha256
 from random import Random
 from typing import Any
@@ -190,6 +191,27 @@ def _table(content: bytes, rng: Random) -> bytes:
     return _members(content, rng, lambda name, inside: (_json if name.endswith(".json") else _text)(inside, rng))
 
 
+def _database(content: bytes, rng: Random) -> bytes:
+    """An SQLite file with another value in a cell, or without a row."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.deserialize(content)
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        filled = [name for name in tables if database.execute(f"SELECT rowid FROM {name}").fetchone()]
+        table = rng.choice(filled)
+        row = rng.choice(database.execute(f"SELECT rowid, * FROM {table}").fetchall())
+        column = rng.choice([about[1] for about in database.execute(f"PRAGMA table_info({table})")])
+        (old,) = database.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", row[:1]).fetchone()
+        if rng.random() < 0.1:
+            database.execute(f"DELETE FROM {table} WHERE rowid = ?", row[:1])
+        else:
+            is_json = isinstance(old, str) and old[:1] in '{["'
+            new = _json(old.encode(), rng).decode() if is_json and rng.random() < 0.8 else rng.choice(VALUES)
+            new = json.dumps(new) if isinstance(new, list | dict) else new
+            database.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (new, row[0]))
+        database.commit()
+        return database.serialize()
+
+
 def _checkpoint(content: bytes, rng: Random) -> bytes:
     """A PyTorch file: a ZIP file, of which one member is a pickle."""
     return _members(content, rng, lambda name, inside: _raw(inside, rng))
@@ -245,6 +267,7 @@ KINDS: dict[str, Change] = {
     "journal": _journal,
     "table": _table,
     "checkpoint": _checkpoint,
+    "database": _database,
     "model": _model,
     "sealed": _sealed,
 }

@@ -40,6 +40,17 @@ def _resume(file: Path) -> None:
     search_table(file.parent, trials=16)
 
 
+def _database(file: Path) -> None:
+    """Show the search in a database, and go on with it."""
+    from seeds import search_table
+
+    from lighttrack_nas.results.results import Result
+    from lighttrack_nas.strategies.search.storage.trials import load_search
+
+    Result.from_study(load_search(f"sqlite:///{file}")).front()
+    search_table(file.parent, trials=16, storage=f"sqlite:///{file}")
+
+
 def _repair(file: Path) -> None:
     from lighttrack_nas.strategies.search.storage.storage import repair_journal
 
@@ -258,6 +269,7 @@ def functions() -> dict[str, Callable[[Any], object]]:
         "places": load_places,
         "resume": _resume,
         "repair": _repair,
+        "database": _database,
         "run_csv": lambda file: read_run(read_text(file, "run"), ("random", 0), TRIALS, COLUMNS),
         "rows": _rows,
         "distribution": lambda file: Distribution.from_json(read_text(file, "distribution"), load_space(TINY)),

@@ -32,6 +32,8 @@ from targets import NEVER_READ, TARGETS, Call, Target
 SECONDS = 600.0
 """After which a process is given up that waits for something; one that computes ends itself, see `worker.SECONDS`."""
 _QUIET = {"OMP_NUM_THREADS": "1", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+FELL = "fell"
+"""Outcome of a file that another's library reads, which took the process with it; see `Target.reseals`."""
 KEPT = 2
 """Reproductions of one kind of failure."""
 
@@ -178,9 +180,11 @@ class Run:
             worker.end()
 
     def _take_in(self, index: int, target: Target, call: list[str], answer: dict[str, Any], folder: Path) -> None:
+        if target.reseals and answer["outcome"].startswith("death by"):
+            answer = answer | {"outcome": FELL}
         with self._lock:
             self.outcomes[target.name, answer["outcome"]] += 1
-            if answer["outcome"] not in ("success", "refused"):
+            if answer["outcome"] not in ("success", "refused", FELL):
                 self.failures[answer["kind"]] += 1
                 if self.failures[answer["kind"]] <= KEPT:
                     self._keep(index, call, answer, folder)
@@ -211,15 +215,17 @@ class Run:
     def table(self) -> str:
         """Counts by class of input, then of failures by kind."""
         names = sorted({name for name, _ in self.outcomes})
-        lines = [f"{'input':<26}{'attacks':>9}{'read':>8}{'refused':>9}{'failed':>8}"]
-        sums = Counter[str]()
-        for name in names:
-            found = {outcome: count for (each, outcome), count in self.outcomes.items() if each == name}
-            every, read, refused = sum(found.values()), found.get("success", 0), found.get("refused", 0)
-            row = {"attacks": every, "read": read, "refused": refused, "failed": every - read - refused}
-            sums.update(row)
-            lines.append(f"{name:<26}" + "".join(f"{row[key]:>{w}}" for key, w in zip(row, (9, 8, 9, 8), strict=True)))
-        lines.append(f"{'all':<26}{sums['attacks']:>9}{sums['read']:>8}{sums['refused']:>9}{sums['failed']:>8}")
+        columns = {"attacks": 9, "read": 8, "refused": 9, FELL: 6, "failed": 8}
+        lines = [f"{'input':<26}" + "".join(f"{name:>{width}}" for name, width in columns.items())]
+        for name in [*names, "all"]:
+            counts = Counter[str]()
+            for (of, outcome), count in self.outcomes.items():
+                counts[outcome] += count if name in (of, "all") else 0
+            every, read, refused, fell = counts.total(), counts["success"], counts["refused"], counts[FELL]
+            row = (every, read, refused, fell, every - read - refused - fell)
+            lines.append(
+                f"{name:<26}" + "".join(f"{n:>{width}}" for n, width in zip(row, columns.values(), strict=True))
+            )
         return "\n".join([*lines, "", *(f"{count:>6} {kind}" for kind, count in self.failures.most_common())])
 
 

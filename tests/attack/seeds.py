@@ -104,6 +104,7 @@ def make_seeds(folder: Path) -> None:
     export_model(folder / "model" / "model.safetensors", folder / "export-raw", raw=True)
     _tables(folder, rng)
     search_table(folder / "run")
+    search_table(folder / "database", storage=f"sqlite:///{folder / 'database' / 'search.db'}")
     _data(folder, rng)
     make_runs(folder, BOX, FRAMES)
     make_kept(folder)
@@ -150,7 +151,7 @@ def _tables(folder: Path, rng: np.random.Generator) -> None:
     latency.save(folder / "latency" / "latency.json")
 
 
-def search_table(folder: Path, trials: int = 14) -> None:
+def search_table(folder: Path, trials: int = 14, storage: str | None = None) -> None:
     """Search a table that ships into a folder, or go on with the search there."""
     table = ltn.load_table("lighttrack-table")
     ltn.search(
@@ -161,6 +162,7 @@ def search_table(folder: Path, trials: int = 14) -> None:
         constraints=["macs <= 100M"],
         n_trials=trials,
         output=folder,
+        storage=storage,
     )
 
 

@@ -23,7 +23,8 @@ class Target:
         calls: Of which each attack makes one: a command's arguments, or "call:" and a name of `readers.functions`
             first. The changed file stands as FILE, its folder as FOLDER, a changed argument as TEXT.
         weight: How often, against the others.
-        reseals: Whether the manifest beside the file gets its new hash.
+        reseals: Whether the manifest beside the file gets its new hash, so that another library reads what was changed,
+            which may fall over it: SECURITY.md promises nothing there.
     """
 
     name: str
@@ -100,6 +101,8 @@ def _exported(runtime: str) -> list[Target]:
     return [Target(f"manifest {runtime}", f"{first}/manifest.json", "sealed", _EXPORTS, 2), *graphs]
 
 
+_MIGRATE = ("migrate", "FILE", TINY, *_OUT)
+
 TARGETS: Sequence[Target] = (
     Target("space", "space/space.yaml", "yaml", [*_SPACES, ("diff", TINY, "FILE")], 6),
     Target("space", "whole-space/space.yaml", "yaml", _SPACES, 4),
@@ -119,6 +122,8 @@ TARGETS: Sequence[Target] = (
     Target("table of places", "places/places.json", "sealed", [("call:places", "FILE")], 4),
     Target("latency table", "latency/latency.json", "sealed", [("call:latency", "FILE")], 3),
     Target("journal", "run/journal.log", "journal", _RUNS, 6),
+    Target("database", "database/search.db", "database", [("call:database", "FILE")], 4),
+    Target("start of a supernet", "chained/run/chain/supernet/supernet.safetensors", "model", [_MIGRATE], 2),
     Target("run of a comparison", "compared/out/runs/random/000.csv", "text", [("call:run_csv", "FILE")], 3),
     Target("run of a comparison", "compared/out/run.json", "json", [("compare", "FOLDER/compare.yaml", *_COMPARED)]),
     Target("report of a comparison", "compared/out/summary.csv", "text", [("report", "FOLDER/out", *_OUT)]),

@@ -73,6 +73,7 @@ def changed(space: Space, change) -> str:
         (lambda c: c["probabilities"]["output"].update({"stage3-block1": 0.5}), "add up to 0.8, not to 1"),
         (lambda c: c["probabilities"]["output"].update({"stage3-block1": None}), "expected probabilities from 0 to 1"),
         (lambda c: c["probabilities"]["output"].update({"stage3-block1": -0.2}), "expected probabilities from 0 to 1"),
+        (lambda c: c["probabilities"]["output"].update({"stage3-block1": 10**400}), "expected probabilities from 0"),
     ],
 )
 def test_mistakes_are_said(tiny: Space, change, message: str) -> None:

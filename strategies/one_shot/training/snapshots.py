@@ -37,8 +37,8 @@ def snapshot_steps(steps: int, count: int, share: float) -> tuple[int, ...]:
 
 def snapshot_files(output: Path) -> Mapping[int, Path]:
     """The states that a training has kept, by their steps, ascending."""
-    files = (output / SNAPSHOTS).glob("step-*.safetensors")
-    return dict(sorted((int(file.stem.removeprefix("step-")), file) for file in files))
+    files = {file.stem.removeprefix("step-"): file for file in (output / SNAPSHOTS).glob("step-*.safetensors")}
+    return dict(sorted((int(step), file) for step, file in files.items() if step.isascii() and step.isdigit()))
 
 
 class Snapshots(pl.Callback):

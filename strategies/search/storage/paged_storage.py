@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from lighttrack_nas.strategies.search.storage.kept_trials import Common
+from lighttrack_nas.strategies.search.storage.patience import went_away
+from lighttrack_nas.trackers.base.errors import InputError
 
 PAGE = 250
 """Trials that are read at once."""
@@ -31,7 +34,12 @@ class PagedStorage(RDBStorage):
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:
         def read(ids: set[int], above: int) -> list[FrozenTrial]:
-            return super(PagedStorage, self)._get_trials(study_id, states, ids, above)
+            try:
+                return super(PagedStorage, self)._get_trials(study_id, states, ids, above)
+            except (StorageInternalError, ValueError, LookupError, TypeError, AttributeError) as error:
+                if went_away(error):
+                    raise
+                raise _damaged(self, error) from None
 
         # Later reads ask for the few trials that are new or had not ended.
         ids = self._ids(study_id) if trial_id_greater_than < 0 else []
@@ -53,3 +61,9 @@ class PagedStorage(RDBStorage):
         with self.engine.connect() as connection:
             query = text("SELECT trial_id FROM trials WHERE study_id = :study ORDER BY trial_id")
             return list(connection.execute(query, {"study": study_id}).scalars())
+
+
+def _damaged(storage: RDBStorage, error: Exception) -> InputError:
+    said = f"{type(error).__name__}: {str(error)[:100]}".splitlines()[0]
+    place = storage.engine.url.render_as_string(hide_password=True)
+    return InputError(f"database '{place}' holds trials that cannot be read: {said}")

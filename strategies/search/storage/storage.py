@@ -253,7 +253,8 @@ def failures_of(storage: str | Path | BaseStorage) -> Iterator[None]:
         raise InputError(f"{where} needs a database package that is not installed{extra}") from None
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         raise InputError(f"{where} cannot be opened: {str(error).splitlines()[0]}") from None
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
-        # What reading lines that are no journal ends in. Its repr may hold all the bytes.
+    except (ValueError, LookupError, TypeError, AssertionError, AttributeError, RuntimeError) as error:
+        # What reading lines that are no journal ends in, or rows that are no study. Its repr may hold all the bytes.
         said = f"{type(error).__name__}: {str(error)[:100]}"
-        raise InputError(f"{where} is no journal of Optuna, or a damaged one: {said}") from None
+        what = "database" if journal_path(storage) is None else "journal"
+        raise InputError(f"{where} is no {what} of Optuna, or a damaged one: {said}") from None

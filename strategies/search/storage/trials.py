@@ -132,7 +132,7 @@ def completed_trials(study: optuna.Study, space: Space | None = None) -> list[Tr
         )
     constraints = parse_constraints(_attribute(study, "constraints"))
     records = []
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    for trial in complete_trials(study):
         attributes = trial.user_attrs
         measurements = measurements_of(trial, study.study_name)
         violation = total_violation(constraints, measurements)
@@ -174,6 +174,22 @@ def _number(value: Any, study_name: str, trial: FrozenTrial, what: str) -> float
             f"study '{study_name}', trial {trial.number}: {what}: expected a finite number, got {short(value)}"
         )
     return value
+
+
+def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The completed trials of a study, in their order.
+
+    Raises:
+        InputError: One has more or fewer values than the study has objectives.
+    """
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    for trial in trials:
+        if len(trial.values or ()) != len(study.directions):
+            raise InputError(
+                f"study '{study.study_name}', trial {trial.number}: expected a value for each of "
+                f"{len(study.directions)} objectives, got {short(trial.values)}"
+            )
+    return trials
 
 
 def latency_references(study: optuna.Study) -> list[float]:

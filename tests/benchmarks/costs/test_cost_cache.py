@@ -13,6 +13,7 @@ import pytest
 from lighttrack_nas.benchmarks.costs import cost_cache, cost_table
 from lighttrack_nas.benchmarks.costs.cost_cache import cache_folder, read_parts, write_parts
 from lighttrack_nas.benchmarks.costs.cost_table import CostTable
+from lighttrack_nas.benchmarks.costs.measured_costs import MeasuredCosts
 from lighttrack_nas.search_spaces.loading.loading import load_space
 from lighttrack_nas.search_spaces.space import Space
 
@@ -121,6 +122,51 @@ def test_a_bad_file_is_counted_again_with_a_note(
     assert "counted again" in note
     assert "\n" not in note
     assert CostTable(few).load() == (how != "folder")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"costs": "x"},
+        {"costs": [1.5, 2, 3]},
+        {"costs": [True, False, True]},
+        {"costs": [-1, 0, 0]},
+        {"costs": [10**400, 0, 0]},
+        {"costs": [[1, 2], [3]]},
+        {"costs": []},
+        {"labels": ["nowhere"]},
+        {"labels": None},
+        {"label": "nowhere"},
+        {"part": "nowhere"},
+        {"part": []},
+    ],
+)
+def test_what_has_a_digest_made_anew_is_counted_again_where_no_space_has_such_parts(
+    few: Space, counted: Path, folder: Path, forged: dict[str, Any]
+) -> None:
+    shutil.copytree(counted, folder)
+    (file,) = folder.iterdir()
+    content = json.loads(file.read_text())
+    content["parts"]["places"][0].update(forged)
+    file.write_text(json.dumps(content | {"digest": cost_cache._digest(content["parts"])}))
+    said: list[str] = []
+    assert not CostTable(few, warn=said.append).load()
+    assert "holds other parts than its space has; its space is counted again" in said[0]
+
+
+@pytest.mark.parametrize("forged", [None, 1.5, -1, True, 10**400, "x"])
+def test_counts_of_networks_are_never_believed_blindly(few: Space, folder: Path, forged: Any) -> None:
+    one = few.sample(np.random.default_rng(0))
+    expected = MeasuredCosts(few).costs(one)
+    (file,) = folder.iterdir()
+    content = json.loads(file.read_text())
+    content["parts"][0][1][0] += 1
+    if forged is not None:
+        content["parts"][0][1][0] = forged
+        content["digest"] = cost_cache._digest(content["parts"])
+    file.write_text(json.dumps(content))
+    assert MeasuredCosts(few).costs(one) == expected
+    assert json.loads(file.read_text())["parts"][0][1] == list(expected.values())
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(

@@ -3,15 +3,16 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from lighttrack_nas.benchmarks.latency import latency_build, step_maker
+from lighttrack_nas.benchmarks.latency import latency_build, latency_table, step_maker
 from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint, take_fingerprint
 from lighttrack_nas.benchmarks.latency.latency_build import (
     build_latency_table,
@@ -200,6 +201,27 @@ def test_torn_files_are_refused(pieces: Pieces, tmp_path: Path, spoil: Callable[
         LatencyTable.load(path, TINY)
     with pytest.raises(InputError, match="nowhere"):
         LatencyTable.load(tmp_path / "nowhere.json", TINY)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"space_hash": None},
+        {"fingerprint": asdict(HERE) | {"threads": "1"}},
+        {"check": {"networks": 3}},
+        {"correction": {"rest_ms": 0.5, "factors": {}, "extra_ms": {}}},
+        {"correction": {"rest_ms": "0.5", "factors": {}, "extra_ms": {}}},
+        {"pieces_ms": []},
+        {"pieces_ms": {"x": 1.0}},
+        {"made": 1},
+    ],
+)
+def test_a_digest_made_anew_proves_no_table(pieces: Pieces, tmp_path: Path, forged: dict[str, Any]) -> None:
+    content = made_up(pieces).to_dict() | forged
+    del content["digest"]
+    (tmp_path / "table.json").write_text(json.dumps({"digest": latency_table._digest(content)} | content))
+    with pytest.raises(InputError, match=r"table.json'.*(build it again|build one with)"):
+        LatencyTable.load(tmp_path / "table.json", TINY)
 
 
 @pytest.mark.slow

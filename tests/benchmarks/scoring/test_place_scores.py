@@ -176,11 +176,25 @@ def test_impossible_places_are_refused(place: ScoredPlace, message: str) -> None
         PlaceScores(SPACE, [place], {})
 
 
-@pytest.mark.parametrize("lacking", ["places", "towers"])
-def test_whole_files_without_their_parts_are_refused(scores: PlaceScores, tmp_path: Path, lacking: str) -> None:
+@pytest.mark.parametrize(
+    ("lacking", "entry"),
+    [
+        ("places", {"part": "backbone"}),
+        ("places", {"part": "backbone", "label": "output", "labels": ["output"], "scores": [[1], 2]}),
+        ("places", {"part": "backbone", "label": "output", "labels": ["output"], "scores": [10**400]}),
+        ("towers", {"part": "backbone"}),
+        ("towers", {"branch": "shared", "teacher_layers": 3, "widths": {}}),
+        ("towers", {"branch": "cls", "teacher_layers": "3", "widths": {}}),
+        ("towers", {"branch": "cls", "teacher_layers": 3, "widths": {}}),
+        ("towers", {"branch": "cls", "teacher_layers": 3, "widths": {"64": [0.5]}}),
+    ],
+)
+def test_whole_files_without_their_parts_are_refused(
+    scores: PlaceScores, tmp_path: Path, lacking: str, entry: dict[str, Any]
+) -> None:
     path, _ = scores.save(tmp_path)
     content = json.loads(path.read_text())
-    content[lacking] = [{"part": "backbone"}]
+    content[lacking] = [entry]
     parts = {key: content[key] for key in ("places", "towers")}
     content["sha256"] = sha256(json.dumps(parts).encode()).hexdigest()
     path.write_text(json.dumps(content))

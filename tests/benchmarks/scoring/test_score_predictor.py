@@ -132,6 +132,9 @@ def test_a_predictor_s_file_reads_back(
         (content | {"weights": {"stage1": 1}}, "damaged"),
         (content | {"weights": {group: -1 for group in content["weights"]}}, "damaged"),
         (content | {"tau": [1]}, "damaged"),
+        (content | {"intercept": 10**400}, "damaged"),
+        (content | {"networks": "20"}, "damaged"),
+        (content | {"measurement": "x"}, "damaged"),
         ({key: value for key, value in content.items() if key != "intercept"}, "damaged"),
     ):
         file.write_text(json.dumps(wrong))

@@ -1,10 +1,12 @@
 """What measures a chain's architectures."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import optuna
 import pytest
 
 import lighttrack_nas as ltn
@@ -16,7 +18,7 @@ from lighttrack_nas.chain.evaluators import (
     tracked_frames,
     with_chosen,
 )
-from lighttrack_nas.chain.tuning import tune_tracker
+from lighttrack_nas.chain.tuning import _complete, tune_tracker
 from lighttrack_nas.config.config import Config
 from lighttrack_nas.config.config_files import load_config
 from lighttrack_nas.search_spaces.building.builder import build_network
@@ -189,3 +191,22 @@ def test_latencies_come_from_a_table_unless_there_can_be_none(monkeypatch: pytes
     # What was asked for in so many words is not replaced.
     with pytest.raises(ltn.InputError, match=r"search.latency.source: space .* set it to measured"):
         search_latency(load_config(None, [*LATENCY, "search.latency.source=table"]), TINY, silent)
+
+
+@pytest.mark.parametrize(
+    ("params", "value", "direction", "said"),
+    [
+        ({"lr": 0.5}, 0.5, "maximize", "trial 0: expected an AO and penalty_k"),
+        ({"penalty_k": 0.1, "window_influence": 0.3, "context": 0.5}, 0.5, "maximize", "trial 0: expected an AO"),
+        ({"penalty_k": 0.1, "window_influence": 0.3, "lr": 0.5}, math.inf, "maximize", "trial 0: expected an AO"),
+        ({"penalty_k": 0.1, "window_influence": 0.3, "lr": 0.5}, 0.5, "minimize", "maximises no AO"),
+    ],
+)
+def test_a_journal_of_something_else_than_a_tuning_is_named(
+    params: dict[str, float], value: float, direction: str, said: str
+) -> None:
+    study = optuna.create_study(direction=direction)
+    ranges = {name: optuna.distributions.FloatDistribution(0, 1) for name in params}
+    study.add_trial(optuna.trial.create_trial(params=params, distributions=ranges, value=value))
+    with pytest.raises(ltn.InputError, match=rf"journal.log'.*{said}.*remove it, and tuning begins anew"):
+        _complete(study, Path("journal.log"))

@@ -141,3 +141,13 @@ def test_of_equal_states_the_latest_is_taken_and_what_is_scored_stays_so(tmp_pat
     assert len(snapshot_files(tmp_path)) == 3
     assert take_best_snapshot(model.network, tmp_path, counted)["taken_at_step"] == 3
     assert len(calls) == 4
+
+
+@pytest.mark.parametrize("content", [[], {"1": "x"}, {"1": None}, {"1": float("nan")}, {"1": [0.5]}])
+def test_scores_of_states_of_another_form_are_named(content: object, tmp_path: Path) -> None:
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots/scores.json").write_text(json.dumps(content))
+    with pytest.raises(
+        ltn.InputError, match=r"scores.json': .*remove it, and the same command scores all states again"
+    ):
+        take_best_snapshot(ltn.build_network(FIRST), tmp_path, brightness)

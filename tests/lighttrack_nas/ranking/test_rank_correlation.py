@@ -281,6 +281,26 @@ def test_damaged_scores_are_named(config: Callable, played: Played) -> None:
         run_rank_correlation(config(), said)
 
 
+def test_scores_of_another_form_are_named(config: Callable, played: Played) -> None:
+    run_rank_correlation(config(), said)
+    for job, content in (
+        ("alone/003-seed1", []),
+        ("alone/003-seed1", {"overlap": "0.5"}),
+        ("alone/003-seed1", {"overlap": [0.5]}),
+        ("alone/003-seed1", {"overlap": 10**400}),
+        ("supernets/*", {"inherited": 0.5}),
+        ("supernets/*", {"inherited": [0.5]}),
+        ("supernets/*", {"inherited": None, "recalibrated": []}),
+        ("supernets/*", {"inherited": [{"overlap": 0.5}] * 99}),
+    ):
+        file = next((Path(config().output) / "ranking").glob(f"{job}/scores.json"))
+        whole = file.read_text()
+        file.write_text(json.dumps(content))
+        with pytest.raises(InputError, match=r"scores.json'.*remove it, and the same command makes it again"):
+            run_rank_correlation(config(), said)
+        file.write_text(whole)
+
+
 @pytest.mark.slow
 def test_files_and_figures(config: Callable, saved: Played) -> None:
     result = run_rank_correlation(config(), said)

@@ -495,7 +495,7 @@ def test_front_is_what_nothing_feasible_dominates(drawn: list[tuple[int, int, in
     assert (networks["ao"] <= networks["ao_high"] + 1e-12).all()
 
 
-@pytest.mark.parametrize("value", ["x", None, True, float("nan"), float("inf"), [1.0]])
+@pytest.mark.parametrize("value", ["x", None, True, float("nan"), float("inf"), [1.0], 10**400])
 @pytest.mark.parametrize("name", ["macs", "ao", "latency_ms"])
 def test_a_measurement_that_is_no_number_is_named(value: Any, name: str) -> None:
     trials = by_hand()

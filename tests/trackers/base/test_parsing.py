@@ -1,7 +1,10 @@
 """Texts and numbers of people and of other programs."""
 
+import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,7 +12,16 @@ import yaml
 from lighttrack_nas.trackers.base.boxes import checked_box
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.files import make_folder, write_atomically
-from lighttrack_nas.trackers.base.parsing import parse_json, parse_number, parse_yaml, read_text, yaml_line
+from lighttrack_nas.trackers.base.parsing import (
+    in_form,
+    is_finite,
+    parse_json,
+    parse_number,
+    parse_yaml,
+    read_json,
+    read_text,
+    yaml_line,
+)
 
 
 @pytest.mark.parametrize(("text", "number"), [("12", 12.0), (" -0.5\n", -0.5), ("1e-3", 1e-3), ("+7.", 7.0)])
@@ -87,3 +99,42 @@ def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
 def test_boxes_that_no_picture_holds(box: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="lies more than 1000000 pixels out"):
         checked_box(box)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    costs: tuple[int, ...]
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "said"),
+    [
+        ({"a": "1"}, dict[str, float], r"here: a: .*valid number, got '1': make it again$"),
+        ({"a": True}, dict[str, float], "valid number, got True"),
+        ({"a": 1.5}, dict[str, int], "here: a: .*got 1.5"),
+        ({"a": None}, dict[str, float], "got None"),
+        ([1], dict[str, float], r"here: .*, got \[1\]: make it again$"),
+        ({"name": "x"}, Row, "here: costs: field required"),
+        ({"name": "x", "costs": [1, [2]]}, Row, r"here: costs.1: .*got \[2\]"),
+        ({"a" * 10**4: 10**400}, dict[str, list[float]], "here: a{40}: "),
+    ],
+)
+def test_a_file_of_another_form_is_a_sentence(content: Any, form: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said) as raised:
+        in_form(content, form, "here", "make it again")
+    assert len(str(raised.value)) < 400
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"x.json': .*make it again"):
+        read_json(tmp_path / "x.json", "scores", form, "make it again")
+
+
+def test_a_file_of_the_right_form_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps([{"name": "x", "costs": [1, 2], "more": None}]))
+    assert read_json(tmp_path / "x.json", "rows", list[Row]) == [Row("x", (1, 2))]
+    assert in_form({"a": 1}, dict[str, float], "here") == {"a": 1.0}
+
+
+def test_what_a_finite_number_is() -> None:
+    assert all(map(is_finite, (0, -1, 1.5, 2**64, -1e308)))
+    assert not any(map(is_finite, (True, None, "1", [], math.nan, math.inf, 10**400, -(10**400))))

@@ -4,6 +4,7 @@ import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -114,8 +115,20 @@ def _flip(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "harm",
-    [_cut, _flip, Path.unlink, lambda file: file.write_bytes(b""), lambda file: file.write_text("[[1, 2], 3]\nx")],
-    ids=["cut", "flipped", "gone", "empty", "nonsense"],
+    [
+        *(_cut, _flip, Path.unlink, lambda file: file.write_bytes(b"")),
+        *(
+            partial(Path.write_text, data=text)
+            for text in (
+                "[[1, 2], 3]\nx",
+                "[" * 10**5,
+                "[[1.5, 2]]\nx",
+                "[[Infinity, 2]]\n",
+                "[[-9, 0], [9, 0], [0, 0]]\n",
+            )
+        ),
+    ],
+    ids=["cut", "flipped", "gone", "empty", "nonsense", "deep", "halves", "endless", "backwards"],
 )
 @pytest.mark.parametrize("when", ["before it is opened", "after"])
 def test_a_damaged_copy_is_made_anew_with_the_same_pixels(

@@ -237,6 +237,10 @@ def test_another_set_is_refused(tiny: GeneratedSet, tmp_path: Path) -> None:
     (tmp_path / "set" / "meta.json").write_text(json.dumps(stamp | {"set": "tiny-v2"}))
     with pytest.raises(InputError, match="holds the set 'tiny-v2'"):
         generated_sequences(tiny.name, tmp_path / "set")
+    (tmp_path / "set" / "meta.json").write_text(json.dumps(stamp | {"set": "x" * 10_000}))
+    with pytest.raises(InputError, match="holds the set 'xxx") as raised:
+        generated_sequences(tiny.name, tmp_path / "set")
+    assert len(str(raised.value)) < 1000
 
 
 def test_a_file_is_no_folder(tiny: GeneratedSet, tmp_path: Path) -> None:
