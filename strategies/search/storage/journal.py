@@ -27,7 +27,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState
 
-from lighttrack_nas.strategies.search.storage.kept_trials import KeptTrials
+from lighttrack_nas.strategies.search.storage.kept_trials import KeptTrials, is_value, may_be_noted
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import DEEPEST, is_deep, short
 
@@ -212,11 +212,11 @@ class JournalFile(BaseJournalBackend):
         if line.count(b"[") + line.count(b"{") > DEEPEST and is_deep(entry):
             raise self._damaged(f"more than {DEEPEST} lists or mappings inside each other")
         values = entry.get("values")
-        if values is not None and not (isinstance(values, list) and all(map(_is_value, values))):
+        if values is not None and not (isinstance(values, list) and all(map(is_value, values))):
             raise self._damaged(f"values: expected numbers, got {short(values)}")
         noted = entry.get("system_attr")
         for key, value in noted.items() if isinstance(noted, dict) else ():
-            if not _may_be_noted(key, value):
+            if not may_be_noted(key, value):
                 raise self._damaged(f"{short(key)}: {short(value)} cannot stand there")
         return entry
 
@@ -244,19 +244,6 @@ def place_aside(path: Path) -> Path:
     while (copy := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
     return copy
-
-
-def _is_value(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # no NaN
-
-
-def _may_be_noted(key: str, value: object) -> bool:
-    """Whether Optuna can have noted a value under a key: generations, their parents, by how much limits are broken."""
-    if key.endswith("generation"):
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if ":parent:" in key:
-        return isinstance(value, list) and all(isinstance(parent, int) and parent >= 0 for parent in value)
-    return not key.startswith("constraints:") or _is_value(value)
 
 
 def _without_cut_line(descriptor: int) -> int:

@@ -117,3 +117,17 @@ class _Study:
                 common.share(trial)
             self.trials[number : number + 1] = [trial]
         self.running = [number for number, trial in latest.items() if not trial.state.is_finished()]
+
+
+def is_value(value: object) -> bool:
+    """Whether Optuna can have noted a value as a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # no NaN
+
+
+def may_be_noted(key: str, value: object) -> bool:
+    """Whether Optuna can have noted a value under a key: generations, their parents, by how much limits are broken."""
+    if key.endswith("generation"):
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if ":parent:" in key:
+        return isinstance(value, list) and all(isinstance(parent, int) and parent >= 0 for parent in value)
+    return not key.startswith("constraints:") or is_value(value)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from typing import Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lighttrack_nas.strategies.search.storage.kept_trials import Common
+from lighttrack_nas.strategies.search.storage.kept_trials import Common, may_be_noted
 from lighttrack_nas.strategies.search.storage.patience import went_away
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import short
 
 PAGE = 250
 """Trials that are read at once."""
@@ -35,9 +37,13 @@ class PagedStorage(RDBStorage):
     ) -> list[FrozenTrial]:
         def read(ids: set[int], above: int) -> list[FrozenTrial]:
             try:
-                return super(PagedStorage, self)._get_trials(study_id, states, ids, above)
+                trials = super(PagedStorage, self)._get_trials(study_id, states, ids, above)
+                for trial in trials:
+                    _check_notes(trial.system_attrs)
+                return trials
             except (StorageInternalError, ValueError, LookupError, TypeError, AttributeError) as error:
-                if went_away(error):
+                # SQLite says of a text that is none what it says of a file that is away.
+                if went_away(error) and "decode" not in str(error.__cause__):
                     raise
                 raise _damaged(self, error) from None
 
@@ -55,6 +61,19 @@ class PagedStorage(RDBStorage):
             trials += page
         return trials
 
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """See `RDBStorage`.
+
+        Raises:
+            InputError: One is none that Optuna can have noted.
+        """
+        notes = super().get_study_system_attrs(study_id)
+        try:
+            _check_notes(notes)
+        except ValueError as error:
+            raise _damaged(self, error) from None
+        return notes
+
     def _ids(self, study_id: int) -> list[int]:
         from sqlalchemy import text
 
@@ -63,7 +82,13 @@ class PagedStorage(RDBStorage):
             return list(connection.execute(query, {"study": study_id}).scalars())
 
 
+def _check_notes(notes: Mapping[Any, object]) -> None:
+    for key, value in notes.items():
+        if not isinstance(key, str) or not may_be_noted(key, value):
+            raise ValueError(f"{short(key)}: {short(value)} cannot stand there")
+
+
 def _damaged(storage: RDBStorage, error: Exception) -> InputError:
     said = f"{type(error).__name__}: {str(error)[:100]}".splitlines()[0]
     place = storage.engine.url.render_as_string(hide_password=True)
-    return InputError(f"database '{place}' holds trials that cannot be read: {said}")
+    return InputError(f"database '{place}' holds what cannot be read: {said}")

@@ -93,7 +93,9 @@ def load_search(storage: str | Path | optuna.storages.BaseStorage, study_name: s
     if path is not None and not path.is_file():
         raise InputError(f"'{path}' is no journal of a search: no such file")
     with failures_of(storage):
-        return open_search(storage, study_name)
+        study = open_search(storage, study_name)
+        study.get_trials(deepcopy=False)  # here, where what cannot be read is said of the storage
+        return study
 
 
 def open_search(storage: str | Path | optuna.storages.BaseStorage, study_name: str) -> optuna.Study:

@@ -1,6 +1,9 @@
 """Trials of a database, read a page at a time: the same trials as Optuna's own storage reads at once."""
 
+import shutil
+import sqlite3
 from collections.abc import Container
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -12,6 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 from lighttrack_nas.strategies.search.storage import paged_storage
 from lighttrack_nas.strategies.search.storage.paged_storage import PagedStorage
 from lighttrack_nas.strategies.search.storage.storage import connect, quiet_optuna
+from lighttrack_nas.strategies.search.storage.trials import complete_trials, load_search
+from lighttrack_nas.trackers.base.errors import InputError
 
 KERNEL = CategoricalDistribution(["k3", "k5", "k7"])
 
@@ -81,3 +86,50 @@ def test_what_the_trials_have_in_common_is_kept_once(tmp_path: Path, monkeypatch
     two_searches(url, 11)
     trials = PagedStorage(url).get_all_trials(1, deepcopy=False)
     assert len({id(trial.distributions) for trial in trials if trial.state.is_finished()}) == 1
+
+
+@pytest.fixture(scope="module")
+def whole_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search of one trial."""
+    file = tmp_path_factory.mktemp("whole") / "search.db"
+    study = optuna.create_study(storage=f"sqlite:///{file}", study_name="search", directions=["maximize", "minimize"])
+    trial = study.ask({"kernel": KERNEL})
+    trial.set_user_attr("b", [1])
+    study._storage.set_trial_system_attr(trial._trial_id, "constraints:c", 0.5)
+    study.tell(trial, [0.5, 1.0])
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE trials SET state = 'x'", "holds what cannot be read: LookupError"),
+        ("UPDATE trials SET datetime_start = 'x'", "holds what cannot be read: ValueError"),
+        ("UPDATE trial_values SET objective = objective + 9", "holds what cannot be read: IndexError"),
+        ("UPDATE trial_params SET distribution_json = 'x'", "holds what cannot be read: JSONDecodeError"),
+        ("UPDATE trial_params SET distribution_json = CAST(X'FF' AS TEXT)", "holds what cannot be read"),
+        ("UPDATE trial_user_attributes SET value_json = '['", "holds what cannot be read: JSONDecodeError"),
+        ("UPDATE studies SET study_name = X'FF'", "database"),
+        ("UPDATE study_directions SET direction = 'x'", "is no database of Optuna, or a damaged one: LookupError"),
+        ("UPDATE trial_system_attributes SET value_json = '[[1]]'", "constraints:c.*cannot stand there"),
+        ("UPDATE trial_system_attributes SET key = 'nsga2:generation'", "generation.*cannot stand there"),
+        ("UPDATE trial_system_attributes SET key = NULL", "None: 0.5 cannot stand there"),
+    ],
+)
+def test_a_damaged_database_is_a_sentence(change: str, said: str, whole_database: Path, tmp_path: Path) -> None:
+    shutil.copy(whole_database, tmp_path / "search.db")
+    with closing(sqlite3.connect(tmp_path / "search.db")) as database:
+        database.execute(change)
+        database.commit()
+    with pytest.raises(InputError, match=said):
+        load_search(f"sqlite:///{tmp_path / 'search.db'}")
+
+
+def test_a_trial_with_another_number_of_values_is_named() -> None:
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    trial = study.ask({"a": optuna.distributions.CategoricalDistribution(["x", "y"])})
+    study.tell(trial, [0.5, 1.0])
+    assert complete_trials(study) == study.trials
+    study._storage.get_all_trials(study._study_id, deepcopy=False)[0].values = [0.5]
+    with pytest.raises(InputError, match=r"trial 0: expected a value for each of 2 objectives, got \[0.5\]"):
+        complete_trials(study)
