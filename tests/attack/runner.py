@@ -242,6 +242,7 @@ def main() -> int:
     output.mkdir(parents=True, exist_ok=True)
     if not (output / "seeds" / "done").is_file():
         shutil.rmtree(output / "seeds", ignore_errors=True)
+        os.environ.update(_QUIET)  # threads that wait for each other take most of the time
         make_seeds(output / "seeds")
         check_seeds(output / "seeds", output / "check" / "case")
         (output / "seeds" / "done").touch()

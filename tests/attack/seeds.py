@@ -89,6 +89,7 @@ _XML = """<annotation><folder>v</folder><filename>000000</filename><size><width>
 
 def make_seeds(folder: Path) -> None:
     """Write all inputs into a folder, in a folder of its own for each target's `seed`."""
+    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     tiny = ltn.load_space(SPACE)
     architecture = tiny.sample(rng)
