@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage
 
 from lighttrack_nas.strategies.search.storage.journal import JournalFile
 from lighttrack_nas.strategies.search.storage.paged_storage import PagedStorage
-from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.errors import InputError, is_out_of_memory
 from lighttrack_nas.trackers.base.files import make_folder
 from lighttrack_nas.trackers.base.progress import Say
 
@@ -254,6 +254,8 @@ def failures_of(storage: str | Path | BaseStorage) -> Iterator[None]:
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         raise InputError(f"{where} cannot be opened: {str(error).splitlines()[0]}") from None
     except (ValueError, LookupError, TypeError, AssertionError, AttributeError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         # What reading lines that are no journal ends in, or rows that are no study. Its repr may hold all the bytes.
         said = f"{type(error).__name__}: {str(error)[:100]}"
         what = "database" if journal_path(storage) is None else "journal"

@@ -20,7 +20,12 @@ from optuna.testing.pytest_storages import StorageTestCase
 from optuna.trial import TrialState
 
 from lighttrack_nas.strategies.search.storage.journal import JournalFile
-from lighttrack_nas.strategies.search.storage.storage import await_server, open_for_writing, repair_journal
+from lighttrack_nas.strategies.search.storage.storage import (
+    await_server,
+    failures_of,
+    open_for_writing,
+    repair_journal,
+)
 from lighttrack_nas.strategies.search.storage.trials import load_search
 from lighttrack_nas.trackers.base.errors import InputError
 
@@ -170,6 +175,12 @@ def test_urls_that_cannot_be_opened(url: str, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)) as caught, open_for_writing(url):
         pass
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_want_of_memory_is_no_fault_of_the_journal(error: Exception) -> None:
+    with pytest.raises(type(error)), failures_of("journal.log"):
+        raise error
 
 
 def test_reading_what_is_not_there(tmp_path: Path) -> None:
