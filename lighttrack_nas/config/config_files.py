@@ -52,7 +52,7 @@ def load_config_with_mistakes(path: str | Path | None, overrides: Sequence[str] 
     Raises:
         InputError: The file cannot be read, or is no mapping of keys; or an override is malformed.
     """
-    _, content = _read(path, overrides)
+    where, content = _read(path, overrides)
     said: list[str] = []
     while True:
         try:
@@ -61,8 +61,9 @@ def load_config_with_mistakes(path: str | Path | None, overrides: Sequence[str] 
         except ValidationError as error:
             mistakes = mistakes_of(error, Config)
             said += map(str, mistakes)
-            for mistake in reversed(mistakes):  # so that what goes from a list moves none that is still to go
-                _leave_out(content, mistake.place)
+            # From the last, so that what goes from a list moves none that is still to go.
+            if not any([_leave_out(content, mistake.place) for mistake in reversed(mistakes)]):
+                raise InputError(f"{where}: {said[-1]}") from None
     for check in config_checks(config):
         try:
             check()
@@ -82,21 +83,27 @@ def _read(path: str | Path | None, overrides: Sequence[str]) -> tuple[str, dict[
     return where, content
 
 
-def _leave_out(content: dict[str, Any], place: KeyPath) -> None:
-    """Take out of a content what stands at a place, or where nothing does, what should have held it."""
+def _leave_out(content: dict[str, Any], place: KeyPath) -> bool:
+    """Take out of a content what stands at a place, or else what should hold it; say whether there was anything."""
     inside: Any = content
     holders: list[tuple[Any, Any]] = []
     for key in place:
-        holds = isinstance(inside, dict) and key in inside
-        if holds or (isinstance(inside, list) and isinstance(key, int) and key < len(inside)):
-            holders.append((inside, key))
-            inside = inside[key]
+        if isinstance(inside, dict):
+            # Keys that are no texts may be told of as texts.
+            there = [own for own in inside if str(own) == str(key)]
+        else:
+            there = [key] if isinstance(inside, list) and isinstance(key, int) and key < len(inside) else []
+        if there:
+            holders.append((inside, there[0]))
+            inside = inside[there[0]]
         # Other parts of a place are names of kinds, which stand nowhere.
+    left_out = bool(holders)
     while holders:
         inside, key = holders.pop()
         del inside[key]
         if inside:
-            return  # and what is empty now goes too
+            break  # and what is empty now goes too
+    return left_out
 
 
 def read_with_overrides(path: str | Path | None, overrides: Sequence[str], where: str, keys: str) -> dict[str, Any]:

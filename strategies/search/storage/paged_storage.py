@@ -9,7 +9,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lighttrack_nas.strategies.search.storage.kept_trials import Common, may_be_noted
+from lighttrack_nas.strategies.search.storage.kept_trials import Common, is_value, may_be_noted
 from lighttrack_nas.strategies.search.storage.patience import went_away
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import short
@@ -40,8 +40,10 @@ class PagedStorage(RDBStorage):
                 trials = super(PagedStorage, self)._get_trials(study_id, states, ids, above)
                 for trial in trials:
                     _check_notes(trial.system_attrs)
+                    if not all(map(is_value, trial.values or ())):
+                        raise ValueError(f"trial {trial.number}: values {short(trial.values)}")
                 return trials
-            except (StorageInternalError, ValueError, LookupError, TypeError, AttributeError) as error:
+            except (StorageInternalError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
                 # SQLite says of a text that is none what it says of a file that is away.
                 if went_away(error) and "decode" not in str(error.__cause__):
                     raise

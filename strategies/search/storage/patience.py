@@ -37,7 +37,7 @@ class Patience:
         """Do something that may be done twice.
 
         Raises:
-            InputError: The storage has not answered for too long.
+            InputError: The storage has not answered for too long, or answers that something is wrong with it.
             Exception: What the action raises for another reason.
         """
         end, pause = 0.0, 0.1
@@ -46,6 +46,8 @@ class Patience:
                 return action()
             except Exception as error:
                 if not went_away(error):
+                    if isinstance(error, StorageInternalError):
+                        raise InputError(f"{self._name} is damaged, or no longer as it was: {_reason(error)}") from None
                     raise
                 reason, gone = _reason(error), error
             now = time.monotonic()

@@ -253,7 +253,7 @@ def failures_of(storage: str | Path | BaseStorage) -> Iterator[None]:
         raise InputError(f"{where} needs a database package that is not installed{extra}") from None
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         raise InputError(f"{where} cannot be opened: {str(error).splitlines()[0]}") from None
-    except (ValueError, LookupError, TypeError, AssertionError, AttributeError, RuntimeError) as error:
+    except (ValueError, ArithmeticError, LookupError, TypeError, AssertionError, AttributeError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise
         # What reading lines that are no journal ends in, or rows that are no study. Its repr may hold all the bytes.

@@ -231,6 +231,16 @@ def test_each_of_several_mistaken_sources_is_said_once_at_its_own_place(tmp_path
     assert [source.kind for source in config.data.sources] == ["generated"]
 
 
+@pytest.mark.parametrize("key", [2**64, None, float("nan"), True, 1.5, -1])
+@pytest.mark.parametrize("inside", [(), ("supernet",)])
+def test_keys_that_are_no_texts_are_mistakes(tmp_path: Path, key: object, inside: tuple[str, ...]) -> None:
+    config, said = load_config_with_mistakes(
+        written(tmp_path, {name: {key: 1} for name in inside} or {key: 1, "seed": 7})
+    )
+    assert len(said) == 1
+    assert config.seed == (0 if inside else 7)
+
+
 def test_the_command_says_all_or_that_there_are_none(tmp_path: Path) -> None:
     from lighttrack_nas.cli.app import app
 

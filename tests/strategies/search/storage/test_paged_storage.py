@@ -106,6 +106,8 @@ def whole_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("UPDATE trials SET state = 'x'", "holds what cannot be read: LookupError"),
         ("UPDATE trials SET datetime_start = 'x'", "holds what cannot be read: ValueError"),
         ("UPDATE trial_values SET objective = objective + 9", "holds what cannot be read: IndexError"),
+        ("UPDATE trial_values SET value = 'x'", r"holds what cannot be read: ValueError: trial 0: values \['x', 'x'\]"),
+        ("UPDATE trial_params SET param_value = 9e999", "holds what cannot be read: OverflowError"),
         ("UPDATE trial_params SET distribution_json = 'x'", "holds what cannot be read: JSONDecodeError"),
         ("UPDATE trial_params SET distribution_json = CAST(X'FF' AS TEXT)", "holds what cannot be read"),
         ("UPDATE trial_user_attributes SET value_json = '['", "holds what cannot be read: JSONDecodeError"),

@@ -15,8 +15,10 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
+from sqlalchemy.exc import DatabaseError
 
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.samplers.random_search import RandomSearch
@@ -265,6 +267,17 @@ def test_patience_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert flaky.before == left - 1  # no pause and no second try
     flaky.before = 0
     study.tell(trial, 1.0)
+
+
+def test_a_database_that_is_found_damaged_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = study_in(flaky := Flaky())
+
+    def damaged(*_: object) -> None:
+        raise StorageInternalError from DatabaseError("INSERT", {}, Exception("database disk image is malformed"))
+
+    monkeypatch.setattr(flaky, "create_new_trial", damaged)
+    with pytest.raises(InputError, match=r"^storage 'x' is damaged, .*: database disk image is malformed$"):
+        study.ask()
 
 
 def test_other_errors_are_no_reason_to_wait() -> None:
