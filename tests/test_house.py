@@ -87,7 +87,6 @@ def folder_of(name: str) -> str | None:
     return parts[1] if len(parts) > 1 and parts[1] in FOLDERS else "lighttrack_nas"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_arrow_runs_back_up(folder: str) -> None:
     assert modules(folder)

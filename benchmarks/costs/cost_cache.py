@@ -147,7 +147,7 @@ def _checked(parts: _Parts, space: Space) -> CostedPlaces:
         fits &= list(place.labels) == sorted({*place.labels} & {*order}, key=order.index)
         fits &= costs.shape == (*(len(space.labels.get(label, ())) for label in place.labels), len(parts.columns))
         fits &= costs.dtype == np.int64 and bool(((costs >= 0) & (costs < LARGEST)).all())
-        places.append(CostedPlace(*vars(place).values())._replace(costs=costs))
+        places.append(CostedPlace(place.part, place.label, place.labels, costs))
     if not fits:
         raise ValueError
     return CostedPlaces(parts.columns, tuple(places))

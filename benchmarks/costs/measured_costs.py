@@ -34,16 +34,18 @@ class MeasuredCosts:
     Args:
         space: One that declares no parts, such as an `NniSpace`.
         search_size: Side of the search crop, pixels, 16 to 2048; None means the smaller of the space's own.
+        warn: Told of a file of counts that could not be used.
 
     Raises:
         InputError: The search size is out of range.
     """
 
-    def __init__(self, space: Space, search_size: int | None = None) -> None:
+    def __init__(self, space: Space, search_size: int | None = None, *, warn: Say | None = None) -> None:
         self.space = space
         self.search_size = checked_search_size(search_size, space.search_sizes)
         self.searched = (self.search_size,)
         self._counted: dict[tuple[str, ...], tuple[int, ...]] | None = None
+        self._warn = warn or (lambda sentence: None)
 
     def costs(self, architecture: Architecture) -> dict[str, int]:
         """See `CostTable.costs`.
@@ -53,7 +55,7 @@ class MeasuredCosts:
         """
         self.space.require(architecture)
         if self._counted is None:
-            self._counted = self._read()
+            self._counted = self._read(self._warn)
         if architecture.values not in self._counted:
             measured = self.measure(architecture)
             # With what other processes have left there meanwhile.
@@ -107,15 +109,18 @@ class MeasuredCosts:
         digest = hashlib.sha256(json.dumps(self._made_of()).encode()).hexdigest()[:12]
         return folder and folder / f"{self.space.hash}-{self.search_size}-{digest}.measured.json"
 
-    def _read(self) -> dict[tuple[str, ...], tuple[int, ...]]:
+    def _read(self, warn: Say = lambda sentence: None) -> dict[tuple[str, ...], tuple[int, ...]]:
         """What was counted before; a file that cannot be used is as none: its networks are counted again."""
         if self._path is None:
             return {}
-        counts, _ = read_counts(self._path, json.loads(json.dumps(self._made_of())))
+        counts, complaint = read_counts(self._path, json.loads(json.dumps(self._made_of())))
+        rows: list[_Row] = []
         try:
             rows = in_form([] if counts is None else counts, list[_Row], "counts")
         except InputError:
-            return {}
+            complaint = "holds something else than counts"
+        if complaint:
+            warn(f"counts '{self._path}': the file {complaint}; its networks are counted again")
         return {values: costs for values, costs in rows if _is_row(values, costs, self.space)}
 
     def _write(self, counted: dict[tuple[str, ...], tuple[int, ...]]) -> None:
@@ -139,7 +144,7 @@ def costing(space: Space, search_size: int | None = None, *, warn: Say | None = 
         InputError: The search size is out of range.
     """
     if not space.is_declared:
-        return MeasuredCosts(space, search_size)
+        return MeasuredCosts(space, search_size, warn=warn)
     return CostTable(space, search_size, warn=warn)
 
 

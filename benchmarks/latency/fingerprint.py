@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.parsing import in_form
 from lighttrack_nas.trackers.runtimes.program import Options
 from lighttrack_nas.trackers.runtimes.runtime_registry import runtime_versions
 
@@ -68,19 +66,6 @@ def take_fingerprint(runtime: str, options: Options) -> Fingerprint:
         device=options.device,
         precision=options.precision,
     )
-
-
-def read_fingerprint(content: object, where: str) -> Fingerprint:
-    """Read what `Fingerprint.to_dict` gave.
-
-    Raises:
-        InputError: Something else.
-    """
-    names = {field.name for field in fields(Fingerprint)}
-    if not isinstance(content, dict) or set(content) != names:
-        raise InputError(f"{where}: no fingerprint of a device: expected {', '.join(sorted(names))}")
-    fingerprint: Fingerprint = in_form(content, Fingerprint, f"{where}: no fingerprint of a device")
-    return fingerprint
 
 
 def fingerprint_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

@@ -213,9 +213,10 @@ class LatencyTable:
                 "`lighttrack-nas latency-table`"
             )
         pieces = find_pieces(space)
-        parts = (file.correction.factors, file.correction.extra_ms)
-        if set(pieces.pieces) != set(file.pieces_ms) or any(set(part) != set(LATENCY_PARTS) for part in parts):
+        if set(pieces.pieces) != set(file.pieces_ms):
             raise InputError(f"{where} has other pieces than the space has now: build it again")
+        if not set(file.correction.factors) == set(file.correction.extra_ms) == set(LATENCY_PARTS):
+            raise InputError(f"{where} corrects other parts than {', '.join(LATENCY_PARTS)}: build it again")
         return cls(pieces, fingerprint, file.pieces_ms, file.correction, file.check, file.made)
 
     def to_dict(self) -> dict[str, Any]:

@@ -112,10 +112,10 @@ def _belongs(step: str, search: str) -> bool:
 
 
 def _is_comparison(folder: Path) -> bool:
-    return (folder / "summary.csv").is_file() and read_json(folder / _RECORD).get("command") == "compare"
+    return (folder / "summary.csv").is_file() and record_or_empty(folder / _RECORD).get("command") == "compare"
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def record_or_empty(file: Path) -> dict[str, Any]:
     """A JSON file's object; empty where there is none, or something else: a page is no place to stop at."""
     try:
         content = parse_json(read_text(file, "record"), str(file))
@@ -126,7 +126,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 def step_record(folder: Path) -> dict[str, Any]:
     """What a step says of itself: its ``run.json``, and what stands in the weights that it wrote."""
-    return read_json(folder / _RECORD) | _outcome(folder)
+    return record_or_empty(folder / _RECORD) | _outcome(folder)
 
 
 def _outcome(folder: Path) -> dict[str, Any]:

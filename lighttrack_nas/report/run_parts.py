@@ -15,7 +15,7 @@ import pandas as pd
 from lighttrack_nas.report.frames import tracked_frames, video_frames
 from lighttrack_nas.report.page import Picture, Section, Table
 from lighttrack_nas.report.record_values import mapping_at, number_at, texts_at
-from lighttrack_nas.report.run_folders import RunFolder, read_json
+from lighttrack_nas.report.run_folders import RunFolder, record_or_empty
 
 MODEL_FILE = "model.safetensors"
 _MOST_STEPS = 400  # points of a curve
@@ -79,14 +79,14 @@ def trust_section(
     """
     sentences, tables, pictures = [], [], []
     for place in dict.fromkeys(folder.steps.get("ranking", folder.path) for folder in folders):
-        ranking = read_json(place / "rank_correlation.json")
+        ranking = record_or_empty(place / "rank_correlation.json")
         if isinstance(ranking.get("correlations"), list):
             tables.append(
                 (f"Rank correlation with networks trained alone, {place}", _correlations(ranking["correlations"]))
             )
             pictures += figures(place, "*.svg")
     for place in dict.fromkeys(folder.steps["predictor"] for folder in folders if "predictor" in folder.steps):
-        predictor = read_json(place / "predictor.json")
+        predictor = record_or_empty(place / "predictor.json")
         tau = predictor.get("tau")
         estimate = [number_at({"": part}, "") for part in tau] if isinstance(tau, list) else []
         if len(estimate) == 3 and estimate[0] is not None:
@@ -108,7 +108,7 @@ def comparison_section(folders: Sequence[RunFolder]) -> Section | None:
     """The tables and figures of comparisons of strategies, as `compare` wrote them."""
     tables, folded, pictures, sentences = [], [], [], []
     for place in (place for folder in folders for place in folder.comparisons):
-        record = read_json(place / "run.json")
+        record = record_or_empty(place / "run.json")
         limits = ", ".join(texts_at(record, "constraints")) or "none"
         sentences.append(
             f"{place}: {record.get('trials')} trials a run; {', '.join(texts_at(record, 'objectives'))}; "
@@ -129,7 +129,7 @@ def tracker_section(folders: Sequence[RunFolder]) -> tuple[Section | None, str]:
     pictures: list[Picture] = []
     missing = ""
     for folder in folders:
-        summary = read_json(folder.path / "summary.json")
+        summary = record_or_empty(folder.path / "summary.json")
         overlaps = {name: number_at(mapping_at(summary, "ao"), name) for name in mapping_at(summary, "ao")}
         if overlaps:
             costs = mapping_at(summary, "costs")
@@ -142,7 +142,7 @@ def tracker_section(folders: Sequence[RunFolder]) -> tuple[Section | None, str]:
                 (f"On unseen sequences ({summary.get('test', '')})", Table(header, rows, frozenset({1, 2, 3})))
             )
         for name, place in folder.of_step("tuning").items():
-            tuned = read_json(place / "hyper_parameters.json")
+            tuned = record_or_empty(place / "hyper_parameters.json")
             rows = [
                 [str(key), f"{value:.4g}" if isinstance(value, float) else str(value)] for key, value in tuned.items()
             ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lighttrack_nas.report.network_data import network_count
 from lighttrack_nas.report.page import Section, Table
 from lighttrack_nas.report.record_values import mapping_at, number_at
-from lighttrack_nas.report.run_folders import RunFolder, read_json, step_of, step_record
+from lighttrack_nas.report.run_folders import RunFolder, record_or_empty, step_of, step_record
 from lighttrack_nas.reporting.phrases import duration
 from lighttrack_nas.results.networks import shown_number
 from lighttrack_nas.side_by_side.overlays import device_text
@@ -62,9 +62,11 @@ def version_section(runs: Sequence[Run], folders: Sequence[RunFolder]) -> Sectio
         versions_by_result[f"search of {run.name}"] = mapping_at(run.record, "versions")
     for folder in folders:
         for name, path in folder.steps.items():
-            versions_by_result[f"{name} of {path.parent.name}"] = mapping_at(read_json(path / "run.json"), "versions")
+            versions_by_result[f"{name} of {path.parent.name}"] = mapping_at(
+                record_or_empty(path / "run.json"), "versions"
+            )
         for path in folder.comparisons:
-            versions_by_result[f"comparison {path.name}"] = mapping_at(read_json(path / "run.json"), "versions")
+            versions_by_result[f"comparison {path.name}"] = mapping_at(record_or_empty(path / "run.json"), "versions")
     packages = list(dict.fromkeys(package for versions in versions_by_result.values() for package in versions))
     if not packages:
         return None

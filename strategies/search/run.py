@@ -35,9 +35,9 @@ from lighttrack_nas.strategies.search.storage.storage import (
 from lighttrack_nas.strategies.search.storage.trials import (
     UNCOUNTED,
     Key,
-    complete_trials,
     latency_references,
     open_search,
+    trials_with_values,
 )
 from lighttrack_nas.strategies.search.study_description import versions
 from lighttrack_nas.strategies.search.trial_loop import AfterTrial, TrialLoop
@@ -156,7 +156,7 @@ def run_search(
                 directions=[goal.direction for goal in goals],
                 load_if_exists=True,
             )
-            complete_trials(study)  # samplers compare their values
+            trials_with_values(study)  # samplers compare their values
             team = take_place(study, locks, attributes, goals, known_by, say)
         study.sampler = strategy.sampler(replace(problem, worker=locks.number))
         with quiet_optuna(optuna.logging.ERROR), ended(team):

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import lighttrack_nas as ltn
-from lighttrack_nas.benchmarks.latency.fingerprint import read_fingerprint
+from lighttrack_nas.benchmarks.latency.fingerprint import Fingerprint
 from lighttrack_nas.reporting.environment import cpu_name, versions
 
 from .make_old_files import COMPARISON, GOALS, answers, crops
@@ -97,7 +97,7 @@ def test_an_export_is_tracked_with(version: Path) -> None:
 def test_a_latency_table_predicts_what_it_did(version: Path) -> None:
     space = ltn.load_space(str(version / "space.yaml"))
     # Of the machine that it was made on, whatever this one is.
-    measured_on = read_fingerprint(json.loads((version / "latency.json").read_text())["fingerprint"], "latency.json")
+    measured_on = Fingerprint(**json.loads((version / "latency.json").read_text())["fingerprint"])
     table = ltn.LatencyTable.load(version / "latency.json", space, measured_on)
     architecture = ltn.load_model(version / "model.safetensors").architecture
     kept = np.load(version / "latency.npy")

@@ -81,7 +81,6 @@ def test_costs_of_every_space_are_the_counter_s(content: Content, seed: int) -> 
     assert max(macs) <= dearest
 
 
-@pytest.mark.slow
 @given(descriptions(), st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None, suppress_health_check=CALM)
 def test_normal_forms_of_every_space(content: Content, seed: int) -> None:

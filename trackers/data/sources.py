@@ -19,6 +19,7 @@ from lighttrack_nas.trackers.data.captures import (
     captured,
     filled_pipe,
     open_stream,
+    silent_pipe,
     stream_frames,
     until_silent,
     video_frames,
@@ -194,6 +195,8 @@ def _open_video(path: Path) -> FrameSource:
         address, silent = opened.enter_context(filled_pipe(path)) if path.is_fifo() else (str(path), None)
         with quiet_opencv():
             capture = cv2.VideoCapture(address)
+        if silent is not None and silent.is_set():
+            raise silent_pipe(path)
         if not capture.isOpened():
             raise InputError(f"'{path}' cannot be opened as a video: it is damaged, or no format that OpenCV reads")
         opened.callback(capture.release)

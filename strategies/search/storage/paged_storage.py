@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from optuna.exceptions import StorageInternalError
@@ -12,12 +13,13 @@ from optuna.trial import FrozenTrial, TrialState
 from lighttrack_nas.strategies.search.storage.kept_trials import Common, is_value, may_be_noted
 from lighttrack_nas.strategies.search.storage.patience import went_away
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.parsing import short
+from lighttrack_nas.trackers.base.parsing import require_shallow, short
 
 PAGE = 250
 """Trials that are read at once."""
 
 _HIGHEST_ID = 2**31 - 1
+_OF_OTHER_TYPES = (TypeError, AttributeError, RecursionError)
 
 
 class PagedStorage(RDBStorage):
@@ -36,18 +38,11 @@ class PagedStorage(RDBStorage):
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:
         def read(ids: set[int], above: int) -> list[FrozenTrial]:
-            try:
+            with self._reading(study_id):
                 trials = super(PagedStorage, self)._get_trials(study_id, states, ids, above)
                 for trial in trials:
-                    _check_notes(trial.system_attrs)
-                    if not all(map(is_value, trial.values or ())):
-                        raise ValueError(f"trial {trial.number}: values {short(trial.values)}")
+                    _check(trial)
                 return trials
-            except (StorageInternalError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
-                # SQLite says of a text that is none what it says of a file that is away.
-                if went_away(error) and "decode" not in str(error.__cause__):
-                    raise
-                raise _damaged(self, error) from None
 
         # Later reads ask for the few trials that are new or had not ended.
         ids = self._ids(study_id) if trial_id_greater_than < 0 else []
@@ -69,28 +64,61 @@ class PagedStorage(RDBStorage):
         Raises:
             InputError: One is none that Optuna can have noted.
         """
-        notes = super().get_study_system_attrs(study_id)
+        with self._reading(study_id):
+            notes = super().get_study_system_attrs(study_id)
+            _check_notes(notes, "the study")
+            return notes
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """See `RDBStorage`.
+
+        Raises:
+            InputError: One cannot be read, or is nested too deep.
+        """
+        with self._reading(study_id):
+            attributes = super().get_study_user_attrs(study_id)
+            require_shallow(attributes, "the study")
+            return attributes
+
+    @contextmanager
+    def _reading(self, study_id: int) -> Iterator[None]:
+        """Turn what reading damaged rows ends in into a sentence; a study that is not there stays a `KeyError`."""
         try:
-            _check_notes(notes)
-        except ValueError as error:
-            raise _damaged(self, error) from None
-        return notes
+            yield
+        except (StorageInternalError, ValueError, ArithmeticError, LookupError, *_OF_OTHER_TYPES) as error:
+            # SQLite says of a text that is none what it says of a file that is away.
+            no_text = "Could not decode to UTF-8" in str(error.__cause__) and self.engine.dialect.name == "sqlite"
+            if (went_away(error) and not no_text) or (isinstance(error, KeyError) and not self._is_there(study_id)):
+                raise
+            place = self.engine.url.render_as_string(hide_password=True)
+            said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            raise InputError(
+                f"database '{place}' holds what cannot be read: {said.splitlines()[0][:200]}; take an earlier copy of "
+                "it, or begin another search"
+            ) from None
 
     def _ids(self, study_id: int) -> list[int]:
+        return self._first_column("SELECT trial_id FROM trials WHERE study_id = :study ORDER BY trial_id", study_id)
+
+    def _is_there(self, study_id: int) -> bool:
+        return bool(self._first_column("SELECT study_id FROM studies WHERE study_id = :study", study_id))
+
+    def _first_column(self, query: str, study_id: int) -> list[int]:
         from sqlalchemy import text
 
         with self.engine.connect() as connection:
-            query = text("SELECT trial_id FROM trials WHERE study_id = :study ORDER BY trial_id")
-            return list(connection.execute(query, {"study": study_id}).scalars())
+            return list(connection.execute(text(query), {"study": study_id}).scalars())
 
 
-def _check_notes(notes: Mapping[Any, object]) -> None:
+def _check(trial: FrozenTrial) -> None:
+    where = f"trial {trial.number}"
+    _check_notes(trial.system_attrs, where)
+    require_shallow(trial.user_attrs, where)
+    if not all(map(is_value, trial.values or ())):
+        raise InputError(f"{where}: values: expected numbers, got {short(trial.values)}")
+
+
+def _check_notes(notes: Mapping[Any, object], where: str) -> None:
     for key, value in notes.items():
         if not isinstance(key, str) or not may_be_noted(key, value):
-            raise ValueError(f"{short(key)}: {short(value)} cannot stand there")
-
-
-def _damaged(storage: RDBStorage, error: Exception) -> InputError:
-    said = f"{type(error).__name__}: {str(error)[:100]}".splitlines()[0]
-    place = storage.engine.url.render_as_string(hide_password=True)
-    return InputError(f"database '{place}' holds what cannot be read: {said}")
+            raise InputError(f"{where}: {short(key)}: {short(value)} cannot stand there")

@@ -134,7 +134,7 @@ def completed_trials(study: optuna.Study, space: Space | None = None) -> list[Tr
         )
     constraints = parse_constraints(_attribute(study, "constraints"))
     records = []
-    for trial in complete_trials(study):
+    for trial in trials_with_values(study):
         attributes = trial.user_attrs
         measurements = measurements_of(trial, study.study_name)
         violation = total_violation(constraints, measurements)
@@ -178,7 +178,7 @@ def _number(value: Any, study_name: str, trial: FrozenTrial, what: str) -> float
     return value
 
 
-def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
+def trials_with_values(study: optuna.Study) -> list[FrozenTrial]:
     """The completed trials of a study, in their order.
 
     Raises:

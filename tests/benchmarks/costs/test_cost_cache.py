@@ -98,10 +98,10 @@ def damaged(file: Path, how: str) -> None:
         file.mkdir()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "how", ["torn", "empty", "binary", "deep", "list", "old", "number", "no parts", "another space's", "folder"]
-)
+SLOW = ["torn", "empty", "binary", "deep", "list", "number", "no parts", "another space's", "folder"]
+
+
+@pytest.mark.parametrize("how", ["old", *(pytest.param(how, marks=pytest.mark.slow) for how in SLOW)])
 def test_a_bad_file_is_counted_again_with_a_note(
     few: Space, fixed: Space, counted: Path, folder: Path, how: str
 ) -> None:
@@ -154,6 +154,17 @@ def test_what_has_a_digest_made_anew_is_counted_again_where_no_space_has_such_pa
     assert "holds other parts than its space has; its space is counted again" in said[0]
 
 
+def test_labels_of_a_place_in_another_order_are_no_parts_of_the_space(few: Space, counted: Path, folder: Path) -> None:
+    shutil.copytree(counted, folder)
+    (file,) = folder.iterdir()
+    content = json.loads(file.read_text())
+    place = next(place for place in content["parts"]["places"] if len(place["labels"]) > 1)
+    place["labels"].reverse()
+    place["costs"] = np.swapaxes(np.array(place["costs"]), 0, len(place["labels"]) - 1).tolist()
+    file.write_text(json.dumps(content | {"digest": cost_cache._digest(content["parts"])}))
+    assert not CostTable(few).load()
+
+
 @pytest.mark.parametrize("forged", [None, 1.5, -1, True, 10**400, "x"])
 def test_counts_of_networks_are_never_believed_blindly(few: Space, folder: Path, forged: Any) -> None:
     one = few.sample(np.random.default_rng(0))
@@ -165,7 +176,9 @@ def test_counts_of_networks_are_never_believed_blindly(few: Space, folder: Path,
         content["parts"][0][1][0] = forged
         content["digest"] = cost_cache._digest(content["parts"])
     file.write_text(json.dumps(content))
-    assert MeasuredCosts(few).costs(one) == expected
+    said: list[str] = []
+    assert MeasuredCosts(few, warn=said.append).costs(one) == expected
+    assert [str(file) in sentence for sentence in said] == [True] * (forged not in (-1, 10**400))
     assert json.loads(file.read_text())["parts"][0][1] == list(expected.values())
 
 

@@ -10,10 +10,10 @@ import pytest
 from lighttrack_nas.benchmarks.latency.fingerprint import (
     Fingerprint,
     fingerprint_differences,
-    read_fingerprint,
     take_fingerprint,
 )
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.parsing import in_form
 from lighttrack_nas.trackers.runtimes.program import Options
 
 ONE = Fingerprint("openvino", {"openvino": "1"}, "a processor", 2, 1, "cpu", "float32")
@@ -30,10 +30,10 @@ def test_of_this_machine() -> None:
 
 
 def test_there_and_back() -> None:
-    assert read_fingerprint(json.loads(json.dumps(ONE.to_dict())), "here") == ONE
-    for content in (None, [], {}, ONE.to_dict() | {"more": 1}, ONE.to_dict() | {"versions": "1"}):
-        with pytest.raises(InputError, match="here: no fingerprint of a device"):
-            read_fingerprint(content, "here")
+    assert in_form(json.loads(json.dumps(ONE.to_dict())), Fingerprint, "here") == ONE
+    for content in (None, [], {}, ONE.to_dict() | {"cores": 1.5}, ONE.to_dict() | {"versions": "1"}):
+        with pytest.raises(InputError, match=r"^here"):
+            in_form(content, Fingerprint, "here")
 
 
 @pytest.mark.parametrize(

@@ -251,3 +251,12 @@ def test_a_predictor_that_is_no_guide_leaves_the_plain_sum(
     commands.search(configuration, [f"output={tmp_path}", "search.enqueue_predicted=1"])
     assert "the search starts from the plain sum over places" in capsys.readouterr().err
     assert counted
+
+
+@pytest.mark.parametrize(
+    ("value", "believed"), [("0.5", True), ("0", True), ("1.5", False), ("-1", False), ("1_0", False)]
+)
+def test_measured_fractions_of_another_kind_are_measured_again(tmp_path: Path, value: str, believed: bool) -> None:
+    file = tmp_path / predicting.MEASURED_FILE
+    file.write_text(f"path,overlap,measured_with\na,0.25,x\nb,{value},x\nc,7,y\n")
+    assert predicting._measured(file, "overlap", "x") == ({"a": 0.25, "b": float(value)} if believed else {})

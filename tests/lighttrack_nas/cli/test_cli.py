@@ -434,6 +434,7 @@ def test_wrong_calls_end_with_exit_code_2(run: Run) -> None:
 def test_an_empty_argument_is_no_path(run: Run, sequences: Path, output: tuple[str, ...]) -> None:
     outcome = run("track", "never-moves", sequences / "first", "--box", "60,40,32,24", *output)
     assert_refused(outcome, f"{output[0].removesuffix('=')} is empty")
+    assert "lighttrack-nas track [OPTIONS]" in outcome.err
     assert not list(Path.cwd().glob("boxes*"))
 
 

@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from lighttrack_nas.cli.tracker.draw_video import VideoWriter
 from lighttrack_nas.report.frames import video_frames
 from lighttrack_nas.report.page import Page, Section, Table, render, unpacked
-from lighttrack_nas.report.run_folders import read_json, run_folders
+from lighttrack_nas.report.run_folders import record_or_empty, run_folders
 from lighttrack_nas.report.run_report import report_page, write_report
 from lighttrack_nas.results.findings import findings
 from lighttrack_nas.results.findings_texts import findings_cells
@@ -255,7 +255,7 @@ def test_damaged_files_beside_a_search_leave_their_part_out(chain: Path) -> None
 def test_half_a_character_is_no_record(tmp_path: Path) -> None:
     # No page can be written that holds one.
     (tmp_path / "x.json").write_text(json.dumps({"penalty_k": "\ud800"}))
-    assert read_json(tmp_path / "x.json") == {}
+    assert record_or_empty(tmp_path / "x.json") == {}
 
 
 def test_frames_are_small(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ with warnings.catch_warnings():
     from nni.nas.oneshot.pytorch.supermodule.base import BaseSuperNetModule
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [RandomOneShot, DARTS, GumbelDARTS, Proxyless])
 def test_a_strategy_s_supernet_trains(tiny: Space, strategy: type) -> None:
     torch.manual_seed(0)

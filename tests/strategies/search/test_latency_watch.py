@@ -95,7 +95,6 @@ def test_the_trial_lines_and_the_verdict_say_how_noisy_latencies_are(
     assert ("NOT reliable" in (tmp_path / "front.html").read_text()) != reliable
 
 
-@pytest.mark.slow
 def test_a_search_that_goes_on_keeps_what_was_seen(tmp_path: Path) -> None:
     searched(Timed((1.0,)), tmp_path, trials=8)
     _, told = searched(Timed((3.0,)), tmp_path, trials=10)

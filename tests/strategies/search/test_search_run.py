@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -607,3 +609,13 @@ def test_a_trial_without_a_parameter_is_a_sentence(search: Search, tmp_path: Pat
     path.write_bytes(b"".join(kept))
     with pytest.raises(InputError, match=f"{label}"):
         search(n_trials=30)
+
+
+def test_a_trial_that_lacks_a_value_is_named_before_the_search_goes_on(search: Search, tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'search.db'}"
+    search(storage=storage, n_trials=2)
+    with closing(sqlite3.connect(tmp_path / "search.db")) as database:
+        database.execute("DELETE FROM trial_values WHERE objective = 1")
+        database.commit()
+    with pytest.raises(InputError, match="trial 0: expected a value for each of 2 objectives"):
+        search(storage=storage, n_trials=3)

@@ -233,6 +233,36 @@ def test_a_pipe_of_which_only_the_beginning_is_read_holds_nobody_up(tmp_path: Pa
     assert not writer.is_alive()
 
 
+def test_a_pipe_beside_a_writer_that_says_nothing_is_let_go_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "_STALLED_MS", 10**8)
+    content, pipe = written(tmp_path / "video.ts", False, frames=60).read_bytes(), tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+    writing = os.open(pipe, os.O_RDWR)
+    threading.Thread(target=lambda: os.write(writing, content), daemon=True).start()
+    source = open_source(str(pipe))
+    next(source)
+    closing = threading.Thread(target=source.release, daemon=True)
+    closing.start()
+    closing.join(timeout=60)
+    assert not closing.is_alive()
+    os.close(writing)
+
+
+def test_a_pipe_that_falls_silent_before_a_frame_is_no_damaged_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "_STALLED_MS", 300)
+    pipe = tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+    writing = os.open(pipe, os.O_RDWR)
+    os.write(writing, written(tmp_path / "video.ts", False).read_bytes()[:100])
+    with pytest.raises(InputError, match="a pipe into which nothing was written"):
+        open_source(str(pipe))
+    os.close(writing)
+
+
 @pytest.fixture
 def stalling(tmp_path: Path) -> Iterator[Callable[[float], str]]:
     """Serves so large a share of a video by its address, and then nothing more, with the connection open."""

@@ -22,7 +22,7 @@ from lighttrack_nas.strategies.one_shot.strategies.uniform import SPOS, path_at
 from lighttrack_nas.strategies.one_shot.training.callbacks import BadSteps
 from lighttrack_nas.strategies.one_shot.training.fit import CHECKPOINT, FitReport, fit
 from lighttrack_nas.strategies.one_shot.training.one_shot_problem import OneShotProblem
-from lighttrack_nas.strategies.one_shot.training.snapshots import snapshot_files
+from lighttrack_nas.strategies.one_shot.training.snapshots import SNAPSHOTS, snapshot_files
 from lighttrack_nas.strategies.one_shot.training.task import TrackingTask
 from lighttrack_nas.strategies.one_shot.training.training_settings import TrainingSettings
 from lighttrack_nas.trackers.base.errors import InputError
@@ -111,6 +111,8 @@ def test_states_that_are_kept_are_those_of_a_training_that_ends_there(
 
     kept(tmp_path / "stopped", stop_after=4)
     last = kept(tmp_path / "stopped")
+    for other in ("x", "²", "-1"):
+        (tmp_path / "stopped" / SNAPSHOTS / f"step-{other}.safetensors").touch()
     files = snapshot_files(tmp_path / "stopped")
     assert list(files) == [3, 5]
     for step, file in files.items():

@@ -9,13 +9,16 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
+from optuna.testing.pytest_storages import StorageTestCase
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import OperationalError
 
 from lighttrack_nas.strategies.search.storage import paged_storage
 from lighttrack_nas.strategies.search.storage.paged_storage import PagedStorage
 from lighttrack_nas.strategies.search.storage.storage import connect, quiet_optuna
-from lighttrack_nas.strategies.search.storage.trials import complete_trials, load_search
+from lighttrack_nas.strategies.search.storage.trials import load_search, trials_with_values
 from lighttrack_nas.trackers.base.errors import InputError
 
 KERNEL = CategoricalDistribution(["k3", "k5", "k7"])
@@ -96,6 +99,8 @@ def whole_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trial = study.ask({"kernel": KERNEL})
     trial.set_user_attr("b", [1])
     study._storage.set_trial_system_attr(trial._trial_id, "constraints:c", 0.5)
+    study._storage.set_study_system_attr(study._study_id, "nsga2:generation", 0)
+    study.set_user_attr("space", "x")
     study.tell(trial, [0.5, 1.0])
     return file
 
@@ -106,7 +111,7 @@ def whole_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("UPDATE trials SET state = 'x'", "holds what cannot be read: LookupError"),
         ("UPDATE trials SET datetime_start = 'x'", "holds what cannot be read: ValueError"),
         ("UPDATE trial_values SET objective = objective + 9", "holds what cannot be read: IndexError"),
-        ("UPDATE trial_values SET value = 'x'", r"holds what cannot be read: ValueError: trial 0: values \['x', 'x'\]"),
+        ("UPDATE trial_values SET value = 'x'", "trial 0: values: expected numbers, got"),
         ("UPDATE trial_params SET param_value = 9e999", "holds what cannot be read: OverflowError"),
         ("UPDATE trial_params SET distribution_json = 'x'", "holds what cannot be read: JSONDecodeError"),
         ("UPDATE trial_params SET distribution_json = CAST(X'FF' AS TEXT)", "holds what cannot be read"),
@@ -127,11 +132,53 @@ def test_a_damaged_database_is_a_sentence(change: str, said: str, whole_database
         load_search(f"sqlite:///{tmp_path / 'search.db'}")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "UPDATE study_system_attributes SET value_json = '-1'",
+            "the study: 'nsga2:generation': -1 cannot stand there",
+        ),
+        ("UPDATE study_user_attributes SET value_json = 'x'", "JSONDecodeError"),
+        (f"UPDATE study_user_attributes SET value_json = '{'[' * 200}{']' * 200}'", "the study: more than 100 lists"),
+        (f"UPDATE trial_user_attributes SET value_json = '{'[' * 200}{']' * 200}'", "trial 0: more than 100 lists"),
+        (f"UPDATE trial_user_attributes SET value_json = '{'[' * 9000}'", "Error: "),
+    ],
+)
+def test_damaged_attributes_are_a_sentence(change: str, said: str, whole_database: Path, tmp_path: Path) -> None:
+    shutil.copy(whole_database, tmp_path / "search.db")
+    with closing(sqlite3.connect(tmp_path / "search.db")) as database:
+        database.execute(change)
+        database.commit()
+    storage = connect(f"sqlite:///{tmp_path / 'search.db'}")
+    with pytest.raises(InputError, match=f"holds what cannot be read: .*{said}.*; take an earlier copy of it"):
+        (storage.get_study_system_attrs(1), storage.get_study_user_attrs(1), storage.get_all_trials(1))
+
+
+def test_a_server_that_is_away_is_no_damage_whatever_its_name(
+    whole_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = PagedStorage(f"sqlite:///{whole_database}")
+
+    def away(*_: object) -> None:
+        raise StorageInternalError from OperationalError("SELECT", {}, Exception("no route to host decoder1"))
+
+    monkeypatch.setattr(RDBStorage, "_get_trials", away)
+    with pytest.raises(StorageInternalError):
+        storage.get_all_trials(1)
+
+
+class TestOptunasOwn(StorageTestCase):
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> optuna.storages.BaseStorage:
+        return PagedStorage(f"sqlite:///{tmp_path / 'search.db'}")
+
+
 def test_a_trial_with_another_number_of_values_is_named() -> None:
     study = optuna.create_study(directions=["maximize", "minimize"])
     trial = study.ask({"a": optuna.distributions.CategoricalDistribution(["x", "y"])})
     study.tell(trial, [0.5, 1.0])
-    assert complete_trials(study) == study.trials
+    assert trials_with_values(study) == study.trials
     study._storage.get_all_trials(study._study_id, deepcopy=False)[0].values = [0.5]
     with pytest.raises(InputError, match=r"trial 0: expected a value for each of 2 objectives, got \[0.5\]"):
-        complete_trials(study)
+        trials_with_values(study)
