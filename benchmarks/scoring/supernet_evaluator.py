@@ -9,14 +9,14 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from lighttrack_nas.benchmarks.costs.measured_costs import costing
-from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings, measure_in_turns, measure_latency
+from lighttrack_nas.benchmarks.latency.latency_measuring import LatencySettings
 from lighttrack_nas.benchmarks.latency.latency_programs import checked_device
 from lighttrack_nas.benchmarks.latency.latency_table import LatencyTable
+from lighttrack_nas.benchmarks.latency.search_latency import SearchLatency
 from lighttrack_nas.benchmarks.scoring.batchnorm_calibration import recalibrate
 from lighttrack_nas.benchmarks.scoring.network_scorer import SCORES, NetworkScorer, tensor_batches
 from lighttrack_nas.search_spaces.building.supernet import Supernet
@@ -36,8 +36,6 @@ from lighttrack_nas.trackers.training.targets import TargetSettings
 
 MEASUREMENTS = (*SCORES, "macs", "params", "latency_ms")
 """All that an evaluator may give; see `metrics`, `scoring`, `costs` and `latency`."""
-AGAIN_ROUNDS = 12
-"""Turns of each network in `SupernetEvaluator.latencies_again`."""
 
 
 class SupernetEvaluator:
@@ -146,18 +144,8 @@ class SupernetEvaluator:
             readers=readers,
             score=score,
         )
-        if isinstance(latency, LatencyTable):
-            table = latency.fingerprint
-            self._latency = LatencySettings(table.runtime, table.threads, table.device, table.precision)
-            self.latency_table: LatencyTable | None = latency
-            if latency.space != self.space:
-                raise InputError(
-                    f"the latency table is of space '{latency.space.name}' ({latency.space.hash}), the supernet of "
-                    f"'{self.space.name}' ({self.space.hash})"
-                )
-        else:
-            self._latency = latency or LatencySettings(device=self._device)
-            self.latency_table = None
+        self._latency = SearchLatency(self.space, latency, self._device)
+        self.latency_table = self._latency.table
         self._data = dict(data or {})
         self.measurements: tuple[str, ...] = tuple(
             name for name in MEASUREMENTS if name not in SCORES or name in self.scorer.scores
@@ -170,10 +158,7 @@ class SupernetEvaluator:
 
     def costs(self, architecture: Architecture) -> dict[str, float]:
         """Look up "macs", "params" and "macs_template", exact, and "latency_ms" where a table predicts it."""
-        costs: dict[str, float] = {**self.cost_table.costs(architecture)}
-        if self.latency_table is not None:
-            costs["latency_ms"] = self.latency_table.latency_ms(architecture)
-        return costs
+        return {**self.cost_table.costs(architecture), **self._latency.predicted(architecture)}
 
     def measure(self, architecture: Architecture, names: Collection[str]) -> dict[str, float]:
         """Measure an architecture.
@@ -199,38 +184,20 @@ class SupernetEvaluator:
             network = self.extract(architecture, recalibrated=bool(scores))
             values |= self.scorer.score(network, scores)
             if "latency_ms" in names and "latency_ms" not in values:
-                values["latency_ms"] = measure_latency(network, **asdict(self._latency)).least_ms
+                values["latency_ms"] = self._latency.measure(network)
         return {name: values[name] for name in names}
 
     def latencies_again(self, architectures: Sequence[Architecture], progress: Progress | None = None) -> list[float]:
-        """Measure whole networks against each other, in turns, with the settings of "latency_ms".
-
-        Args:
-            architectures: Of the supernet's space.
-            progress: Told of steps done, a step each and `AGAIN_ROUNDS` more, and what they were.
-
-        Returns:
-            The least time of a tracked frame of each, milliseconds: what it takes on a device that does nothing else.
-        """
-        settings = asdict(self._latency)
-        latencies = measure_in_turns(architectures, **settings, rounds=AGAIN_ROUNDS, progress=progress)
-        return [latency.least_ms for latency in latencies]
+        """Measure whole networks against each other, with the settings of "latency_ms"; see `SearchLatency.again`."""
+        return self._latency.again(architectures, progress)
 
     def reference_latency(self) -> float | None:
-        """Time one network of the space, always the same, as "latency_ms" is measured; None with a latency table.
-
-        How far such times lie apart during a search is the noise of its latencies.
-        """
-        if self.latency_table is not None:
-            return None
-        return measure_latency(self._reference, **asdict(self._latency)).least_ms
+        """Time one network of the space, always the same, as "latency_ms" is measured; None with a latency table."""
+        return self._latency.reference()
 
     def latency_record(self) -> dict[str, Any]:
         """What "latency_ms" is measured on, or predicted from, JSON-able."""
-        fingerprint = self._latency.fingerprint().to_dict()
-        if self.latency_table is None:
-            return {"source": "measured", "statistic": "least"} | fingerprint
-        return {"source": "table", "table": self.latency_table.digest} | fingerprint
+        return self._latency.record()
 
     def extract(self, architecture: Architecture, recalibrated: bool = True) -> SiameseNetwork:
         """Copy an architecture's network out of the supernet, as it is scored: in eval mode, on the device.
@@ -258,7 +225,7 @@ class SupernetEvaluator:
             "pairs": {use: type(source).__name__ if source is not None else None for use, source in pairs.items()},
             "seed": self._seed,
             **self._counts,
-            **self._latency_settings(),
+            **self._latency.settings_record(),
             # Where it applies only, so that journals of earlier versions go on.
             **({"recalibrated": "networks without folded norms"} if self.keeps_folded else {}),
             **({"score": self.scorer.score_weights} if self.scorer.score_weights else {}),
@@ -272,13 +239,6 @@ class SupernetEvaluator:
             "torch": torch.__version__,
         }
 
-    def _latency_settings(self) -> dict[str, Any]:
-        plain = LatencySettings(threads=self._latency.threads, device=self._device)
-        if self.latency_table is None and self._latency == plain:
-            return {"latency_threads": plain.threads}  # as journals of version 0.2 have it, which go on
-        source = "measured" if self.latency_table is None else "table"
-        return {"latency": {"source": source} | asdict(self._latency)}
-
     @cached_property
     def keeps_folded(self) -> bool:
         """See the class's attributes."""
@@ -288,11 +248,6 @@ class SupernetEvaluator:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits of the supernet's weights and statistics."""
         return fingerprint(self.supernet)
-
-    @cached_property
-    def _reference(self) -> Architecture:
-        """What `LatencySettings.try_out` times as well."""
-        return self.space.sample(np.random.default_rng(0))
 
     @cached_property
     def _calibration(self) -> list[TensorBatch]:
