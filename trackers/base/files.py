@@ -31,6 +31,22 @@ def make_folder(path: Path) -> None:
         raise InputError(f"folder '{path}' takes no files: {error.strerror}") from None
 
 
+def require_utf8(path: str | Path, what: str) -> None:
+    """Check that a name is text in UTF-8: OpenCV ends the process over others; FFmpeg and most runtimes take none.
+
+    Args:
+        path: A file's name, or an address.
+        what: What it is, for the message: `image`.
+
+    Raises:
+        InputError: It is in another encoding.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{what} '{path}' has a name that is no UTF-8, which few libraries open: rename it") from None
+
+
 def checked_output_file(path: Path, *endings: str) -> Path:
     """Check, before any work, that a file can be written to a path; missing folders are made.
 
@@ -72,12 +88,13 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
     Args:
         path: The file to write.
-        content: Text (written as UTF-8) or bytes.
+        content: Text (written as UTF-8; what is no character, as in the name of a file of another encoding, as its
+            number) or bytes.
 
     Raises:
         OSError: The folder cannot be written, or the disk is full; an older file at `path` is untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     make_folder(path.parent)
     try:
         with part_file(path) as part:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import require_utf8
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.frames import quiet_opencv
 
@@ -90,6 +91,7 @@ def open_stream(address: str) -> cv2.VideoCapture:
         InputError: It cannot be opened.
     """
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _STALLED_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _STALLED_MS]
+    require_utf8(address, "stream")
     with quiet_opencv():
         capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
     if not capture.isOpened():

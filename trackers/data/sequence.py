@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import require_utf8
 from lighttrack_nas.trackers.data.frames import eight_bits, is_cut_jpeg, quiet_opencv
 
 
@@ -69,8 +70,10 @@ def read_image(path: Path) -> np.ndarray:
     Of more than 8 bits a colour those are taken that `eight_bits` takes.
 
     Raises:
-        InputError: The file is missing, cannot be read or is a JPEG without its end, or OpenCV cannot decode it.
+        InputError: The file is missing, cannot be read or is a JPEG without its end, or OpenCV cannot open or
+            decode it.
     """
+    require_utf8(path, "image")
     try:
         if not path.is_file():
             raise InputError(f"image '{path}' does not exist")

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
+from lighttrack_nas.trackers.base.files import require_utf8
 from lighttrack_nas.trackers.base.progress import Say
 from lighttrack_nas.trackers.data.captures import (
     StampedFrame,
@@ -191,6 +192,7 @@ def _open_video(path: Path) -> FrameSource:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         # OpenCV would take "0001.jpg" for a pattern and open its neighbours with it.
         raise InputError(f"'{path}' is a single image: give a video file, or the folder that holds the frames")
+    require_utf8(path, "video")
     with ExitStack() as opened:
         address, silent = opened.enter_context(filled_pipe(path)) if path.is_fifo() else (str(path), None)
         with quiet_opencv():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from lighttrack_nas.trackers.base.errors import InputError
-from lighttrack_nas.trackers.base.files import write_atomically
+from lighttrack_nas.trackers.base.files import require_utf8, write_atomically
 from lighttrack_nas.trackers.base.names import checked_name
 from lighttrack_nas.trackers.base.packages import naming_packages
 from lighttrack_nas.trackers.runtimes.runtime_registry import (
@@ -79,9 +79,11 @@ def open_program(name: str, path: Path, options: Options) -> Program:
         options: How to run.
 
     Raises:
-        InputError: The runtime is missing or refuses the files or the options, or a file is missing.
+        InputError: The runtime is missing or refuses the files or the options, or a file is missing or has a name that
+            few libraries open.
     """
     runtime = _with_files(name)
+    require_utf8(path, "exported network")
     for suffix in runtime.suffixes:
         if not path.with_suffix(suffix).is_file():
             raise InputError(f"'{path.with_suffix(suffix)}' is missing: the exported network is not whole")

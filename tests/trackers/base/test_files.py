@@ -27,6 +27,11 @@ def test_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_names_of_another_encoding_are_written_by_their_numbers(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "text", "ä " + os.fsdecode(b"r\xffn"))
+    assert (tmp_path / "text").read_text("utf-8") == "ä r\\udcffn"
+
+
 @pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
 def test_keeps_the_old_content_when_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     path = tmp_path / "file"

@@ -355,3 +355,13 @@ def test_a_title_in_another_encoding_is_no_damage(tmp_path: Path) -> None:
     assert b"aeiou" in content
     path.write_bytes(content.replace(b"aeiou", b"a\xf3\xe9ou"))
     assert not is_interlaced(path)
+
+
+@pytest.mark.parametrize("name", [b"\xff.jpg", b"\xff.ts", b"nothing://\xff"])
+def test_names_of_another_encoding_are_refused(tmp_path: Path, name: bytes) -> None:
+    """OpenCV would end the process."""
+    source = os.fsdecode(name) if b"//" in name else str(tmp_path / os.fsdecode(name))
+    if b"//" not in name:
+        Path(source).write_bytes(b"x")
+    with pytest.raises(InputError, match="name that is no UTF-8, which few libraries open: rename it"):
+        read_image(Path(source)) if name.endswith(b".jpg") else open_source(source)

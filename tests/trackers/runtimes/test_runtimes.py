@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -312,6 +313,12 @@ def test_missing_files_are_named(runtime: str, template_files: Callable[[str, Pa
         template_files(runtime, tmp_path).with_suffix(suffix).unlink()
         with pytest.raises(InputError, match=f"template{suffix}' is missing"):
             open_program(runtime, tmp_path / "template", Options())
+
+
+@every_file_runtime
+def test_a_name_of_another_encoding_is_refused(runtime: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has a name that is no UTF-8"):
+        open_program(runtime, tmp_path / os.fsdecode(b"\xff"), Options())
 
 
 @every_file_runtime
