@@ -49,7 +49,7 @@ class OpenVinoProgram:
         file = path.with_suffix(".xml")
         try:
             compiled = core.compile_model(str(file), device, settings)
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:  # what it says may quote the file's bytes
             raise InputError(f"'{file}': OpenVINO cannot open it: {first_line(error)}") from None
         taken = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         if taken != _PRECISIONS[options.precision]:

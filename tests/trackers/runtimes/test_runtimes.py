@@ -335,6 +335,20 @@ def test_broken_files_are_named(
         file.write_bytes(whole)
 
 
+def test_openvino_that_quotes_bytes_is_a_sentence(
+    template_files: Callable[[str, Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openvino = pytest.importorskip("openvino")
+    path = template_files("openvino", tmp_path)
+
+    def refuse(*_: object) -> None:
+        b"\xb0".decode()
+
+    monkeypatch.setattr(openvino.Core, "compile_model", refuse)
+    with pytest.raises(InputError, match="OpenVINO cannot open it: 'utf-8' codec"):
+        open_program("openvino", path, Options())
+
+
 class Strange(torch.nn.Module):
     """An operator that no other runtime has."""
 
