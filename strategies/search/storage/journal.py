@@ -27,7 +27,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState
 
-from lighttrack_nas.strategies.search.storage.kept_trials import KeptTrials, is_value, may_be_noted
+from lighttrack_nas.strategies.search.storage.kept_trials import KeptTrials, is_value, may_be_noted, misnamed
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import DEEPEST, is_deep, short
 
@@ -214,6 +214,9 @@ class JournalFile(BaseJournalBackend):
         values = entry.get("values")
         if values is not None and not (isinstance(values, list) and all(map(is_value, values))):
             raise self._damaged(f"values: expected numbers, got {short(values)}")
+        for attributes in (entry.get("user_attr"), entry.get("user_attrs")):
+            if isinstance(attributes, dict) and (odd := misnamed(attributes)):
+                raise self._damaged(odd)
         noted = entry.get("system_attr")
         for key, value in noted.items() if isinstance(noted, dict) else ():
             if not may_be_noted(key, value):

@@ -15,6 +15,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from lighttrack_nas.trackers.base.parsing import short
+
 
 class Common:
     """What trials have in common, by what it is."""
@@ -122,6 +124,13 @@ class _Study:
 def is_value(value: object) -> bool:
     """Whether Optuna can have noted a value as a number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # no NaN
+
+
+def misnamed(attributes: Mapping[str, object]) -> str:
+    """What of a trial's attributes cannot name its network or its worker, as every reader takes them; "" if nothing."""
+    kinds = {"path": str, "network": str, "worker": int}
+    odd = [name for name, kind in kinds.items() if name in attributes and type(attributes[name]) is not kind]
+    return f"{odd[0]}: {short(attributes[odd[0]])} cannot stand there" if odd else ""
 
 
 def may_be_noted(key: str, value: object) -> bool:

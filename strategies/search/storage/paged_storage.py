@@ -10,7 +10,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lighttrack_nas.strategies.search.storage.kept_trials import Common, is_value, may_be_noted
+from lighttrack_nas.strategies.search.storage.kept_trials import Common, is_value, may_be_noted, misnamed
 from lighttrack_nas.strategies.search.storage.patience import went_away
 from lighttrack_nas.trackers.base.errors import InputError
 from lighttrack_nas.trackers.base.parsing import require_shallow, short
@@ -45,17 +45,24 @@ class PagedStorage(RDBStorage):
                 return trials
 
         # Later reads ask for the few trials that are new or had not ended.
-        ids = self._ids(study_id) if trial_id_greater_than < 0 else []
-        if len(ids) <= PAGE:
+        if trial_id_greater_than >= 0:
             return read(included_trial_ids, trial_id_greater_than)
-        common, trials = Common(), list[FrozenTrial]()
-        for start in range(0, len(ids), PAGE):
-            # Those of the page, and those above the highest number that a trial may have: none.
-            page = read(set(ids[start : start + PAGE]), _HIGHEST_ID)
-            for trial in page:
-                if trial.state.is_finished():
-                    common.share(trial)
-            trials += page
+        ids = self._ids(study_id)
+        if len(ids) <= PAGE:
+            trials = read(included_trial_ids, trial_id_greater_than)
+        else:
+            common, trials = Common(), []
+            for start in range(0, len(ids), PAGE):
+                # Those of the page, and those above the highest number that a trial may have: none.
+                page = read(set(ids[start : start + PAGE]), _HIGHEST_ID)
+                for trial in page:
+                    if trial.state.is_finished():
+                        common.share(trial)
+                trials += page
+        with self._reading(study_id):
+            # Everybody finds trials by them.
+            if states is None and [trial.number for trial in trials] != [*range(len(trials))]:
+                raise InputError(f"the trials' numbers: expected all from 0 to {len(trials) - 1}, in their order")
         return trials
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
@@ -114,6 +121,8 @@ def _check(trial: FrozenTrial) -> None:
     where = f"trial {trial.number}"
     _check_notes(trial.system_attrs, where)
     require_shallow(trial.user_attrs, where)
+    if odd := misnamed(trial.user_attrs):
+        raise InputError(f"{where}: {odd}")
     if not all(map(is_value, trial.values or ())):
         raise InputError(f"{where}: values: expected numbers, got {short(trial.values)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import re
@@ -175,6 +176,17 @@ def test_urls_that_cannot_be_opened(url: str, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)) as caught, open_for_writing(url):
         pass
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [{"path": ["x"]}, {"network": 1}, {"worker": "0"}, {"worker": True}])
+def test_what_names_a_network_or_a_worker_is_of_its_kind(tmp_path: Path, odd: dict[str, object]) -> None:
+    path = tmp_path / "journal.log"
+    fill(path)
+    with path.open("a") as file:
+        file.write(json.dumps({"op_code": 8, "worker_id": "w", "trial_id": 0, "user_attr": odd}) + "\n")
+    (name,) = odd
+    with pytest.raises(InputError, match=f"{name}: .* cannot stand there"):
+        load_search(path)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
