@@ -45,7 +45,7 @@ class MeasuredCosts:
         self.search_size = checked_search_size(search_size, space.search_sizes)
         self.searched = (self.search_size,)
         self._counted: dict[tuple[str, ...], tuple[int, ...]] | None = None
-        self._warn = warn or (lambda sentence: None)
+        self._warn = warn
 
     def costs(self, architecture: Architecture) -> dict[str, int]:
         """See `CostTable.costs`.
@@ -109,7 +109,7 @@ class MeasuredCosts:
         digest = hashlib.sha256(json.dumps(self._made_of()).encode()).hexdigest()[:12]
         return folder and folder / f"{self.space.hash}-{self.search_size}-{digest}.measured.json"
 
-    def _read(self, warn: Say = lambda sentence: None) -> dict[tuple[str, ...], tuple[int, ...]]:
+    def _read(self, warn: Say | None = None) -> dict[tuple[str, ...], tuple[int, ...]]:
         """What was counted before; a file that cannot be used is as none: its networks are counted again."""
         if self._path is None:
             return {}
@@ -119,7 +119,7 @@ class MeasuredCosts:
             rows = in_form([] if counts is None else counts, list[_Row], "counts")
         except InputError:
             complaint = "holds something else than counts"
-        if complaint:
+        if complaint and warn is not None:
             warn(f"counts '{self._path}': the file {complaint}; its networks are counted again")
         return {values: costs for values, costs in rows if _is_row(values, costs, self.space)}
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -152,6 +153,13 @@ def test_what_has_a_digest_made_anew_is_counted_again_where_no_space_has_such_pa
     said: list[str] = []
     assert not CostTable(few, warn=said.append).load()
     assert "holds other parts than its space has; its space is counted again" in said[0]
+
+
+def test_what_knows_costs_can_be_sent_to_workers(few: Space, folder: Path) -> None:
+    one = few.sample(np.random.default_rng(0))
+    for known in (MeasuredCosts(few), CostTable(few)):
+        again = pickle.loads(pickle.dumps(known))  # noqa: S301 - made here
+        assert again.costs(one) == known.costs(one)
 
 
 def test_labels_of_a_place_in_another_order_are_no_parts_of_the_space(few: Space, counted: Path, folder: Path) -> None:

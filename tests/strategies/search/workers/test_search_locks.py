@@ -23,7 +23,7 @@ from sqlalchemy.exc import DatabaseError
 from lighttrack_nas.strategies.search.run import run_search
 from lighttrack_nas.strategies.search.samplers.random_search import RandomSearch
 from lighttrack_nas.strategies.search.storage.patience import Patience
-from lighttrack_nas.strategies.search.storage.storage import open_for_writing
+from lighttrack_nas.strategies.search.storage.storage import connect, open_for_writing
 from lighttrack_nas.strategies.search.storage.trials import load_search
 from lighttrack_nas.strategies.search.workers import postgres_locks
 from lighttrack_nas.strategies.search.workers.liveness import NoLocks, WorkerLocks, shareable, worker_locks
@@ -372,14 +372,15 @@ def test_a_server_that_restarts_and_one_that_is_gone(
     def complete() -> int:
         return sum(trial.state == TrialState.COMPLETE for trial in load_search(postgres_url).trials)
 
-    processes = [start(n_trials=40) for _ in range(2)]
+    connect(postgres_url)  # makes the tables: who finds another one making them waits for seconds
+    processes = [start(n_trials=60) for _ in range(2)]
     for process in processes:
         assert process.stdout
         assert process.stdout.readline() == "started\n"
     (tmp_path / "go").touch()  # together, so that neither does all the work before the other begins
     for process in processes:
         assert process.stdout
-        while not re.match(r"\d+/40 ao", process.stdout.readline()):
+        while not re.match(r"\d+/60 ao", process.stdout.readline()):
             assert process.poll() is None
     postgres_server.stop()
     time.sleep(1)
@@ -391,7 +392,7 @@ def test_a_server_that_restarts_and_one_that_is_gone(
             r"^storage 'postgresql://.*' does not answer \(.*\): trying again for 60 seconds$", output, re.M
         )
         assert "Traceback" not in output
-    assert complete() == 40
+    assert complete() == 60
     log = (tmp_path / "log").read_text().split()
     states = {trial.state for trial in load_search(postgres_url).trials}
     assert states <= {TrialState.COMPLETE, TrialState.FAIL}
