@@ -91,7 +91,7 @@ def read_counts(path: Path, made_of: Mapping[str, Any]) -> tuple[Any, str]:
 
     Args:
         path: That `write_counts` wrote.
-        made_of: Everything that the counts depend on.
+        made_of: Everything that the counts depend on, JSON-able.
 
     Returns:
         The counts, which somebody may have changed who made the digest anew, or None where there are none; and what is
@@ -105,7 +105,8 @@ def read_counts(path: Path, made_of: Mapping[str, Any]) -> tuple[Any, str]:
         return None, f"cannot be read ({error})"
     except InputError:
         return None, "is no whole JSON file"
-    if not isinstance(content, dict) or content.get("made_of") != made_of:
+    # As JSON gives it back: lists for tuples.
+    if not isinstance(content, dict) or content.get("made_of") != json.loads(json.dumps(made_of)):
         return None, "is of something else than its name says"
     if content.get("digest") != _digest(content.get("parts")):
         return None, "was changed or damaged"

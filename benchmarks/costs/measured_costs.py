@@ -113,7 +113,7 @@ class MeasuredCosts:
         """What was counted before; a file that cannot be used is as none: its networks are counted again."""
         if self._path is None:
             return {}
-        counts, complaint = read_counts(self._path, json.loads(json.dumps(self._made_of())))
+        counts, complaint = read_counts(self._path, self._made_of())
         rows: list[_Row] = []
         try:
             rows = in_form([] if counts is None else counts, list[_Row], "counts")

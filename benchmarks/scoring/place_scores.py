@@ -96,18 +96,11 @@ class _Place:
 
 
 @dataclass(frozen=True)
-class _Tower:
-    branch: str
-    teacher_layers: int
-    widths: dict[str, dict[str, dict[str, float]]]
-
-
-@dataclass(frozen=True)
 class _File:
     """What is taken from a table's file beside its space."""
 
     places: tuple[_Place, ...]
-    towers: tuple[_Tower, ...]
+    towers: tuple[TowerScores, ...]
 
 
 class PlaceScores:
@@ -280,11 +273,10 @@ class PlaceScores:
                 ScoredPlace(place.part, place.label, place.labels, np.array(place.scores, float))
                 for place in file.places
             ]
-            towers = [TowerScores(**vars(tower)) for tower in file.towers]
-            if any(tower.branch not in own.description.towers.branches for tower in towers):
+            if any(tower.branch not in own.description.towers.branches for tower in file.towers):
                 raise ValueError("a tower that the space has not")
             provenance = content.get("provenance")
-            return cls(space or own, places, provenance if isinstance(provenance, dict) else {}, towers)
+            return cls(space or own, places, provenance if isinstance(provenance, dict) else {}, file.towers)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{where}: places and towers as this version writes them expected ({error})") from None
 

@@ -88,7 +88,7 @@ def measure(space_name: str, arguments: argparse.Namespace) -> None:
             answers = network(batch.template, batch.search)
         timed(inference, "quick score, a batch", fixed_pairs_loss, network, [batch], *settings)
         # In place of the network's own, which is what is to be left out of the time.
-        network.forward = lambda *_, stored=answers: stored  # type: ignore[method-assign]  # free of charge
+        network.forward = lambda *_, stored=answers: stored  # type: ignore[method-assign]  # an answer that costs nothing
         timed(around, "recalibrate", recalibrate, network, calibrating)
         timed(around, "quick score", fixed_pairs_loss, network, scored, *settings)
         del network.forward

@@ -61,7 +61,7 @@ def load_config_with_mistakes(path: str | Path | None, overrides: Sequence[str] 
         except ValidationError as error:
             mistakes = mistakes_of(error, Config)
             said += map(str, mistakes)
-            # From the last, so that what goes from a list moves none that is still to go.
+            # All of them, from the last, so that what goes from a list moves none that is still to go.
             if not any([_leave_out(content, mistake.place) for mistake in reversed(mistakes)]):
                 raise InputError(f"{where}: {said[-1]}") from None
     for check in config_checks(config):

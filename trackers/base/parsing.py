@@ -4,6 +4,7 @@ import json
 import re
 import reprlib
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -186,15 +187,23 @@ def in_form(content: Any, form: Any, where: str, otherwise: str = "") -> Any:
     Raises:
         InputError: It has another form; the message says where.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(form).validate_json(json.dumps(content), strict=True)
+        return _adapter(form).validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part)[:40] for part in first["loc"][:8])
         said = f"{first['msg'][:1].lower()}{first['msg'][1:200]}, got {short(first['input'])}"
         raise InputError(": ".join(filter(None, (where, place, said, otherwise)))) from None
+
+
+@cache
+def _adapter(form: Any) -> Any:
+    """What checks a form; it takes milliseconds to make, and files of one form are read by the thousand."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(form)
 
 
 def require_shallow(content: Any, where: str) -> None:

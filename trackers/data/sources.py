@@ -197,9 +197,9 @@ def _open_video(path: Path) -> FrameSource:
         address, silent = opened.enter_context(filled_pipe(path)) if path.is_fifo() else (str(path), None)
         with quiet_opencv():
             capture = cv2.VideoCapture(address)
-        if silent is not None and silent.is_set():
-            raise silent_pipe(path)
         if not capture.isOpened():
+            if silent is not None and silent.is_set():
+                raise silent_pipe(path)
             raise InputError(f"'{path}' cannot be opened as a video: it is damaged, or no format that OpenCV reads")
         opened.callback(capture.release)
         release = opened.pop_all().close

@@ -135,7 +135,11 @@ class OptunasDraws:
         try:
             with _experiments_allowed():
                 self._draw(sampler, study, trial)
-        except (ValueError, TypeError, NotImplementedError) as error:
+        except (
+            ValueError,
+            TypeError,
+            NotImplementedError,
+        ) as error:  # how samplers refuse spaces and objectives
             raise InputError(
                 f"Optuna's '{type(sampler).__name__}' cannot search this space for {len(directions)} "
                 f"objective{'' if len(directions) == 1 else 's'}: {str(error).splitlines()[0]}"

@@ -241,6 +241,19 @@ def test_keys_that_are_no_texts_are_mistakes(tmp_path: Path, key: object, inside
     assert config.seed == (0 if inside else 7)
 
 
+def test_a_mistake_that_stands_nowhere_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[object] = []
+
+    def find_nothing(content: dict[str, Any], place: object) -> bool:
+        places.append(place)
+        assert len(places) < 5
+        return False
+
+    monkeypatch.setattr("lighttrack_nas.config.config_files._leave_out", find_nothing)
+    with pytest.raises(InputError, match=r"chain.yaml': seed: "):
+        load_config_with_mistakes(written(tmp_path, {"seed": "x"}))
+
+
 def test_the_command_says_all_or_that_there_are_none(tmp_path: Path) -> None:
     from lighttrack_nas.cli.app import app
 

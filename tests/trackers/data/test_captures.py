@@ -217,6 +217,21 @@ def test_a_pipe_that_falls_silent_ends_with_a_sentence(tmp_path: Path, monkeypat
     assert 20 < len(frames) < 60
 
 
+def test_a_short_video_in_a_pipe_that_stays_open_gives_its_frames_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it is read to see what it is, and then nothing more comes."""
+    monkeypatch.setattr(captures, "_STALLED_MS", 500)
+    pipe, frames = tmp_path / "pipe.ts", []
+    os.mkfifo(pipe)
+    writing = os.open(pipe, os.O_RDWR)
+    os.write(writing, written(tmp_path / "video.ts", False).read_bytes())
+    with open_source(str(pipe)) as source, pytest.raises(InputError, match="a pipe into which nothing was written"):
+        frames.extend(source)
+    os.close(writing)
+    assert len(frames) == 6
+
+
 def test_a_pipe_of_which_only_the_beginning_is_read_holds_nobody_up(tmp_path: Path) -> None:
     content, pipe = written(tmp_path / "video.ts", False, frames=60).read_bytes() * 50, tmp_path / "pipe.ts"
     os.mkfifo(pipe)
